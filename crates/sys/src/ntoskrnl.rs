@@ -1,0 +1,171 @@
+//! Functions exported by `ntoskrnl.exe`. Microsoft's page of the same name gives each one's IRQL and contract.
+#![allow(
+    missing_docs,
+    reason = "each function is documented on Microsoft's page of the same name"
+)]
+
+use core::ffi::c_char;
+
+use crate::base::{
+    ACCESS_MASK, BOOLEAN, CCHAR, DEVICE_TYPE, GUID, HANDLE, KIRQL, KPROCESSOR_MODE, LONG, NTSTATUS,
+    PCUNICODE_STRING, PEPROCESS, PVOID, SIZE_T, ULONG, ULONG_PTR, ULONG64,
+};
+use crate::irp::IRP;
+use crate::mdl::MDL;
+use crate::object::{DEVICE_OBJECT, DRIVER_OBJECT, IO_WORKITEM, IO_WORKITEM_ROUTINE};
+use crate::sync::{
+    EVENT_TYPE, EX_RUNDOWN_REF, KDEFERRED_ROUTINE, KDPC, KEVENT, KSPIN_LOCK, KTIMER, KWAIT_REASON, TIMER_TYPE,
+};
+
+/// `POOL_FLAG_UNINITIALIZED`: do not zero the block.
+pub const POOL_FLAG_UNINITIALIZED: ULONG64 = 0x2;
+/// `POOL_FLAG_NON_PAGED`: resident, not executable.
+pub const POOL_FLAG_NON_PAGED: ULONG64 = 0x40;
+/// `POOL_FLAG_PAGED`: may be paged out; not for `DISPATCH_LEVEL`.
+pub const POOL_FLAG_PAGED: ULONG64 = 0x100;
+
+/// `KSTART_ROUTINE`, the entry of a system thread.
+pub type KSTART_ROUTINE = unsafe extern "system" fn(StartContext: PVOID);
+
+/// `THREAD_ALL_ACCESS`.
+pub const THREAD_ALL_ACCESS: ACCESS_MASK = 0x001F_FFFF;
+
+unsafe extern "system" {
+    // Executive
+    pub fn ExAllocatePool2(Flags: ULONG64, NumberOfBytes: SIZE_T, Tag: ULONG) -> PVOID;
+    pub fn ExFreePool(P: PVOID);
+    pub fn ExFreePoolWithTag(P: PVOID, Tag: ULONG);
+    pub fn ExInitializeRundownProtection(RunRef: *mut EX_RUNDOWN_REF);
+    pub fn ExAcquireRundownProtection(RunRef: *mut EX_RUNDOWN_REF) -> BOOLEAN;
+    pub fn ExReleaseRundownProtection(RunRef: *mut EX_RUNDOWN_REF);
+    pub fn ExWaitForRundownProtectionRelease(RunRef: *mut EX_RUNDOWN_REF);
+
+    // I/O manager
+    pub fn IoAllocateIrp(StackSize: CCHAR, ChargeQuota: BOOLEAN) -> *mut IRP;
+    pub fn IoFreeIrp(Irp: *mut IRP);
+    pub fn IoReuseIrp(Irp: *mut IRP, Iostatus: NTSTATUS);
+    pub fn IoInitializeIrp(Irp: *mut IRP, PacketSize: u16, StackSize: CCHAR);
+    pub fn IoCancelIrp(Irp: *mut IRP) -> BOOLEAN;
+    pub fn IoAcquireCancelSpinLock(Irql: *mut KIRQL);
+    pub fn IoReleaseCancelSpinLock(Irql: KIRQL);
+    pub fn IofCallDriver(DeviceObject: *mut DEVICE_OBJECT, Irp: *mut IRP) -> NTSTATUS;
+    pub fn IofCompleteRequest(Irp: *mut IRP, PriorityBoost: CCHAR);
+    pub fn IoAllocateMdl(
+        VirtualAddress: PVOID,
+        Length: ULONG,
+        SecondaryBuffer: BOOLEAN,
+        ChargeQuota: BOOLEAN,
+        Irp: *mut IRP,
+    ) -> *mut MDL;
+    pub fn IoFreeMdl(Mdl: *mut MDL);
+    pub fn IoCreateDevice(
+        DriverObject: *mut DRIVER_OBJECT,
+        DeviceExtensionSize: ULONG,
+        DeviceName: PCUNICODE_STRING,
+        DeviceType: DEVICE_TYPE,
+        DeviceCharacteristics: ULONG,
+        Exclusive: BOOLEAN,
+        DeviceObject: *mut *mut DEVICE_OBJECT,
+    ) -> NTSTATUS;
+    pub fn IoCreateDeviceSecure(
+        DriverObject: *mut DRIVER_OBJECT,
+        DeviceExtensionSize: ULONG,
+        DeviceName: PCUNICODE_STRING,
+        DeviceType: DEVICE_TYPE,
+        DeviceCharacteristics: ULONG,
+        Exclusive: BOOLEAN,
+        DefaultSDDLString: PCUNICODE_STRING,
+        DeviceClassGuid: *const GUID,
+        DeviceObject: *mut *mut DEVICE_OBJECT,
+    ) -> NTSTATUS;
+    pub fn IoDeleteDevice(DeviceObject: *mut DEVICE_OBJECT);
+    pub fn IoCreateSymbolicLink(SymbolicLinkName: PCUNICODE_STRING, DeviceName: PCUNICODE_STRING)
+    -> NTSTATUS;
+    pub fn IoDeleteSymbolicLink(SymbolicLinkName: PCUNICODE_STRING) -> NTSTATUS;
+    pub fn IoAllocateWorkItem(DeviceObject: *mut DEVICE_OBJECT) -> *mut IO_WORKITEM;
+    pub fn IoQueueWorkItem(
+        IoWorkItem: *mut IO_WORKITEM,
+        WorkerRoutine: IO_WORKITEM_ROUTINE,
+        QueueType: i32,
+        Context: PVOID,
+    );
+    pub fn IoFreeWorkItem(IoWorkItem: *mut IO_WORKITEM);
+    pub fn IoGetRequestorProcessId(Irp: *mut IRP) -> ULONG;
+    pub fn IoGetCurrentProcess() -> PEPROCESS;
+
+    // Kernel
+    pub fn KeInitializeEvent(Event: *mut KEVENT, Type: EVENT_TYPE, State: BOOLEAN);
+    pub fn KeSetEvent(Event: *mut KEVENT, Increment: LONG, Wait: BOOLEAN) -> LONG;
+    pub fn KeClearEvent(Event: *mut KEVENT);
+    pub fn KeResetEvent(Event: *mut KEVENT) -> LONG;
+    pub fn KeReadStateEvent(Event: *mut KEVENT) -> LONG;
+    /// `Timeout` is in units of 100 ns: negative for an interval, null for no limit.
+    pub fn KeWaitForSingleObject(
+        Object: PVOID,
+        WaitReason: KWAIT_REASON,
+        WaitMode: KPROCESSOR_MODE,
+        Alertable: BOOLEAN,
+        Timeout: *const i64,
+    ) -> NTSTATUS;
+    pub fn KeDelayExecutionThread(
+        WaitMode: KPROCESSOR_MODE,
+        Alertable: BOOLEAN,
+        Interval: *const i64,
+    ) -> NTSTATUS;
+    pub fn KeInitializeSpinLock(SpinLock: *mut KSPIN_LOCK);
+    pub fn KeAcquireSpinLockRaiseToDpc(SpinLock: *mut KSPIN_LOCK) -> KIRQL;
+    pub fn KeReleaseSpinLock(SpinLock: *mut KSPIN_LOCK, NewIrql: KIRQL);
+    pub fn KeAcquireSpinLockAtDpcLevel(SpinLock: *mut KSPIN_LOCK);
+    pub fn KeReleaseSpinLockFromDpcLevel(SpinLock: *mut KSPIN_LOCK);
+    pub fn KeGetCurrentIrql() -> KIRQL;
+    pub fn KfRaiseIrql(NewIrql: KIRQL) -> KIRQL;
+    pub fn KeLowerIrql(NewIrql: KIRQL);
+    pub fn KeEnterCriticalRegion();
+    pub fn KeLeaveCriticalRegion();
+    pub fn KeInitializeDpc(Dpc: *mut KDPC, DeferredRoutine: KDEFERRED_ROUTINE, DeferredContext: PVOID);
+    pub fn KeInsertQueueDpc(Dpc: *mut KDPC, SystemArgument1: PVOID, SystemArgument2: PVOID) -> BOOLEAN;
+    pub fn KeRemoveQueueDpc(Dpc: *mut KDPC) -> BOOLEAN;
+    pub fn KeFlushQueuedDpcs();
+    pub fn KeInitializeTimerEx(Timer: *mut KTIMER, Type: TIMER_TYPE);
+    /// `DueTime` is in units of 100 ns: negative for an interval from now. `Period` is in milliseconds.
+    pub fn KeSetTimerEx(Timer: *mut KTIMER, DueTime: i64, Period: LONG, Dpc: *mut KDPC) -> BOOLEAN;
+    pub fn KeCancelTimer(Timer: *mut KTIMER) -> BOOLEAN;
+    pub fn KeQueryInterruptTime() -> u64;
+    pub fn KeBugCheckEx(
+        BugCheckCode: ULONG,
+        BugCheckParameter1: ULONG_PTR,
+        BugCheckParameter2: ULONG_PTR,
+        BugCheckParameter3: ULONG_PTR,
+        BugCheckParameter4: ULONG_PTR,
+    ) -> !;
+
+    // Memory manager
+    pub fn MmBuildMdlForNonPagedPool(MemoryDescriptorList: *mut MDL);
+    pub fn MmProbeAndLockPages(MemoryDescriptorList: *mut MDL, AccessMode: KPROCESSOR_MODE, Operation: i32);
+    pub fn MmUnlockPages(MemoryDescriptorList: *mut MDL);
+    pub fn MmMapLockedPagesSpecifyCache(
+        MemoryDescriptorList: *mut MDL,
+        AccessMode: KPROCESSOR_MODE,
+        CacheType: i32,
+        RequestedAddress: PVOID,
+        BugCheckOnFailure: ULONG,
+        Priority: ULONG,
+    ) -> PVOID;
+
+    // Processes and objects
+    pub fn PsCreateSystemThread(
+        ThreadHandle: *mut HANDLE,
+        DesiredAccess: ULONG,
+        ObjectAttributes: PVOID,
+        ProcessHandle: HANDLE,
+        ClientId: PVOID,
+        StartRoutine: KSTART_ROUTINE,
+        StartContext: PVOID,
+    ) -> NTSTATUS;
+    pub fn PsTerminateSystemThread(ExitStatus: NTSTATUS) -> NTSTATUS;
+    pub fn ZwClose(Handle: HANDLE) -> NTSTATUS;
+
+    // Debugging
+    /// In C this takes further arguments, as `printf` does; here, the format is all there is.
+    pub fn DbgPrint(Format: *const c_char) -> ULONG;
+}
