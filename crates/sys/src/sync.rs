@@ -4,6 +4,8 @@
     reason = "the fields are those of the C structure that the type's page names"
 )]
 
+use core::ptr;
+
 use crate::base::{KIRQL, LIST_ENTRY, LONG, PVOID, UCHAR, ULONG};
 
 /// A spin lock: one pointer-sized word, zero when free.
@@ -91,4 +93,51 @@ pub struct EX_RUNDOWN_REF {
 pub struct KLOCK_QUEUE_HANDLE {
     pub LockQueue: [usize; 2],
     pub OldIrql: KIRQL,
+}
+
+impl DISPATCHER_HEADER {
+    /// All zero, to be initialised where it stays.
+    pub const ZERO: DISPATCHER_HEADER = DISPATCHER_HEADER {
+        Type: 0,
+        Signalling: 0,
+        Size: 0,
+        Reserved1: 0,
+        SignalState: 0,
+        WaitListHead: LIST_ENTRY::ZERO,
+    };
+}
+
+impl KEVENT {
+    /// All zero, to be initialised where it stays.
+    pub const ZERO: KEVENT = KEVENT {
+        Header: DISPATCHER_HEADER::ZERO,
+    };
+}
+
+impl KTIMER {
+    /// All zero, to be initialised where it stays.
+    pub const ZERO: KTIMER = KTIMER {
+        Header: DISPATCHER_HEADER::ZERO,
+        DueTime: 0,
+        TimerListEntry: LIST_ENTRY::ZERO,
+        Dpc: ptr::null_mut(),
+        Processor: 0,
+        Period: 0,
+    };
+}
+
+impl KDPC {
+    /// All zero, to be initialised where it stays.
+    pub const ZERO: KDPC = KDPC {
+        Type: 0,
+        Importance: 0,
+        Number: 0,
+        DpcListEntry: ptr::null_mut(),
+        ProcessorHistory: 0,
+        DeferredRoutine: None,
+        DeferredContext: ptr::null_mut(),
+        SystemArgument1: ptr::null_mut(),
+        SystemArgument2: ptr::null_mut(),
+        DpcData: ptr::null_mut(),
+    };
 }

@@ -1,0 +1,385 @@
+//! Control requests: typed ones, and those that are known at run time only.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use wsk_sys::{
+    IOC_WSK, SIO_ADDRESS_LIST_CHANGE, SIO_ADDRESS_LIST_QUERY, SIO_ADDRESS_LIST_SORT,
+    SIO_WSK_SET_REMOTE_ADDRESS, SIO_WSK_SET_SENDTO_ADDRESS, SO_WSK_EVENT_CALLBACK, SO_WSK_SECURITY,
+    SOL_SOCKET, ULONG, WSK_CONTROL_SOCKET_TYPE, WSK_SO_BASE, WskGetOption, WskIoctl, WskSetOption,
+};
+
+use crate::addr::Family;
+use crate::call::Operation;
+use crate::error::{Error, Result};
+use crate::ioctl::SocketIoctl;
+use crate::op::CONTROL_MAX;
+use crate::op::arguments::{Arguments, Value};
+use crate::option::{GetOption, SetOption, SocketOption, sealed::Value as _};
+use crate::request::{Request, RequestIn, sealed};
+use crate::row::{Kind, Row, ValueKind};
+use crate::state::Permits;
+
+/// `WskControlSocket` with `WskSetOption`: sets the option `O`.
+pub struct Set<O: SocketOption> {
+    value: O::Value,
+}
+
+impl<O: SetOption> Set<O> {
+    /// A request to set the option to a value.
+    #[must_use]
+    pub const fn new(value: O::Value) -> Set<O> {
+        Set { value }
+    }
+}
+
+impl<O: SetOption, B> Request<B> for Set<O> {
+    type Output = ();
+
+    fn output(_: usize, _: &Arguments) -> Result {
+        Ok(())
+    }
+}
+
+impl<O: SetOption, B> sealed::Request<B> for Set<O> {
+    fn prepare(self, _: Family, arguments: &mut Arguments, _: &B) -> Result<Operation> {
+        let input = self.value.encode(&mut arguments.input.0)?;
+        Ok(operation(WskSetOption, O::ROW.kind, input, 0))
+    }
+}
+
+impl<O: SetOption, S> RequestIn<S> for Set<O> where O::SetRule: Permits<S> {}
+
+impl<O: SocketOption> fmt::Debug for Set<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Set({})", O::ROW.name)
+    }
+}
+
+/// `WskControlSocket` with `WskGetOption`: gets the option `O`.
+pub struct Get<O> {
+    _option: PhantomData<O>,
+}
+
+impl<O: GetOption> Get<O> {
+    /// A request to get the option.
+    #[must_use]
+    pub const fn new() -> Get<O> {
+        Get { _option: PhantomData }
+    }
+}
+
+impl<O: GetOption> Default for Get<O> {
+    fn default() -> Get<O> {
+        Get::new()
+    }
+}
+
+impl<O: GetOption, B> Request<B> for Get<O> {
+    type Output = O::Value;
+
+    fn output(information: usize, arguments: &Arguments) -> Result<O::Value> {
+        O::Value::decode(
+            arguments
+                .output
+                .0
+                .get(..information)
+                .ok_or(Error::INFO_LENGTH_MISMATCH)?,
+        )
+    }
+}
+
+impl<O: GetOption, B> sealed::Request<B> for Get<O> {
+    fn prepare(self, _: Family, arguments: &mut Arguments, _: &B) -> Result<Operation> {
+        arguments.output = Value([0; CONTROL_MAX]);
+        Ok(operation(
+            WskGetOption,
+            O::ROW.kind,
+            0,
+            size_of_value(O::ROW.value),
+        ))
+    }
+}
+
+// A get changes nothing, so it has no state rule.
+impl<O: GetOption, S> RequestIn<S> for Get<O> {}
+
+impl<O: SocketOption> fmt::Debug for Get<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Get({})", O::ROW.name)
+    }
+}
+
+/// `WskControlSocket` with `WskIoctl`: executes the IOCTL `I`.
+pub struct Ioctl<I: SocketIoctl> {
+    input: I::Input,
+}
+
+impl<I: SocketIoctl> Ioctl<I> {
+    /// A request to execute the IOCTL.
+    #[must_use]
+    pub const fn new(input: I::Input) -> Ioctl<I> {
+        Ioctl { input }
+    }
+}
+
+impl<I: SocketIoctl, B> Request<B> for Ioctl<I> {
+    type Output = ();
+
+    fn output(_: usize, _: &Arguments) -> Result {
+        Ok(())
+    }
+}
+
+impl<I: SocketIoctl, B> sealed::Request<B> for Ioctl<I> {
+    fn prepare(self, family: Family, arguments: &mut Arguments, _: &B) -> Result<Operation> {
+        let input = I::encode(&self.input, family, &mut arguments.input.0)?;
+        Ok(operation(WskIoctl, I::ROW.kind, input, 0))
+    }
+}
+
+impl<I: SocketIoctl, S> RequestIn<S> for Ioctl<I> where I::Rule: Permits<S> {}
+
+impl<I: SocketIoctl> fmt::Debug for Ioctl<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ioctl({})", I::ROW.name)
+    }
+}
+
+/// A control request that is known at run time only: numbers and bytes, checked when it is made.
+///
+/// Its value must fit [`CONTROL_MAX`] bytes.
+pub struct Control<'a> {
+    kind: WSK_CONTROL_SOCKET_TYPE,
+    target: Kind,
+    /// What the value must be, if there is a row for it.
+    value: Option<ValueKind>,
+    input: &'a [u8],
+    output: usize,
+}
+
+impl<'a> Control<'a> {
+    /// A request to set the option of a row, or to execute its IOCTL.
+    ///
+    /// # Errors
+    /// [`INVALID_DEVICE_REQUEST`](Error::INVALID_DEVICE_REQUEST): it cannot be set. The length of the value is
+    /// checked with the socket's family: [`INFO_LENGTH_MISMATCH`](Error::INFO_LENGTH_MISMATCH) is the result then.
+    pub fn set(row: &Row, value: &'a [u8]) -> Result<Control<'a>> {
+        if !row.set {
+            return Err(Error::INVALID_DEVICE_REQUEST);
+        }
+        let kind = match row.kind {
+            Kind::Option { .. } => WskSetOption,
+            Kind::Ioctl { .. } => WskIoctl,
+        };
+        Ok(Control {
+            kind,
+            target: row.kind,
+            value: Some(row.value),
+            input: value,
+            output: 0,
+        })
+    }
+
+    /// A request to get the option of a row.
+    ///
+    /// # Errors
+    /// [`INVALID_DEVICE_REQUEST`](Error::INVALID_DEVICE_REQUEST): it cannot be got.
+    pub fn get(row: &Row) -> Result<Control<'static>> {
+        if !row.get {
+            return Err(Error::INVALID_DEVICE_REQUEST);
+        }
+        let output = size_of_value(row.value);
+        Ok(Control {
+            kind: WskGetOption,
+            target: row.kind,
+            value: None,
+            input: &[],
+            output,
+        })
+    }
+
+    /// A request without a row: whatever the transport makes of it.
+    ///
+    /// Refused is what would make WSK follow a pointer from the bytes, and what WSK's pages want without an IRP.
+    ///
+    /// # Errors
+    /// [`ACCESS_DENIED`](Error::ACCESS_DENIED): one of those. [`INVALID_PARAMETER`](Error::INVALID_PARAMETER): not a
+    /// request type. [`INVALID_BUFFER_SIZE`](Error::INVALID_BUFFER_SIZE): more than [`CONTROL_MAX`] bytes, or
+    /// input to a get, or output of a set.
+    pub fn raw(
+        kind: WSK_CONTROL_SOCKET_TYPE,
+        code: ULONG,
+        level: ULONG,
+        input: &'a [u8],
+        output: usize,
+    ) -> Result<Control<'a>> {
+        // Which target the request has, and whether its buffers go the right way.
+        let (target, fits) = if kind == WskIoctl {
+            (Kind::Ioctl { code }, true)
+        } else if kind == WskSetOption {
+            (Kind::Option { level, name: code }, output == 0)
+        } else if kind == WskGetOption {
+            (Kind::Option { level, name: code }, input.is_empty())
+        } else {
+            return Err(Error::INVALID_PARAMETER);
+        };
+        if is_denied(target) {
+            return Err(Error::ACCESS_DENIED);
+        }
+        if !fits || input.len() > CONTROL_MAX || output > CONTROL_MAX {
+            return Err(Error::INVALID_BUFFER_SIZE);
+        }
+        Ok(Control {
+            kind,
+            target,
+            value: None,
+            input,
+            output,
+        })
+    }
+}
+
+/// Whether a request must not be made of bytes that somebody else chose.
+///
+/// WSK's own options and IOCTLs carry kernel pointers, or take no IRP, unless they are known not to; an unknown one
+/// is taken to be of that kind.
+fn is_denied(target: Kind) -> bool {
+    const VENDOR: ULONG = 0x0F00_0000;
+    match target {
+        Kind::Option {
+            level: SOL_SOCKET,
+            name,
+        } => {
+            (WSK_SO_BASE..WSK_SO_BASE + 0x1000).contains(&name)
+                || matches!(name, SO_WSK_SECURITY | SO_WSK_EVENT_CALLBACK)
+        }
+        Kind::Option { .. } => false,
+        Kind::Ioctl { code } if code & VENDOR == IOC_WSK => {
+            !matches!(code, SIO_WSK_SET_REMOTE_ADDRESS | SIO_WSK_SET_SENDTO_ADDRESS)
+        }
+        // Lists of pointers, without an IRP or at PASSIVE_LEVEL only.
+        Kind::Ioctl { code } => {
+            matches!(
+                code,
+                SIO_ADDRESS_LIST_QUERY | SIO_ADDRESS_LIST_CHANGE | SIO_ADDRESS_LIST_SORT
+            )
+        }
+    }
+}
+
+impl<B> Request<B> for Control<'_> {
+    /// The number of bytes of output; the bytes are [`Completion::output`](crate::Completion::output).
+    type Output = usize;
+
+    fn output(information: usize, _: &Arguments) -> Result<usize> {
+        Ok(information)
+    }
+}
+
+impl<B> sealed::Request<B> for Control<'_> {
+    fn prepare(self, family: Family, arguments: &mut Arguments, _: &B) -> Result<Operation> {
+        let size = self.input.len();
+        if self
+            .value
+            .is_some_and(|value| !value.accepts(size, family.address_size()))
+        {
+            return Err(Error::INFO_LENGTH_MISMATCH);
+        }
+        let input = arguments
+            .input
+            .0
+            .get_mut(..size)
+            .ok_or(Error::INVALID_BUFFER_SIZE)?;
+        input.copy_from_slice(self.input);
+        arguments.output = Value([0; CONTROL_MAX]);
+        Ok(operation(self.kind, self.target, size, self.output))
+    }
+}
+
+impl fmt::Debug for Control<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Control")
+            .field("target", &self.target)
+            .finish_non_exhaustive()
+    }
+}
+
+fn operation(kind: WSK_CONTROL_SOCKET_TYPE, target: Kind, input: usize, output: usize) -> Operation {
+    let (code, level) = match target {
+        Kind::Option { level, name } => (name, level),
+        Kind::Ioctl { code } => (code, 0),
+    };
+    Operation::Control {
+        kind,
+        code,
+        level,
+        input,
+        output,
+    }
+}
+
+/// The size of the value that a get yields.
+fn size_of_value(value: ValueKind) -> usize {
+    match value {
+        ValueKind::Bool | ValueKind::U32 => 4,
+        ValueKind::Address => 28,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wsk_sys::{
+        IPPROTO_IP, SIO_ADDRESS_LIST_QUERY, SIO_WSK_REGISTER_EXTENSION, SIO_WSK_SET_REMOTE_ADDRESS,
+        SO_BROADCAST, SO_WSK_EVENT_CALLBACK, SO_WSK_SECURITY, SOL_SOCKET, WskControlMax, WskGetOption,
+        WskIoctl, WskSetOption,
+    };
+
+    use super::Control;
+    use crate::Error;
+
+    #[test]
+    fn pointers_are_not_made_of_bytes() {
+        for name in [SO_WSK_SECURITY, SO_WSK_EVENT_CALLBACK, 0x4003] {
+            for kind in [WskSetOption, WskGetOption] {
+                let refused = Control::raw(kind, name, SOL_SOCKET, &[], 0).unwrap_err();
+                assert_eq!(refused, Error::ACCESS_DENIED, "option {name:#x}");
+            }
+        }
+        for code in [SIO_WSK_REGISTER_EXTENSION, SIO_ADDRESS_LIST_QUERY, 0x8F00_0008] {
+            assert_eq!(
+                Control::raw(WskIoctl, code, 0, &[], 0).unwrap_err(),
+                Error::ACCESS_DENIED,
+                "{code:#x}"
+            );
+        }
+        // The same numbers are something else at another level.
+        assert!(Control::raw(WskSetOption, SO_WSK_SECURITY, IPPROTO_IP, &[0; 4], 0).is_ok());
+        assert!(Control::raw(WskIoctl, SIO_WSK_SET_REMOTE_ADDRESS, 0, &[], 0).is_ok());
+    }
+
+    #[test]
+    fn raw_requests_fit_their_direction_and_the_buffers() {
+        let refusal =
+            |kind, input: &[u8], output| Control::raw(kind, SO_BROADCAST, SOL_SOCKET, input, output).err();
+        assert_eq!(refusal(WskSetOption, &[0; 4], 0), None);
+        assert_eq!(
+            refusal(WskSetOption, &[0; 4], 1),
+            Some(Error::INVALID_BUFFER_SIZE)
+        );
+        assert_eq!(
+            refusal(WskGetOption, &[0; 1], 4),
+            Some(Error::INVALID_BUFFER_SIZE)
+        );
+        assert_eq!(
+            refusal(WskSetOption, &[0; super::CONTROL_MAX + 1], 0),
+            Some(Error::INVALID_BUFFER_SIZE)
+        );
+        assert_eq!(
+            refusal(WskGetOption, &[], super::CONTROL_MAX + 1),
+            Some(Error::INVALID_BUFFER_SIZE)
+        );
+        assert_eq!(refusal(WskControlMax, &[], 0), Some(Error::INVALID_PARAMETER));
+        assert_eq!(refusal(-1, &[], 0), Some(Error::INVALID_PARAMETER));
+    }
+}

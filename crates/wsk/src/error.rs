@@ -1,0 +1,107 @@
+//! The error type: an `NTSTATUS` that is not a success.
+
+use core::fmt;
+use core::num::NonZeroI32;
+
+use wsk_sys::{NT_SUCCESS, NTSTATUS, status_meaning, status_name};
+
+/// A failed `NTSTATUS`, unchanged as WSK or the kernel gave it.
+///
+/// # Invariants
+/// `NT_SUCCESS` is false of the value. Warnings such as `STATUS_BUFFER_OVERFLOW` are failures by this rule, and
+/// `STATUS_PENDING` is not: it can never be an `Error`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Error(NonZeroI32);
+
+/// The result of a WSK operation.
+pub type Result<T = (), E = Error> = core::result::Result<T, E>;
+
+macro_rules! errors {
+    ($($name:ident = $status:ident;)*) => {
+        impl Error {
+            $(
+                #[doc = concat!("`", stringify!($status), "`")]
+                pub const $name: Error = Error::constant(wsk_sys::$status);
+            )*
+        }
+    };
+}
+
+errors! {
+    ACCESS_DENIED = STATUS_ACCESS_DENIED;
+    ADDRESS_ALREADY_EXISTS = STATUS_ADDRESS_ALREADY_EXISTS;
+    BUFFER_OVERFLOW = STATUS_BUFFER_OVERFLOW;
+    BUFFER_TOO_SMALL = STATUS_BUFFER_TOO_SMALL;
+    CANCELLED = STATUS_CANCELLED;
+    DEVICE_NOT_READY = STATUS_DEVICE_NOT_READY;
+    FILE_CLOSED = STATUS_FILE_CLOSED;
+    FILE_FORCED_CLOSED = STATUS_FILE_FORCED_CLOSED;
+    INFO_LENGTH_MISMATCH = STATUS_INFO_LENGTH_MISMATCH;
+    INSUFFICIENT_RESOURCES = STATUS_INSUFFICIENT_RESOURCES;
+    INVALID_ADDRESS_COMPONENT = STATUS_INVALID_ADDRESS_COMPONENT;
+    INVALID_BUFFER_SIZE = STATUS_INVALID_BUFFER_SIZE;
+    INVALID_DEVICE_REQUEST = STATUS_INVALID_DEVICE_REQUEST;
+    INVALID_DEVICE_STATE = STATUS_INVALID_DEVICE_STATE;
+    INVALID_PARAMETER = STATUS_INVALID_PARAMETER;
+    IO_TIMEOUT = STATUS_IO_TIMEOUT;
+    NOINTERFACE = STATUS_NOINTERFACE;
+    NOT_SUPPORTED = STATUS_NOT_SUPPORTED;
+    UNSUCCESSFUL = STATUS_UNSUCCESSFUL;
+}
+
+impl Error {
+    const fn constant(status: NTSTATUS) -> Error {
+        assert!(!NT_SUCCESS(status), "an error constant is a failure code");
+        match NonZeroI32::new(status) {
+            // INVARIANT: asserted above.
+            Some(status) => Error(status),
+            None => unreachable!(),
+        }
+    }
+
+    /// The error of a status, or `None` if it is a success or informational code.
+    #[must_use]
+    pub fn from_status(status: NTSTATUS) -> Option<Error> {
+        // INVARIANT: `check` fails for failures only.
+        check(status).err()
+    }
+
+    /// The `NTSTATUS` itself.
+    #[must_use]
+    pub const fn status(self) -> NTSTATUS {
+        self.0.get()
+    }
+}
+
+/// Whether `status` is a success or informational code.
+///
+/// # Errors
+/// The status itself, if it is a warning or an error.
+pub fn check(status: NTSTATUS) -> Result {
+    match NonZeroI32::new(status) {
+        // INVARIANT: the guard.
+        Some(status) if !NT_SUCCESS(status.get()) => Err(Error(status)),
+        _ => Ok(()),
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match status_name(self.status()) {
+            Some(name) => f.write_str(name),
+            None => write!(f, "NTSTATUS {:#010X}", self.status()),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:?}")?;
+        match status_meaning(self.status()) {
+            Some(meaning) => write!(f, ": {meaning}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl core::error::Error for Error {}

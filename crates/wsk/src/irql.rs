@@ -1,0 +1,78 @@
+//! The proof that a thread runs at `PASSIVE_LEVEL`.
+#![expect(
+    unsafe_code,
+    reason = "the level cannot be read everywhere, so the proof is made by assertion"
+)]
+
+use core::marker::PhantomData;
+use core::time::Duration;
+
+/// Proof that the current thread runs at `PASSIVE_LEVEL`, so that it may wait.
+///
+/// Every call that can block takes one; a wait at `DISPATCH_LEVEL`, which stops the machine, then has no way to be
+/// written. The proof is neither `Send` nor `Sync`: it says something of this thread only.
+#[derive(Debug)]
+pub struct Passive {
+    _this_thread: PhantomData<*mut ()>,
+}
+
+impl Passive {
+    /// Asserts that the current thread runs at `PASSIVE_LEVEL`.
+    ///
+    /// # Safety
+    /// The caller runs at `PASSIVE_LEVEL` for as long as the proof lives: in `DriverEntry`, a work item, a system
+    /// thread, or a callback that the framework calls at passive level.
+    #[must_use]
+    pub const unsafe fn assume() -> Passive {
+        Passive {
+            _this_thread: PhantomData,
+        }
+    }
+
+    /// Asks the kernel for the current level: the proof, if it is `PASSIVE_LEVEL`.
+    #[must_use]
+    pub fn check() -> Option<Passive> {
+        // SAFETY: KeGetCurrentIrql can be called at any IRQL and has no other precondition.
+        let level = unsafe { wsk_sys::KeGetCurrentIrql() };
+        (level == wsk_sys::PASSIVE_LEVEL).then_some(Passive {
+            _this_thread: PhantomData,
+        })
+    }
+
+    /// Permission to wait for at most `timeout`.
+    #[must_use]
+    pub const fn within(&self, timeout: Duration) -> Wait<'_> {
+        Wait {
+            timeout: Some(timeout),
+            _passive: PhantomData,
+        }
+    }
+}
+
+/// Permission to wait, with or without a time limit.
+///
+/// `&Passive` is permission without a limit; [`Passive::within`] sets one. When it passes, the operation is
+/// cancelled and the wait goes on until it has completed: a late success is a success, and anything else is
+/// [`IO_TIMEOUT`](crate::Error::IO_TIMEOUT).
+#[derive(Clone, Copy, Debug)]
+pub struct Wait<'p> {
+    timeout: Option<Duration>,
+    _passive: PhantomData<&'p Passive>,
+}
+
+impl Wait<'_> {
+    /// The time limit, if there is one.
+    #[must_use]
+    pub const fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+}
+
+impl<'p> From<&'p Passive> for Wait<'p> {
+    fn from(_: &'p Passive) -> Wait<'p> {
+        Wait {
+            timeout: None,
+            _passive: PhantomData,
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The memory of an operation: IRP, state, arguments and the caller's buffers in one non-paged block.
+#![expect(
+    unsafe_code,
+    reason = "the block is shared with WSK, the timer and the completion routine"
+)]
+
+use core::cell::UnsafeCell;
+use core::ptr::{self, NonNull};
+use core::sync::atomic::AtomicPtr;
+
+use wsk_sys::{
+    FALSE, IO_STATUS_BLOCK, IRP, IoAllocateIrp, IoFreeIrp, KDPC, KEVENT, KTIMER, KeInitializeDpc,
+    KeInitializeEvent, KeInitializeTimerEx, NotificationEvent, NotificationTimer,
+};
+
+use super::arguments::Arguments;
+use super::flight::Flight;
+use super::queue::Inner;
+use super::submit;
+use crate::error::{Error, Result};
+use crate::pool::{self, Shared};
+
+/// The part of a block that does not depend on the caller's buffers.
+///
+/// # Invariants
+/// - `irp` was allocated with one stack location, and lives as long as the block.
+/// - Outside a flight, only the owner of the operation touches the cells. In a flight: `arguments` belongs to the
+///   provider; `status` to the completion routine; `timer` to the submitter before the WSK call and the completion
+///   routine after it; `queue` to the deliverer; `event` to the dispatcher, which has locks of its own.
+#[derive(Debug)]
+pub(crate) struct Header {
+    pub(crate) irp: NonNull<IRP>,
+    pub(crate) flight: Flight,
+    pub(crate) status: UnsafeCell<IO_STATUS_BLOCK>,
+    pub(crate) event: UnsafeCell<KEVENT>,
+    pub(crate) timer: UnsafeCell<KTIMER>,
+    pub(crate) timed: UnsafeCell<bool>,
+    /// Whether the IRP was sent before, and so must be re-armed.
+    pub(crate) flown: UnsafeCell<bool>,
+    pub(crate) dpc: UnsafeCell<KDPC>,
+    /// Where the result goes; `None` means to whoever waits for the event.
+    pub(crate) queue: UnsafeCell<Option<Shared<Inner>>>,
+    /// The next finished operation in the queue.
+    pub(crate) next: AtomicPtr<Header>,
+    pub(crate) arguments: UnsafeCell<Arguments>,
+    free: unsafe fn(NonNull<Header>),
+}
+
+/// A block: the header first, so that a pointer to one is a pointer to the other.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Block<B> {
+    pub(crate) header: Header,
+    pub(crate) buffers: UnsafeCell<B>,
+}
+
+/// Makes a block, with one handle and no flight.
+///
+/// # Errors
+/// [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES); the buffers are dropped.
+pub(crate) fn new<B>(buffers: B) -> Result<NonNull<Block<B>>> {
+    // SAFETY: IRQL <= DISPATCH_LEVEL, as `Op::new` demands. WSK needs one stack location, and the client none.
+    let irp = unsafe { IoAllocateIrp(1, FALSE) };
+    let irp = NonNull::new(irp).ok_or(Error::INSUFFICIENT_RESOURCES)?;
+    let block = match pool::allocate::<Block<B>>() {
+        Ok(block) => block,
+        Err(error) => {
+            // SAFETY: the IRP was allocated just now and has not been used.
+            unsafe { IoFreeIrp(irp.as_ptr()) };
+            return Err(error);
+        }
+    };
+    let header = Header {
+        irp,
+        flight: Flight::new(),
+        status: UnsafeCell::new(IO_STATUS_BLOCK::default()),
+        event: UnsafeCell::new(KEVENT::ZERO),
+        timer: UnsafeCell::new(KTIMER::ZERO),
+        timed: UnsafeCell::new(false),
+        flown: UnsafeCell::new(false),
+        dpc: UnsafeCell::new(KDPC::ZERO),
+        queue: UnsafeCell::new(None),
+        next: AtomicPtr::new(ptr::null_mut()),
+        arguments: UnsafeCell::new(Arguments::new()),
+        free: free::<B>,
+    };
+    let content = Block {
+        header,
+        buffers: UnsafeCell::new(buffers),
+    };
+    // SAFETY: the block is new, large and aligned enough.
+    unsafe { block.write(content) };
+    // SAFETY: the block was written just now.
+    let header = unsafe { block.cast::<Header>().as_ref() };
+    // SAFETY: the event is in non-paged memory that stays where it is.
+    unsafe { KeInitializeEvent(header.event.get(), NotificationEvent, FALSE) };
+    // SAFETY: as above.
+    unsafe { KeInitializeTimerEx(header.timer.get(), NotificationTimer) };
+    // SAFETY: as above; the context is the block itself, which outlives the timer's flight (`Flight`).
+    unsafe { KeInitializeDpc(header.dpc.get(), submit::time_out, block.as_ptr().cast()) };
+    Ok(block)
+}
+
+/// Frees a block and what is in it.
+///
+/// # Safety
+/// `header` is the header of a `Block<B>` with no handle left and no flight.
+unsafe fn free<B>(header: NonNull<Header>) {
+    let block = header.cast::<Block<B>>();
+    // SAFETY: the block is valid until the end of this function.
+    let irp = unsafe { header.as_ref() }.irp;
+    // SAFETY: by the header's invariant the IRP came from IoAllocateIrp; with no flight nobody uses it.
+    unsafe { IoFreeIrp(irp.as_ptr()) };
+    // SAFETY: no handle is left, so nobody uses the content any more.
+    unsafe { block.drop_in_place() };
+    // SAFETY: the block came from `pool::allocate`, and its content is gone.
+    unsafe { pool::free(block) };
+}
+
+/// Drops one handle of a block, and frees it if that was the last.
+///
+/// # Safety
+/// The caller holds a handle, and does not use it after this call.
+pub(crate) unsafe fn release(header: NonNull<Header>) {
+    // SAFETY: the caller's handle keeps the block.
+    let block = unsafe { header.as_ref() };
+    if block.flight.release() {
+        let free = block.free;
+        // SAFETY: `free` is that of the block's own type; the last handle is gone, and a flight would hold one.
+        unsafe { free(header) };
+    }
+}

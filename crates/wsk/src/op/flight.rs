@@ -1,0 +1,116 @@
+//! Who may touch an operation's IRP, and who may free its memory: two counters, and nothing else.
+//!
+//! A *flight* begins when an operation is submitted and ends when its result is delivered. While it lasts, up to
+//! four parties have a reason to touch the IRP, each from a thread of its own:
+//!
+//! - the submitter, from before the WSK call until after it;
+//! - the provider, until its completion of the IRP has run our routine;
+//! - the timer, if the flight has a time limit: it cancels the IRP;
+//! - anyone who cancels.
+//!
+//! Each is counted in. Whoever brings the count to zero delivers the result: only then can the owner take the
+//! operation back, re-arm its IRP or free it. So `IoCancelIrp` never meets an IRP that was freed or is being
+//! re-armed, whichever way the threads interleave. `tests/loom.rs` explores the interleavings.
+
+use crate::sync::{AtomicU32, Ordering};
+
+/// A cancel was asked for in this flight, or before it began.
+const CANCEL: u32 = 1 << 31;
+/// The time limit passed in this flight.
+const TIMED_OUT: u32 = 1 << 30;
+const FLAGS: u32 = CANCEL | TIMED_OUT;
+
+/// The parties of a flight, and the holders of the operation's memory.
+#[derive(Debug)]
+pub struct Flight {
+    /// The number of parties that may touch the IRP, and the flags above.
+    parties: AtomicU32,
+    /// The number of handles that keep the memory.
+    handles: AtomicU32,
+}
+
+impl Flight {
+    /// The state of a new operation: no flight, one handle.
+    #[must_use]
+    pub fn new() -> Flight {
+        Flight {
+            parties: AtomicU32::new(0),
+            handles: AtomicU32::new(1),
+        }
+    }
+
+    /// Begins a flight for the submitter, the provider and, if there is a time limit, the timer.
+    ///
+    /// Only the owner of an operation that is not in flight calls this.
+    pub fn begin(&self, timed: bool) {
+        // Release: the IRP as the owner armed it is seen by whoever cancels from now on.
+        self.parties.fetch_add(2 + u32::from(timed), Ordering::Release);
+    }
+
+    /// Asks for the cancellation of this flight, or of the next one if none is under way.
+    ///
+    /// True: the caller is now a party. It calls `IoCancelIrp`, then [`Flight::leave`].
+    #[must_use]
+    pub fn cancel(&self) -> bool {
+        // Acquire: pairs with `begin`, so the IRP is seen armed.
+        let mut seen = self.parties.fetch_or(CANCEL, Ordering::AcqRel) | CANCEL;
+        while seen & !FLAGS != 0 {
+            match self
+                .parties
+                .compare_exchange_weak(seen, seen + 1, Ordering::AcqRel, Ordering::Acquire)
+            {
+                Ok(_) => return true,
+                Err(now) => seen = now,
+            }
+        }
+        false
+    }
+
+    /// Records, for the timer, that the time limit has passed. The timer is a party already.
+    pub fn time_out(&self) {
+        self.parties.fetch_or(CANCEL | TIMED_OUT, Ordering::AcqRel);
+    }
+
+    /// Whether a cancel was asked for. The submitter looks after the WSK call, in case it was before.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.parties.load(Ordering::Acquire) & CANCEL != 0
+    }
+
+    /// Whether the time limit passed in this flight.
+    #[must_use]
+    pub fn is_timed_out(&self) -> bool {
+        self.parties.load(Ordering::Acquire) & TIMED_OUT != 0
+    }
+
+    /// Ends one party's use of the IRP. True: it was the last, and the caller delivers the result.
+    #[must_use]
+    pub fn leave(&self) -> bool {
+        // Release: what this party did happens before the delivery. Acquire: the deliverer sees all of it.
+        self.parties.fetch_sub(1, Ordering::AcqRel) & !FLAGS == 1
+    }
+
+    /// Forgets the flags of the flight whose result was delivered, so that the operation can fly again.
+    pub fn land(&self) {
+        self.parties.fetch_and(!FLAGS, Ordering::AcqRel);
+    }
+
+    /// Adds a handle that keeps the memory.
+    pub fn retain(&self) {
+        // Relaxed: the new handle is made from one that keeps the memory already.
+        self.handles.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Drops a handle. True: it was the last, and the caller frees the memory.
+    #[must_use]
+    pub fn release(&self) -> bool {
+        // Release: what this holder did happens before the memory is freed. Acquire: the last one sees it.
+        self.handles.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+}
+
+impl Default for Flight {
+    fn default() -> Flight {
+        Flight::new()
+    }
+}

@@ -1,0 +1,175 @@
+//! Operations: an IRP with everything it needs, made once and flown many times.
+//!
+//! An [`Op`] is an IRP, its state and the caller's buffers in one non-paged block. A socket's `submit` moves it
+//! into flight, which allocates nothing and cannot fail: whatever WSK returns, it completes the IRP, so the result
+//! has one way to come. It comes with the operation itself, to be read and flown again:
+//!
+//! - from [`Pending::wait`], for a thread that may wait;
+//! - from a [`CompletionQueue`], for a driver whose threads never do.
+//!
+//! ```text
+//!            submit                 the last party leaves                 take
+//!   Op ────────────────▶ in flight ──────────────────────▶ delivered ────────────▶ Op
+//!   ▲                     │                                (event, or queue)        │
+//!   │                     ├─ Canceller::cancel, the time limit: IoCancelIrp         │
+//!   │                     └─ Pending dropped: cancel, and free when delivered       │
+//!   └───────────────────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! The completion routine copies the IRP's status, gives up the provider's part in the flight and returns
+//! `STATUS_MORE_PROCESSING_REQUIRED`. It runs no user code and calls no WSK function.
+#![expect(
+    unsafe_code,
+    reason = "handles are raw pointers to a block that several parties share"
+)]
+
+pub(crate) mod arguments;
+pub(crate) mod block;
+#[doc(hidden)]
+pub mod flight;
+pub(crate) mod pending;
+pub(crate) mod queue;
+pub(crate) mod submit;
+
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+
+use block::{Block, Header};
+
+use crate::error::Result;
+
+pub use arguments::{CONTROL_MAX, Payload};
+pub use pending::Pending;
+pub use queue::{Completion, CompletionQueue, Doorbell};
+
+/// An operation that is not in flight, with the buffers `B` that it carries.
+///
+/// # Invariants
+/// The operation is not in flight, and this is its owner: the handle that may submit it.
+#[derive(Debug)]
+pub struct Op<B> {
+    block: NonNull<Block<B>>,
+    _owns: PhantomData<B>,
+}
+
+// SAFETY: an `Op` is its block; nobody else touches the block's content while it is not in flight.
+unsafe impl<B: Send> Send for Op<B> {}
+// SAFETY: `&Op` gives `&B` only.
+unsafe impl<B: Sync> Sync for Op<B> {}
+
+impl<B: Send + 'static> Op<B> {
+    /// Allocates an operation: one IRP, one non-paged block.
+    ///
+    /// The buffers go into the block and stay at one address. If the operation is abandoned in flight, they are
+    /// dropped when it completes, at IRQL <= `DISPATCH_LEVEL`.
+    ///
+    /// # IRQL
+    /// <= `DISPATCH_LEVEL`
+    ///
+    /// # Errors
+    /// [`INSUFFICIENT_RESOURCES`](crate::Error::INSUFFICIENT_RESOURCES)
+    pub fn new(buffers: B) -> Result<Op<B>> {
+        // INVARIANT: the block is new, so this is its only handle.
+        Ok(Op {
+            block: block::new(buffers)?,
+            _owns: PhantomData,
+        })
+    }
+
+    /// A handle that can cancel this operation from anywhere, in this flight and in later ones.
+    ///
+    /// # IRQL
+    /// <= `DISPATCH_LEVEL`
+    #[must_use]
+    pub fn canceller(&self) -> Canceller {
+        self.header().flight.retain();
+        // INVARIANT: retained just now.
+        Canceller {
+            header: self.block.cast(),
+        }
+    }
+}
+
+impl<B> Op<B> {
+    /// The buffers.
+    #[must_use]
+    pub fn buffers(&self) -> &B {
+        // SAFETY: the block lives as long as this handle.
+        let block = unsafe { self.block.as_ref() };
+        // SAFETY: by the type's invariant nobody else touches the buffers, and the borrow of `self` guards them.
+        unsafe { &*block.buffers.get() }
+    }
+
+    /// The buffers, to change.
+    #[must_use]
+    pub fn buffers_mut(&mut self) -> &mut B {
+        // SAFETY: the block lives as long as this handle.
+        let block = unsafe { self.block.as_ref() };
+        // SAFETY: by the type's invariant nobody else touches the buffers, and the borrow of `self` is exclusive.
+        unsafe { &mut *block.buffers.get() }
+    }
+
+    pub(crate) fn header(&self) -> &Header {
+        // SAFETY: the header is the beginning of the block, which lives as long as this handle.
+        unsafe { self.block.cast::<Header>().as_ref() }
+    }
+
+    /// The handle as a pointer, which now owns the operation.
+    pub(crate) fn into_raw(self) -> NonNull<Block<B>> {
+        core::mem::ManuallyDrop::new(self).block
+    }
+
+    /// # Safety
+    /// The caller owns the operation, which is not in flight, and gives it up.
+    pub(crate) unsafe fn from_raw(block: NonNull<Block<B>>) -> Op<B> {
+        // INVARIANT: the caller's promise.
+        Op {
+            block,
+            _owns: PhantomData,
+        }
+    }
+}
+
+impl<B> Drop for Op<B> {
+    fn drop(&mut self) {
+        // SAFETY: this handle is one of the block's, and is not used again.
+        unsafe { block::release(self.block.cast()) };
+    }
+}
+
+/// A handle that cancels an operation, whatever its state.
+///
+/// Cancelling only asks: the result still comes the usual way, and may be a success. Asked before the operation is
+/// submitted, it takes effect as soon as it is; asked after the result was delivered, it concerns the next flight
+/// unless the operation is taken back first.
+///
+/// # Invariants
+/// `header` is kept by a handle of this value's own.
+#[derive(Debug)]
+pub struct Canceller {
+    header: NonNull<Header>,
+}
+
+// SAFETY: `cancel` may be called on any thread (`Flight`); the buffers behind the header are `Send`, and dropping
+// the last handle drops them on this thread.
+unsafe impl Send for Canceller {}
+// SAFETY: as above.
+unsafe impl Sync for Canceller {}
+
+impl Canceller {
+    /// Asks for the operation's cancellation.
+    ///
+    /// # IRQL
+    /// <= `DISPATCH_LEVEL`
+    pub fn cancel(&self) {
+        // SAFETY: by the type's invariant the block is kept.
+        unsafe { submit::cancel(self.header) };
+    }
+}
+
+impl Drop for Canceller {
+    fn drop(&mut self) {
+        // SAFETY: the handle is this value's own, and is not used again.
+        unsafe { block::release(self.header) };
+    }
+}

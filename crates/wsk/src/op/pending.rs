@@ -1,0 +1,115 @@
+//! An operation in flight whose result goes to the thread that waits for it.
+#![expect(unsafe_code, reason = "the block is shared while the operation is in flight")]
+
+use core::marker::PhantomData;
+use core::ptr::{self, NonNull};
+
+use wsk_sys::{Executive, FALSE, KeReadStateEvent, KeWaitForSingleObject, KernelMode};
+
+use super::block::{self, Block, Header};
+use super::{Op, submit};
+use crate::error::{Result, check};
+use crate::irql::Passive;
+use crate::request::Request;
+
+/// An operation in flight.
+///
+/// Dropped, it is cancelled, and frees itself when WSK has let go of it.
+///
+/// # Invariants
+/// `block` is kept by a handle of this value's own: the owner's.
+#[must_use = "dropping a pending operation cancels it"]
+#[derive(Debug)]
+pub struct Pending<B, R> {
+    block: NonNull<Block<B>>,
+    _request: PhantomData<(B, fn() -> R)>,
+}
+
+// SAFETY: the buffers go where the handle goes, and everything else behind it is made for several threads.
+unsafe impl<B: Send, R> Send for Pending<B, R> {}
+// SAFETY: `&Pending` gives no access to the buffers.
+unsafe impl<B: Send, R> Sync for Pending<B, R> {}
+
+impl<B, R> Pending<B, R> {
+    /// # Safety
+    /// The caller owns the operation, has submitted it without a queue, and gives it up.
+    pub(crate) unsafe fn new(block: NonNull<Block<B>>) -> Pending<B, R> {
+        // INVARIANT: the caller's promise.
+        Pending {
+            block,
+            _request: PhantomData,
+        }
+    }
+
+    /// Whether the result is there, so that [`Pending::wait`] would not wait.
+    ///
+    /// # IRQL
+    /// <= `DISPATCH_LEVEL`
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        // SAFETY: the event was initialised with the block, which this value keeps.
+        unsafe { KeReadStateEvent(self.header().event.get()) != 0 }
+    }
+
+    /// Asks for the cancellation. The result comes all the same, and may be a success.
+    ///
+    /// # IRQL
+    /// <= `DISPATCH_LEVEL`
+    pub fn cancel(&self) {
+        // SAFETY: the block is kept.
+        unsafe { submit::cancel(self.block.cast()) };
+    }
+
+    fn header(&self) -> &Header {
+        // SAFETY: by the type's invariant the block is kept; the header is its beginning.
+        unsafe { self.block.cast::<Header>().as_ref() }
+    }
+
+    /// Leaves the operation to itself: not cancelled, it frees itself when it completes.
+    pub(crate) fn detach(self) {
+        let pending = core::mem::ManuallyDrop::new(self);
+        // SAFETY: the handle is this value's own; the value is not used again, and not dropped.
+        unsafe { block::release(pending.block.cast()) };
+    }
+
+    /// Waits for the result: the number of bytes that `IoStatus.Information` tells, and the operation.
+    pub(crate) fn land(self, _: &Passive) -> (Result<usize>, Op<B>) {
+        let event = self.header().event.get();
+        // SAFETY: PASSIVE_LEVEL is proven; the event is in the block, which this value keeps. A kernel-mode wait
+        // without alerts or a limit ends only when the event is set.
+        unsafe { KeWaitForSingleObject(event.cast(), Executive, KernelMode, FALSE, ptr::null()) };
+        let block = core::mem::ManuallyDrop::new(self).block;
+        // SAFETY: the event is set, so the result was delivered; the owner's handle was this value's.
+        let result = unsafe { submit::land(block.cast()) };
+        // SAFETY: as above: the operation has landed, and its owner is the new `Op`.
+        let op = unsafe { Op::from_raw(block) };
+        (check(result.Status).map(|()| result.Information), op)
+    }
+}
+
+impl<B: 'static, R: Request<B>> Pending<B, R> {
+    /// Waits for the result, and gives it with the operation, ready for another flight.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    ///
+    /// # Errors
+    /// What WSK gave. [`CANCELLED`](crate::Error::CANCELLED) after a cancel,
+    /// [`IO_TIMEOUT`](crate::Error::IO_TIMEOUT) when the time limit passed.
+    pub fn wait(self, passive: &Passive) -> (Result<R::Output>, Op<B>) {
+        let (result, op) = self.land(passive);
+        // SAFETY: the operation has landed, so its arguments are the owner's.
+        let arguments = unsafe { &*op.header().arguments.get() };
+        let output = result.and_then(|information| R::output(information, arguments));
+        (output, op)
+    }
+}
+
+impl<B, R> Drop for Pending<B, R> {
+    fn drop(&mut self) {
+        // In this order: a cancel after the handle is gone could meet freed memory.
+        self.cancel();
+        // SAFETY: the handle is this value's own, and is not used again.
+        unsafe { block::release(self.block.cast()) };
+    }
+}

@@ -1,0 +1,307 @@
+//! The completion queue: where finished operations wait for a driver whose threads never do.
+#![expect(unsafe_code, reason = "the queue is an intrusive list of operations")]
+
+use core::cell::UnsafeCell;
+use core::ffi::c_void;
+use core::marker::PhantomData;
+use core::net::SocketAddr;
+use core::ptr::{self, NonNull};
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+
+use wsk_sys::{
+    Executive, FALSE, KEVENT, KeInitializeEvent, KeSetEvent, KeWaitForSingleObject, KernelMode, NTSTATUS,
+    SynchronizationEvent, WSK_SOCKET,
+};
+
+use super::arguments::CONTROL_MAX;
+use super::block::{Block, Header};
+use super::{Op, submit};
+use crate::addr;
+use crate::error::{Result, check};
+use crate::irql::Passive;
+use crate::pool::Shared;
+use crate::registration::Registration;
+use crate::socket::Socket;
+
+/// What a queue does when something arrives in it while it is empty: typically, it enqueues a work item.
+#[derive(Clone, Copy, Debug)]
+pub struct Doorbell {
+    ring: unsafe fn(*mut c_void),
+    context: *mut c_void,
+}
+
+impl Doorbell {
+    /// A doorbell that calls `ring(context)`.
+    ///
+    /// # Safety
+    /// While the queue lives, `ring(context)` may be called at any IRQL <= `DISPATCH_LEVEL`, on any thread, by
+    /// several threads at a time. It does not wait and calls no WSK function.
+    #[must_use]
+    pub const unsafe fn new(ring: unsafe fn(*mut c_void), context: *mut c_void) -> Doorbell {
+        Doorbell { ring, context }
+    }
+}
+
+/// The part of a queue that operations in flight keep.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    /// The finished operations, the last one first.
+    head: AtomicPtr<Header>,
+    /// Two for each operation submitted to the queue: one until it has arrived, one until it is taken.
+    outstanding: AtomicUsize,
+    /// Set at every step that `outstanding` counts.
+    stepped: UnsafeCell<KEVENT>,
+    doorbell: Doorbell,
+}
+
+// SAFETY: the list and the count are atomic, the event has the dispatcher's lock, and the doorbell may be rung on
+// any thread (`Doorbell::new`).
+unsafe impl Send for Inner {}
+// SAFETY: as above.
+unsafe impl Sync for Inner {}
+
+impl Inner {
+    /// Puts a finished operation in the queue, and rings the doorbell if the queue was empty.
+    ///
+    /// # Safety
+    /// `header` is that of an operation whose result is being delivered to this queue, with the owner's handle.
+    pub(crate) unsafe fn push(this: &Shared<Inner>, header: NonNull<Header>) {
+        // SAFETY: the caller has the owner's handle.
+        let next = unsafe { &header.as_ref().next };
+        let mut first = this.head.load(Ordering::Relaxed);
+        loop {
+            next.store(first, Ordering::Relaxed);
+            // Release: the result, and `next`, are seen by whoever takes the list. From then on the operation is theirs.
+            match this.head.compare_exchange_weak(
+                first,
+                header.as_ptr(),
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => break,
+                Err(now) => first = now,
+            }
+        }
+        if first.is_null() {
+            // SAFETY: the queue lives, so the doorbell may be rung here (`Doorbell::new`): whoever drops it waits
+            // for the step that follows.
+            unsafe { (this.doorbell.ring)(this.doorbell.context) };
+        }
+        this.step();
+    }
+
+    /// Counts down one of an operation's two steps.
+    fn step(&self) {
+        // Release: what was done until now is seen by whoever drops the queue.
+        self.outstanding.fetch_sub(1, Ordering::Release);
+        // SAFETY: the event was initialised with the queue, which the caller keeps.
+        unsafe { KeSetEvent(self.stepped.get(), 0, FALSE) };
+    }
+
+    /// Takes every finished operation: a list in the order of completion.
+    fn take(&self) -> *mut Header {
+        // Acquire: pairs with the release of each push.
+        let mut last = self.head.swap(ptr::null_mut(), Ordering::Acquire);
+        let mut first = ptr::null_mut();
+        while let Some(header) = NonNull::new(last) {
+            // SAFETY: the operations of the list are the taker's.
+            let next = unsafe { &header.as_ref().next };
+            last = next.swap(first, Ordering::Relaxed);
+            first = header.as_ptr();
+        }
+        first
+    }
+}
+
+/// Where operations with the buffers `B` go when they have finished, to be taken in the order of their completion.
+///
+/// The doorbell is rung whenever something arrives in an empty queue; what it starts, a work item, takes everything
+/// there is with [`CompletionQueue::drain`]. Several threads may drain at a time; each operation goes to one.
+///
+/// Dropping the queue waits for every operation that was submitted to it, so it is dropped at `PASSIVE_LEVEL`,
+/// after the sockets whose close cancels what is pending.
+#[derive(Debug)]
+pub struct CompletionQueue<B: Send + 'static> {
+    inner: Shared<Inner>,
+    _operations: PhantomData<fn(Op<B>) -> Op<B>>,
+}
+
+impl<B: Send + 'static> CompletionQueue<B> {
+    /// Makes a queue.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    ///
+    /// # Errors
+    /// [`INSUFFICIENT_RESOURCES`](crate::Error::INSUFFICIENT_RESOURCES)
+    pub fn new(doorbell: Doorbell, _: &Passive) -> Result<CompletionQueue<B>> {
+        let inner = Shared::new(Inner {
+            head: AtomicPtr::new(ptr::null_mut()),
+            outstanding: AtomicUsize::new(0),
+            stepped: UnsafeCell::new(KEVENT::ZERO),
+            doorbell,
+        })?;
+        // SAFETY: the event is in non-paged memory that stays where it is.
+        unsafe { KeInitializeEvent(inner.stepped.get(), SynchronizationEvent, FALSE) };
+        Ok(CompletionQueue {
+            inner,
+            _operations: PhantomData,
+        })
+    }
+
+    /// Takes the operations that have finished by now, in the order of their completion.
+    ///
+    /// # IRQL
+    /// <= `DISPATCH_LEVEL`
+    #[must_use]
+    pub fn drain(&self) -> Drain<'_, B> {
+        Drain {
+            queue: self,
+            first: self.inner.take(),
+        }
+    }
+
+    /// A handle for an operation that is about to be submitted.
+    pub(crate) fn expect(&self) -> Shared<Inner> {
+        // Relaxed: the count orders nothing until a step is taken.
+        self.inner.outstanding.fetch_add(2, Ordering::Relaxed);
+        self.inner.clone()
+    }
+}
+
+impl<B: Send + 'static> Drop for CompletionQueue<B> {
+    fn drop(&mut self) {
+        loop {
+            drop(self.drain());
+            // Acquire: pairs with each step.
+            if self.inner.outstanding.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            let event = self.inner.stepped.get();
+            // SAFETY: the queue is dropped at PASSIVE_LEVEL, as its documentation demands; the event lives in it. It
+            // is set at every step, so the wait ends when there is something to drain or nothing to wait for.
+            unsafe { KeWaitForSingleObject(event.cast(), Executive, KernelMode, FALSE, ptr::null()) };
+        }
+    }
+}
+
+/// The operations taken from a queue. Those not looked at are dropped with it.
+#[derive(Debug)]
+pub struct Drain<'q, B: Send + 'static> {
+    queue: &'q CompletionQueue<B>,
+    first: *mut Header,
+}
+
+impl<B: Send + 'static> Iterator for Drain<'_, B> {
+    type Item = Completion<B>;
+
+    fn next(&mut self) -> Option<Completion<B>> {
+        let header = NonNull::new(self.first)?;
+        // SAFETY: the operations of the list are the taker's.
+        let next = unsafe { &header.as_ref().next };
+        self.first = next.load(Ordering::Relaxed);
+        // SAFETY: the result was delivered to the queue, with the owner's handle.
+        let result = unsafe { submit::land(header) };
+        // SAFETY: as above. Only operations with the buffers `B` are submitted to this queue.
+        let op = unsafe { Op::from_raw(header.cast::<Block<B>>()) };
+        self.queue.inner.step();
+        let mut completion = Completion {
+            op,
+            status: result.Status,
+            information: result.Information,
+        };
+        completion.adopt();
+        Some(completion)
+    }
+}
+
+impl<B: Send + 'static> Drop for Drain<'_, B> {
+    fn drop(&mut self) {
+        while self.next().is_some() {}
+    }
+}
+
+/// A finished operation and its result.
+#[must_use = "a finished operation carries its result"]
+#[derive(Debug)]
+pub struct Completion<B: Send + 'static> {
+    op: Op<B>,
+    status: NTSTATUS,
+    information: usize,
+}
+
+impl<B: Send + 'static> Completion<B> {
+    /// The result: the number of bytes that `IoStatus.Information` tells.
+    ///
+    /// # Errors
+    /// What WSK gave. [`CANCELLED`](crate::Error::CANCELLED) after a cancel,
+    /// [`IO_TIMEOUT`](crate::Error::IO_TIMEOUT) when the time limit passed.
+    pub fn result(&self) -> Result<usize> {
+        check(self.status).map(|()| self.information)
+    }
+
+    /// The output of a successful control request.
+    #[must_use]
+    pub fn output(&self) -> &[u8] {
+        // SAFETY: the operation has landed, so its arguments are the owner's.
+        let arguments = unsafe { &*self.op.header().arguments.get() };
+        &arguments.output.0[..self.information.min(CONTROL_MAX)]
+    }
+
+    /// The address that a local-address request yielded, or the sender of a received datagram.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        // SAFETY: the operation has landed, so its arguments are the owner's.
+        let arguments = unsafe { &*self.op.header().arguments.get() };
+        addr::decode(&arguments.address)
+    }
+
+    /// The flags of a received datagram; see [`Received::flags`](crate::Received::flags).
+    #[must_use]
+    pub fn flags(&self) -> u32 {
+        // SAFETY: the operation has landed, so its arguments are the owner's.
+        let arguments = unsafe { &*self.op.header().arguments.get() };
+        arguments.control_flags
+    }
+
+    /// The socket that a creation made. Not taken, it is closed with the operation.
+    pub fn take_socket<'r>(&mut self, _: &'r Registration) -> Option<Socket<'r>> {
+        // SAFETY: the operation has landed, so its arguments are the owner's, and the borrow is exclusive.
+        let arguments = unsafe { &mut *self.op.header().arguments.get() };
+        arguments.socket.take().map(Socket::new)
+    }
+
+    /// The operation, ready for another flight.
+    #[must_use]
+    pub fn into_op(self) -> Op<B> {
+        self.op
+    }
+
+    /// The operation's buffers.
+    #[must_use]
+    pub fn buffers(&self) -> &B {
+        self.op.buffers()
+    }
+
+    /// The operation's buffers, to change.
+    #[must_use]
+    pub fn buffers_mut(&mut self) -> &mut B {
+        self.op.buffers_mut()
+    }
+
+    /// Gives the socket that a successful creation made to its prepared place; forgets the place of a failed one.
+    fn adopt(&mut self) {
+        // SAFETY: the operation has landed, so its arguments are the owner's, and the borrow is exclusive.
+        let arguments = unsafe { &mut *self.op.header().arguments.get() };
+        let Some(core) = arguments.socket.as_mut().and_then(Shared::get_mut) else {
+            return;
+        };
+        if check(self.status).is_ok() {
+            let raw = ptr::with_exposed_provenance_mut::<WSK_SOCKET>(self.information);
+            // SAFETY: a successful WskSocket puts the new socket in IoStatus.Information.
+            unsafe { core.adopt(raw) };
+        } else {
+            arguments.socket = None;
+        }
+    }
+}
