@@ -1,1 +1,72 @@
-//! To be written.
+//! The contract between the `wskdrv` driver and whoever opens its device.
+//!
+//! Both sides are compiled against this crate, and a client in another language can be written from it: names
+//! ([`device`]), control codes ([`code`]), the layout of each request ([`request`]) and of each reply
+//! ([`reply`]), and the bytes of a socket address ([`address`]). All layouts are asserted at compile time.
+//!
+//! # One handle is one socket
+//!
+//! | step | code | the handle afterwards |
+//! |---|---|---|
+//! | `CreateFile(\\.\WskDrv)` | | has no socket |
+//! | create | [`IOCTL_WSKDRV_CREATE`] | has an unbound datagram socket |
+//! | bind | [`IOCTL_WSKDRV_BIND`] | has a bound socket: it can send and receive |
+//! | `CloseHandle` | | everything pending is cancelled and the socket is closed |
+//!
+//! Options and IOCTLs go in between, each where WSK allows it. A request that waits can be cancelled
+//! (`CancelIoEx`), and carries a time limit of its own: see [`NO_TIMEOUT`].
+//!
+//! # Who answers
+//!
+//! The status of a request is the one that WSK gave, unchanged, except where the driver itself refuses:
+//!
+//! | refused because | status |
+//! |---|---|
+//! | the code is unknown; the option cannot be read (set-only) or written (get-only) | `STATUS_INVALID_DEVICE_REQUEST` |
+//! | the input is too short, or the output buffer too small | `STATUS_BUFFER_TOO_SMALL` |
+//! | the input is longer than the request allows | `STATUS_INVALID_BUFFER_SIZE` |
+//! | a reserved field or a flag is not zero, the address family is unknown, an address has not the length of its family | `STATUS_INVALID_PARAMETER` |
+//! | an address is not of the socket's family | `STATUS_INVALID_ADDRESS_COMPONENT` |
+//! | the state is wrong: no socket yet, a second create, a send before bind, an option for before bind after it or the reverse | `STATUS_INVALID_DEVICE_STATE` |
+//! | the option or IOCTL has no typed row (the raw code may pass it) | `STATUS_NOT_SUPPORTED` |
+//! | the value has not the option's size | `STATUS_INFO_LENGTH_MISMATCH` |
+//! | the raw request would carry a kernel pointer, or must go without an IRP | `STATUS_ACCESS_DENIED` |
+//! | the handle is being closed | `STATUS_FILE_CLOSED` |
+//! | the WSK provider is not ready | `STATUS_DEVICE_NOT_READY` |
+//! | the request was cancelled | `STATUS_CANCELLED` |
+//! | the time limit passed | `STATUS_IO_TIMEOUT` |
+//!
+//! # Versions
+//!
+//! [`ABI_MAJOR`] changes when a code or a layout that exists changes its meaning; [`ABI_MINOR`] when something is
+//! added: a code, or a meaning for a reserved field or flag, of which zero always keeps what it did before. So a
+//! client works with a driver of the same major version and at least the minor version it was built for
+//! ([`reply::Version::serves`]); it asks with [`IOCTL_WSKDRV_VERSION`], which no version will change.
+#![no_std]
+#![forbid(unsafe_code)]
+
+pub mod address;
+pub mod code;
+pub mod device;
+pub mod reply;
+pub mod request;
+
+pub use address::{
+    AF_INET, AF_INET6, AddressError, MAX_SOCKADDR_LENGTH, SOCKADDR_IN_LENGTH, SOCKADDR_IN6_LENGTH,
+};
+pub use code::{
+    FILE_DEVICE_WSKDRV, IOCTL_WSKDRV_BIND, IOCTL_WSKDRV_CREATE, IOCTL_WSKDRV_GET_OPTION, IOCTL_WSKDRV_IOCTL,
+    IOCTL_WSKDRV_LOCAL_ADDRESS, IOCTL_WSKDRV_PROVIDER, IOCTL_WSKDRV_RAW_CONTROL, IOCTL_WSKDRV_RECEIVE,
+    IOCTL_WSKDRV_SEND, IOCTL_WSKDRV_SET_OPTION, IOCTL_WSKDRV_STATISTICS, IOCTL_WSKDRV_VERSION,
+};
+pub use device::{DEVICE_NAME, LINK_NAME, SDDL, SERVICE_NAME, USER_PATH};
+pub use reply::{Provider, Received, Statistics, Version};
+pub use request::{
+    Create, IoctlRequest, NO_TIMEOUT, OptionRequest, RAW_GET_OPTION, RAW_IOCTL, RAW_SET_OPTION, RawRequest,
+    Send, Timed,
+};
+
+/// The major version of this contract.
+pub const ABI_MAJOR: u16 = 1;
+/// The minor version of this contract.
+pub const ABI_MINOR: u16 = 0;

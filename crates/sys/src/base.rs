@@ -1,8 +1,5 @@
 //! The base types of the C headers: integers, `NTSTATUS`, strings, lists.
-#![allow(
-    missing_docs,
-    reason = "the fields are those of the C structure that the type's page names"
-)]
+#![allow(missing_docs, reason = "the fields are those of the C structure that the type's page names")]
 
 use core::ffi::c_void;
 
@@ -15,6 +12,8 @@ pub type USHORT = u16;
 pub type LONG = i32;
 pub type ULONG = u32;
 pub type LONGLONG = i64;
+/// In C, a union of the number and its two halves; it is passed as the number is.
+pub type LARGE_INTEGER = i64;
 pub type ULONG64 = u64;
 pub type SIZE_T = usize;
 pub type ULONG_PTR = usize;
@@ -77,10 +76,7 @@ pub struct LIST_ENTRY {
 
 impl LIST_ENTRY {
     /// All zero: not in a list.
-    pub const ZERO: LIST_ENTRY = LIST_ENTRY {
-        Flink: core::ptr::null_mut(),
-        Blink: core::ptr::null_mut(),
-    };
+    pub const ZERO: LIST_ENTRY = LIST_ENTRY { Flink: core::ptr::null_mut(), Blink: core::ptr::null_mut() };
 }
 
 #[repr(C)]
@@ -102,6 +98,7 @@ pub struct OBJECT_ATTRIBUTES {
     pub SecurityDescriptor: PVOID,
     pub SecurityQualityOfService: PVOID,
 }
+pub type POBJECT_ATTRIBUTES = *mut OBJECT_ATTRIBUTES;
 
 /// An executive process object (`EPROCESS`); opaque.
 #[repr(C)]
@@ -118,5 +115,8 @@ pub struct ETHREAD {
     _opaque: [u8; 0],
 }
 pub type PETHREAD = *mut ETHREAD;
+
+/// A process and a thread id; only ever null here.
+pub type PCLIENT_ID = PVOID;
 
 pub type PSECURITY_DESCRIPTOR = PVOID;

@@ -1,8 +1,5 @@
 //! Control codes: socket options, socket IOCTLs, client control codes.
-#![allow(
-    missing_docs,
-    reason = "each constant is documented on Microsoft's page of the same name"
-)]
+#![allow(missing_docs, reason = "each constant is documented on Microsoft's page of the same name")]
 
 use crate::base::ULONG;
 

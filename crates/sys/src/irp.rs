@@ -1,8 +1,5 @@
 //! I/O request packets, their stack locations, and the inlines over them.
-#![allow(
-    missing_docs,
-    reason = "the fields are those of the C structure that the type's page names"
-)]
+#![allow(missing_docs, reason = "the fields are those of the C structure that the type's page names")]
 
 use core::sync::atomic::{AtomicPtr, Ordering};
 use core::{mem, ptr};
@@ -212,10 +209,7 @@ pub type PIO_STACK_LOCATION = *mut IO_STACK_LOCATION;
 
 /// The size in bytes of an IRP with `stack_size` locations (a macro of `wdm.h`).
 #[must_use]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "at most 127 locations: 9352 bytes"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "at most 127 locations: 9352 bytes")]
 pub const fn IoSizeOfIrp(stack_size: CCHAR) -> USHORT {
     let locations = stack_size.unsigned_abs() as usize;
     (mem::size_of::<IRP>() + locations * mem::size_of::<IO_STACK_LOCATION>()) as USHORT

@@ -48,9 +48,9 @@ layouts! {
         SecurityQualityOfService = 0x28,
     }
     IO_STATUS_BLOCK = 0x10 { Status = 0, Information = 8 }
-    DISPATCHER_HEADER = 0x18 { Type = 0, Signalling = 1, Size = 2, SignalState = 4, WaitListHead = 8 }
+    DISPATCHER_HEADER = 0x18 { Type = 0, Signalling = 1, Size = 2, Reserved1 = 3, SignalState = 4, WaitListHead = 8 }
     KEVENT = 0x18 { Header = 0 }
-    KTIMER = 0x40 { Header = 0, DueTime = 0x18, TimerListEntry = 0x20, Dpc = 0x30, Period = 0x3C }
+    KTIMER = 0x40 { Header = 0, DueTime = 0x18, TimerListEntry = 0x20, Dpc = 0x30, Processor = 0x38, Period = 0x3C }
     KDPC = 0x40 {
         Type = 0, Importance = 1, Number = 2, DpcListEntry = 8, ProcessorHistory = 0x10, DeferredRoutine = 0x18,
         DeferredContext = 0x20, SystemArgument1 = 0x28, SystemArgument2 = 0x30, DpcData = 0x38,

@@ -1,8 +1,5 @@
 //! Memory descriptor lists and their inlines.
-#![allow(
-    missing_docs,
-    reason = "the fields are those of the C structure that the type's page names"
-)]
+#![allow(missing_docs, reason = "the fields are those of the C structure that the type's page names")]
 
 use core::ptr;
 
@@ -38,7 +35,14 @@ pub const NormalPagePriority: ULONG = 16;
 /// Or-ed to a priority: map without execute permission.
 pub const MdlMappingNoExecute: ULONG = 0x4000_0000;
 /// `MEMORY_CACHING_TYPE`: cached memory.
-pub const MmCached: i32 = 1;
+pub const MmCached: MEMORY_CACHING_TYPE = 1;
+pub type MEMORY_CACHING_TYPE = i32;
+
+/// `LOCK_OPERATION`: the pages will be read.
+pub const IoReadAccess: LOCK_OPERATION = 0;
+/// `LOCK_OPERATION`: the pages will be written.
+pub const IoWriteAccess: LOCK_OPERATION = 1;
+pub type LOCK_OPERATION = i32;
 
 /// The number of bytes that the MDL describes (an inline of `wdm.h`).
 ///

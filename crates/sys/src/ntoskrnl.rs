@@ -1,18 +1,16 @@
 //! Functions exported by `ntoskrnl.exe`. Microsoft's page of the same name gives each one's IRQL and contract.
-#![allow(
-    missing_docs,
-    reason = "each function is documented on Microsoft's page of the same name"
-)]
+#![allow(missing_docs, reason = "each function is documented on Microsoft's page of the same name")]
 
 use core::ffi::c_char;
 
 use crate::base::{
-    ACCESS_MASK, BOOLEAN, CCHAR, DEVICE_TYPE, GUID, HANDLE, KIRQL, KPROCESSOR_MODE, LONG, NTSTATUS,
-    PCUNICODE_STRING, PEPROCESS, PVOID, SIZE_T, ULONG, ULONG_PTR, ULONG64,
+    ACCESS_MASK, BOOLEAN, CCHAR, DEVICE_TYPE, GUID, HANDLE, KIRQL, KPROCESSOR_MODE, LARGE_INTEGER, LONG,
+    NTSTATUS, PCLIENT_ID, PCUNICODE_STRING, PEPROCESS, POBJECT_ATTRIBUTES, PVOID, SIZE_T, ULONG, ULONG_PTR,
+    ULONG64,
 };
 use crate::irp::IRP;
-use crate::mdl::MDL;
-use crate::object::{DEVICE_OBJECT, DRIVER_OBJECT, IO_WORKITEM, IO_WORKITEM_ROUTINE};
+use crate::mdl::{LOCK_OPERATION, MDL, MEMORY_CACHING_TYPE};
+use crate::object::{DEVICE_OBJECT, DRIVER_OBJECT, IO_WORKITEM, IO_WORKITEM_ROUTINE, WORK_QUEUE_TYPE};
 use crate::sync::{
     EVENT_TYPE, EX_RUNDOWN_REF, KDEFERRED_ROUTINE, KDPC, KEVENT, KSPIN_LOCK, KTIMER, KWAIT_REASON, TIMER_TYPE,
 };
@@ -86,7 +84,7 @@ unsafe extern "system" {
     pub fn IoQueueWorkItem(
         IoWorkItem: *mut IO_WORKITEM,
         WorkerRoutine: IO_WORKITEM_ROUTINE,
-        QueueType: i32,
+        QueueType: WORK_QUEUE_TYPE,
         Context: PVOID,
     );
     pub fn IoFreeWorkItem(IoWorkItem: *mut IO_WORKITEM);
@@ -105,12 +103,12 @@ unsafe extern "system" {
         WaitReason: KWAIT_REASON,
         WaitMode: KPROCESSOR_MODE,
         Alertable: BOOLEAN,
-        Timeout: *const i64,
+        Timeout: *const LARGE_INTEGER,
     ) -> NTSTATUS;
     pub fn KeDelayExecutionThread(
         WaitMode: KPROCESSOR_MODE,
         Alertable: BOOLEAN,
-        Interval: *const i64,
+        Interval: *const LARGE_INTEGER,
     ) -> NTSTATUS;
     pub fn KeInitializeSpinLock(SpinLock: *mut KSPIN_LOCK);
     pub fn KeAcquireSpinLockRaiseToDpc(SpinLock: *mut KSPIN_LOCK) -> KIRQL;
@@ -128,7 +126,7 @@ unsafe extern "system" {
     pub fn KeFlushQueuedDpcs();
     pub fn KeInitializeTimerEx(Timer: *mut KTIMER, Type: TIMER_TYPE);
     /// `DueTime` is in units of 100 ns: negative for an interval from now. `Period` is in milliseconds.
-    pub fn KeSetTimerEx(Timer: *mut KTIMER, DueTime: i64, Period: LONG, Dpc: *mut KDPC) -> BOOLEAN;
+    pub fn KeSetTimerEx(Timer: *mut KTIMER, DueTime: LARGE_INTEGER, Period: LONG, Dpc: *mut KDPC) -> BOOLEAN;
     pub fn KeCancelTimer(Timer: *mut KTIMER) -> BOOLEAN;
     pub fn KeQueryInterruptTime() -> u64;
     pub fn KeBugCheckEx(
@@ -141,12 +139,16 @@ unsafe extern "system" {
 
     // Memory manager
     pub fn MmBuildMdlForNonPagedPool(MemoryDescriptorList: *mut MDL);
-    pub fn MmProbeAndLockPages(MemoryDescriptorList: *mut MDL, AccessMode: KPROCESSOR_MODE, Operation: i32);
+    pub fn MmProbeAndLockPages(
+        MemoryDescriptorList: *mut MDL,
+        AccessMode: KPROCESSOR_MODE,
+        Operation: LOCK_OPERATION,
+    );
     pub fn MmUnlockPages(MemoryDescriptorList: *mut MDL);
     pub fn MmMapLockedPagesSpecifyCache(
         MemoryDescriptorList: *mut MDL,
         AccessMode: KPROCESSOR_MODE,
-        CacheType: i32,
+        CacheType: MEMORY_CACHING_TYPE,
         RequestedAddress: PVOID,
         BugCheckOnFailure: ULONG,
         Priority: ULONG,
@@ -156,9 +158,9 @@ unsafe extern "system" {
     pub fn PsCreateSystemThread(
         ThreadHandle: *mut HANDLE,
         DesiredAccess: ULONG,
-        ObjectAttributes: PVOID,
+        ObjectAttributes: POBJECT_ATTRIBUTES,
         ProcessHandle: HANDLE,
-        ClientId: PVOID,
+        ClientId: PCLIENT_ID,
         StartRoutine: KSTART_ROUTINE,
         StartContext: PVOID,
     ) -> NTSTATUS;

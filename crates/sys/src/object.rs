@@ -1,8 +1,5 @@
 //! Driver, device and file objects.
-#![allow(
-    missing_docs,
-    reason = "the fields are those of the C structure that the type's page names"
-)]
+#![allow(missing_docs, reason = "the fields are those of the C structure that the type's page names")]
 
 use crate::base::{
     BOOLEAN, CCHAR, CSHORT, DEVICE_TYPE, LIST_ENTRY, LONG, LONGLONG, NTSTATUS, PCUNICODE_STRING,
@@ -145,4 +142,5 @@ pub type PIO_WORKITEM = *mut IO_WORKITEM;
 pub type IO_WORKITEM_ROUTINE = unsafe extern "system" fn(DeviceObject: *mut DEVICE_OBJECT, Context: PVOID);
 
 /// `WORK_QUEUE_TYPE`: the queue for drivers.
-pub const DelayedWorkQueue: i32 = 1;
+pub const DelayedWorkQueue: WORK_QUEUE_TYPE = 1;
+pub type WORK_QUEUE_TYPE = i32;

@@ -1,10 +1,7 @@
 //! Socket addresses, address families and levels, control information.
 //!
 //! Ports and addresses are in network byte order, as everywhere in Winsock.
-#![allow(
-    missing_docs,
-    reason = "the fields are those of the C structure that the type's page names"
-)]
+#![allow(missing_docs, reason = "the fields are those of the C structure that the type's page names")]
 
 use crate::base::{LONG, SIZE_T, ULONG, USHORT};
 

@@ -1,8 +1,5 @@
 //! Dispatcher objects (events, timers), deferred procedure calls, spin locks.
-#![allow(
-    missing_docs,
-    reason = "the fields are those of the C structure that the type's page names"
-)]
+#![allow(missing_docs, reason = "the fields are those of the C structure that the type's page names")]
 
 use core::ptr;
 
@@ -109,9 +106,7 @@ impl DISPATCHER_HEADER {
 
 impl KEVENT {
     /// All zero, to be initialised where it stays.
-    pub const ZERO: KEVENT = KEVENT {
-        Header: DISPATCHER_HEADER::ZERO,
-    };
+    pub const ZERO: KEVENT = KEVENT { Header: DISPATCHER_HEADER::ZERO };
 }
 
 impl KTIMER {

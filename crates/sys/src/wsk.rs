@@ -1,8 +1,5 @@
 //! WSK structures, dispatch tables and callbacks.
-#![allow(
-    missing_docs,
-    reason = "the fields are those of the C structure that the type's page names"
-)]
+#![allow(missing_docs, reason = "the fields are those of the C structure that the type's page names")]
 
 use crate::base::{GUID, NTSTATUS, PEPROCESS, PETHREAD, PSECURITY_DESCRIPTOR, PVOID, SIZE_T, ULONG, USHORT};
 use crate::control::WSK_CONTROL_SOCKET_TYPE;

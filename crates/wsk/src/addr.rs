@@ -58,9 +58,7 @@ pub(crate) fn encode(address: &SocketAddr) -> SOCKADDR_INET {
     match address {
         SocketAddr::V4(address) => {
             // The IPv6 variant is the larger: setting it first leaves no byte undefined.
-            let mut raw = SOCKADDR_INET {
-                Ipv6: SOCKADDR_IN6::default(),
-            };
+            let mut raw = SOCKADDR_INET { Ipv6: SOCKADDR_IN6::default() };
             raw.Ipv4 = SOCKADDR_IN {
                 sin_family: AF_INET,
                 sin_port: address.port().to_be(),
@@ -113,13 +111,7 @@ mod tests {
 
     #[test]
     fn addresses_survive_the_c_form() {
-        for text in [
-            "127.0.0.1:5",
-            "255.1.2.3:65535",
-            "[::1]:9",
-            "[fe80::1%7]:80",
-            "[::ffff:1.2.3.4]:0",
-        ] {
+        for text in ["127.0.0.1:5", "255.1.2.3:65535", "[::1]:9", "[fe80::1%7]:80", "[::ffff:1.2.3.4]:0"] {
             let address = text.parse().unwrap();
             assert_eq!(decode(&encode(&address)), Some(address));
         }

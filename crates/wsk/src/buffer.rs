@@ -56,12 +56,7 @@ impl Buffer {
         // SAFETY: the MDL describes non-paged pool, all of one block.
         unsafe { MmBuildMdlForNonPagedPool(mdl.as_ptr()) };
         // INVARIANT: the pool block is zeroed, and the MDL was made for all of it.
-        Ok(Buffer {
-            data,
-            mdl,
-            capacity,
-            len: capacity,
-        })
+        Ok(Buffer { data, mdl, capacity, len: capacity })
     }
 
     /// The number of bytes that were allocated.
@@ -94,16 +89,8 @@ impl Buffer {
 unsafe impl Payload for Buffer {
     fn buffer(&self) -> WSK_BUF {
         // Without data there is no MDL: WSK's page of WSK_BUF allows null for a length of zero.
-        let mdl = if self.len == 0 {
-            ptr::null_mut()
-        } else {
-            self.mdl.as_ptr()
-        };
-        WSK_BUF {
-            Mdl: mdl,
-            Offset: 0,
-            Length: self.len,
-        }
+        let mdl = if self.len == 0 { ptr::null_mut() } else { self.mdl.as_ptr() };
+        WSK_BUF { Mdl: mdl, Offset: 0, Length: self.len }
     }
 }
 

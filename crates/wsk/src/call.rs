@@ -16,15 +16,9 @@ use crate::op::arguments::Arguments;
 #[derive(Debug)]
 pub(crate) enum Call {
     /// `WskSocket`, for a datagram socket.
-    Create {
-        provider: WSK_PROVIDER_NPI,
-        family: Family,
-    },
+    Create { provider: WSK_PROVIDER_NPI, family: Family },
     /// A function of a datagram socket.
-    Socket {
-        socket: NonNull<WSK_SOCKET>,
-        operation: Operation,
-    },
+    Socket { socket: NonNull<WSK_SOCKET>, operation: Operation },
     /// Nothing: the request was refused before WSK was asked.
     Refused(Error),
 }
@@ -121,13 +115,7 @@ impl Operation {
         // SAFETY: as above.
         let buffer = unsafe { &raw mut (*arguments).buffer };
         match self {
-            Operation::Control {
-                kind,
-                code,
-                level,
-                input,
-                output,
-            } => {
+            Operation::Control { kind, code, level, input, output } => {
                 let control = dispatch.Basic.WskControlSocket.ok_or(Error::NOT_SUPPORTED)?;
                 // SAFETY: as for the address.
                 let from = unsafe { &raw mut (*arguments).input };
@@ -137,20 +125,7 @@ impl Operation {
                 let to = if output == 0 { ptr::null_mut() } else { to.cast() };
                 // SAFETY: the buffers are as large as said (`Arguments`) and live until the IRP completes. With an
                 // IRP the number of bytes comes in IoStatus.Information, so OutputSizeReturned is null.
-                unsafe {
-                    control(
-                        socket,
-                        kind,
-                        code,
-                        level,
-                        input,
-                        from,
-                        output,
-                        to,
-                        ptr::null_mut(),
-                        irp,
-                    )
-                };
+                unsafe { control(socket, kind, code, level, input, from, output, to, ptr::null_mut(), irp) };
             }
             Operation::Bind => {
                 let bind = dispatch.WskBind.ok_or(Error::NOT_SUPPORTED)?;

@@ -79,25 +79,14 @@ impl<O: GetOption, B> Request<B> for Get<O> {
     type Output = O::Value;
 
     fn output(information: usize, arguments: &Arguments) -> Result<O::Value> {
-        O::Value::decode(
-            arguments
-                .output
-                .0
-                .get(..information)
-                .ok_or(Error::INFO_LENGTH_MISMATCH)?,
-        )
+        O::Value::decode(arguments.output.0.get(..information).ok_or(Error::INFO_LENGTH_MISMATCH)?)
     }
 }
 
 impl<O: GetOption, B> sealed::Request<B> for Get<O> {
     fn prepare(self, _: Family, arguments: &mut Arguments, _: &B) -> Result<Operation> {
         arguments.output = Value([0; CONTROL_MAX]);
-        Ok(operation(
-            WskGetOption,
-            O::ROW.kind,
-            0,
-            size_of_value(O::ROW.value),
-        ))
+        Ok(operation(WskGetOption, O::ROW.kind, 0, size_of_value(O::ROW.value)))
     }
 }
 
@@ -172,13 +161,7 @@ impl<'a> Control<'a> {
             Kind::Option { .. } => WskSetOption,
             Kind::Ioctl { .. } => WskIoctl,
         };
-        Ok(Control {
-            kind,
-            target: row.kind,
-            value: Some(row.value),
-            input: value,
-            output: 0,
-        })
+        Ok(Control { kind, target: row.kind, value: Some(row.value), input: value, output: 0 })
     }
 
     /// A request to get the option of a row.
@@ -190,13 +173,7 @@ impl<'a> Control<'a> {
             return Err(Error::INVALID_DEVICE_REQUEST);
         }
         let output = size_of_value(row.value);
-        Ok(Control {
-            kind: WskGetOption,
-            target: row.kind,
-            value: None,
-            input: &[],
-            output,
-        })
+        Ok(Control { kind: WskGetOption, target: row.kind, value: None, input: &[], output })
     }
 
     /// A request without a row: whatever the transport makes of it.
@@ -230,13 +207,15 @@ impl<'a> Control<'a> {
         if !fits || input.len() > CONTROL_MAX || output > CONTROL_MAX {
             return Err(Error::INVALID_BUFFER_SIZE);
         }
-        Ok(Control {
-            kind,
-            target,
-            value: None,
-            input,
-            output,
-        })
+        Ok(Control { kind, target, value: None, input, output })
+    }
+}
+
+impl Control<'_> {
+    /// The largest output in bytes.
+    #[must_use]
+    pub const fn output(&self) -> usize {
+        self.output
     }
 }
 
@@ -247,10 +226,7 @@ impl<'a> Control<'a> {
 fn is_denied(target: Kind) -> bool {
     const VENDOR: ULONG = 0x0F00_0000;
     match target {
-        Kind::Option {
-            level: SOL_SOCKET,
-            name,
-        } => {
+        Kind::Option { level: SOL_SOCKET, name } => {
             (WSK_SO_BASE..WSK_SO_BASE + 0x1000).contains(&name)
                 || matches!(name, SO_WSK_SECURITY | SO_WSK_EVENT_CALLBACK)
         }
@@ -260,10 +236,7 @@ fn is_denied(target: Kind) -> bool {
         }
         // Lists of pointers, without an IRP or at PASSIVE_LEVEL only.
         Kind::Ioctl { code } => {
-            matches!(
-                code,
-                SIO_ADDRESS_LIST_QUERY | SIO_ADDRESS_LIST_CHANGE | SIO_ADDRESS_LIST_SORT
-            )
+            matches!(code, SIO_ADDRESS_LIST_QUERY | SIO_ADDRESS_LIST_CHANGE | SIO_ADDRESS_LIST_SORT)
         }
     }
 }
@@ -280,17 +253,10 @@ impl<B> Request<B> for Control<'_> {
 impl<B> sealed::Request<B> for Control<'_> {
     fn prepare(self, family: Family, arguments: &mut Arguments, _: &B) -> Result<Operation> {
         let size = self.input.len();
-        if self
-            .value
-            .is_some_and(|value| !value.accepts(size, family.address_size()))
-        {
+        if self.value.is_some_and(|value| !value.accepts(size, family.address_size())) {
             return Err(Error::INFO_LENGTH_MISMATCH);
         }
-        let input = arguments
-            .input
-            .0
-            .get_mut(..size)
-            .ok_or(Error::INVALID_BUFFER_SIZE)?;
+        let input = arguments.input.0.get_mut(..size).ok_or(Error::INVALID_BUFFER_SIZE)?;
         input.copy_from_slice(self.input);
         arguments.output = Value([0; CONTROL_MAX]);
         Ok(operation(self.kind, self.target, size, self.output))
@@ -299,9 +265,7 @@ impl<B> sealed::Request<B> for Control<'_> {
 
 impl fmt::Debug for Control<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Control")
-            .field("target", &self.target)
-            .finish_non_exhaustive()
+        f.debug_struct("Control").field("target", &self.target).finish_non_exhaustive()
     }
 }
 
@@ -310,13 +274,7 @@ fn operation(kind: WSK_CONTROL_SOCKET_TYPE, target: Kind, input: usize, output: 
         Kind::Option { level, name } => (name, level),
         Kind::Ioctl { code } => (code, 0),
     };
-    Operation::Control {
-        kind,
-        code,
-        level,
-        input,
-        output,
-    }
+    Operation::Control { kind, code, level, input, output }
 }
 
 /// The size of the value that a get yields.
@@ -363,22 +321,10 @@ mod tests {
         let refusal =
             |kind, input: &[u8], output| Control::raw(kind, SO_BROADCAST, SOL_SOCKET, input, output).err();
         assert_eq!(refusal(WskSetOption, &[0; 4], 0), None);
-        assert_eq!(
-            refusal(WskSetOption, &[0; 4], 1),
-            Some(Error::INVALID_BUFFER_SIZE)
-        );
-        assert_eq!(
-            refusal(WskGetOption, &[0; 1], 4),
-            Some(Error::INVALID_BUFFER_SIZE)
-        );
-        assert_eq!(
-            refusal(WskSetOption, &[0; super::CONTROL_MAX + 1], 0),
-            Some(Error::INVALID_BUFFER_SIZE)
-        );
-        assert_eq!(
-            refusal(WskGetOption, &[], super::CONTROL_MAX + 1),
-            Some(Error::INVALID_BUFFER_SIZE)
-        );
+        assert_eq!(refusal(WskSetOption, &[0; 4], 1), Some(Error::INVALID_BUFFER_SIZE));
+        assert_eq!(refusal(WskGetOption, &[0; 1], 4), Some(Error::INVALID_BUFFER_SIZE));
+        assert_eq!(refusal(WskSetOption, &[0; super::CONTROL_MAX + 1], 0), Some(Error::INVALID_BUFFER_SIZE));
+        assert_eq!(refusal(WskGetOption, &[], super::CONTROL_MAX + 1), Some(Error::INVALID_BUFFER_SIZE));
         assert_eq!(refusal(WskControlMax, &[], 0), Some(Error::INVALID_PARAMETER));
         assert_eq!(refusal(-1, &[], 0), Some(Error::INVALID_PARAMETER));
     }

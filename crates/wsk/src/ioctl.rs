@@ -89,8 +89,6 @@ fn encode_address(address: Option<&SocketAddr>, family: Family, to: &mut [u8]) -
         return Err(Error::INVALID_ADDRESS_COMPONENT);
     }
     let (bytes, size) = addr::encode_bytes(address);
-    to.get_mut(..size)
-        .ok_or(Error::BUFFER_TOO_SMALL)?
-        .copy_from_slice(&bytes[..size]);
+    to.get_mut(..size).ok_or(Error::BUFFER_TOO_SMALL)?.copy_from_slice(&bytes[..size]);
     Ok(size)
 }

@@ -1,8 +1,5 @@
 //! The proof that a thread runs at `PASSIVE_LEVEL`.
-#![expect(
-    unsafe_code,
-    reason = "the level cannot be read everywhere, so the proof is made by assertion"
-)]
+#![expect(unsafe_code, reason = "the level cannot be read everywhere, so the proof is made by assertion")]
 
 use core::marker::PhantomData;
 use core::time::Duration;
@@ -24,9 +21,7 @@ impl Passive {
     /// thread, or a callback that the framework calls at passive level.
     #[must_use]
     pub const unsafe fn assume() -> Passive {
-        Passive {
-            _this_thread: PhantomData,
-        }
+        Passive { _this_thread: PhantomData }
     }
 
     /// Asks the kernel for the current level: the proof, if it is `PASSIVE_LEVEL`.
@@ -34,18 +29,13 @@ impl Passive {
     pub fn check() -> Option<Passive> {
         // SAFETY: KeGetCurrentIrql can be called at any IRQL and has no other precondition.
         let level = unsafe { wsk_sys::KeGetCurrentIrql() };
-        (level == wsk_sys::PASSIVE_LEVEL).then_some(Passive {
-            _this_thread: PhantomData,
-        })
+        (level == wsk_sys::PASSIVE_LEVEL).then_some(Passive { _this_thread: PhantomData })
     }
 
     /// Permission to wait for at most `timeout`.
     #[must_use]
     pub const fn within(&self, timeout: Duration) -> Wait<'_> {
-        Wait {
-            timeout: Some(timeout),
-            _passive: PhantomData,
-        }
+        Wait { timeout: Some(timeout), _passive: PhantomData }
     }
 }
 
@@ -70,9 +60,6 @@ impl Wait<'_> {
 
 impl<'p> From<&'p Passive> for Wait<'p> {
     fn from(_: &'p Passive) -> Wait<'p> {
-        Wait {
-            timeout: None,
-            _passive: PhantomData,
-        }
+        Wait { timeout: None, _passive: PhantomData }
     }
 }

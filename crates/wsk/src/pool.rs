@@ -70,10 +70,7 @@ impl<T> PoolBox<T> {
         // SAFETY: the block is new, large and aligned enough for a `T`.
         unsafe { block.write(value) };
         // INVARIANT: written just now.
-        Ok(PoolBox {
-            block,
-            _owns: PhantomData,
-        })
+        Ok(PoolBox { block, _owns: PhantomData })
     }
 }
 
@@ -122,17 +119,11 @@ impl<T> Shared<T> {
     /// [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES); the value is dropped.
     pub(crate) fn new(value: T) -> Result<Shared<T>> {
         let block = allocate::<Counted<T>>()?;
-        let counted = Counted {
-            handles: AtomicUsize::new(1),
-            value,
-        };
+        let counted = Counted { handles: AtomicUsize::new(1), value };
         // SAFETY: the block is new, large and aligned enough.
         unsafe { block.write(counted) };
         // INVARIANT: one handle, this one.
-        Ok(Shared {
-            block,
-            _shares: PhantomData,
-        })
+        Ok(Shared { block, _shares: PhantomData })
     }
 
     /// The value, if this is its only handle.
@@ -157,10 +148,7 @@ impl<T> Clone for Shared<T> {
         // Relaxed: the new handle comes from one that keeps the value alive already.
         self.counted().handles.fetch_add(1, Ordering::Relaxed);
         // INVARIANT: counted just now.
-        Shared {
-            block: self.block,
-            _shares: PhantomData,
-        }
+        Shared { block: self.block, _shares: PhantomData }
     }
 }
 

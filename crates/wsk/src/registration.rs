@@ -3,9 +3,9 @@
 
 use core::cell::UnsafeCell;
 use core::fmt;
-use core::marker::PhantomPinned;
+use core::marker::{PhantomData, PhantomPinned};
 use core::ops::RangeInclusive;
-use core::ptr;
+use core::ptr::{self, NonNull};
 use core::time::Duration;
 
 use wsk_sys::{
@@ -107,17 +107,10 @@ impl Registration {
                 ReservedRegistrationLock: 0,
             }),
             // No client event is defined, so there is no function for them.
-            dispatch: WSK_CLIENT_DISPATCH {
-                Version: version.as_raw(),
-                Reserved: 0,
-                WskClientEvent: None,
-            },
+            dispatch: WSK_CLIENT_DISPATCH { Version: version.as_raw(), Reserved: 0, WskClientEvent: None },
             _pin: PhantomPinned,
         })?;
-        let mut npi = WSK_CLIENT_NPI {
-            ClientContext: ptr::null_mut(),
-            Dispatch: &raw const pinned.dispatch,
-        };
+        let mut npi = WSK_CLIENT_NPI { ClientContext: ptr::null_mut(), Dispatch: &raw const pinned.dispatch };
         // SAFETY: PASSIVE_LEVEL is proven. Registration and dispatch table are in non-paged memory that does not move
         // and is freed after WskDeregister only.
         check(unsafe { WskRegister(&raw mut npi, pinned.registration.get()) })?;
@@ -202,18 +195,13 @@ impl Registration {
     }
 
     fn capture(&self, timeout: ULONG) -> Result<Provider<'_>> {
-        let mut npi = WSK_PROVIDER_NPI {
-            Client: ptr::null_mut(),
-            Dispatch: ptr::null(),
-        };
+        let mut npi = WSK_PROVIDER_NPI { Client: ptr::null_mut(), Dispatch: ptr::null() };
         // SAFETY: by the type's invariant the registration is valid; the output is this frame's. The callers see to
         // the IRQL: a time-out other than WSK_NO_WAIT comes from permission to wait.
         check(unsafe { WskCaptureProviderNPI(self.pinned.registration.get(), timeout, &raw mut npi) })?;
-        // INVARIANT: captured just now.
-        Ok(Provider {
-            npi,
-            registration: self,
-        })
+        let registration = NonNull::from(&self.pinned.registration).cast();
+        // INVARIANT: captured just now; the registration is freed after WskDeregister only.
+        Ok(Provider { captured: Captured { npi, registration }, _registration: PhantomData })
     }
 }
 
@@ -225,22 +213,37 @@ impl Drop for Registration {
     }
 }
 
-/// The captured provider; dropping it releases it.
-///
-/// Sockets made with it stay open: they have functions of their own.
+/// A captured NPI, released when it is dropped.
 ///
 /// # Invariants
-/// `npi` was captured with `registration`, and is released once, by `drop`.
+/// `npi` was captured with `registration`, which is valid at least until the NPI is released: `WskDeregister`, before
+/// which it is not freed, waits for that.
 #[derive(Debug)]
-pub struct Provider<'r> {
+pub(crate) struct Captured {
     npi: WSK_PROVIDER_NPI,
-    registration: &'r Registration,
+    registration: NonNull<WSK_REGISTRATION>,
 }
 
 // SAFETY: the functions of a captured provider may be called on any thread, by several at a time.
-unsafe impl Send for Provider<'_> {}
+unsafe impl Send for Captured {}
 // SAFETY: as above.
-unsafe impl Sync for Provider<'_> {}
+unsafe impl Sync for Captured {}
+
+impl Drop for Captured {
+    fn drop(&mut self) {
+        // SAFETY: captured by the type's invariant, and no call through the provider is in progress: each borrows it.
+        unsafe { WskReleaseProviderNPI(self.registration.as_ptr()) };
+    }
+}
+
+/// The captured provider; dropping it releases it.
+///
+/// Sockets made with it stay open: they have functions of their own.
+#[derive(Debug)]
+pub struct Provider<'r> {
+    captured: Captured,
+    _registration: PhantomData<&'r Registration>,
+}
 
 impl<'r> Provider<'r> {
     /// The provider's version; its minor part may be higher than the client's.
@@ -250,7 +253,7 @@ impl<'r> Provider<'r> {
     #[must_use]
     pub fn version(&self) -> Version {
         // SAFETY: by the type's invariant the provider is captured, so its dispatch table is valid.
-        Version::from_raw(unsafe { (*self.npi.Dispatch).Version })
+        Version::from_raw(unsafe { (*self.captured.npi.Dispatch).Version })
     }
 
     /// Makes a datagram socket (`WskSocket`), and waits.
@@ -266,10 +269,7 @@ impl<'r> Provider<'r> {
         // SAFETY: a `Wait` is permission to wait, so this thread is at PASSIVE_LEVEL.
         let passive = unsafe { Passive::assume() };
         let mut core = Core::prepare(family)?;
-        let call = Call::Create {
-            provider: self.npi,
-            family,
-        };
+        let call = Call::Create { provider: self.captured.npi, family };
         let block = Op::new(())?.into_raw();
         // SAFETY: the operation is new; the provider is captured while `self` is borrowed.
         unsafe { submit::submit(block.cast(), &call, wait.timeout(), None) };
@@ -287,7 +287,8 @@ impl<'r> Provider<'r> {
     /// Makes a datagram socket without waiting: the result goes to `queue`, and the socket is taken from it with
     /// [`Completion::take_socket`](crate::Completion::take_socket).
     ///
-    /// Keep the provider until then: WSK's pages do not say whether it may be released earlier.
+    /// The provider is kept until the operation has finished: WSK's pages do not say whether it may be released
+    /// earlier.
     ///
     /// # IRQL
     /// <= `DISPATCH_LEVEL`
@@ -295,7 +296,7 @@ impl<'r> Provider<'r> {
     /// # Errors
     /// The operation comes back: [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES)
     pub fn submit_datagram<B: Send + 'static>(
-        &self,
+        self,
         queue: &CompletionQueue<B>,
         op: Op<B>,
         family: Family,
@@ -308,27 +309,16 @@ impl<'r> Provider<'r> {
         // SAFETY: the operation is not in flight, so its arguments are the owner's, which the caller is.
         let arguments = unsafe { &mut *op.header().arguments.get() };
         arguments.socket = Some(core);
-        let call = Call::Create {
-            provider: self.npi,
-            family,
-        };
+        let provider = arguments.provider.insert(self.captured).npi;
+        let call = Call::Create { provider, family };
         let block = op.into_raw();
-        // SAFETY: as above; the provider is captured while `self` is borrowed.
+        // SAFETY: as above; the provider stays captured in the operation's arguments until it has finished.
         unsafe { submit::submit(block.cast(), &call, timeout, Some(queue.expect())) };
         Ok(())
     }
 }
 
-impl Drop for Provider<'_> {
-    fn drop(&mut self) {
-        // SAFETY: captured by the type's invariant, and no call through the provider is in progress: each borrows it.
-        unsafe { WskReleaseProviderNPI(self.registration.pinned.registration.get()) };
-    }
-}
-
 /// A time limit in milliseconds; one that is too long for the type is the longest that is not infinite.
 fn milliseconds(timeout: Duration) -> ULONG {
-    ULONG::try_from(timeout.as_millis())
-        .unwrap_or(ULONG::MAX)
-        .min(WSK_INFINITE_WAIT - 1)
+    ULONG::try_from(timeout.as_millis()).unwrap_or(ULONG::MAX).min(WSK_INFINITE_WAIT - 1)
 }

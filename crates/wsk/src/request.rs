@@ -105,9 +105,7 @@ impl<B: Payload> sealed::Request<B> for SendTo {
             put_address(to, family, arguments)?;
         }
         arguments.buffer = buffers.buffer();
-        Ok(Operation::SendTo {
-            fixed: self.0.is_none(),
-        })
+        Ok(Operation::SendTo { fixed: self.0.is_none() })
     }
 }
 
@@ -133,11 +131,7 @@ impl<B: Payload> Request<B> for ReceiveFrom {
 
     fn output(information: usize, arguments: &Arguments) -> Result<Received> {
         let from = addr::decode(&arguments.address).ok_or(Error::INVALID_ADDRESS_COMPONENT)?;
-        Ok(Received {
-            length: information,
-            from,
-            flags: arguments.control_flags,
-        })
+        Ok(Received { length: information, from, flags: arguments.control_flags })
     }
 }
 

@@ -49,11 +49,7 @@ impl Core {
     pub(crate) fn prepare(family: Family) -> Result<Shared<Core>> {
         let close = Some(Op::new(())?);
         // INVARIANT: null.
-        Shared::new(Core {
-            raw: ptr::null_mut(),
-            family,
-            close,
-        })
+        Shared::new(Core { raw: ptr::null_mut(), family, close })
     }
 
     /// Takes the socket that WSK made.
@@ -70,10 +66,7 @@ impl Core {
         // INVARIANT: null from here on, so the socket is closed once.
         let raw = NonNull::new(core::mem::replace(&mut self.raw, ptr::null_mut()))?;
         let op = self.close.take()?;
-        let call = Call::Socket {
-            socket: raw,
-            operation: Operation::Close,
-        };
+        let call = Call::Socket { socket: raw, operation: Operation::Close };
         let block = op.into_raw();
         // SAFETY: the operation was this core's own and never flew. The core is borrowed exclusively, and every call
         // in progress holds a reference to it, so no call is in progress; the null above rules out later ones.
@@ -105,10 +98,7 @@ pub struct Socket<'r> {
 
 impl<'r> Socket<'r> {
     pub(crate) fn new(core: Shared<Core>) -> Socket<'r> {
-        Socket {
-            core,
-            _registration: PhantomData,
-        }
+        Socket { core, _registration: PhantomData }
     }
 
     /// The family of the socket's addresses.
@@ -158,10 +148,7 @@ impl<'r> Socket<'r> {
     fn prepare<B, R: Request<B>>(&self, op: &Op<B>, request: R) -> Call {
         // SAFETY: the operation is not in flight, so its arguments are the owner's, which the caller is.
         let arguments = unsafe { &mut *op.header().arguments.get() };
-        match (
-            NonNull::new(self.core.raw),
-            request.prepare(self.core.family, arguments, op.buffers()),
-        ) {
+        match (NonNull::new(self.core.raw), request.prepare(self.core.family, arguments, op.buffers())) {
             (Some(socket), Ok(operation)) => Call::Socket { socket, operation },
             (_, Err(error)) => Call::Refused(error),
             (None, Ok(_)) => Call::Refused(Error::FILE_CLOSED),
@@ -172,9 +159,7 @@ impl<'r> Socket<'r> {
     fn run<R: Request<()>>(&self, request: R, wait: Wait<'_>) -> Result<R::Output> {
         // SAFETY: a `Wait` is permission to wait, so this thread is at PASSIVE_LEVEL.
         let passive = unsafe { Passive::assume() };
-        self.submit(Op::new(())?, request, wait.timeout())
-            .wait(&passive)
-            .0
+        self.submit(Op::new(())?, request, wait.timeout()).wait(&passive).0
     }
 
     fn close(mut self, passive: &Passive) -> Result {

@@ -1,1 +1,26 @@
-//! To be written.
+//! Drives the `wskdrv` driver: sockets, options, IOCTLs and datagrams from kernel mode.
+//!
+//! The command `wskctl` is made of this library, and so are tests that want to speak to the driver:
+//!
+//! | module | contents |
+//! |---|---|
+//! | [`device`] | a device of the driver, on Windows or hosted in the program; handles; requests as bytes |
+//! | [`session`] | the typed layer: one handle, one socket, each request a method |
+//! | [`rows`] | the typed options and IOCTLs by name, and their values |
+//! | [`step`], [`script`] | steps on one handle, and the line language that scripts are written in |
+//! | [`demo`] | what the driver can do, shown and checked from outside |
+#![deny(unsafe_code)]
+
+pub mod demo;
+pub mod device;
+mod error;
+mod family;
+pub mod rows;
+pub mod script;
+pub mod session;
+pub mod step;
+
+pub use device::{Device, Handle};
+pub use error::Error;
+pub use family::Family;
+pub use session::Session;

@@ -1,1 +1,75 @@
-//! To be written.
+//! A Windows kernel in user mode, in which drivers run unmodified.
+//!
+//! A driver names the kernel's functions as [`wsk_sys`] declares them; this crate supplies them, under their C names,
+//! on any operating system. A test boots a [`Machine`], loads the driver into it, and talks to it as a process would.
+//!
+//! Strict by default: what the documentation forbids ends the machine with a [`BugCheck`] that names the [`Rule`] and
+//! the object, where a real kernel would go on to behave in some undefined way. Every call that can fail is a
+//! [fault point](fault). Where the documentation is silent, the source says `n/d` (not documented) and what was chosen.
+//!
+//! | module | contents |
+//! |---|---|
+//! | [`machine`], [`bugcheck`], [`rule`], [`fault`], [`counters`], [`owner`] | the machine, its end, its rules, its leaks |
+//! | [`irql`], [`spinlock`], [`event`], [`mod@wait`], [`rundown`] | levels, locks, waits |
+//! | [`dpc`], [`timer`], [`work_item`], [`thread`] | what runs when |
+//! | [`pool`], [`mdl`] | memory |
+//! | [`irp`], [`irp_log`], [`device`], [`driver`], [`security`] | the I/O manager |
+//! | [`process`] | the user's side: `CreateFile`, `DeviceIoControl`, `CancelIoEx`, `CloseHandle` |
+#![allow(non_snake_case, reason = "the kernel's functions and their parameters bear their C names")]
+#![allow(
+    clippy::missing_safety_doc,
+    reason = "Microsoft's page of the same name is the contract of each exported function"
+)]
+
+pub mod bugcheck;
+pub mod counters;
+pub mod debug;
+pub mod device;
+mod device_table;
+mod dispatcher;
+pub mod dpc;
+pub mod driver;
+pub mod event;
+pub mod fault;
+mod file;
+mod file_object;
+pub mod io_rules;
+pub mod irp;
+mod irp_call;
+mod irp_cancel;
+mod irp_complete;
+pub mod irp_log;
+mod irp_packet;
+mod irp_registry;
+pub mod irql;
+pub mod machine;
+pub mod mdl;
+mod namespace;
+mod overlapped;
+pub mod owner;
+pub mod pool;
+mod pool_registry;
+pub mod process;
+mod processor;
+mod request;
+pub mod rule;
+pub mod rundown;
+pub mod security;
+pub mod spinlock;
+mod sync;
+pub mod thread;
+pub mod timer;
+mod transfer;
+mod unicode;
+pub mod wait;
+pub mod work_item;
+
+pub use bugcheck::{BugCheck, complain, violation};
+pub use counters::{Count, Counters};
+pub use driver::Driver;
+pub use fault::Faults;
+pub use irp_log::{IrpEvent, IrpEventKind};
+pub use machine::{Config, Entered, Machine};
+pub use owner::{LeakCheck, LeakScope, Owner};
+pub use process::{Completed, File, Overlapped, Process, Token};
+pub use rule::Rule;

@@ -6,6 +6,7 @@ use core::ptr;
 use wsk_sys::{SOCKADDR_IN6, SOCKADDR_INET, ULONG, WSK_BUF};
 
 use crate::pool::Shared;
+use crate::registration::Captured;
 use crate::socket::Core;
 
 /// The largest value of an option or IOCTL in bytes: `GROUP_SOURCE_REQ`.
@@ -26,6 +27,8 @@ pub struct Arguments {
     pub(crate) output: Value,
     /// The socket that `WskSocket` is to fill.
     pub(crate) socket: Option<Shared<Core>>,
+    /// The provider whose `WskSocket` was called.
+    pub(crate) provider: Option<Captured>,
 }
 
 impl core::fmt::Debug for Arguments {
@@ -46,16 +49,13 @@ impl Arguments {
                     sin6_scope_id: 0,
                 },
             },
-            buffer: WSK_BUF {
-                Mdl: ptr::null_mut(),
-                Offset: 0,
-                Length: 0,
-            },
+            buffer: WSK_BUF { Mdl: ptr::null_mut(), Offset: 0, Length: 0 },
             control_length: 0,
             control_flags: 0,
             input: Value([0; CONTROL_MAX]),
             output: Value([0; CONTROL_MAX]),
             socket: None,
+            provider: None,
         }
     }
 }

@@ -1,8 +1,5 @@
 //! The memory of an operation: IRP, state, arguments and the caller's buffers in one non-paged block.
-#![expect(
-    unsafe_code,
-    reason = "the block is shared with WSK, the timer and the completion routine"
-)]
+#![expect(unsafe_code, reason = "the block is shared with WSK, the timer and the completion routine")]
 
 use core::cell::UnsafeCell;
 use core::ptr::{self, NonNull};
@@ -84,10 +81,7 @@ pub(crate) fn new<B>(buffers: B) -> Result<NonNull<Block<B>>> {
         arguments: UnsafeCell::new(Arguments::new()),
         free: free::<B>,
     };
-    let content = Block {
-        header,
-        buffers: UnsafeCell::new(buffers),
-    };
+    let content = Block { header, buffers: UnsafeCell::new(buffers) };
     // SAFETY: the block is new, large and aligned enough.
     unsafe { block.write(content) };
     // SAFETY: the block was written just now.

@@ -33,10 +33,7 @@ impl Flight {
     /// The state of a new operation: no flight, one handle.
     #[must_use]
     pub fn new() -> Flight {
-        Flight {
-            parties: AtomicU32::new(0),
-            handles: AtomicU32::new(1),
-        }
+        Flight { parties: AtomicU32::new(0), handles: AtomicU32::new(1) }
     }
 
     /// Begins a flight for the submitter, the provider and, if there is a time limit, the timer.
@@ -55,10 +52,7 @@ impl Flight {
         // Acquire: pairs with `begin`, so the IRP is seen armed.
         let mut seen = self.parties.fetch_or(CANCEL, Ordering::AcqRel) | CANCEL;
         while seen & !FLAGS != 0 {
-            match self
-                .parties
-                .compare_exchange_weak(seen, seen + 1, Ordering::AcqRel, Ordering::Acquire)
-            {
+            match self.parties.compare_exchange_weak(seen, seen + 1, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return true,
                 Err(now) => seen = now,
             }

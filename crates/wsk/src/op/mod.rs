@@ -18,10 +18,7 @@
 //!
 //! The completion routine copies the IRP's status, gives up the provider's part in the flight and returns
 //! `STATUS_MORE_PROCESSING_REQUIRED`. It runs no user code and calls no WSK function.
-#![expect(
-    unsafe_code,
-    reason = "handles are raw pointers to a block that several parties share"
-)]
+#![expect(unsafe_code, reason = "handles are raw pointers to a block that several parties share")]
 
 pub(crate) mod arguments;
 pub(crate) mod block;
@@ -70,10 +67,7 @@ impl<B: Send + 'static> Op<B> {
     /// [`INSUFFICIENT_RESOURCES`](crate::Error::INSUFFICIENT_RESOURCES)
     pub fn new(buffers: B) -> Result<Op<B>> {
         // INVARIANT: the block is new, so this is its only handle.
-        Ok(Op {
-            block: block::new(buffers)?,
-            _owns: PhantomData,
-        })
+        Ok(Op { block: block::new(buffers)?, _owns: PhantomData })
     }
 
     /// A handle that can cancel this operation from anywhere, in this flight and in later ones.
@@ -84,13 +78,18 @@ impl<B: Send + 'static> Op<B> {
     pub fn canceller(&self) -> Canceller {
         self.header().flight.retain();
         // INVARIANT: retained just now.
-        Canceller {
-            header: self.block.cast(),
-        }
+        Canceller { header: self.block.cast() }
     }
 }
 
 impl<B> Op<B> {
+    /// Forgets a cancel that was asked for after the result was delivered, so that the next flight begins afresh.
+    ///
+    /// For owners that use an operation again for something else, once every [`Canceller`] of the old one is gone.
+    pub fn reset(&mut self) {
+        self.header().flight.land();
+    }
+
     /// The buffers.
     #[must_use]
     pub fn buffers(&self) -> &B {
@@ -123,10 +122,7 @@ impl<B> Op<B> {
     /// The caller owns the operation, which is not in flight, and gives it up.
     pub(crate) unsafe fn from_raw(block: NonNull<Block<B>>) -> Op<B> {
         // INVARIANT: the caller's promise.
-        Op {
-            block,
-            _owns: PhantomData,
-        }
+        Op { block, _owns: PhantomData }
     }
 }
 

@@ -35,10 +35,7 @@ impl<B, R> Pending<B, R> {
     /// The caller owns the operation, has submitted it without a queue, and gives it up.
     pub(crate) unsafe fn new(block: NonNull<Block<B>>) -> Pending<B, R> {
         // INVARIANT: the caller's promise.
-        Pending {
-            block,
-            _request: PhantomData,
-        }
+        Pending { block, _request: PhantomData }
     }
 
     /// Whether the result is there, so that [`Pending::wait`] would not wait.

@@ -143,10 +143,7 @@ impl<B: Send + 'static> CompletionQueue<B> {
         })?;
         // SAFETY: the event is in non-paged memory that stays where it is.
         unsafe { KeInitializeEvent(inner.stepped.get(), SynchronizationEvent, FALSE) };
-        Ok(CompletionQueue {
-            inner,
-            _operations: PhantomData,
-        })
+        Ok(CompletionQueue { inner, _operations: PhantomData })
     }
 
     /// Takes the operations that have finished by now, in the order of their completion.
@@ -155,9 +152,23 @@ impl<B: Send + 'static> CompletionQueue<B> {
     /// <= `DISPATCH_LEVEL`
     #[must_use]
     pub fn drain(&self) -> Drain<'_, B> {
-        Drain {
-            queue: self,
-            first: self.inner.take(),
+        Drain { queue: self, first: self.inner.take() }
+    }
+
+    /// Waits until every operation that was submitted to the queue has been taken from it, and the doorbell has rung
+    /// for the last time. Somebody else does the taking.
+    ///
+    /// For a driver that unloads: afterwards, what the doorbell started can be flushed, and the queue dropped.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    pub fn run_down(&self, _: &Passive) {
+        // Acquire: pairs with each step.
+        while self.inner.outstanding.load(Ordering::Acquire) != 0 {
+            let event = self.inner.stepped.get();
+            // SAFETY: PASSIVE_LEVEL is proven; the event lives in the queue. It is set at every step, so the wait ends
+            // when there is less to wait for.
+            unsafe { KeWaitForSingleObject(event.cast(), Executive, KernelMode, FALSE, ptr::null()) };
         }
     }
 
@@ -205,11 +216,7 @@ impl<B: Send + 'static> Iterator for Drain<'_, B> {
         // SAFETY: as above. Only operations with the buffers `B` are submitted to this queue.
         let op = unsafe { Op::from_raw(header.cast::<Block<B>>()) };
         self.queue.inner.step();
-        let mut completion = Completion {
-            op,
-            status: result.Status,
-            information: result.Information,
-        };
+        let mut completion = Completion { op, status: result.Status, information: result.Information };
         completion.adopt();
         Some(completion)
     }
@@ -289,7 +296,8 @@ impl<B: Send + 'static> Completion<B> {
         self.op.buffers_mut()
     }
 
-    /// Gives the socket that a successful creation made to its prepared place; forgets the place of a failed one.
+    /// Gives the socket that a successful creation made to its prepared place, forgets the place of a failed one, and
+    /// releases the provider that made it.
     fn adopt(&mut self) {
         // SAFETY: the operation has landed, so its arguments are the owner's, and the borrow is exclusive.
         let arguments = unsafe { &mut *self.op.header().arguments.get() };

@@ -1,8 +1,5 @@
 //! The flight of an operation, from submit to delivery.
-#![expect(
-    unsafe_code,
-    reason = "the block is shared with WSK, the timer and the completion routine"
-)]
+#![expect(unsafe_code, reason = "the block is shared with WSK, the timer and the completion routine")]
 
 use core::ptr::{self, NonNull};
 use core::time::Duration;
@@ -65,10 +62,7 @@ pub(crate) unsafe fn submit(
     let issued = unsafe { call.issue(block.arguments.get(), irp) };
     if let Err(error) = issued {
         // WSK was not called, so the IRP is completed in its place.
-        let result = IO_STATUS_BLOCK {
-            Status: error.status(),
-            Information: 0,
-        };
+        let result = IO_STATUS_BLOCK { Status: error.status(), Information: 0 };
         // SAFETY: the provider's part in the flight was not given to WSK: it is this thread's.
         unsafe { (*irp).IoStatus = result };
         // SAFETY: as above; the context is the one set above.

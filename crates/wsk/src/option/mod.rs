@@ -62,18 +62,13 @@ impl Value for u32 {
 impl sealed::Value for u32 {
     fn encode(&self, to: &mut [u8]) -> Result<usize> {
         let bytes = self.to_ne_bytes();
-        to.get_mut(..bytes.len())
-            .ok_or(Error::BUFFER_TOO_SMALL)?
-            .copy_from_slice(&bytes);
+        to.get_mut(..bytes.len()).ok_or(Error::BUFFER_TOO_SMALL)?.copy_from_slice(&bytes);
         Ok(bytes.len())
     }
 
     fn decode(from: &[u8]) -> Result<u32> {
         let mut bytes = [0; 4];
-        bytes
-            .get_mut(..from.len())
-            .ok_or(Error::INFO_LENGTH_MISMATCH)?
-            .copy_from_slice(from);
+        bytes.get_mut(..from.len()).ok_or(Error::INFO_LENGTH_MISMATCH)?.copy_from_slice(from);
         Ok(u32::from_ne_bytes(bytes))
     }
 }
@@ -160,10 +155,7 @@ mod tests {
     fn a_value_is_a_ulong() {
         let mut buffer = [0xAA; 6];
         assert_eq!(0x0102_0304_u32.encode(&mut buffer), Ok(4));
-        assert_eq!(
-            (u32::decode(&buffer[..4]), &buffer[4..]),
-            (Ok(0x0102_0304), &[0xAA, 0xAA][..])
-        );
+        assert_eq!((u32::decode(&buffer[..4]), &buffer[4..]), (Ok(0x0102_0304), &[0xAA, 0xAA][..]));
         assert_eq!(true.encode(&mut buffer), Ok(4));
         assert_eq!(bool::decode(&buffer[..4]), Ok(true));
     }

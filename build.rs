@@ -1,0 +1,9 @@
+//! Configures the link of the Windows driver; the hosted build needs nothing.
+
+#[cfg(feature = "kernel")]
+fn main() -> Result<(), wdk_build::ConfigError> {
+    wdk_build::configure_wdk_binary_build()
+}
+
+#[cfg(not(feature = "kernel"))]
+const fn main() {}

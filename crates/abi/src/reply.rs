@@ -1,0 +1,124 @@
+//! What the driver answers, where the answer is a structure.
+
+use core::mem::{offset_of, size_of};
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::address::MAX_SOCKADDR_LENGTH;
+
+/// Output of [`IOCTL_WSKDRV_VERSION`](crate::IOCTL_WSKDRV_VERSION).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Version {
+    /// [`ABI_MAJOR`](crate::ABI_MAJOR) of the driver.
+    pub abi_major: u16,
+    /// [`ABI_MINOR`](crate::ABI_MINOR) of the driver.
+    pub abi_minor: u16,
+    /// The driver's own version, as in its version resource.
+    pub driver: [u16; 4],
+    /// Zero.
+    pub reserved: u32,
+}
+
+impl Version {
+    /// Whether a driver of this version serves a client built with this crate.
+    #[must_use]
+    pub const fn serves(&self, client_major: u16, client_minor: u16) -> bool {
+        self.abi_major == client_major && self.abi_minor >= client_minor
+    }
+}
+
+/// Head of the output of [`IOCTL_WSKDRV_RECEIVE`](crate::IOCTL_WSKDRV_RECEIVE); the payload follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Received {
+    /// `MSG_TRUNC`, `MSG_BCAST`, `MSG_MCAST`, as WSK gave them.
+    pub flags: u32,
+    /// How many bytes of [`Received::address`] are the sender's address: 16 or 28.
+    pub address_length: u32,
+    /// How many bytes of payload follow.
+    pub length: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// The sender.
+    pub address: [u8; MAX_SOCKADDR_LENGTH],
+    /// Zero; aligns the payload to eight bytes.
+    pub padding: [u8; 4],
+}
+
+/// Output of [`IOCTL_WSKDRV_STATISTICS`](crate::IOCTL_WSKDRV_STATISTICS): what the driver counted since it was
+/// loaded, over all handles.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Statistics {
+    /// Handles open now.
+    pub handles_open: u64,
+    /// Sockets open now.
+    pub sockets_open: u64,
+    /// Operations (an IRP with its buffers) allocated.
+    pub operations_allocated: u64,
+    /// Operations handed to WSK.
+    pub operations_submitted: u64,
+    /// Operations that WSK completed, whatever the status.
+    pub operations_completed: u64,
+    /// Of those, the ones with an error status.
+    pub operations_failed: u64,
+    /// Of those, the ones with `STATUS_CANCELLED`.
+    pub operations_cancelled: u64,
+    /// Operations whose time limit passed.
+    pub operations_timed_out: u64,
+    /// IRPs allocated.
+    pub irps_allocated: u64,
+    /// IRPs used once more (`IoReuseIrp`).
+    pub irps_reused: u64,
+    /// IRPs freed.
+    pub irps_freed: u64,
+    /// Datagrams sent.
+    pub datagrams_sent: u64,
+    /// Their payload, in bytes.
+    pub bytes_sent: u64,
+    /// Datagrams received.
+    pub datagrams_received: u64,
+    /// Their payload, in bytes.
+    pub bytes_received: u64,
+}
+
+/// Output of [`IOCTL_WSKDRV_PROVIDER`](crate::IOCTL_WSKDRV_PROVIDER): the WSK versions offered, major version in the
+/// high byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Provider {
+    /// `WSK_PROVIDER_CHARACTERISTICS.LowestVersion`.
+    pub lowest_version: u16,
+    /// `WSK_PROVIDER_CHARACTERISTICS.HighestVersion`.
+    pub highest_version: u16,
+    /// Zero.
+    pub reserved: u32,
+}
+
+const _: () = {
+    assert!(size_of::<Version>() == 16);
+    assert!(offset_of!(Version, driver) == 4);
+    assert!(offset_of!(Version, reserved) == 12);
+    assert!(size_of::<Received>() == 48);
+    assert!(size_of::<Received>().is_multiple_of(8));
+    assert!(offset_of!(Received, address) == 16);
+    assert!(size_of::<Statistics>() == 15 * 8);
+    assert!(offset_of!(Statistics, irps_allocated) == 64);
+    assert!(size_of::<Provider>() == 8);
+};
+
+#[cfg(test)]
+mod tests {
+    use super::Version;
+
+    #[test]
+    fn a_driver_serves_its_own_major_version_and_older_minors() {
+        let driver = Version { abi_major: 1, abi_minor: 2, driver: [0; 4], reserved: 0 };
+        assert!(driver.serves(1, 0));
+        assert!(driver.serves(1, 2));
+        assert!(!driver.serves(1, 3));
+        assert!(!driver.serves(2, 0));
+        assert!(!driver.serves(0, 2));
+    }
+}

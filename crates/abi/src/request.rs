@@ -1,0 +1,106 @@
+//! What user mode sends: fixed heads, some followed by a socket address or by a value.
+//!
+//! Fields are in the machine's byte order, as in every Windows structure; reserved fields are zero.
+
+use core::mem::size_of;
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// No time limit. Any other value of `timeout_ms` is the limit in milliseconds; with 0 the request is cancelled
+/// unless it completes at once.
+pub const NO_TIMEOUT: u32 = u32::MAX;
+
+/// `WskSetOption` as [`RawRequest::request_type`].
+pub const RAW_SET_OPTION: u32 = 0;
+/// `WskGetOption` as [`RawRequest::request_type`].
+pub const RAW_GET_OPTION: u32 = 1;
+/// `WskIoctl` as [`RawRequest::request_type`].
+pub const RAW_IOCTL: u32 = 2;
+
+/// Input of [`IOCTL_WSKDRV_CREATE`](crate::IOCTL_WSKDRV_CREATE).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Create {
+    /// The time limit in milliseconds, or [`NO_TIMEOUT`].
+    pub timeout_ms: u32,
+    /// [`AF_INET`](crate::AF_INET) or [`AF_INET6`](crate::AF_INET6).
+    pub family: u16,
+    /// Zero.
+    pub reserved: u16,
+}
+
+/// Input of a request that has nothing to say but its time limit; for
+/// [`IOCTL_WSKDRV_BIND`](crate::IOCTL_WSKDRV_BIND) the local address follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Timed {
+    /// The time limit in milliseconds, or [`NO_TIMEOUT`].
+    pub timeout_ms: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// Input of [`IOCTL_WSKDRV_GET_OPTION`](crate::IOCTL_WSKDRV_GET_OPTION) and
+/// [`IOCTL_WSKDRV_SET_OPTION`](crate::IOCTL_WSKDRV_SET_OPTION); for the latter the value follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct OptionRequest {
+    /// The time limit in milliseconds, or [`NO_TIMEOUT`].
+    pub timeout_ms: u32,
+    /// `SOL_SOCKET` or a protocol number.
+    pub level: u32,
+    /// The option's number, `SO_...`.
+    pub name: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// Input of [`IOCTL_WSKDRV_IOCTL`](crate::IOCTL_WSKDRV_IOCTL); the IOCTL's own input follows.
+///
+/// For `SIO_WSK_SET_REMOTE_ADDRESS` and `SIO_WSK_SET_SENDTO_ADDRESS` that input is a socket address, or nothing to
+/// clear the address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct IoctlRequest {
+    /// The time limit in milliseconds, or [`NO_TIMEOUT`].
+    pub timeout_ms: u32,
+    /// The IOCTL's code, `SIO_...`.
+    pub code: u32,
+}
+
+/// Input of [`IOCTL_WSKDRV_RAW_CONTROL`](crate::IOCTL_WSKDRV_RAW_CONTROL); the request's own input follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct RawRequest {
+    /// The time limit in milliseconds, or [`NO_TIMEOUT`].
+    pub timeout_ms: u32,
+    /// [`RAW_SET_OPTION`], [`RAW_GET_OPTION`] or [`RAW_IOCTL`].
+    pub request_type: u32,
+    /// The option's number or the IOCTL's code.
+    pub code: u32,
+    /// The option's level; zero for an IOCTL.
+    pub level: u32,
+}
+
+/// Input of [`IOCTL_WSKDRV_SEND`](crate::IOCTL_WSKDRV_SEND); the remote address follows, or nothing, and then the
+/// datagram goes to the address that the socket was fixed to. The payload is the *output* buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Send {
+    /// The time limit in milliseconds, or [`NO_TIMEOUT`].
+    pub timeout_ms: u32,
+    /// Zero: no flag is defined.
+    pub flags: u32,
+}
+
+const _: () = {
+    assert!(size_of::<Create>() == 8);
+    assert!(size_of::<Timed>() == 8);
+    assert!(size_of::<OptionRequest>() == 16);
+    assert!(size_of::<IoctlRequest>() == 8);
+    assert!(size_of::<RawRequest>() == 16);
+    assert!(size_of::<Send>() == 8);
+    assert!(core::mem::offset_of!(Create, family) == 4);
+    assert!(core::mem::offset_of!(OptionRequest, name) == 8);
+    assert!(core::mem::offset_of!(RawRequest, code) == 8);
+};

@@ -1,0 +1,221 @@
+//! The control device: its queues and files, and its kernel device object.
+#![expect(unsafe_code, reason = "owns a kernel device object")]
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+
+use wsk_sys::{DEVICE_OBJECT, IoDeleteDevice, IoDeleteSymbolicLink};
+
+use crate::args::counted;
+use crate::attributes::Attributes;
+use crate::file::File;
+use crate::kind::Kind;
+use crate::lock::{Guard, Lock};
+use crate::object::{self, Body, Kinded, Object, Typed};
+use crate::platform::framework;
+use crate::queue::Queue;
+use crate::serial::Serial;
+use crate::shared::Shared;
+use crate::types::{WDF_EXECUTION_LEVEL, WDF_FILEOBJECT_CONFIG, WDF_SYNCHRONIZATION_SCOPE};
+use crate::worker::Worker;
+
+/// The body of a WDFDEVICE.
+///
+/// # Invariants
+/// `device_object` is a device object that lives until `finish`, or, after `delete_early`, until its last file is
+/// closed, which is not before.
+pub(crate) struct Device {
+    device_object: Shared<*mut DEVICE_OBJECT>,
+    pub(crate) name: Option<Vec<u16>>,
+    pub(crate) exclusive: bool,
+    pub(crate) file: Option<(WDF_FILEOBJECT_CONFIG, Attributes)>,
+    request: Attributes,
+    /// The resolved execution level and synchronisation scope.
+    pub(crate) level: WDF_EXECUTION_LEVEL,
+    pub(crate) scope: WDF_SYNCHRONIZATION_SCOPE,
+    pub(crate) lock: Arc<Serial>,
+    /// Disposes, at `PASSIVE_LEVEL`, of objects that were deleted above it.
+    worker: Worker,
+    disposing: Lock<VecDeque<Arc<Object>>>,
+    state: Lock<State>,
+}
+
+/// What changes of a device.
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) default_queue: Option<Typed<Queue>>,
+    /// The queue that owns the create requests while `EvtDeviceFileCreate` has them.
+    pub(crate) create_queue: Option<Typed<Queue>>,
+    /// The queues of the request types that do not go to the default queue, by major function code.
+    pub(crate) routes: BTreeMap<u8, Typed<Queue>>,
+    pub(crate) queues: Vec<Weak<Object>>,
+    pub(crate) link: Option<Vec<u16>>,
+    /// Open files, by the address of the kernel's file object.
+    pub(crate) files: BTreeMap<usize, Typed<File>>,
+    /// How many handles are open, or being opened.
+    pub(crate) open: usize,
+    pub(crate) finished: bool,
+    /// Whether the driver deleted the device, and the kernel's device object with it.
+    pub(crate) deleted: bool,
+}
+
+/// What a device is made from.
+pub(crate) struct Parts {
+    pub(crate) device_object: *mut DEVICE_OBJECT,
+    pub(crate) name: Option<Vec<u16>>,
+    pub(crate) exclusive: bool,
+    pub(crate) file: Option<(WDF_FILEOBJECT_CONFIG, Attributes)>,
+    pub(crate) request: Attributes,
+    pub(crate) level: WDF_EXECUTION_LEVEL,
+    pub(crate) scope: WDF_SYNCHRONIZATION_SCOPE,
+    pub(crate) lock: Arc<Serial>,
+    pub(crate) worker: Worker,
+}
+
+impl Device {
+    pub(crate) fn new(parts: Parts) -> Device {
+        Device {
+            // INVARIANT: just created; this device deletes it.
+            device_object: Shared(parts.device_object),
+            name: parts.name,
+            exclusive: parts.exclusive,
+            file: parts.file,
+            request: parts.request,
+            level: parts.level,
+            scope: parts.scope,
+            lock: parts.lock,
+            worker: parts.worker,
+            disposing: Lock::default(),
+            state: Lock::default(),
+        }
+    }
+
+    pub(crate) fn device_object(&self) -> *mut DEVICE_OBJECT {
+        self.device_object.0
+    }
+
+    pub(crate) fn request_attributes(&self) -> Attributes {
+        self.request
+    }
+
+    pub(crate) fn state(&self) -> Guard<'_, State> {
+        self.state.lock()
+    }
+
+    /// The queue for requests of this major function code.
+    pub(crate) fn queue_for(&self, major: u8) -> Option<Typed<Queue>> {
+        let state = self.state.lock();
+        state.routes.get(&major).or(state.default_queue.as_ref()).cloned()
+    }
+
+    /// The queues that live.
+    pub(crate) fn queues(&self) -> Vec<Typed<Queue>> {
+        let queues = self.state.lock().queues.clone();
+        queues.iter().filter_map(Weak::upgrade).filter_map(Typed::of).collect()
+    }
+
+    /// Forgets the queues that are deleted.
+    pub(crate) fn forget_queue(&self) {
+        let dead = |queue: &Typed<Queue>| queue.object().is_deleting();
+        let mut dropped: Vec<Typed<Queue>> = Vec::new();
+        let mut state = self.state.lock();
+        let majors: Vec<u8> =
+            state.routes.iter().filter(|(_, queue)| dead(queue)).map(|(major, _)| *major).collect();
+        dropped.extend(majors.iter().filter_map(|major| state.routes.remove(major)));
+        if state.default_queue.as_ref().is_some_and(dead) {
+            dropped.extend(state.default_queue.take());
+        }
+        if state.create_queue.as_ref().is_some_and(dead) {
+            dropped.extend(state.create_queue.take());
+        }
+        drop(state);
+    }
+
+    /// Leaves an object that is marked as being deleted to a worker thread.
+    pub(crate) fn dispose_later(self: &Typed<Self>, object: Arc<Object>) {
+        self.disposing.lock().push_back(object);
+        self.worker.enqueue(self.object());
+    }
+
+    /// Undoes a create that the driver failed: no cleanup or close follows it.
+    pub(crate) fn create_failed(&self, file_object: usize) {
+        let file = {
+            let mut state = self.state.lock();
+            state.open -= 1;
+            state.files.remove(&file_object)
+        };
+        if let Some(file) = file {
+            object::delete(file.object());
+        }
+    }
+
+    /// Deletes the kernel's device object at once, so that nobody opens it any more; whether no handle is open.
+    pub(crate) fn delete_early(&self) -> bool {
+        let (first, closed) = {
+            let mut state = self.state.lock();
+            (!core::mem::replace(&mut state.deleted, true), state.open == 0)
+        };
+        if first {
+            // SAFETY: by the type's invariant the device object lives; it is deleted once.
+            unsafe { IoDeleteDevice(self.device_object.0) };
+        }
+        first && closed
+    }
+}
+
+impl Body for Device {
+    fn kind(&self) -> Kind {
+        Kind::Device
+    }
+
+    fn needs_passive(&self) -> bool {
+        true
+    }
+
+    fn finish(&self, _object: &Arc<Object>) {
+        self.worker.wait();
+        self.worker.retire();
+        let (link, deleted) = {
+            let mut state = self.state.lock();
+            (state.link.take(), core::mem::replace(&mut state.deleted, true))
+        };
+        if let Some(link) = link {
+            let link = counted(&link);
+            // SAFETY: a counted string over `link`, which outlives the call.
+            let _gone_already = unsafe { IoDeleteSymbolicLink(&raw const link) };
+        }
+        let address = self.device_object.0.addr();
+        let removed = framework().with(|tables| tables.devices.remove(&address));
+        drop(removed);
+        if !deleted {
+            // SAFETY: by the type's invariant the device object lives; it is deleted once.
+            unsafe { IoDeleteDevice(self.device_object.0) };
+        }
+    }
+
+    fn worker(&self) -> Option<&Worker> {
+        Some(&self.worker)
+    }
+
+    fn work(&self, _object: &Arc<Object>) {
+        loop {
+            let next = self.disposing.lock().pop_front();
+            let Some(next) = next else { return };
+            object::finish_delete(&next);
+        }
+    }
+
+    fn describe(&self) -> String {
+        match &self.name {
+            Some(name) => String::from_utf16_lossy(name),
+            None => format!("unnamed, device object {:#x}", self.device_object.0.addr()),
+        }
+    }
+}
+
+impl Kinded for Device {
+    const KIND: Kind = Kind::Device;
+}

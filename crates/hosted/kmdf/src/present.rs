@@ -1,0 +1,117 @@
+//! Calling a queue's callbacks.
+#![expect(unsafe_code, reason = "calls the driver's handlers")]
+
+use wsk_sys::{
+    APC_LEVEL, IO_NO_INCREMENT, IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_READ, IRP_MJ_WRITE,
+    KeEnterCriticalRegion, KeLeaveCriticalRegion, STATUS_INVALID_DEVICE_REQUEST, STATUS_SUCCESS,
+};
+
+use crate::args::irql;
+use crate::callback;
+use crate::object::Typed;
+use crate::queue::{Notify, Queue};
+use crate::request::{self, Request};
+use crate::serial::Serial;
+
+/// Calls `f` in a critical region, if the IRQL allows one, with the queue's lock held, if it has one.
+fn guarded(queue: &Queue, f: impl FnOnce()) {
+    let critical = irql() <= APC_LEVEL;
+    if critical {
+        // SAFETY: the level allows it; left below.
+        unsafe { KeEnterCriticalRegion() };
+    }
+    Serial::with(queue.serial.as_deref(), f);
+    if critical {
+        // SAFETY: entered above, and the level is the same again.
+        unsafe { KeLeaveCriticalRegion() };
+    }
+}
+
+/// Gives a request to its handler. Reads and writes of nothing succeed without one, unless the driver wants them.
+pub(crate) fn present(queue: &Typed<Queue>, request: &Typed<Request>) {
+    let config = &queue.config;
+    let length = request.parameters.input.max(request.parameters.output);
+    let transfer = matches!(request.major, IRP_MJ_READ | IRP_MJ_WRITE);
+    if transfer && length == 0 && config.AllowZeroLengthRequests == 0 {
+        request::complete("EvtIoDefault", request, STATUS_SUCCESS, Some(0), IO_NO_INCREMENT);
+        return;
+    }
+    let object = queue.object().handle();
+    let client = queue.object().client();
+    let (q, r) = (queue.as_handle(), request.as_handle());
+    let parameters = request.parameters;
+    guarded(queue, || {
+        let handled = match request.major {
+            IRP_MJ_READ => config.EvtIoRead.map(|read| {
+                // SAFETY: the driver's handler, with handles of living objects.
+                callback::call(client, "EvtIoRead", object, || unsafe { read(q, r, length) });
+            }),
+            IRP_MJ_WRITE => config.EvtIoWrite.map(|write| {
+                // SAFETY: as above.
+                callback::call(client, "EvtIoWrite", object, || unsafe { write(q, r, length) });
+            }),
+            IRP_MJ_DEVICE_CONTROL => config.EvtIoDeviceControl.map(|control| {
+                callback::call(client, "EvtIoDeviceControl", object, || {
+                    // SAFETY: as above.
+                    unsafe { control(q, r, parameters.output, parameters.input, parameters.code) };
+                });
+            }),
+            IRP_MJ_INTERNAL_DEVICE_CONTROL => config.EvtIoInternalDeviceControl.map(|control| {
+                callback::call(client, "EvtIoInternalDeviceControl", object, || {
+                    // SAFETY: as above.
+                    unsafe { control(q, r, parameters.output, parameters.input, parameters.code) };
+                });
+            }),
+            _ => None,
+        };
+        if handled.is_some() {
+            return;
+        }
+        match config.EvtIoDefault {
+            // SAFETY: as above.
+            Some(default) => callback::call(client, "EvtIoDefault", object, || unsafe { default(q, r) }),
+            None => request::complete_unowned(request, STATUS_INVALID_DEVICE_REQUEST),
+        }
+    });
+}
+
+/// Calls `EvtRequestCancel`.
+pub(crate) fn cancel(queue: &Typed<Queue>, request: &Typed<Request>) {
+    let callback = {
+        let mut state = request.state.lock();
+        state.cancel_called = true;
+        state.cancel.take()
+    };
+    let Some(callback) = callback else { return };
+    let object = request.object();
+    guarded(queue, || {
+        callback::call(object.client(), "EvtRequestCancel", object.handle(), || {
+            // SAFETY: the driver's callback; the list that the request came from keeps it alive.
+            unsafe { callback(request.as_handle()) };
+        });
+    });
+}
+
+/// Calls `EvtIoCanceledOnQueue`.
+pub(crate) fn canceled_on_queue(queue: &Typed<Queue>, request: &Typed<Request>) {
+    let Some(callback) = queue.config.EvtIoCanceledOnQueue else { return };
+    let object = queue.object();
+    guarded(queue, || {
+        callback::call(object.client(), "EvtIoCanceledOnQueue", object.handle(), || {
+            // SAFETY: the driver's callback, with handles of living objects.
+            unsafe { callback(queue.as_handle(), request.as_handle()) };
+        });
+    });
+}
+
+/// Calls a queue state callback.
+pub(crate) fn tell(queue: &Typed<Queue>, notify: &Notify) {
+    let Some(callback) = notify.callback else { return };
+    let object = queue.object();
+    guarded(queue, || {
+        callback::call(object.client(), notify.name, object.handle(), || {
+            // SAFETY: the driver's callback, with the context that it gave.
+            unsafe { callback(queue.as_handle(), notify.context.0) };
+        });
+    });
+}

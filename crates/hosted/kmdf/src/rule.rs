@@ -1,0 +1,113 @@
+//! The rules of the framework, each with the code that Windows gives it.
+//!
+//! The bug check is `WDF_VIOLATION` (0x10D); its first parameter tells what was violated. What Windows' verifier
+//! reports by a break into the debugger, without a number, has the parameter [`OWN`] here.
+
+use alloc::string::String;
+
+use crate::platform::{self, Rule};
+
+/// `WDF_VIOLATION`.
+const WDF_VIOLATION: u32 = 0x10D;
+/// The first parameter of a rule to which Windows gives no number.
+const OWN: usize = 0xFFFF_0000;
+
+macro_rules! rules {
+    ($($(#[doc = $doc:literal])+ $ident:ident = $parameter:expr, $name:literal, $source:literal;)*) => {
+        $($(#[doc = $doc])+ pub static $ident: Rule = Rule {
+            code: WDF_VIOLATION,
+            parameter: $parameter,
+            name: $name,
+            source: $source,
+        };)*
+
+        /// Every rule of this module.
+        pub static RULES: &[&Rule] = &[$(&$ident),*];
+    };
+}
+
+rules! {
+    /// A lock acquired by the thread that holds it.
+    RECURSIVE_LOCK = 0x2, "WdfLockRecursion", "Bug Check 0x10D: WDF_VIOLATION";
+    /// A request completed while the driver holds a reference to one of its memory objects.
+    OUTSTANDING_MEMORY = 0x3, "MemAfterReqCompleted", "Bug Check 0x10D: WDF_VIOLATION";
+    /// A null pointer where a value is required.
+    NULL_POINTER = 0x4, "NullParameter", "Bug Check 0x10D: WDF_VIOLATION";
+    /// A handle that is null, unknown, or of an object that is gone.
+    INVALID_HANDLE = 0x5, "InvalidHandle", "Bug Check 0x10D: WDF_VIOLATION";
+    /// A handle of an object of another type.
+    WRONG_TYPE = 0x5, "HandleType", "Bug Check 0x10D: WDF_VIOLATION";
+    /// More bytes reported than the buffer holds.
+    INFORMATION = 0x6, "InformationTooLarge", "WdfRequestCompleteWithInformation";
+    /// The last reference dropped of an object that was not deleted.
+    LAST_REFERENCE = 0x7, "ObjectDereference", "WdfObjectDereferenceActual";
+    /// A queue's state changed while an earlier change still waits for its callback.
+    QUEUE_STATE = 0xA, "ChangeQueueState", "ChangeQueueState rule (kmdf)";
+    /// A lock of an object that has none.
+    NO_LOCK = 0xB, "ObjectHasNoLock", "WdfObjectAcquireLock";
+    /// A lock released by a thread that does not hold it.
+    LOCK_NOT_HELD = 0xB, "WdfSpinlockRelease", "WdfSpinlockRelease rule (kmdf)";
+    /// A callback returned at another IRQL than it was called at.
+    CALLBACK_IRQL = 0xE, "IrqlReturn", "Bug Check 0x10D: WDF_VIOLATION";
+    /// A callback returned inside a critical region: with a wait lock held.
+    CALLBACK_CRITICAL_REGION = 0xF, "WdfWaitlock", "WdfWaitlock rule (kmdf)";
+    /// A callback returned with a spin lock, or an object's lock, held.
+    CALLBACK_SPIN_LOCK = OWN, "WdfSpinlock", "WdfSpinlock rule (kmdf)";
+    /// A function that this framework does not have.
+    MISSING_FUNCTION = 0x10, "FunctionMissing", "Bug Check 0x10D: WDF_VIOLATION";
+    /// A function called above its highest IRQL.
+    IRQL = OWN, "KmdfIrql", "KmdfIrql2 rule (kmdf)";
+    /// A request completed twice.
+    DOUBLE_COMPLETION = OWN, "DoubleCompletion", "DoubleCompletion rule (kmdf)";
+    /// A request completed after its cancellation went to `EvtRequestCancel`, which has not run yet.
+    COMPLETE_CANCELED = OWN, "CompleteCanceledReq", "CompleteCanceledReq rule (kmdf)";
+    /// A request used after it was completed.
+    COMPLETED_ACCESS = OWN, "InvalidReqAccess", "InvalidReqAccess rule (kmdf)";
+    /// A request used that the driver does not own.
+    NOT_OWNED = OWN, "RequestNotOwned", "Request Ownership";
+    /// A request completed, or given away, while marked cancelable.
+    STILL_CANCELABLE = OWN, "ReqNotCanceledLocal", "ReqNotCanceledLocal rule (kmdf)";
+    /// A request marked cancelable twice.
+    MARKED_TWICE = OWN, "MarkCancOnCancReqLocal", "MarkCancOnCancReqLocal rule (kmdf)";
+    /// A request unmarked that is not marked.
+    NOT_MARKED = OWN, "UnmarkNotMarked", "WdfRequestUnmarkCancelable";
+    /// `WdfRequestIsCanceled` on a request marked cancelable.
+    IS_CANCELED_MARKED = OWN, "ReqIsCancOnCancReq", "ReqIsCancOnCancReq rule (kmdf)";
+    /// A request that the driver never completed.
+    NOT_COMPLETED = OWN, "RequestCompleted", "RequestCompleted rule (kmdf)";
+    /// A request forwarded to its own queue, or to another device's.
+    FORWARD = OWN, "ForwardToIoQueue", "WdfRequestForwardToIoQueue";
+    /// A request requeued that did not come from a manual queue.
+    REQUEUE = OWN, "Requeue", "WdfRequestRequeue";
+    /// A retrieval of the unread user buffer of a request outside the caller's context.
+    USER_BUFFER = OWN, "InputBufferAPI", "WdfRequestRetrieveInputBuffer";
+    /// A wait for a queue in one of the queue's own callbacks.
+    QUEUE_WAIT = OWN, "QueueWaitsForItself", "WdfIoQueuePurgeSynchronously";
+    /// A timer stopped with waiting, or deleted, in its own callback.
+    TIMER_WAIT = OWN, "TimerWaitsForItself", "WdfTimerStop";
+    /// A work item flushed in its own callback.
+    WORK_ITEM_FLUSH = OWN, "WorkItemWaitsForItself", "WdfWorkItemFlush";
+    /// An object that needs `PASSIVE_LEVEL` to be disposed of, left to a request that completes above it.
+    PASSIVE_CHILD = OWN, "RequestChildNeedsPassive", "Framework Object Life Cycle";
+    /// A second `WdfDriverCreate`, or one outside `DriverEntry`.
+    DRIVER_CREATE = OWN, "DriverCreate", "DriverCreate rule (kmdf)";
+    /// A control device that was not finished when its creator returned.
+    FINISH_INITIALIZING = OWN, "CtlDeviceFinishInitDrEntry", "CtlDeviceFinishInitDrEntry rule (kmdf)";
+    /// A device description neither used nor freed when its creator returned.
+    INIT_LEAK = OWN, "InitFreeDeviceCreate", "InitFreeDeviceCreate rule (kmdf)";
+    /// A device description used after it was freed or used up.
+    INIT_GONE = OWN, "DoubleDeviceInitFree", "DoubleDeviceInitFree rule (kmdf)";
+    /// A device description given a configuration that the framework ignores.
+    INIT_IGNORED = OWN, "ControlDeviceInitAPI", "ControlDeviceInitAPI rule (kmdf)";
+    /// An object that cannot be deleted by the driver.
+    CANNOT_DELETE = OWN, "CannotDelete", "WdfObjectDelete";
+    /// An object that the driver kept a reference to when it was unloaded.
+    OBJECT_LEAK = OWN, "ObjectReferenceLeak", "Framework Object Life Cycle";
+}
+
+/// Reports what only the verifier checks. Returns in a lenient machine, where the caller takes Windows' way out.
+pub(crate) fn verify(rule: &'static Rule, detail: impl FnOnce() -> String) {
+    if platform::strict() {
+        platform::violation(rule, detail());
+    }
+}

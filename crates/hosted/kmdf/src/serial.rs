@@ -1,0 +1,109 @@
+//! The locks that keep callbacks apart: automatic serialisation, and `WdfObjectAcquireLock`.
+#![expect(unsafe_code, reason = "raises and lowers the IRQL")]
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use wsk_sys::{DISPATCH_LEVEL, KIRQL, KeLowerIrql, KfRaiseIrql};
+
+use crate::args::irql;
+use crate::event::Event;
+use crate::lock::Lock;
+use crate::platform;
+
+/// A lock of a device or queue. The thread that holds it may acquire it again.
+pub(crate) struct Serial {
+    form: Form,
+    /// The number of the thread that holds it, or 0.
+    owner: AtomicU64,
+    held: Lock<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    depth: usize,
+    /// The level to return to, for the dispatch form.
+    previous: KIRQL,
+}
+
+enum Form {
+    /// Callbacks at `PASSIVE_LEVEL`: waits for an event.
+    Passive(Event),
+    /// Callbacks at `DISPATCH_LEVEL`. Not a kernel spin lock: a handler may complete its request while it holds
+    /// this, as it does on Windows, and the kernel would take that for a mistake of the driver's.
+    Dispatch,
+}
+
+impl Serial {
+    /// A free lock, for callbacks at passive level or at dispatch level.
+    pub(crate) fn new(passive: bool) -> Serial {
+        let form = if passive { Form::Passive(Event::free_lock()) } else { Form::Dispatch };
+        Serial { form, owner: AtomicU64::new(0), held: Lock::default() }
+    }
+
+    /// Whether it can be waited for only at `PASSIVE_LEVEL`.
+    pub(crate) fn is_passive(&self) -> bool {
+        matches!(self.form, Form::Passive(_))
+    }
+
+    pub(crate) fn is_mine(&self) -> bool {
+        // Relaxed: if the number is this thread's, this thread wrote it.
+        self.owner.load(Ordering::Relaxed) == platform::thread()
+    }
+
+    pub(crate) fn acquire(&self) {
+        if self.is_mine() {
+            self.held.lock().depth += 1;
+            return;
+        }
+        let previous = match &self.form {
+            Form::Passive(event) => {
+                event.wait(None);
+                irql()
+            }
+            Form::Dispatch => {
+                // SAFETY: `acquire` is called at or below dispatch level.
+                unsafe { KfRaiseIrql(DISPATCH_LEVEL) }
+            }
+        };
+        let me = platform::thread();
+        // Acquire: what the previous owner wrote is seen. The passive form's event has let only this thread in.
+        while self.owner.compare_exchange_weak(0, me, Ordering::Acquire, Ordering::Relaxed).is_err() {
+            core::hint::spin_loop();
+            // Goes no further on a dead machine, whose lock owner never releases.
+            // SAFETY: the level stays what it is.
+            unsafe { KfRaiseIrql(irql()) };
+        }
+        *self.held.lock() = Held { depth: 1, previous };
+    }
+
+    /// Releases the lock once; the thread holds it.
+    pub(crate) fn release(&self) {
+        let (last, previous) = {
+            let mut held = self.held.lock();
+            held.depth = held.depth.saturating_sub(1);
+            (held.depth == 0, held.previous)
+        };
+        if !last {
+            return;
+        }
+        // Release: the next owner sees what this one wrote.
+        self.owner.store(0, Ordering::Release);
+        match &self.form {
+            Form::Passive(event) => event.set(),
+            // SAFETY: this is the level at which the lock was acquired.
+            Form::Dispatch => unsafe { KeLowerIrql(previous) },
+        }
+    }
+
+    /// Calls `f` with the lock held, if there is one.
+    pub(crate) fn with<R>(lock: Option<&Serial>, f: impl FnOnce() -> R) -> R {
+        if let Some(lock) = lock {
+            lock.acquire();
+        }
+        let result = f();
+        if let Some(lock) = lock {
+            lock.release();
+        }
+        result
+    }
+}

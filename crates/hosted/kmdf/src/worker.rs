@@ -1,0 +1,142 @@
+//! A kernel work item that runs for a framework object.
+#![expect(unsafe_code, reason = "work items are kernel objects, and their routine gets a raw context")]
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use wsk_sys::{
+    DEVICE_OBJECT, DelayedWorkQueue, IoAllocateWorkItem, IoFreeWorkItem, IoQueueWorkItem, NTSTATUS,
+    PIO_WORKITEM, PVOID, STATUS_INSUFFICIENT_RESOURCES,
+};
+
+use crate::event::Event;
+use crate::lock::Lock;
+use crate::object::Object;
+use crate::platform::{self, framework};
+use crate::shared::Shared;
+
+/// A work item with its state. Each of its runs calls [`Body::work`](crate::object::Body::work) of the object that
+/// it was queued for.
+///
+/// # Invariants
+/// `item` is a work item that only this frees, or `None`.
+pub(crate) struct Worker {
+    state: Lock<State>,
+    /// Signalled while it is neither queued nor running.
+    idle: Event,
+}
+
+struct State {
+    item: Option<Shared<PIO_WORKITEM>>,
+    queued: bool,
+    /// The threads that run it: it may be queued again, and then run a second time, while it runs.
+    running: Vec<u64>,
+    free_when_idle: bool,
+}
+
+impl Worker {
+    /// Allocates a work item of a device.
+    ///
+    /// # Errors
+    /// `STATUS_INSUFFICIENT_RESOURCES`.
+    ///
+    /// # Safety
+    /// `device` is a device object that outlives the work item.
+    pub(crate) unsafe fn new(device: *mut DEVICE_OBJECT) -> Result<Worker, NTSTATUS> {
+        // SAFETY: this function's own contract.
+        let item = unsafe { IoAllocateWorkItem(device) };
+        if item.is_null() {
+            return Err(STATUS_INSUFFICIENT_RESOURCES);
+        }
+        // INVARIANT: just allocated.
+        let state =
+            State { item: Some(Shared(item)), queued: false, running: Vec::new(), free_when_idle: false };
+        Ok(Worker { state: Lock::new(state), idle: Event::notification(true) })
+    }
+
+    /// Queues the work item for an object, unless it is queued already; whether it was queued now.
+    pub(crate) fn enqueue(&self, object: &Object) -> bool {
+        let mut state = self.state.lock();
+        let Some(item) = state.item else { return false };
+        if state.queued {
+            return false;
+        }
+        state.queued = true;
+        self.idle.clear();
+        let context = object.as_handle();
+        // SAFETY: by the type's invariant the item lives, and it is not queued; `dispose` waits for its run, so that
+        // the routine finds the object.
+        unsafe { IoQueueWorkItem(item.0, routine, DelayedWorkQueue, context) };
+        true
+    }
+
+    /// Whether the calling thread is in a run.
+    pub(crate) fn is_mine(&self) -> bool {
+        self.state.lock().running.contains(&platform::thread())
+    }
+
+    /// Waits until it is neither queued nor running.
+    pub(crate) fn wait(&self) {
+        self.idle.wait(None);
+    }
+
+    fn started(&self) {
+        let mut state = self.state.lock();
+        state.queued = false;
+        state.running.push(platform::thread());
+    }
+
+    fn ended(&self) {
+        let mut state = self.state.lock();
+        if let Some(index) = state.running.iter().position(|thread| *thread == platform::thread()) {
+            state.running.swap_remove(index);
+        }
+        let idle = state.running.is_empty() && !state.queued;
+        let item = if idle && state.free_when_idle { state.item.take() } else { None };
+        if idle {
+            self.idle.set();
+        }
+        drop(state);
+        free(item);
+    }
+
+    /// Waits for the last run and frees the work item; if the calling thread is that run, this is left to its end.
+    pub(crate) fn retire(&self) {
+        if self.is_mine() {
+            self.state.lock().free_when_idle = true;
+            return;
+        }
+        self.wait();
+        let item = self.state.lock().item.take();
+        free(item);
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // Only a worker whose object could not be created gets here with its item.
+        let item = self.state.lock().item.take();
+        free(item);
+    }
+}
+
+fn free(item: Option<Shared<PIO_WORKITEM>>) {
+    if let Some(item) = item {
+        // SAFETY: taken from its worker, so nobody queues or frees it any more; it is not queued.
+        unsafe { IoFreeWorkItem(item.0) };
+    }
+}
+
+/// Runs in a system thread, with the handle of an object as context.
+unsafe extern "system" fn routine(_device: *mut DEVICE_OBJECT, context: PVOID) {
+    let Some(object) = framework().find(context.addr()) else { return };
+    run(&object);
+}
+
+fn run(object: &Arc<Object>) {
+    if let Some(worker) = object.worker() {
+        worker.started();
+        object.work();
+        worker.ended();
+    }
+}

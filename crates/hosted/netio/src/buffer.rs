@@ -1,0 +1,113 @@
+//! A client's `WSK_BUF`: bytes behind a chain of MDLs.
+#![expect(unsafe_code, reason = "reads and writes memory that the client describes by MDLs")]
+
+use wsk_sys::{
+    MDL, MDL_MAPPED_TO_SYSTEM_VA, MDL_PAGES_LOCKED, MDL_PARTIAL, MDL_SOURCE_IS_NONPAGED_POOL,
+    MdlMappingNoExecute, MmGetSystemAddressForMdlSafe, NTSTATUS, NormalPagePriority,
+    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, ULONG, WSK_BUF,
+};
+
+use crate::platform;
+use crate::rules::{BUFFER_BOUNDS, BUFFER_NOT_LOCKED};
+
+/// One of these says that the pages of an MDL are resident.
+const RESIDENT: i16 = MDL_MAPPED_TO_SYSTEM_VA | MDL_PAGES_LOCKED | MDL_PARTIAL | MDL_SOURCE_IS_NONPAGED_POOL;
+
+/// A piece of the buffer, contiguous in memory.
+struct Piece {
+    address: *mut u8,
+    length: usize,
+}
+
+/// Copies the bytes out of a buffer.
+///
+/// # Errors
+/// `STATUS_INVALID_PARAMETER`: no `WSK_BUF`. n/d `STATUS_INSUFFICIENT_RESOURCES`: an MDL cannot be mapped.
+///
+/// # Safety
+/// `buffer` is null or the client's, for a request that is not completed.
+pub(crate) unsafe fn read(buffer: *const WSK_BUF, what: &str) -> Result<Vec<u8>, NTSTATUS> {
+    // SAFETY: this function's contract.
+    let pieces = unsafe { pieces(buffer, what) }?;
+    let mut bytes = Vec::with_capacity(pieces.iter().map(|piece| piece.length).sum());
+    for piece in pieces {
+        // SAFETY: the bytes are the client's, mapped, and by contract left alone until the request is completed.
+        let piece = unsafe { core::slice::from_raw_parts(piece.address, piece.length) };
+        bytes.extend_from_slice(piece);
+    }
+    Ok(bytes)
+}
+
+/// Copies bytes into a buffer, as many as fit, and returns how many that were.
+///
+/// # Errors
+/// As [`read`].
+///
+/// # Safety
+/// As [`read`].
+pub(crate) unsafe fn write(buffer: *const WSK_BUF, bytes: &[u8], what: &str) -> Result<usize, NTSTATUS> {
+    let mut rest = bytes;
+    // SAFETY: this function's contract.
+    for piece in unsafe { pieces(buffer, what) }? {
+        let (now, later) = rest.split_at(piece.length.min(rest.len()));
+        // SAFETY: the bytes are the client's, mapped, and by contract left alone until the request is completed.
+        unsafe { piece.address.copy_from_nonoverlapping(now.as_ptr(), now.len()) };
+        rest = later;
+    }
+    Ok(bytes.len() - rest.len())
+}
+
+/// The pieces of a buffer. One that breaks the rules of its page is a bug check, as it is, somehow, on Windows.
+///
+/// # Safety
+/// As [`read`].
+unsafe fn pieces(buffer: *const WSK_BUF, what: &str) -> Result<Vec<Piece>, NTSTATUS> {
+    if buffer.is_null() {
+        return Err(STATUS_INVALID_PARAMETER);
+    }
+    // SAFETY: not null, so by this function's contract a WSK_BUF of the client.
+    let buffer = unsafe { buffer.read() };
+    let (mut mdl, mut offset, mut left) = (buffer.Mdl, buffer.Offset as usize, buffer.Length);
+    let mut pieces = Vec::new();
+    let report = |why| format!("{what} with {} bytes from offset {}: {why}", buffer.Length, buffer.Offset);
+    while left != 0 {
+        if mdl.is_null() {
+            platform::violation(&BUFFER_BOUNDS, report("the chain of MDLs is shorter"));
+        }
+        // SAFETY: an MDL of the client's chain.
+        let (next, description) = unsafe { describe(mdl, what) };
+        if offset != 0 && offset >= description.length {
+            platform::violation(&BUFFER_BOUNDS, report("the offset is not in the first MDL"));
+        }
+        if description.address.is_null() {
+            return Err(STATUS_INSUFFICIENT_RESOURCES);
+        }
+        let length = left.min(description.length - offset);
+        pieces.push(Piece { address: description.address.wrapping_add(offset), length });
+        (left, offset, mdl) = (left - length, 0, next);
+    }
+    Ok(pieces)
+}
+
+/// The next MDL of the chain, and the memory of this one.
+///
+/// # Safety
+/// `mdl` is an MDL of the client's, for a request that is not completed.
+unsafe fn describe(mdl: *mut MDL, what: &str) -> (*mut MDL, Piece) {
+    // SAFETY: the client's MDL, which it leaves alone until the request is completed.
+    let flags = unsafe { (*mdl).MdlFlags };
+    if flags & RESIDENT == 0 {
+        platform::violation(
+            &BUFFER_NOT_LOCKED,
+            format!("{what} with an MDL that is neither locked nor of non-paged pool (flags {flags:#x})"),
+        );
+    }
+    const PRIORITY: ULONG = NormalPagePriority | MdlMappingNoExecute;
+    // SAFETY: its flags say that its pages are resident.
+    let address = unsafe { MmGetSystemAddressForMdlSafe(mdl, PRIORITY) };
+    // SAFETY: as above.
+    let length = unsafe { (*mdl).ByteCount } as usize;
+    // SAFETY: as above.
+    let next = unsafe { (*mdl).Next };
+    (next, Piece { address: address.cast(), length })
+}

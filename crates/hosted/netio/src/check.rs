@@ -1,0 +1,109 @@
+//! The rules of every WSK call: the IRQL, the IRP that comes with it, where it is called from.
+#![expect(unsafe_code, reason = "reads the IRPs of clients")]
+
+use wsk_sys::{
+    DISPATCH_LEVEL, IO_STACK_LOCATION, IO_STACK_OTHERS, IO_TYPE_IRP, IRP, IoGetNextIrpStackLocation,
+    SL_INVOKE_ON_CANCEL, SL_INVOKE_ON_ERROR, SL_INVOKE_ON_SUCCESS,
+};
+
+use crate::completion;
+use crate::platform::{self, Rule, irp_name};
+use crate::rules::{self, at_most};
+
+/// Reads a field of an IRP or of a stack location.
+macro_rules! field {
+    ($pointer:expr, $field:ident) => {{
+        // SAFETY: the I/O manager knows the IRP, so it and its locations can be read; it is in the hands of the
+        // caller, who has just passed it, so nobody writes it.
+        unsafe { (*$pointer).$field }
+    }};
+}
+
+/// The `Control` of an own IRP's next location: the routine runs whatever happens.
+const ALWAYS: u8 = SL_INVOKE_ON_SUCCESS | SL_INVOKE_ON_ERROR | SL_INVOKE_ON_CANCEL;
+
+/// Checks where a function of a dispatch table is called from.
+pub(crate) fn caller(what: &str) {
+    at_most(DISPATCH_LEVEL, what);
+    not_in_completion_routine(what);
+}
+
+/// Refuses a call from within a completion routine. The page advises against it, and nothing on Windows checks it:
+/// such a call may well work there, until the stack is used up.
+pub(crate) fn not_in_completion_routine(what: &str) {
+    if completion::in_completion_routine() && platform::strict() {
+        platform::violation(
+            &rules::CALL_IN_COMPLETION_ROUTINE,
+            format!("{what} called from within the completion routine of a WSK request"),
+        );
+    }
+}
+
+/// A broken rule, and how it was broken.
+type Broken = (&'static Rule, &'static str);
+
+/// Checks the IRP of a call.
+///
+/// # Safety
+/// `irp` is not null. If the I/O manager knows it as an IRP, it is the caller's.
+pub(crate) unsafe fn irp(irp: *mut IRP, what: &str) {
+    // SAFETY: this function's contract.
+    if let Err((rule, why)) = unsafe { examine(irp) } {
+        platform::violation(rule, format!("{what} with {}: {why}", irp_name(irp)));
+    }
+}
+
+/// # Safety
+/// As [`irp`].
+unsafe fn examine(irp: *mut IRP) -> Result<(), Broken> {
+    if !platform::is_irp(irp) {
+        return Err((&rules::NOT_AN_IRP, "there is no living IRP at this address"));
+    }
+    if field!(irp, Type) != IO_TYPE_IRP {
+        return Err((&rules::NOT_AN_IRP, "its type is not that of an IRP"));
+    }
+    let (locations, current) = (field!(irp, StackCount), field!(irp, CurrentLocation));
+    if locations < 1 {
+        return Err((&rules::IRP_STACK, "it was allocated without a stack location"));
+    }
+    if current < 2 {
+        return Err((&rules::IRP_IN_USE, "it was sent already, and its last stack location is in use"));
+    }
+    if current != locations + 1 {
+        // Passed down from above: it may go on without a routine, and its owner answers for the rest.
+        return Ok(());
+    }
+    // SAFETY: the current location is above the lowest, so there is a next one.
+    let next = unsafe { IoGetNextIrpStackLocation(irp) };
+    own_irp(irp, next)
+}
+
+/// Checks an IRP that the client made itself: a living one in the caller's hands, and its next stack location.
+fn own_irp(irp: *mut IRP, next: *mut IO_STACK_LOCATION) -> Result<(), Broken> {
+    // The provider writes the one, the I/O manager the other; IoReuseIrp clears both.
+    if field!(irp, PendingReturned) != 0 || field!(next, MajorFunction) != 0 {
+        let why = "it was completed, or filled by hand, and not reused with IoReuseIrp";
+        return Err((&rules::IRP_NOT_REUSED, why));
+    }
+    if field!(next, CompletionRoutine).is_none() {
+        return Err((&rules::IRP_COMPLETION_ROUTINE, "it has no completion routine"));
+    }
+    if field!(next, Control) != ALWAYS {
+        let why = "its completion routine must be invoked on success, on error and on cancellation";
+        return Err((&rules::IRP_COMPLETION_ROUTINE, why));
+    }
+    // SAFETY: a location of the caller's IRP; only the field's address is taken.
+    let parameters = unsafe { &raw const (*next).Parameters };
+    // SAFETY: this variant covers the union with four pointers, for which every bit pattern is valid.
+    let words = unsafe { parameters.cast::<IO_STACK_OTHERS>().read() };
+    let words = [words.Argument1, words.Argument2, words.Argument3, words.Argument4];
+    let clean = field!(next, MinorFunction) == 0
+        && field!(next, Flags) == 0
+        && field!(next, DeviceObject).is_null()
+        && field!(next, FileObject).is_null()
+        && words.iter().all(|word| word.is_null());
+    if !clean {
+        return Err((&rules::IRP_LOCATION, "the stack location below holds more than a completion routine"));
+    }
+    Ok(())
+}

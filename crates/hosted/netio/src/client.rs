@@ -1,0 +1,150 @@
+//! `WSK_PROVIDER_DISPATCH`: its table, its callers, and `WskControlClient`.
+#![expect(unsafe_code, reason = "functions that clients call through a C table")]
+
+use core::ptr;
+use std::sync::Arc;
+
+use wsk_sys::{
+    IRP, NTSTATUS, PVOID, PWSK_CLIENT, SIZE_T, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER,
+    STATUS_NOT_SUPPORTED, ULONG, USHORT, WSK_PROVIDER_DISPATCH, WSK_TRANSPORT_LIST_CHANGE,
+};
+
+use crate::check;
+use crate::completion::{Outcome, Target, Work};
+use crate::irp::Irp;
+use crate::platform;
+use crate::provider::{Dispatch, Provider};
+use crate::rules::DISPATCH_AFTER_RELEASE;
+use crate::socket::wsk_socket;
+
+/// The provider's table, with the version that it offers. The functions for streams and for names are not there.
+pub(crate) fn dispatch_table(version: USHORT) -> WSK_PROVIDER_DISPATCH {
+    WSK_PROVIDER_DISPATCH {
+        Version: version,
+        Reserved: 0,
+        WskSocket: Some(wsk_socket),
+        WskSocketConnect: ptr::null_mut(),
+        WskControlClient: Some(wsk_control_client),
+        WskGetAddressInfo: ptr::null_mut(),
+        WskFreeAddressInfo: ptr::null_mut(),
+        WskGetNameInfo: ptr::null_mut(),
+    }
+}
+
+// SAFETY: the table is never written, and its pointers are null.
+unsafe impl Send for Dispatch {}
+// SAFETY: as above.
+unsafe impl Sync for Dispatch {}
+
+/// The opaque `Client` of a registration: its number.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "it counts objects; pointers have 64 bits wherever WSK exists"
+)]
+pub(crate) fn handle(number: u64) -> PWSK_CLIENT {
+    ptr::without_provenance_mut(number as usize)
+}
+
+/// A thread's stay in a function of the provider.
+pub(crate) struct Call {
+    pub(crate) provider: Arc<Provider>,
+    /// The number of the registration.
+    pub(crate) client: u64,
+}
+
+impl Call {
+    /// Enters for a client that has the provider captured.
+    ///
+    /// # Errors
+    /// `STATUS_INVALID_HANDLE`: `Client` is null.
+    pub(crate) fn begin(client: PWSK_CLIENT, what: &str) -> Result<Call, NTSTATUS> {
+        if client.is_null() {
+            return Err(STATUS_INVALID_HANDLE);
+        }
+        let (provider, number) = (platform::provider(), client.addr() as u64);
+        let mut state = provider.lock();
+        let registration =
+            state.registrations.get_mut(&number).filter(|registration| registration.captures != 0);
+        let captured = registration.map(|registration| registration.calls += 1).is_some();
+        drop(state);
+        if !captured {
+            platform::violation(
+                &DISPATCH_AFTER_RELEASE,
+                format!("{what} called by registration #{number}, which has not captured the provider"),
+            );
+        }
+        Ok(Call { provider, client: number })
+    }
+
+    /// A request of the client as a whole.
+    pub(crate) fn target(&self) -> Target {
+        Target { client: self.client, socket: None }
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if let Some(registration) = self.provider.lock().registrations.get_mut(&self.client) {
+            registration.calls = registration.calls.saturating_sub(1);
+        }
+        self.provider.notify();
+    }
+}
+
+/// Completes at once the IRP of a call that has no client to count it for, and returns the status.
+///
+/// # Safety
+/// `irp` passed [`check::irp`] in this call.
+pub(crate) unsafe fn refuse(irp: *mut IRP, status: NTSTATUS, what: &str) -> NTSTATUS {
+    platform::sent(irp, what);
+    // SAFETY: the client has just passed it, and it was checked.
+    let irp = unsafe { Irp::take(irp) };
+    platform::provider().complete(irp, Target { client: 0, socket: None }, status, 0);
+    status
+}
+
+/// `WskControlClient`: none of its codes is supported.
+///
+/// # IRQL
+/// `<= DISPATCH_LEVEL`
+#[expect(clippy::too_many_arguments, reason = "the C prototype")]
+unsafe extern "system" fn wsk_control_client(
+    client: PWSK_CLIENT,
+    control_code: ULONG,
+    _input_size: SIZE_T,
+    _input_buffer: PVOID,
+    _output_size: SIZE_T,
+    _output_buffer: PVOID,
+    _output_size_returned: *mut SIZE_T,
+    irp: *mut IRP,
+) -> NTSTATUS {
+    const WHAT: &str = "WskControlClient";
+    check::caller(WHAT);
+    if !irp.is_null() {
+        // SAFETY: not null, and the caller's.
+        unsafe { check::irp(irp, WHAT) };
+    }
+    let call = match Call::begin(client, WHAT) {
+        Ok(call) => call,
+        Err(status) if irp.is_null() => return status,
+        // SAFETY: checked above.
+        Err(status) => return unsafe { refuse(irp, status, WHAT) },
+    };
+    match (control_code, irp.is_null()) {
+        // The only code that takes an IRP must have one. n/d: the status
+        (WSK_TRANSPORT_LIST_CHANGE, true) => STATUS_INVALID_PARAMETER,
+        (_, true) => STATUS_NOT_SUPPORTED,
+        (code, false) => {
+            // n/d: an IRP where there must be none.
+            let status = if code == WSK_TRANSPORT_LIST_CHANGE {
+                STATUS_NOT_SUPPORTED
+            } else {
+                STATUS_INVALID_PARAMETER
+            };
+            platform::sent(irp, WHAT);
+            // SAFETY: the client has just passed it, and it was checked.
+            let irp = unsafe { Irp::take(irp) };
+            call.provider.submit(irp, call.target(), WHAT, Work::new(move |_| Outcome::Done(status, 0)))
+        }
+    }
+}

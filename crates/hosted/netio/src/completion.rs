@@ -1,0 +1,469 @@
+//! How requests run and how their IRPs complete: at once, or on the provider's own thread, or there in random order.
+//!
+//! Off the caller's stack, a request *runs* late, not only its completion: it reads the client's buffers when the call
+//! has long returned, and until it runs it can be cancelled without effect. A client that lets its buffers go when the
+//! call returns `STATUS_PENDING` is found out.
+#![expect(unsafe_code, reason = "starts a system thread; takes the cancel spin lock")]
+
+use std::cell::Cell;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::mem;
+use std::ptr;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use wsk_sys::{
+    DISPATCH_LEVEL, HANDLE, IoAcquireCancelSpinLock, IoReleaseCancelSpinLock, KIRQL, KeLowerIrql,
+    KfRaiseIrql, NT_SUCCESS, NTSTATUS, PVOID, PsCreateSystemThread, STATUS_CANCELLED,
+    STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING, STATUS_SUCCESS, THREAD_ALL_ACCESS, ZwClose,
+};
+
+use crate::Completion;
+use crate::cancel;
+use crate::inbox::Datagram;
+use crate::irp::Irp;
+use crate::platform;
+use crate::provider::{Provider, State};
+use crate::receive::Slot;
+use crate::socket;
+
+/// The longest delay of [`Completion::Delayed`].
+const LONGEST_DELAY: Duration = Duration::from_micros(400);
+
+thread_local! {
+    /// How many completion routines of WSK requests the thread is in.
+    static IN_ROUTINE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Whether the thread is inside the completion routine of a WSK request.
+pub(crate) fn in_completion_routine() -> bool {
+    IN_ROUTINE.get() != 0
+}
+
+/// Whose request it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target {
+    /// The number of the registration.
+    pub(crate) client: u64,
+    /// The number of the socket, if it is one on a socket.
+    pub(crate) socket: Option<u64>,
+}
+
+/// What a request does, and how it ended.
+pub(crate) struct Work(Box<dyn FnOnce(&Arc<Provider>) -> Outcome>);
+
+// SAFETY: what is not `Send` in it are pointers to buffers of the client, who keeps them valid, at any address and for
+// any thread, until the IRP completes.
+unsafe impl Send for Work {}
+
+impl Work {
+    pub(crate) fn new(work: impl FnOnce(&Arc<Provider>) -> Outcome + 'static) -> Work {
+        Work(Box::new(work))
+    }
+}
+
+/// How a request ended.
+pub(crate) enum Outcome {
+    /// With this status and `Information`.
+    Done(NTSTATUS, usize),
+    /// Not yet: it waits for a datagram.
+    Receive(Slot),
+}
+
+impl From<Result<usize, NTSTATUS>> for Outcome {
+    fn from(result: Result<usize, NTSTATUS>) -> Outcome {
+        match result {
+            Ok(information) => Outcome::Done(STATUS_SUCCESS, information),
+            Err(status) => Outcome::Done(status, 0),
+        }
+    }
+}
+
+/// A request that can be cancelled.
+pub(crate) struct Request {
+    pub(crate) irp: Irp,
+    pub(crate) target: Target,
+    pub(crate) stage: Stage,
+}
+
+/// What a request waits for.
+pub(crate) enum Stage {
+    /// Its turn.
+    Queued(Work),
+    /// A datagram.
+    Receiving(Slot),
+}
+
+/// Something for the provider's thread to do.
+pub(crate) enum Job {
+    /// Run this request, if it is still there.
+    Run(u64),
+    /// Complete this IRP, which can no longer be cancelled.
+    Complete(Irp, Target, NTSTATUS),
+    /// Give this socket's datagrams to its waiting requests.
+    Match(u64),
+    /// Finish the close of this socket.
+    Close(u64, Irp),
+}
+
+/// The queue of the provider's thread.
+pub(crate) struct Engine {
+    mode: Completion,
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+struct Queue {
+    jobs: BinaryHeap<Reverse<Due>>,
+    last: u64,
+    random: fastrand::Rng,
+    thread: Thread,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Thread {
+    None,
+    Running,
+    Stopping,
+}
+
+/// A job, ordered by its time and then by its place in the line.
+struct Due(Instant, u64, Job);
+
+impl PartialEq for Due {
+    fn eq(&self, other: &Due) -> bool {
+        self.1 == other.1
+    }
+}
+
+impl Eq for Due {}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Due) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Due {
+    fn cmp(&self, other: &Due) -> std::cmp::Ordering {
+        (self.0, self.1).cmp(&(other.0, other.1))
+    }
+}
+
+impl Engine {
+    pub(crate) fn new(mode: Completion) -> Engine {
+        let seed = if let Completion::Delayed { seed } = mode { seed } else { 0 };
+        let random = fastrand::Rng::with_seed(seed);
+        let queue = Queue { jobs: BinaryHeap::new(), last: 0, random, thread: Thread::None };
+        Engine { mode, queue: Mutex::new(queue), changed: Condvar::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether requests run in the call itself.
+    pub(crate) fn is_inline(&self) -> bool {
+        self.mode == Completion::Inline
+    }
+
+    /// Gives the thread something to do. Takes no lock but the queue's.
+    pub(crate) fn schedule(&self, job: Job) {
+        let mut queue = self.lock();
+        queue.last += 1;
+        let delay = match self.mode {
+            Completion::Delayed { .. } => LONGEST_DELAY.mul_f64(queue.random.f64()),
+            Completion::Inline | Completion::Deferred => Duration::ZERO,
+        };
+        let place = queue.last;
+        queue.jobs.push(Reverse(Due(Instant::now() + delay, place, job)));
+        drop(queue);
+        self.changed.notify_all();
+    }
+
+    /// The next job, in its time; none when the thread is to end.
+    fn next(&self) -> Option<Job> {
+        let mut queue = self.lock();
+        loop {
+            let now = Instant::now();
+            queue = match queue.jobs.peek().map(|Reverse(due)| due.0) {
+                Some(time) if time <= now => return queue.jobs.pop().map(|Reverse(due)| due.2),
+                _ if queue.thread == Thread::Stopping => return None,
+                Some(time) => {
+                    self.changed.wait_timeout(queue, time - now).unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+
+    /// Starts the thread, if it does not run.
+    ///
+    /// # Errors
+    /// That of `PsCreateSystemThread`.
+    pub(crate) fn start(&self) -> Result<(), NTSTATUS> {
+        if mem::replace(&mut self.lock().thread, Thread::Running) == Thread::Running {
+            return Ok(());
+        }
+        let mut handle: HANDLE = ptr::null_mut();
+        // The thread serves all clients, so it is not that of the driver that happens to be the first.
+        let status = platform::as_system(|| {
+            // SAFETY: the handle is written to a local; the routine takes no context; no attributes are given.
+            unsafe {
+                PsCreateSystemThread(
+                    &raw mut handle,
+                    THREAD_ALL_ACCESS,
+                    ptr::null_mut(),
+                    ptr::null_mut(),
+                    ptr::null_mut(),
+                    engine_thread,
+                    ptr::null_mut(),
+                )
+            }
+        });
+        if !NT_SUCCESS(status) {
+            self.lock().thread = Thread::None;
+            return Err(status);
+        }
+        // SAFETY: the handle that was just made; the thread does not need it.
+        unsafe { ZwClose(handle) };
+        Ok(())
+    }
+
+    /// Stops the thread, and waits until it does nothing any more.
+    pub(crate) fn stop(&self) {
+        let mut queue = self.lock();
+        if queue.thread == Thread::Running {
+            queue.thread = Thread::Stopping;
+            self.changed.notify_all();
+        }
+        // What is left is for requests and sockets that are gone.
+        queue.jobs.clear();
+        while queue.thread != Thread::None {
+            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+unsafe extern "system" fn engine_thread(_context: PVOID) {
+    let provider = platform::provider();
+    while let Some(job) = provider.engine.next() {
+        match job {
+            Job::Run(request) => provider.run(request),
+            Job::Complete(irp, target, status) => provider.complete_at_dispatch(irp, target, status, 0),
+            Job::Match(socket) => provider.match_receives(socket),
+            Job::Close(socket, irp) => {
+                let client = socket::release(&provider, socket);
+                provider.complete_at_dispatch(irp, Target { client, socket: None }, STATUS_SUCCESS, 0);
+            }
+        }
+    }
+    provider.engine.lock().thread = Thread::None;
+    provider.engine.changed.notify_all();
+}
+
+/// The cancel spin lock, held.
+struct CancelLock(KIRQL);
+
+impl CancelLock {
+    fn acquire() -> CancelLock {
+        let mut irql = 0;
+        // SAFETY: the level goes to a local; the lock is released when the guard is dropped.
+        unsafe { IoAcquireCancelSpinLock(&raw mut irql) };
+        CancelLock(irql)
+    }
+}
+
+impl Drop for CancelLock {
+    fn drop(&mut self) {
+        // SAFETY: acquired by `acquire`, which stored the level.
+        unsafe { IoReleaseCancelSpinLock(self.0) };
+    }
+}
+
+impl Provider {
+    /// Takes a request: runs it, or has it run. Its IRP completes exactly once, whatever happens.
+    ///
+    /// `what` is the WSK function, which is a fault point. Returns what that function returns.
+    pub(crate) fn submit(
+        self: &Arc<Self>,
+        irp: Irp,
+        target: Target,
+        what: &'static str,
+        work: Work,
+    ) -> NTSTATUS {
+        self.lock().count(target, 1);
+        let work = if platform::fault(what) {
+            Work::new(|_| Outcome::Done(STATUS_INSUFFICIENT_RESOURCES, 0))
+        } else {
+            work
+        };
+        if self.engine.is_inline() {
+            return match (work.0)(self) {
+                Outcome::Done(status, information) => {
+                    self.complete(irp, target, status, information);
+                    status
+                }
+                Outcome::Receive(slot) => match self.receive(irp, target, slot, true) {
+                    Some((status, information)) => {
+                        self.complete(irp, target, status, information);
+                        status
+                    }
+                    None => STATUS_PENDING,
+                },
+            };
+        }
+        irp.mark_pending();
+        let cancel_lock = CancelLock::acquire();
+        let mut state = self.lock();
+        let queued = state.enter(Request { irp, target, stage: Stage::Queued(work) });
+        drop(state);
+        drop(cancel_lock);
+        self.engine.schedule(match queued {
+            Some(request) => Job::Run(request),
+            None => Job::Complete(irp, target, STATUS_CANCELLED),
+        });
+        STATUS_PENDING
+    }
+
+    /// Runs a request whose turn has come, on the provider's thread.
+    fn run(self: &Arc<Self>, request: u64) {
+        let claimed = self.lock().claim(request);
+        let Some(Request { irp, target, stage: Stage::Queued(work) }) = claimed else {
+            // Cancelled.
+            return;
+        };
+        let outcome = match (work.0)(self) {
+            Outcome::Done(status, information) => Some((status, information)),
+            Outcome::Receive(slot) => self.receive(irp, target, slot, false),
+        };
+        if let Some((status, information)) = outcome {
+            self.complete_at_dispatch(irp, target, status, information);
+        }
+    }
+
+    /// Receives at once what is there, or lets the request wait. Returns how it ended, if it did.
+    fn receive(&self, irp: Irp, target: Target, slot: Slot, mark: bool) -> Option<(NTSTATUS, usize)> {
+        let remote = slot.socket.remote();
+        let cancel_lock = CancelLock::acquire();
+        let mut state = self.lock();
+        let socket = slot.socket.number;
+        // A socket with a request in flight, which this one is, is not released.
+        let Some(entry) = state.sockets.get(&socket).filter(|entry| !entry.closing) else {
+            return Some((STATUS_CANCELLED, 0));
+        };
+        // Those that wait already come first.
+        if entry.receives.is_empty()
+            && let Some(datagram) = slot.socket.inbox.pop(remote)
+        {
+            drop(state);
+            drop(cancel_lock);
+            return Some(slot.fill(&datagram));
+        }
+        if mark {
+            irp.mark_pending();
+        }
+        let Some(request) = state.enter(Request { irp, target, stage: Stage::Receiving(slot) }) else {
+            return Some((STATUS_CANCELLED, 0));
+        };
+        if let Some(entry) = state.sockets.get_mut(&socket) {
+            entry.receives.push_back(request);
+        }
+        None
+    }
+
+    /// Gives a socket's datagrams to its waiting requests, on the provider's thread.
+    fn match_receives(self: &Arc<Self>, socket: u64) {
+        while let Some((irp, target, slot, datagram)) = self.match_one(socket) {
+            let (status, information) = slot.fill(&datagram);
+            self.complete_at_dispatch(irp, target, status, information);
+        }
+    }
+
+    fn match_one(&self, number: u64) -> Option<(Irp, Target, Slot, Datagram)> {
+        let socket = Arc::clone(&self.lock().sockets.get(&number)?.socket);
+        let remote = socket.remote();
+        let mut state = self.lock();
+        loop {
+            let entry = state.sockets.get_mut(&number).filter(|entry| !entry.closing)?;
+            if entry.receives.is_empty() || !socket.inbox.has(remote) {
+                return None;
+            }
+            let request = entry.receives.pop_front()?;
+            // A request that is being cancelled at this moment is passed over.
+            if let Some(Request { irp, target, stage: Stage::Receiving(slot) }) = state.claim(request) {
+                // Datagrams are only taken under the state's lock, so it is still there.
+                let datagram = socket.inbox.pop(remote)?;
+                return Some((irp, target, slot, datagram));
+            }
+        }
+    }
+
+    /// Completes an IRP from the provider's thread.
+    fn complete_at_dispatch(
+        self: &Arc<Self>,
+        irp: Irp,
+        target: Target,
+        status: NTSTATUS,
+        information: usize,
+    ) {
+        // SAFETY: the provider's thread runs at PASSIVE_LEVEL, so this raises.
+        let irql = unsafe { KfRaiseIrql(DISPATCH_LEVEL) };
+        self.complete(irp, target, status, information);
+        // SAFETY: back to the level before.
+        unsafe { KeLowerIrql(irql) };
+    }
+
+    /// Completes an IRP at the current IRQL, and lets a close go on that waited for it.
+    pub(crate) fn complete(self: &Arc<Self>, irp: Irp, target: Target, status: NTSTATUS, information: usize) {
+        debug_assert_ne!(status, STATUS_PENDING);
+        IN_ROUTINE.set(IN_ROUTINE.get() + 1);
+        irp.complete(status, information);
+        IN_ROUTINE.set(IN_ROUTINE.get() - 1);
+        let mut state = self.lock();
+        state.count(target, -1);
+        let close = target.socket.and_then(|socket| state.last_request_done(socket));
+        drop(state);
+        if let Some(job) = close {
+            self.engine.schedule(job);
+        }
+        self.notify();
+    }
+}
+
+impl State {
+    /// Counts a request that has come or gone.
+    pub(crate) fn count(&mut self, target: Target, change: isize) {
+        if let Some(registration) = self.registrations.get_mut(&target.client) {
+            registration.in_flight = registration.in_flight.saturating_add_signed(change);
+        }
+        if let Some(entry) = target.socket.and_then(|socket| self.sockets.get_mut(&socket)) {
+            entry.in_flight = entry.in_flight.saturating_add_signed(change);
+        }
+    }
+
+    /// Makes a request one that can be cancelled; none if it is cancelled already, and then the caller completes it.
+    ///
+    /// To be called under the cancel spin lock.
+    fn enter(&mut self, request: Request) -> Option<u64> {
+        let (irp, number) = (request.irp, self.number());
+        irp.set_tag(number);
+        irp.set_cancel_routine(Some(cancel::routine));
+        if irp.is_cancelled() {
+            irp.set_cancel_routine(None);
+            return None;
+        }
+        self.requests.insert(number, request);
+        Some(number)
+    }
+
+    /// What is to be done if the socket is being closed and this was its last request.
+    fn last_request_done(&mut self, socket: u64) -> Option<Job> {
+        let entry = self.sockets.get_mut(&socket)?;
+        if entry.in_flight != 0 {
+            return None;
+        }
+        Some(Job::Close(socket, entry.close.take()?))
+    }
+}

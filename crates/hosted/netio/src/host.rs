@@ -1,0 +1,217 @@
+//! UDP sockets of the host.
+//!
+//! Who may share an address with whom is decided by WSK's table, over all machines of this process. The host's own
+//! rules are then relaxed just as far as that decision needs; towards other processes they hold.
+
+use core::net::SocketAddr;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use mio::net::UdpSocket;
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+use wsk_sys::{
+    NTSTATUS, STATUS_ACCESS_DENIED, STATUS_ADDRESS_ALREADY_EXISTS, STATUS_HOST_UNREACHABLE,
+    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_ADDRESS_COMPONENT, STATUS_INVALID_PARAMETER,
+    STATUS_NETWORK_UNREACHABLE, STATUS_NOT_SUPPORTED, STATUS_PORT_UNREACHABLE, STATUS_UNSUCCESSFUL,
+};
+
+use crate::bind_table::{Binding, Table};
+use crate::inbox::Inbox;
+use crate::option::{Field, Values};
+use crate::poll::{Poller, Source};
+
+/// The bindings of this process.
+static TABLE: Mutex<Table> = Mutex::new(Table::new());
+
+/// The host's buffer is at least so large; the bound of `SO_RCVBUF` is that of the inbox.
+const HOST_BUFFER: usize = 0x1_0000;
+
+/// How long a send waits for room in the host's buffer.
+const SEND_LIMIT: Duration = Duration::from_secs(5);
+
+/// A bound socket of the host.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    /// Dropped first: the poller's share of the socket.
+    _source: Source,
+    socket: Arc<UdpSocket>,
+    local: SocketAddr,
+    // Dropped last: before, the address is still taken.
+    _place: Place,
+}
+
+/// A row of [`TABLE`].
+#[derive(Debug)]
+struct Place(u64);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        TABLE.lock().unwrap_or_else(PoisonError::into_inner).remove(self.0);
+    }
+}
+
+/// Makes and binds a socket.
+pub(crate) fn bind(
+    poller: &Poller,
+    mut binding: Binding,
+    values: &Values,
+    inbox: &Arc<Inbox>,
+) -> Result<Endpoint, NTSTATUS> {
+    // Held until the row is entered, so that no other bind comes between.
+    let mut table = TABLE.lock().unwrap_or_else(PoisonError::into_inner);
+    let port = binding.address.port();
+    table.check(&binding)?;
+    let shared = port != 0 && table.has_port(port);
+    let socket = open(&binding, values, shared).map_err(|error| status_of(&error))?;
+    let local = socket.local_addr().ok().and_then(|local| local.as_socket()).ok_or(STATUS_UNSUCCESSFUL)?;
+    binding.address = local;
+    let place = Place(table.insert(binding));
+    drop(table);
+    let socket = UdpSocket::from_std(socket.into());
+    let source = poller.add(socket, Arc::clone(inbox)).map_err(|error| status_of(&error))?;
+    let socket = source.socket();
+    Ok(Endpoint { _source: source, socket, local, _place: place })
+}
+
+fn open(binding: &Binding, values: &Values, shared: bool) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(binding.address), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    if binding.address.is_ipv6() {
+        socket.set_only_v6(values.v6_only)?;
+    }
+    socket.set_broadcast(values.broadcast)?;
+    socket.set_recv_buffer_size(receive_buffer(values))?;
+    // The host must not refuse what the table allows; and must refuse what is not in the table, that is, an
+    // address that another process has. So sharing is allowed before the bind only where a socket of ours is.
+    if shared {
+        share(&socket)?;
+    }
+    socket.bind(&SockAddr::from(binding.address))?;
+    // For those who come later. Windows takes this only before the bind, and does not need it afterwards.
+    if !shared && cfg!(unix) {
+        share(&socket)?;
+    }
+    Ok(socket)
+}
+
+fn share(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_address(true)?;
+    // Elsewhere than on Linux, two sockets with exactly the same address need this too.
+    #[cfg(all(
+        unix,
+        not(any(target_os = "linux", target_os = "android", target_os = "solaris", target_os = "illumos"))
+    ))]
+    socket.set_reuse_port(true)?;
+    Ok(())
+}
+
+fn receive_buffer(values: &Values) -> usize {
+    (values.receive_buffer as usize).clamp(HOST_BUFFER, i32::MAX as usize)
+}
+
+impl Endpoint {
+    pub(crate) fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    pub(crate) fn send(&self, bytes: &[u8], to: SocketAddr) -> Result<(), NTSTATUS> {
+        let deadline = Instant::now() + SEND_LIMIT;
+        loop {
+            match self.socket.send_to(bytes, to) {
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // WSK does not buffer: the request lasts until the host takes the datagram.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if Instant::now() >= deadline {
+                        return Err(STATUS_INSUFFICIENT_RESOURCES);
+                    }
+                    thread::sleep(Duration::from_micros(100));
+                }
+                Err(error) => return Err(status_of(&error)),
+            }
+        }
+    }
+
+    pub(crate) fn changed(&self, field: Field, values: &Values) -> Result<(), NTSTATUS> {
+        let socket = SockRef::from(&*self.socket);
+        let result = match field {
+            Field::Broadcast => socket.set_broadcast(values.broadcast),
+            Field::ReceiveBuffer => socket.set_recv_buffer_size(receive_buffer(values)),
+            Field::Exclusive | Field::Reuse | Field::V6Only | Field::Unsupported => Ok(()),
+        };
+        result.map_err(|error| status_of(&error))
+    }
+}
+
+/// The status for an error of the host, by the names that Winsock has for both. n/d
+fn status_of(error: &io::Error) -> NTSTATUS {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => STATUS_ADDRESS_ALREADY_EXISTS,
+        io::ErrorKind::AddrNotAvailable => STATUS_INVALID_ADDRESS_COMPONENT,
+        io::ErrorKind::PermissionDenied => STATUS_ACCESS_DENIED,
+        io::ErrorKind::InvalidInput => STATUS_INVALID_PARAMETER,
+        io::ErrorKind::NetworkUnreachable => STATUS_NETWORK_UNREACHABLE,
+        io::ErrorKind::HostUnreachable => STATUS_HOST_UNREACHABLE,
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => STATUS_PORT_UNREACHABLE,
+        io::ErrorKind::OutOfMemory => STATUS_INSUFFICIENT_RESOURCES,
+        io::ErrorKind::Unsupported => STATUS_NOT_SUPPORTED,
+        _ => STATUS_UNSUCCESSFUL,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::bind_table::Share;
+
+    fn bind_at(poller: &Poller, address: &str, port: u16, share: Share) -> Result<Endpoint, NTSTATUS> {
+        let mut address: SocketAddr = address.parse().unwrap();
+        address.set_port(port);
+        let inbox = Arc::new(Inbox::new(1000, None));
+        bind(poller, Binding { address, dual: false, share }, &Values::default(), &inbox)
+    }
+
+    /// Every cell of the table that allows sharing must get past the host, too.
+    #[test]
+    #[cfg_attr(miri, ignore = "Miri has no UDP sockets")]
+    fn what_the_table_allows_the_host_allows() {
+        let poller = Poller::default();
+        let kinds = [Share::None, Share::Reuse, Share::Exclusive]
+            .into_iter()
+            .flat_map(|share| [("0.0.0.0:0", share), ("127.0.0.1:0", share)]);
+        let mut shared = 0;
+        for (first, first_share) in kinds.clone() {
+            for (second, second_share) in kinds.clone() {
+                let one = bind_at(&poller, first, 0, first_share).unwrap();
+                let port = one.local().port();
+                let wanted = Binding {
+                    address: SocketAddr::new(second.parse::<SocketAddr>().unwrap().ip(), port),
+                    dual: false,
+                    share: second_share,
+                };
+                let expected = TABLE.lock().unwrap().check(&wanted);
+                let result = bind_at(&poller, second, port, second_share).map(drop);
+                assert_eq!(result, expected, "{second} {second_share:?} after {first} {first_share:?}");
+                shared += usize::from(result.is_ok());
+            }
+        }
+        assert_eq!(shared, 11);
+        poller.stop();
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "Miri has no UDP sockets")]
+    fn a_foreign_socket_is_in_the_way() {
+        let poller = Poller::default();
+        let foreign = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let port = foreign.local_addr().unwrap().port();
+        let status = bind_at(&poller, "127.0.0.1:0", port, Share::Reuse).unwrap_err();
+        assert_eq!(status, STATUS_ADDRESS_ALREADY_EXISTS);
+        let mine = bind_at(&poller, "127.0.0.1:0", 0, Share::None).unwrap();
+        std::net::UdpSocket::bind(mine.local()).unwrap_err();
+        poller.stop();
+    }
+}

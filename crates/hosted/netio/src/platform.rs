@@ -1,0 +1,87 @@
+//! What the provider needs and no kernel exports: the state of this machine, reports of broken rules, faults, logs.
+//!
+//! All other files call the kernel through its exported functions. Another kernel needs another version of this one.
+
+use std::sync::Arc;
+
+use ntos::{LeakScope, Machine};
+use wsk_sys::IRP;
+
+pub(crate) use ntos::{Owner, Rule};
+
+use crate::Config;
+use crate::provider::Provider;
+use crate::rules::REGISTRATION_LEFT;
+
+/// The provider of the calling thread's machine.
+pub(crate) fn provider() -> Arc<Provider> {
+    of(&Machine::current(), Config::default)
+}
+
+/// Gives the machine a provider; false if it has one.
+pub(crate) fn install(machine: &Machine, config: Config) -> (Arc<Provider>, bool) {
+    let mut config = Some(config);
+    let provider = of(machine, || config.take().unwrap_or_default());
+    (provider, config.is_none())
+}
+
+fn of(machine: &Machine, config: impl FnOnce() -> Config) -> Arc<Provider> {
+    machine.extension(|| {
+        machine.on_leak_check(check_leaks);
+        // The threads of the provider must not outlive its machine.
+        machine.on_shutdown(|machine| {
+            report_left(machine, |_| true, "when the machine was shut down");
+            of(machine, Config::default).stop_threads();
+        });
+        Provider::new(config())
+    })
+}
+
+fn check_leaks(machine: &Machine, scope: LeakScope) {
+    report_left(machine, |owner| scope.covers(owner), "when its driver was gone");
+}
+
+fn report_left(machine: &Machine, whose: impl Fn(Owner) -> bool, when: &str) {
+    let left = of(machine, Config::default).registrations_of(whose);
+    if !left.is_empty() {
+        ntos::complain(&REGISTRATION_LEFT, format!("{} still registered {when}", left.join(", ")));
+    }
+}
+
+/// Ends the machine: a rule was broken. To be called with no lock held.
+pub(crate) fn violation(rule: &'static Rule, detail: String) -> ! {
+    ntos::violation(rule, detail)
+}
+
+/// Whether what Windows does not check is checked.
+pub(crate) fn strict() -> bool {
+    Machine::current().config().strict
+}
+
+/// Whether the call named `what` must fail now for lack of memory.
+pub(crate) fn fault(what: &'static str) -> bool {
+    ntos::fault::point(what)
+}
+
+/// Tells the log that the IRP has come down to the provider.
+pub(crate) fn sent(irp: *mut IRP, what: &str) {
+    ntos::irp_log::sent(irp, what);
+}
+
+/// Whether the I/O manager knows a living IRP at this address.
+pub(crate) fn is_irp(irp: *mut IRP) -> bool {
+    ntos::irp::state(irp).is_some()
+}
+
+/// What reports call the IRP.
+pub(crate) fn irp_name(irp: *mut IRP) -> String {
+    match ntos::irp::id(irp) {
+        Some(id) => format!("IRP #{id}"),
+        None => "an IRP".to_owned(),
+    }
+}
+
+/// Calls `f` so that what it allocates is the system's, not the calling driver's.
+pub(crate) fn as_system<R>(f: impl FnOnce() -> R) -> R {
+    Owner::SYSTEM.run(f)
+}

@@ -1,0 +1,172 @@
+//! The state of a provider: its clients, their sockets and requests, all under one lock.
+//!
+//! Order of locks: the cancel spin lock, this one, a socket's settings or inbox, the engine's queue. None of them is
+//! held while client code runs, which is: in `IofCompleteRequest`, and nowhere else.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use wsk_sys::WSK_PROVIDER_DISPATCH;
+
+use crate::Config;
+use crate::client::dispatch_table;
+use crate::completion::{Engine, Request};
+use crate::irp::Irp;
+use crate::platform::Owner;
+use crate::poll::Poller;
+use crate::registration::Registration;
+use crate::socket::{Memory, Socket};
+
+/// How many closed sockets are remembered, so that reports can name them.
+const REMEMBERED: usize = 256;
+
+/// A WSK provider.
+pub(crate) struct Provider {
+    pub(crate) config: Config,
+    /// Clients hold its address; the provider does not move.
+    pub(crate) dispatch: Dispatch,
+    state: Mutex<State>,
+    /// Signalled when a client may stop waiting: readiness, and everything that `WskDeregister` waits for.
+    changed: Condvar,
+    pub(crate) engine: Engine,
+    pub(crate) poller: Poller,
+    /// Held while a registration comes or goes, so that the threads start and stop once.
+    pub(crate) lifecycle: Mutex<()>,
+}
+
+/// The provider's functions.
+pub(crate) struct Dispatch(pub(crate) WSK_PROVIDER_DISPATCH);
+
+/// What the lock guards.
+pub(crate) struct State {
+    pub(crate) ready: bool,
+    pub(crate) registrations: HashMap<u64, Registration>,
+    pub(crate) sockets: HashMap<u64, Entry>,
+    /// From the address of a `WSK_SOCKET` to its number.
+    pub(crate) by_address: HashMap<usize, u64>,
+    /// Address and description of sockets that were closed, oldest first.
+    pub(crate) closed: VecDeque<(usize, String)>,
+    /// The requests that can be cancelled, by the number that their IRPs bear.
+    pub(crate) requests: HashMap<u64, Request>,
+    last: u64,
+}
+
+/// A socket, and what is going on with it.
+pub(crate) struct Entry {
+    pub(crate) socket: Arc<Socket>,
+    pub(crate) memory: Memory,
+    /// Threads inside a function of the socket, `WskCloseSocket` not counted.
+    pub(crate) calls: usize,
+    /// Requests that were taken and whose completion routine has not returned.
+    pub(crate) in_flight: usize,
+    /// `WskCloseSocket` was called.
+    pub(crate) closing: bool,
+    /// The IRP of the close, while it waits for the requests in flight.
+    pub(crate) close: Option<Irp>,
+    /// Requests that wait for a datagram, by number, first come first served.
+    pub(crate) receives: VecDeque<u64>,
+}
+
+impl State {
+    /// A number that no registration, socket or request has had.
+    pub(crate) fn number(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+
+    /// Remembers a closed socket.
+    pub(crate) fn remember_closed(&mut self, address: usize, description: String) {
+        if self.closed.len() == REMEMBERED {
+            self.closed.pop_front();
+        }
+        self.closed.push_back((address, description));
+    }
+
+    /// Takes a request out, if nobody cancels it at the moment. Who gets it completes it.
+    pub(crate) fn claim(&mut self, request: u64) -> Option<Request> {
+        let found = self.requests.get(&request)?;
+        if !found.irp.set_cancel_routine(None) {
+            // The cancel routine is about to run, or waits for the lock that we hold. The request is its own.
+            return None;
+        }
+        self.requests.remove(&request)
+    }
+}
+
+impl Provider {
+    pub(crate) fn new(config: Config) -> Provider {
+        let state = State {
+            ready: config.ready,
+            registrations: HashMap::new(),
+            sockets: HashMap::new(),
+            by_address: HashMap::new(),
+            closed: VecDeque::new(),
+            requests: HashMap::new(),
+            last: 0,
+        };
+        Provider {
+            dispatch: Dispatch(dispatch_table(*config.versions.end())),
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            engine: Engine::new(config.completion),
+            poller: Poller::default(),
+            lifecycle: Mutex::new(()),
+            config,
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes whoever waits for a change of the state.
+    pub(crate) fn notify(&self) {
+        self.changed.notify_all();
+    }
+
+    /// Waits for a change of the state; false if the time is up.
+    pub(crate) fn wait<'a>(
+        &self,
+        state: MutexGuard<'a, State>,
+        deadline: Option<Instant>,
+    ) -> (MutexGuard<'a, State>, bool) {
+        let Some(deadline) = deadline else {
+            return (self.changed.wait(state).unwrap_or_else(PoisonError::into_inner), true);
+        };
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left == Duration::ZERO {
+            return (state, false);
+        }
+        (self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0, true)
+    }
+
+    pub(crate) fn set_ready(&self, ready: bool) {
+        self.lock().ready = ready;
+        self.notify();
+    }
+
+    /// Descriptions of the registrations whose owner `whose` accepts.
+    pub(crate) fn registrations_of(&self, whose: impl Fn(Owner) -> bool) -> Vec<String> {
+        let state = self.lock();
+        state.registrations.values().filter(|one| whose(one.owner)).map(Registration::describe).collect()
+    }
+
+    /// Stops the threads. Nothing may be in flight.
+    pub(crate) fn stop_threads(&self) {
+        self.engine.stop();
+        self.poller.stop();
+    }
+}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock();
+        f.debug_struct("Provider")
+            .field("config", &self.config)
+            .field("registrations", &state.registrations.len())
+            .field("sockets", &state.sockets.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,99 @@
+//! `WskReceiveFrom`.
+#![expect(unsafe_code, reason = "functions that clients call through a C table; their buffers")]
+
+use std::fmt;
+use std::sync::Arc;
+
+use wsk_sys::{
+    CMSGHDR, IRP, MSG_BCAST, MSG_TRUNC, NTSTATUS, PWSK_SOCKET, SOCKADDR, STATUS_INVALID_DEVICE_STATE,
+    STATUS_INVALID_PARAMETER, STATUS_SUCCESS, ULONG, WSK_BUF,
+};
+
+use crate::address;
+use crate::buffer;
+use crate::check;
+use crate::completion::{Outcome, Work};
+use crate::inbox::Datagram;
+use crate::socket::{Socket, SocketCall};
+
+const WHAT: &str = "WskReceiveFrom";
+
+/// The buffers of a request that waits for a datagram.
+pub(crate) struct Slot {
+    pub(crate) socket: Arc<Socket>,
+    buffer: *mut WSK_BUF,
+    remote_address: *mut SOCKADDR,
+    control_length: *mut ULONG,
+    control_flags: *mut ULONG,
+}
+
+// SAFETY: the buffers are the client's, who keeps them valid, for any thread, until the request is completed.
+unsafe impl Send for Slot {}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slot").field("socket", &self.socket.number).finish_non_exhaustive()
+    }
+}
+
+/// `WskReceiveFrom`: receives one datagram. `Information` of its IRP is the number of bytes received.
+///
+/// # IRQL
+/// `<= DISPATCH_LEVEL`
+#[expect(clippy::too_many_arguments, reason = "the C prototype")]
+pub(crate) unsafe extern "system" fn wsk_receive_from(
+    socket: PWSK_SOCKET,
+    buffer: *mut WSK_BUF,
+    flags: ULONG,
+    remote_address: *mut SOCKADDR,
+    control_length: *mut ULONG,
+    _control_info: *mut CMSGHDR,
+    control_flags: *mut ULONG,
+    irp: *mut IRP,
+) -> NTSTATUS {
+    check::caller(WHAT);
+    let call = SocketCall::begin(socket, WHAT);
+    let slot =
+        Slot { socket: Arc::clone(&call.socket), buffer, remote_address, control_length, control_flags };
+    let work = Work::new(move |_| {
+        // Flags are reserved. n/d: the status
+        if flags != 0 || slot.buffer.is_null() {
+            return Outcome::Done(STATUS_INVALID_PARAMETER, 0);
+        }
+        let bound = slot.socket.settings().endpoint.is_some();
+        if bound { Outcome::Receive(slot) } else { Outcome::Done(STATUS_INVALID_DEVICE_STATE, 0) }
+    });
+    // SAFETY: the IRP of this call.
+    unsafe { call.submit(irp, WHAT, work) }
+}
+
+impl Slot {
+    /// Puts a datagram into the client's buffers; returns status and `Information`.
+    ///
+    /// What does not fit is lost, and `MSG_TRUNC` tells so; the status is a success. n/d
+    pub(crate) fn fill(self, datagram: &Datagram) -> (NTSTATUS, usize) {
+        // SAFETY: the client's buffer, of a request that is not completed.
+        let copied = match unsafe { buffer::write(self.buffer, &datagram.bytes, WHAT) } {
+            Ok(copied) => copied,
+            Err(status) => return (status, 0),
+        };
+        if !self.remote_address.is_null() {
+            // SAFETY: the client's buffer, large enough for an address of the socket's family.
+            unsafe { address::write(self.remote_address, datagram.from) };
+        }
+        // Without a length there is neither control information nor are there flags.
+        if self.control_length.is_null() {
+            return (STATUS_SUCCESS, copied);
+        }
+        // No option that brings control information is there.
+        // SAFETY: the client's variable, of a request that is not completed.
+        unsafe { self.control_length.write(0) };
+        if !self.control_flags.is_null() {
+            let truncated = if copied < datagram.bytes.len() { MSG_TRUNC } else { 0 };
+            let broadcast = if datagram.broadcast { MSG_BCAST } else { 0 };
+            // SAFETY: as above.
+            unsafe { self.control_flags.write(truncated | broadcast) };
+        }
+        (STATUS_SUCCESS, copied)
+    }
+}

@@ -1,0 +1,379 @@
+//! The functions that `netio.sys` exports: clients come, capture the provider, release it, and go.
+#![expect(unsafe_code, reason = "exports the C interface of netio.sys")]
+#![allow(non_snake_case, reason = "the functions bear their C names")]
+
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use wsk_sys::{
+    DISPATCH_LEVEL, NTSTATUS, PASSIVE_LEVEL, PVOID, STATUS_DEVICE_NOT_READY, STATUS_INSUFFICIENT_RESOURCES,
+    STATUS_INVALID_PARAMETER, STATUS_NOINTERFACE, STATUS_SUCCESS, ULONG, USHORT, WSK_CLIENT_DISPATCH,
+    WSK_CLIENT_NPI, WSK_INFINITE_WAIT, WSK_NO_WAIT, WSK_PROVIDER_CHARACTERISTICS, WSK_PROVIDER_NPI,
+    WSK_REGISTRATION,
+};
+
+use crate::check::not_in_completion_routine;
+use crate::client;
+use crate::platform::{self, Owner, Rule};
+use crate::provider::{Provider, State};
+use crate::rules::{self, at_most};
+
+/// How long `WskDeregister` waits for what is on its way.
+const DEREGISTER_LIMIT: Duration = Duration::from_secs(60);
+
+/// The state of a `WSK_REGISTRATION` whose client has gone.
+const DEREGISTERED: u64 = u64::MAX;
+
+/// A client.
+pub(crate) struct Registration {
+    number: u64,
+    pub(crate) owner: Owner,
+    dispatch: ClientDispatch,
+    /// Captures of the provider that are not released.
+    pub(crate) captures: usize,
+    /// Threads inside a function of the provider, for this client.
+    pub(crate) calls: usize,
+    /// Requests that were taken and whose completion routine has not returned.
+    pub(crate) in_flight: usize,
+    deregistering: bool,
+}
+
+/// The client's own table.
+#[derive(Clone, Copy)]
+struct ClientDispatch(*const WSK_CLIENT_DISPATCH);
+
+// SAFETY: the client keeps the table valid, and does not change it, until it has deregistered.
+unsafe impl Send for ClientDispatch {}
+
+impl Registration {
+    /// What reports say of it.
+    pub(crate) fn describe(&self) -> String {
+        format!("registration #{} ({} captures)", self.number, self.captures)
+    }
+}
+
+/// Registers a client.
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn WskRegister(
+    WskClientNpi: *mut WSK_CLIENT_NPI,
+    WskRegistration: *mut WSK_REGISTRATION,
+) -> NTSTATUS {
+    at_most(PASSIVE_LEVEL, "WskRegister");
+    let provider = platform::provider();
+    if WskClientNpi.is_null() || WskRegistration.is_null() {
+        return STATUS_INVALID_PARAMETER;
+    }
+    // SAFETY: not null, so the client's structure.
+    let npi = unsafe { WskClientNpi.read() };
+    if npi.Dispatch.is_null() {
+        return STATUS_INVALID_PARAMETER;
+    }
+    // SAFETY: not null, so the client's table.
+    let table = unsafe { npi.Dispatch.read() };
+    // "Reserved" must be zero. n/d: the status.
+    if table.Reserved != 0 {
+        return STATUS_INVALID_PARAMETER;
+    }
+    if platform::fault("WskRegister") {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    // SAFETY: the client's block, which may hold anything; its fields are integers and a pointer, which is not followed.
+    let before = unsafe { (&raw const (*WskRegistration).ReservedRegistrationState).read() };
+    // SAFETY: as above.
+    let home = unsafe { (&raw const (*WskRegistration).ReservedRegistrationContext).read() };
+    let again = home == WskRegistration.cast() && provider.lock().registrations.contains_key(&before);
+    if again {
+        platform::violation(&rules::REGISTERED_TWICE, format!("registration #{before} registered again"));
+    }
+    let lifecycle = provider.lifecycle.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Err(status) = provider.engine.start() {
+        return status;
+    }
+    let mut state = provider.lock();
+    let number = state.number();
+    let registration = Registration {
+        number,
+        owner: Owner::current(),
+        dispatch: ClientDispatch(npi.Dispatch),
+        captures: 0,
+        calls: 0,
+        in_flight: 0,
+        deregistering: false,
+    };
+    state.registrations.insert(number, registration);
+    drop(state);
+    drop(lifecycle);
+    let home: PVOID = WskRegistration.cast();
+    let block = WSK_REGISTRATION {
+        ReservedRegistrationState: number,
+        // Its own address: a block that was copied or moved is told by it.
+        ReservedRegistrationContext: home,
+        ReservedRegistrationLock: 0,
+    };
+    // SAFETY: the client's block, which is WSK's from now on.
+    unsafe { WskRegistration.write(block) };
+    STATUS_SUCCESS
+}
+
+/// Finds the registration of a block; none if it has been deregistered.
+///
+/// # Safety
+/// `block` points to memory of the size of a `WSK_REGISTRATION`.
+unsafe fn find(block: *mut WSK_REGISTRATION, what: &str) -> Option<u64> {
+    // SAFETY: in bounds, says the caller; nobody writes the field between register and deregister.
+    let number = unsafe { (&raw const (*block).ReservedRegistrationState).read() };
+    // SAFETY: as above.
+    let home = unsafe { (&raw const (*block).ReservedRegistrationContext).read() };
+    if number == DEREGISTERED && home == block.cast() {
+        return None;
+    }
+    if !platform::provider().lock().registrations.contains_key(&number) {
+        platform::violation(
+            &rules::REGISTRATION_UNKNOWN,
+            format!("{what} with a block that is not registered"),
+        );
+    }
+    if home != block.cast() {
+        platform::violation(
+            &rules::REGISTRATION_MOVED,
+            format!("{what} with a block that is not where registration #{number} was made"),
+        );
+    }
+    Some(number)
+}
+
+/// Captures the provider.
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`; with `WSK_NO_WAIT` <= `DISPATCH_LEVEL`.
+///
+/// # Errors
+/// `STATUS_DEVICE_NOT_READY`, `STATUS_NOINTERFACE`, `STATUS_INSUFFICIENT_RESOURCES`.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn WskCaptureProviderNPI(
+    WskRegistration: *mut WSK_REGISTRATION,
+    WaitTimeout: ULONG,
+    WskProviderNpi: *mut WSK_PROVIDER_NPI,
+) -> NTSTATUS {
+    const WHAT: &str = "WskCaptureProviderNPI";
+    at_most(if WaitTimeout == WSK_NO_WAIT { DISPATCH_LEVEL } else { PASSIVE_LEVEL }, WHAT);
+    if WskRegistration.is_null() || WskProviderNpi.is_null() {
+        return STATUS_INVALID_PARAMETER;
+    }
+    // SAFETY: the block is the client's and not null.
+    let Some(number) = (unsafe { find(WskRegistration, WHAT) }) else { return STATUS_DEVICE_NOT_READY };
+    if platform::fault(WHAT) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    let provider = platform::provider();
+    let result = capture(&provider, number, WaitTimeout);
+    provider.notify();
+    match result {
+        Ok(npi) => {
+            // SAFETY: the client's structure, not null.
+            unsafe { WskProviderNpi.write(npi) };
+            STATUS_SUCCESS
+        }
+        Err(status) => status,
+    }
+}
+
+/// Waits until the provider is ready, and counts the capture.
+fn capture(provider: &Arc<Provider>, number: u64, timeout: ULONG) -> Result<WSK_PROVIDER_NPI, NTSTATUS> {
+    let deadline = match timeout {
+        WSK_INFINITE_WAIT => None,
+        milliseconds => Some(Instant::now() + Duration::from_millis(milliseconds.into())),
+    };
+    let mut state = provider.lock();
+    count_call(&mut state, number, 1);
+    while !state.ready && !is_leaving(&state, number) {
+        let (relocked, in_time) = provider.wait(state, deadline);
+        state = relocked;
+        if !in_time {
+            break;
+        }
+    }
+    count_call(&mut state, number, -1);
+    let ready = state.ready && !is_leaving(&state, number);
+    let registration =
+        state.registrations.get_mut(&number).filter(|_| ready).ok_or(STATUS_DEVICE_NOT_READY)?;
+    // SAFETY: the client keeps its table valid until it has deregistered, and it has not.
+    let version = unsafe { (*registration.dispatch.0).Version };
+    if !offers(provider, version) {
+        return Err(STATUS_NOINTERFACE);
+    }
+    registration.captures += 1;
+    Ok(WSK_PROVIDER_NPI { Client: client::handle(number), Dispatch: &raw const provider.dispatch.0 })
+}
+
+fn is_leaving(state: &State, number: u64) -> bool {
+    state.registrations.get(&number).is_none_or(|registration| registration.deregistering)
+}
+
+fn count_call(state: &mut State, number: u64, change: isize) {
+    if let Some(registration) = state.registrations.get_mut(&number) {
+        registration.calls = registration.calls.saturating_add_signed(change);
+    }
+}
+
+/// Whether the table that the provider hands out serves a client of this version: same major part, and a minor part
+/// not above the table's.
+fn offers(provider: &Provider, version: USHORT) -> bool {
+    let (lowest, highest) = (*provider.config.versions.start(), *provider.config.versions.end());
+    version >> 8 == highest >> 8 && (lowest..=highest).contains(&version)
+}
+
+/// Gives a captured provider back.
+///
+/// # IRQL
+/// `<= DISPATCH_LEVEL`
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn WskReleaseProviderNPI(WskRegistration: *mut WSK_REGISTRATION) {
+    const WHAT: &str = "WskReleaseProviderNPI";
+    at_most(DISPATCH_LEVEL, WHAT);
+    // SAFETY: the caller's block.
+    let number = unsafe { find(WskRegistration, WHAT) };
+    let provider = platform::provider();
+    let mut state = provider.lock();
+    let registration = number.and_then(|number| state.registrations.get_mut(&number));
+    let captures =
+        registration.map(|registration| &mut registration.captures).filter(|captures| **captures != 0);
+    let released = captures.map(|captures| *captures -= 1).is_some();
+    drop(state);
+    if !released {
+        platform::violation(&rules::RELEASE_WITHOUT_CAPTURE, format!("{WHAT} with nothing captured"));
+    }
+    provider.notify();
+}
+
+/// Tells which versions the provider offers.
+///
+/// # IRQL
+/// `<= DISPATCH_LEVEL`
+///
+/// # Errors
+/// `STATUS_DEVICE_NOT_READY`
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn WskQueryProviderCharacteristics(
+    WskRegistration: *mut WSK_REGISTRATION,
+    WskProviderCharacteristics: *mut WSK_PROVIDER_CHARACTERISTICS,
+) -> NTSTATUS {
+    const WHAT: &str = "WskQueryProviderCharacteristics";
+    at_most(DISPATCH_LEVEL, WHAT);
+    if WskRegistration.is_null() || WskProviderCharacteristics.is_null() {
+        return STATUS_INVALID_PARAMETER;
+    }
+    // SAFETY: the block is the client's and not null.
+    let number = unsafe { find(WskRegistration, WHAT) };
+    let provider = platform::provider();
+    if number.is_none() || !provider.lock().ready {
+        return STATUS_DEVICE_NOT_READY;
+    }
+    let characteristics = WSK_PROVIDER_CHARACTERISTICS {
+        HighestVersion: *provider.config.versions.end(),
+        LowestVersion: *provider.config.versions.start(),
+    };
+    // SAFETY: the client's structure, not null.
+    unsafe { WskProviderCharacteristics.write(characteristics) };
+    STATUS_SUCCESS
+}
+
+/// Ends a registration: waits until nothing of the client is left.
+///
+/// On Windows a client that left a socket open, a provider unreleased or a request pending waits here for ever. What
+/// nobody is about to end is a bug check instead; for the rest the wait is bounded. On a lenient machine it is as on
+/// Windows.
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn WskDeregister(WskRegistration: *mut WSK_REGISTRATION) {
+    const WHAT: &str = "WskDeregister";
+    at_most(PASSIVE_LEVEL, WHAT);
+    not_in_completion_routine(WHAT);
+    // SAFETY: the caller's block.
+    let Some(number) = (unsafe { find(WskRegistration, WHAT) }) else {
+        platform::violation(
+            &rules::REGISTRATION_UNKNOWN,
+            format!("{WHAT} with a block that is deregistered"),
+        );
+    };
+    let provider = platform::provider();
+    let strict = platform::strict();
+    let deadline = strict.then(|| Instant::now() + DEREGISTER_LIMIT);
+    let mut state = provider.lock();
+    if let Some(registration) = state.registrations.get_mut(&number) {
+        registration.deregistering = true;
+    }
+    // Captures that wait give up.
+    provider.notify();
+    loop {
+        if strict && let Some((rule, detail)) = left_behind(&state, number) {
+            drop(state);
+            platform::violation(rule, detail);
+        }
+        let Some(coming) = still_coming(&state, number) else { break };
+        let (relocked, in_time) = provider.wait(state, deadline);
+        state = relocked;
+        if !in_time {
+            drop(state);
+            platform::violation(&rules::DEREGISTER_STUCK, coming);
+        }
+    }
+    drop(state);
+    let lifecycle = provider.lifecycle.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut state = provider.lock();
+    state.registrations.remove(&number);
+    let last = state.registrations.is_empty();
+    drop(state);
+    if last {
+        provider.stop_threads();
+    }
+    drop(lifecycle);
+    // SAFETY: the caller's block; "deregistered" is told from "never registered" by it.
+    unsafe { (&raw mut (*WskRegistration).ReservedRegistrationState).write(DEREGISTERED) };
+}
+
+/// What would keep `WskDeregister` waiting for ever.
+fn left_behind(state: &State, number: u64) -> Option<(&'static Rule, String)> {
+    let name = format!("WskDeregister of registration #{number}");
+    let open: Vec<_> = state
+        .sockets
+        .values()
+        .filter(|entry| entry.socket.client == number && !entry.closing)
+        .map(crate::provider::Entry::describe)
+        .collect();
+    if !open.is_empty() {
+        return Some((&rules::DEREGISTER_SOCKET, format!("{name} with open sockets: {}", open.join(", "))));
+    }
+    let captures = state.registrations.get(&number).map_or(0, |registration| registration.captures);
+    if captures != 0 {
+        return Some((&rules::DEREGISTER_CAPTURE, format!("{name} with {captures} captures not released")));
+    }
+    let pending = state.requests.values().filter(|request| request.target.client == number);
+    let pending = pending.filter(|request| request.target.socket.is_none()).count();
+    if pending != 0 {
+        return Some((&rules::DEREGISTER_IRP, format!("{name} with {pending} requests pending")));
+    }
+    None
+}
+
+/// What `WskDeregister` still waits for.
+fn still_coming(state: &State, number: u64) -> Option<String> {
+    let registration = state.registrations.get(&number)?;
+    let (calls, in_flight, captures) = (registration.calls, registration.in_flight, registration.captures);
+    let sockets = state.sockets.values().filter(|entry| entry.socket.client == number);
+    let sockets: Vec<_> = sockets.map(crate::provider::Entry::describe).collect();
+    if calls + in_flight + captures + sockets.len() == 0 {
+        return None;
+    }
+    Some(format!(
+        "WskDeregister of registration #{number} waited {} s for {calls} calls, {in_flight} requests, {captures} \
+         captures, and sockets being closed: {}",
+        DEREGISTER_LIMIT.as_secs(),
+        if sockets.is_empty() { "none".to_owned() } else { sockets.join(", ") },
+    ))
+}

@@ -1,0 +1,101 @@
+//! The rules of WSK that the provider enforces: breaking one is a bug check that names it and the object.
+//!
+//! Windows checks none of them. The code is the one of Driver Verifier; the first parameter is the provider's own.
+#![expect(unsafe_code, reason = "asks the kernel for the IRQL")]
+
+use wsk_sys::{KIRQL, KeGetCurrentIrql};
+
+use crate::platform::{self, Rule};
+
+/// `DRIVER_VERIFIER_DETECTED_VIOLATION`.
+const VERIFIER: u32 = 0xC4;
+/// `'WSK'`, then the number of the rule.
+const OWN: usize = 0x5753_4B00;
+
+macro_rules! rules {
+    ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal, $source:literal;)*) => {
+        $(
+            $(#[$doc])*
+            pub static $name: Rule =
+                Rule { code: VERIFIER, parameter: OWN + $number, name: $text, source: $source };
+        )*
+
+        /// Every rule of this module.
+        pub static RULES: &[&Rule] = &[$(&$name),*];
+    };
+}
+
+rules! {
+    /// A WSK function was called above the IRQL that its page allows.
+    IRQL = 0x01, "WskIrql", "WSK Functions: requirements";
+    /// A WSK function was called from within the completion routine of a WSK request.
+    CALL_IN_COMPLETION_ROUTINE = 0x02, "WskCallInCompletionRoutine", "Using IRPs with Winsock Kernel Functions";
+
+    /// What was passed as an IRP is none, or is freed.
+    NOT_AN_IRP = 0x10, "WskNotAnIrp", "Using IRPs with Winsock Kernel Functions";
+    /// The IRP has no stack location for the provider.
+    IRP_STACK = 0x11, "WskIrpStackLocation", "Using IRPs with Winsock Kernel Functions";
+    /// The IRP was sent and is not completed yet.
+    IRP_IN_USE = 0x12, "WskIrpInUse", "Using IRPs with Winsock Kernel Functions";
+    /// The IRP was completed and not reused with `IoReuseIrp` before it was sent again.
+    IRP_NOT_REUSED = 0x13, "WskIrpNotReused", "Using IRPs with Winsock Kernel Functions";
+    /// An own IRP without a completion routine for success, error and cancellation.
+    IRP_COMPLETION_ROUTINE = 0x14, "WskIrpCompletionRoutine", "Using IRPs with Winsock Kernel Functions";
+    /// The client filled fields of the stack location that the provider fills.
+    IRP_LOCATION = 0x15, "WskIrpLocationNotClean", "Using IRPs with Winsock Kernel Functions";
+
+    /// A function was called on something that is no socket, or no longer one.
+    SOCKET_CLOSED = 0x20, "WskSocketClosed", "WskCloseSocket";
+    /// `WskCloseSocket` while another thread is inside a function of the socket.
+    CLOSE_DURING_CALL = 0x21, "WskCloseDuringCall", "WskCloseSocket";
+
+    /// The `WSK_BUF` reaches beyond its MDLs, or has none.
+    BUFFER_BOUNDS = 0x30, "WskBufferBounds", "WSK_BUF";
+    /// An MDL of the `WSK_BUF` is neither locked nor of non-paged pool.
+    BUFFER_NOT_LOCKED = 0x31, "WskBufferNotLocked", "WSK_BUF";
+
+    /// The `WSK_REGISTRATION` was never registered, or is deregistered.
+    REGISTRATION_UNKNOWN = 0x40, "WskRegistrationUnknown", "WskRegister";
+    /// The `WSK_REGISTRATION` is a copy, or was moved.
+    REGISTRATION_MOVED = 0x41, "WskRegistrationMoved", "WskRegister";
+    /// `WskRegister` on a `WSK_REGISTRATION` that is registered.
+    REGISTERED_TWICE = 0x42, "WskRegisteredTwice", "WskRegister";
+    /// `WskReleaseProviderNPI` without a captured provider.
+    RELEASE_WITHOUT_CAPTURE = 0x43, "WskReleaseWithoutCapture", "WskReleaseProviderNPI";
+    /// A function of `WSK_PROVIDER_DISPATCH` was called after the provider was released.
+    DISPATCH_AFTER_RELEASE = 0x44, "WskDispatchAfterRelease", "WskReleaseProviderNPI";
+    /// `WskDeregister` with a socket that nobody is closing.
+    DEREGISTER_SOCKET = 0x45, "WskDeregisterWithSocket", "WskDeregister";
+    /// `WskDeregister` with a captured provider that was not released.
+    DEREGISTER_CAPTURE = 0x46, "WskDeregisterWithCapture", "WskDeregister";
+    /// `WskDeregister` with a request that nothing will complete.
+    DEREGISTER_IRP = 0x47, "WskDeregisterWithIrp", "Unregistering a Winsock Kernel Application";
+    /// `WskDeregister` waited too long for sockets that are being closed, or for calls that do not return.
+    DEREGISTER_STUCK = 0x48, "WskDeregisterStuck", "WskDeregister";
+    /// A registration was left when its driver, or the machine, went.
+    REGISTRATION_LEFT = 0x49, "WskRegistrationLeft", "WskDeregister";
+}
+
+/// Demands that the calling thread is at `limit` or below.
+pub(crate) fn at_most(limit: KIRQL, what: &str) {
+    // SAFETY: the function reads the calling thread's level and has no precondition.
+    let irql = unsafe { KeGetCurrentIrql() };
+    if irql > limit {
+        platform::violation(&IRQL, format!("{what} called at IRQL {irql}; at most {limit} is allowed"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_told_apart() {
+        for (index, rule) in RULES.iter().enumerate() {
+            for other in &RULES[index + 1..] {
+                assert_ne!(rule.parameter, other.parameter, "{rule} and {other}");
+                assert_ne!(rule.name, other.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,410 @@
+//! The life of a socket: `WskSocket`, the calls on it, `WskCloseSocket`.
+#![expect(unsafe_code, reason = "functions that clients call through C tables; memory that clients point to")]
+
+use core::ffi::c_void;
+use core::net::SocketAddr;
+use std::collections::VecDeque;
+use std::ptr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use wsk_sys::{
+    ADDRESS_FAMILY, ExAllocatePool2, ExFreePoolWithTag, IPPROTO_UDP, IRP, NTSTATUS, PEPROCESS, PETHREAD,
+    POOL_FLAG_NON_PAGED, PSECURITY_DESCRIPTOR, PVOID, PWSK_CLIENT, PWSK_SOCKET, SOCK_DGRAM, STATUS_CANCELLED,
+    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, STATUS_INVALID_SECURITY_DESCR,
+    STATUS_NOT_SUPPORTED, STATUS_PENDING, STATUS_SUCCESS, ULONG, USHORT, WSK_FLAG_BASIC_SOCKET,
+    WSK_FLAG_CONNECTION_SOCKET, WSK_FLAG_DATAGRAM_SOCKET, WSK_FLAG_LISTEN_SOCKET, WSK_FLAG_STREAM_SOCKET,
+    WSK_SOCKET,
+};
+
+use crate::address::Family;
+use crate::check;
+use crate::client::{Call, refuse};
+use crate::completion::{Job, Outcome, Target, Work};
+use crate::datagram::{BASIC, DATAGRAM};
+use crate::inbox::Inbox;
+use crate::irp::Irp;
+use crate::option::Values;
+use crate::platform::{self, Rule};
+use crate::provider::{Entry, Provider, State};
+use crate::rules::{CLOSE_DURING_CALL, SOCKET_CLOSED};
+use crate::transport::Endpoint;
+
+/// The pool tag of `WSK_SOCKET`s.
+const TAG: ULONG = u32::from_le_bytes(*b"WskS");
+
+/// What kind of socket it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Category {
+    /// For control only.
+    Basic,
+    /// For datagrams.
+    Datagram,
+}
+
+/// A socket.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    pub(crate) number: u64,
+    /// The number of its registration.
+    pub(crate) client: u64,
+    pub(crate) category: Category,
+    pub(crate) family: Family,
+    pub(crate) inbox: Arc<Inbox>,
+    settings: Mutex<Settings>,
+}
+
+/// What control requests and the bind change.
+#[derive(Debug, Default)]
+pub(crate) struct Settings {
+    pub(crate) values: Values,
+    /// The way to the network, once the socket is bound.
+    pub(crate) endpoint: Option<Arc<Endpoint>>,
+    /// `SIO_WSK_SET_REMOTE_ADDRESS`.
+    pub(crate) remote: Option<SocketAddr>,
+    /// `SIO_WSK_SET_SENDTO_ADDRESS`.
+    pub(crate) send_to: Option<SocketAddr>,
+}
+
+/// The `WSK_SOCKET` that the client has a pointer to.
+#[derive(Debug)]
+pub(crate) struct Memory(*mut WSK_SOCKET);
+
+// SAFETY: a block of pool belongs to no thread.
+unsafe impl Send for Memory {}
+
+impl Memory {
+    fn allocate(dispatch: *const c_void) -> Option<Memory> {
+        let place = platform::as_system(|| {
+            // SAFETY: a valid size, one pool, and a tag.
+            unsafe { ExAllocatePool2(POOL_FLAG_NON_PAGED, size_of::<WSK_SOCKET>(), TAG) }
+        });
+        let place: *mut WSK_SOCKET = place.cast();
+        if place.is_null() {
+            return None;
+        }
+        // SAFETY: a fresh block of this size.
+        unsafe { place.write(WSK_SOCKET { Dispatch: dispatch }) };
+        Some(Memory(place))
+    }
+
+    pub(crate) fn address(&self) -> usize {
+        self.0.addr()
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: from ExAllocatePool2 with this tag, and freed nowhere else.
+        unsafe { ExFreePoolWithTag(self.0.cast(), TAG) };
+    }
+}
+
+impl Socket {
+    pub(crate) fn settings(&self) -> MutexGuard<'_, Settings> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The fixed remote address, which filters what is received.
+    pub(crate) fn remote(&self) -> Option<SocketAddr> {
+        self.settings().remote
+    }
+}
+
+impl Entry {
+    /// What reports say of the socket.
+    pub(crate) fn describe(&self) -> String {
+        let socket = &self.socket;
+        let local = socket.settings().endpoint.as_ref().map(|endpoint| endpoint.local());
+        let local = local.map_or("not bound".to_owned(), |local| format!("bound to {local}"));
+        let kind = match socket.category {
+            Category::Basic => "basic",
+            Category::Datagram => "datagram",
+        };
+        let dropped = match socket.inbox.dropped() {
+            0 => String::new(),
+            datagrams => format!(", {datagrams} datagrams dropped"),
+        };
+        let closing = if self.closing { ", being closed" } else { "" };
+        format!(
+            "socket #{} ({} {kind}, {local}, {} requests in flight{dropped}{closing})",
+            socket.number,
+            socket.family.name(),
+            self.in_flight,
+        )
+    }
+}
+
+/// `WskSocket`: makes a socket. `Information` of its IRP is the `WSK_SOCKET`.
+///
+/// # IRQL
+/// `<= DISPATCH_LEVEL`
+#[expect(clippy::too_many_arguments, reason = "the C prototype")]
+pub(crate) unsafe extern "system" fn wsk_socket(
+    client: PWSK_CLIENT,
+    address_family: ADDRESS_FAMILY,
+    socket_type: USHORT,
+    protocol: ULONG,
+    flags: ULONG,
+    _socket_context: PVOID,
+    _dispatch: *const c_void,
+    _owning_process: PEPROCESS,
+    _owning_thread: PETHREAD,
+    security_descriptor: PSECURITY_DESCRIPTOR,
+    irp: *mut IRP,
+) -> NTSTATUS {
+    const WHAT: &str = "WskSocket";
+    check::caller(WHAT);
+    if irp.is_null() {
+        return STATUS_INVALID_PARAMETER;
+    }
+    // SAFETY: not null, and the caller's.
+    unsafe { check::irp(irp, WHAT) };
+    let call = match Call::begin(client, WHAT) {
+        Ok(call) => call,
+        // SAFETY: checked above.
+        Err(status) => return unsafe { refuse(irp, status, WHAT) },
+    };
+    // WSK_CACHE_SD is not supported, so no descriptor can be one that it gave out. n/d
+    let wanted = if security_descriptor.is_null() {
+        kind(address_family, socket_type, protocol, flags)
+    } else {
+        Err(STATUS_INVALID_SECURITY_DESCR)
+    };
+    let number = call.client;
+    let work = Work::new(move |provider| match wanted.and_then(|kind| open(provider, number, kind)) {
+        Ok(information) => Outcome::Done(STATUS_SUCCESS, information),
+        Err(status) => Outcome::Done(status, 0),
+    });
+    platform::sent(irp, WHAT);
+    // SAFETY: the client has just passed it, and it was checked.
+    let irp = unsafe { Irp::take(irp) };
+    call.provider.submit(irp, call.target(), WHAT, work)
+}
+
+/// Which socket is asked for. The statuses for those that do not exist are n/d.
+fn kind(
+    family: ADDRESS_FAMILY,
+    socket_type: USHORT,
+    protocol: ULONG,
+    flags: ULONG,
+) -> Result<(Category, Family), NTSTATUS> {
+    let family = Family::from_number(family).ok_or(STATUS_NOT_SUPPORTED)?;
+    let datagram = socket_type == SOCK_DGRAM && protocol == IPPROTO_UDP;
+    match flags {
+        WSK_FLAG_DATAGRAM_SOCKET if datagram => Ok((Category::Datagram, family)),
+        WSK_FLAG_BASIC_SOCKET if datagram => Ok((Category::Basic, family)),
+        WSK_FLAG_BASIC_SOCKET
+        | WSK_FLAG_DATAGRAM_SOCKET
+        | WSK_FLAG_LISTEN_SOCKET
+        | WSK_FLAG_CONNECTION_SOCKET
+        | WSK_FLAG_STREAM_SOCKET => Err(STATUS_NOT_SUPPORTED),
+        // Not exactly one category.
+        _ => Err(STATUS_INVALID_PARAMETER),
+    }
+}
+
+/// Makes a socket, and returns the address of its `WSK_SOCKET`.
+fn open(
+    provider: &Arc<Provider>,
+    client: u64,
+    (category, family): (Category, Family),
+) -> Result<usize, NTSTATUS> {
+    let dispatch: *const c_void = match category {
+        Category::Basic => ptr::from_ref(&BASIC).cast(),
+        Category::Datagram => ptr::from_ref(&DATAGRAM).cast(),
+    };
+    let memory = Memory::allocate(dispatch).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
+    // Information is an integer, from which the client makes the pointer again.
+    let information = memory.0.expose_provenance();
+    let mut state = provider.lock();
+    let number = state.number();
+    let settings = Settings::default();
+    let owner = Arc::downgrade(provider);
+    let wake = move || {
+        if let Some(provider) = owner.upgrade() {
+            provider.engine.schedule(Job::Match(number));
+        }
+    };
+    let inbox = Arc::new(Inbox::new(settings.values.receive_buffer as usize, Some(Box::new(wake))));
+    let socket = Socket { number, client, category, family, inbox, settings: Mutex::new(settings) };
+    state.by_address.insert(memory.address(), number);
+    let entry = Entry {
+        socket: Arc::new(socket),
+        memory,
+        calls: 0,
+        in_flight: 0,
+        closing: false,
+        close: None,
+        receives: VecDeque::new(),
+    };
+    state.sockets.insert(number, entry);
+    Ok(information)
+}
+
+/// A thread's stay in a function of a socket.
+pub(crate) struct SocketCall {
+    pub(crate) provider: Arc<Provider>,
+    pub(crate) socket: Arc<Socket>,
+}
+
+impl SocketCall {
+    /// Enters a function of a socket. On anything else than an open socket, this is a bug check.
+    pub(crate) fn begin(socket: PWSK_SOCKET, what: &str) -> SocketCall {
+        let provider = platform::provider();
+        let mut state = provider.lock();
+        let entered = state.open_socket(socket, what).map(|entry| {
+            entry.calls += 1;
+            Arc::clone(&entry.socket)
+        });
+        drop(state);
+        match entered {
+            Ok(socket) => SocketCall { provider, socket },
+            Err(detail) => platform::violation(&SOCKET_CLOSED, detail),
+        }
+    }
+
+    /// Takes over the IRP of the call, and runs the request, now or later.
+    ///
+    /// # Safety
+    /// `irp` is the one that the client has passed to this call.
+    pub(crate) unsafe fn submit(&self, irp: *mut IRP, what: &'static str, work: Work) -> NTSTATUS {
+        if irp.is_null() {
+            return STATUS_INVALID_PARAMETER;
+        }
+        // SAFETY: not null, and the caller's.
+        unsafe { check::irp(irp, what) };
+        platform::sent(irp, &format!("{what} on socket #{}", self.socket.number));
+        // SAFETY: the client has just passed it, and it was checked.
+        let irp = unsafe { Irp::take(irp) };
+        let target = Target { client: self.socket.client, socket: Some(self.socket.number) };
+        self.provider.submit(irp, target, what, work)
+    }
+}
+
+impl Drop for SocketCall {
+    fn drop(&mut self) {
+        if let Some(entry) = self.provider.lock().sockets.get_mut(&self.socket.number) {
+            entry.calls -= 1;
+        }
+        self.provider.notify();
+    }
+}
+
+impl State {
+    /// The socket at an address, if it is open.
+    fn open_socket(&mut self, socket: PWSK_SOCKET, what: &str) -> Result<&mut Entry, String> {
+        let address = socket.addr();
+        let Some(entry) = self.by_address.get(&address).and_then(|number| self.sockets.get_mut(number))
+        else {
+            let former = self.closed.iter().rev().find(|closed| closed.0 == address);
+            let former = former.map_or("an address that is no socket", |closed| &closed.1);
+            return Err(format!("{what} called on {former}"));
+        };
+        if entry.closing {
+            return Err(format!("{what} called on {}", entry.describe()));
+        }
+        Ok(entry)
+    }
+}
+
+/// `WskCloseSocket`: cancels what is pending, and completes its IRP when the last request is completed.
+///
+/// # IRQL
+/// `<= DISPATCH_LEVEL`
+pub(crate) unsafe extern "system" fn wsk_close_socket(socket: PWSK_SOCKET, irp: *mut IRP) -> NTSTATUS {
+    const WHAT: &str = "WskCloseSocket";
+    check::caller(WHAT);
+    if irp.is_null() {
+        return STATUS_INVALID_PARAMETER;
+    }
+    // SAFETY: not null, and the caller's.
+    unsafe { check::irp(irp, WHAT) };
+    let provider = platform::provider();
+    let (socket, cancelled) = match begin_close(&provider, socket, WHAT) {
+        Ok(begun) => begun,
+        Err((rule, detail)) => platform::violation(rule, detail),
+    };
+    let inline = provider.engine.is_inline();
+    platform::sent(irp, &format!("{WHAT} of socket #{}", socket.number));
+    // SAFETY: the client has just passed it, and it was checked.
+    let irp = unsafe { Irp::take(irp) };
+    for (irp, target) in cancelled {
+        if inline {
+            provider.complete(irp, target, STATUS_CANCELLED, 0);
+        } else {
+            provider.engine.schedule(Job::Complete(irp, target, STATUS_CANCELLED));
+        }
+    }
+    let status = end_close(&provider, &socket, irp, inline);
+    // The call, counted by `begin_close`, is over.
+    if let Some(registration) = provider.lock().registrations.get_mut(&socket.client) {
+        registration.calls = registration.calls.saturating_sub(1);
+    }
+    provider.notify();
+    status
+}
+
+type Cancelled = Vec<(Irp, Target)>;
+
+/// Closes the socket to all further calls, and takes out of the tables what waits.
+fn begin_close(
+    provider: &Provider,
+    socket: PWSK_SOCKET,
+    what: &str,
+) -> Result<(Arc<Socket>, Cancelled), (&'static Rule, String)> {
+    let mut state = provider.lock();
+    let entry = state.open_socket(socket, what).map_err(|detail| (&SOCKET_CLOSED, detail))?;
+    if entry.calls != 0 {
+        let detail = format!("{what} of {} with {} calls in progress", entry.describe(), entry.calls);
+        return Err((&CLOSE_DURING_CALL, detail));
+    }
+    entry.closing = true;
+    entry.receives.clear();
+    let socket = Arc::clone(&entry.socket);
+    if let Some(registration) = state.registrations.get_mut(&socket.client) {
+        registration.calls += 1;
+    }
+    state.count(Target { client: socket.client, socket: None }, 1);
+    let mine = |request: &u64| state.requests[request].target.socket == Some(socket.number);
+    let mut numbers: Vec<u64> = state.requests.keys().copied().filter(mine).collect();
+    // In the order in which they came.
+    numbers.sort_unstable();
+    let claimed = numbers.into_iter().filter_map(|number| state.claim(number));
+    let cancelled = claimed.map(|request| (request.irp, request.target)).collect();
+    Ok((socket, cancelled))
+}
+
+/// Completes the close if nothing is in flight, or leaves that to the last request.
+fn end_close(provider: &Arc<Provider>, socket: &Arc<Socket>, irp: Irp, inline: bool) -> NTSTATUS {
+    let mut state = provider.lock();
+    let in_flight = state.sockets.get_mut(&socket.number).filter(|entry| entry.in_flight != 0);
+    if let Some(entry) = in_flight {
+        irp.mark_pending();
+        entry.close = Some(irp);
+        return STATUS_PENDING;
+    }
+    drop(state);
+    if inline {
+        let client = release(provider, socket.number);
+        provider.complete(irp, Target { client, socket: None }, STATUS_SUCCESS, 0);
+        return STATUS_SUCCESS;
+    }
+    irp.mark_pending();
+    provider.engine.schedule(Job::Close(socket.number, irp));
+    STATUS_PENDING
+}
+
+/// Takes a closed socket out of the tables, unbinds it and frees its memory. Returns the number of its registration.
+pub(crate) fn release(provider: &Provider, number: u64) -> u64 {
+    let mut state = provider.lock();
+    let Some(entry) = state.sockets.remove(&number) else { return 0 };
+    let address = entry.memory.address();
+    state.by_address.remove(&address);
+    state.remember_closed(address, format!("socket #{number}, which is closed"));
+    drop(state);
+    let client = entry.socket.client;
+    let endpoint = entry.socket.settings().endpoint.take();
+    drop(endpoint);
+    drop(entry);
+    client
+}

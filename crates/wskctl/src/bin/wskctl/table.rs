@@ -1,0 +1,134 @@
+//! `wskctl options` and `wskctl info`.
+
+use std::io::{self, Write};
+
+use serde_json::json;
+use wsk::row::ROWS;
+use wskctl::Device;
+use wskctl::rows::Listing;
+use wskdrv_abi::{ABI_MAJOR, ABI_MINOR, Provider, Statistics, Version};
+
+use crate::print::{ASIDE, Printer, TITLE};
+
+/// The typed options and IOCTLs.
+pub(crate) fn options(printer: &mut Printer) -> io::Result<()> {
+    let listings: Vec<Listing> = ROWS.iter().map(Listing::from).collect();
+    if printer.json() {
+        return printer.document(&serde_json::to_value(&listings)?);
+    }
+    let head = ["NAME", "LEVEL", "CODE", "DO", "VALUE", "WHEN", "FAMILY", "IRP", "IRQL"];
+    let mut table = vec![head.map(str::to_owned)];
+    table.extend(listings.iter().map(cells));
+    let widths: [usize; 9] =
+        std::array::from_fn(|column| table.iter().map(|row| row[column].len()).max().unwrap_or(0));
+    for (index, row) in table.iter().enumerate() {
+        let line: Vec<String> =
+            row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let line = line.join("  ");
+        match index.checked_sub(1) {
+            None => writeln!(printer, "{TITLE}{}{TITLE:#}", line.trim_end())?,
+            Some(index) => {
+                writeln!(printer, "{}", line.trim_end())?;
+                writeln!(printer, "  {ASIDE}{}{ASIDE:#}", listings[index].summary)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn cells(listing: &Listing) -> [String; 9] {
+    let verbs = match (&listing.level, listing.get, listing.set) {
+        (None, ..) => "ioctl",
+        (_, true, true) => "get set",
+        (_, true, false) => "get",
+        (_, false, _) => "set",
+    };
+    [
+        listing.name.to_owned(),
+        listing.level.clone().unwrap_or_else(|| "-".to_owned()),
+        listing.code.clone(),
+        verbs.to_owned(),
+        listing.value.to_owned(),
+        listing.state.to_owned(),
+        listing.families.to_owned(),
+        listing.irp.to_owned(),
+        listing.max_irql.to_owned(),
+    ]
+}
+
+/// Versions, provider and statistics.
+pub(crate) fn info(
+    printer: &mut Printer,
+    device: &Device,
+    version: &Version,
+    provider: Provider,
+    statistics: &Statistics,
+) -> io::Result<()> {
+    let driver = version.driver.map(|part| part.to_string()).join(".");
+    let contract = format!("{}.{}", version.abi_major, version.abi_minor);
+    let ours = format!("{ABI_MAJOR}.{ABI_MINOR}");
+    let wsk = |version: u16| format!("{}.{}", version >> 8, version & 0xFF);
+    let (lowest, highest) = (wsk(provider.lowest_version), wsk(provider.highest_version));
+    let counts = counts(statistics);
+    if printer.json() {
+        let statistics: serde_json::Map<_, _> = counts
+            .iter()
+            .map(|(name, count)| (name.replace(' ', "_").to_lowercase(), json!(count)))
+            .collect();
+        return printer.document(&json!({
+            "device": device.describe(),
+            "driver": driver,
+            "contract": contract,
+            "program_contract": ours,
+            "serves": version.serves(ABI_MAJOR, ABI_MINOR),
+            "wsk": { "lowest": lowest, "highest": highest },
+            "statistics": statistics,
+        }));
+    }
+    writeln!(printer, "{TITLE}device{TITLE:#}    {}", device.describe())?;
+    writeln!(printer, "{TITLE}driver{TITLE:#}    {driver}, contract {contract} (this program: {ours})")?;
+    writeln!(printer, "{TITLE}WSK{TITLE:#}       versions {lowest} to {highest}")?;
+    writeln!(printer)?;
+    for (name, count) in counts {
+        writeln!(printer, "{name:<22}{count:>10}")?;
+    }
+    Ok(())
+}
+
+/// The fields of [`Statistics`] with their names; taken apart in full, so that none is forgotten.
+fn counts(statistics: &Statistics) -> [(&'static str, u64); 15] {
+    let Statistics {
+        handles_open,
+        sockets_open,
+        operations_allocated,
+        operations_submitted,
+        operations_completed,
+        operations_failed,
+        operations_cancelled,
+        operations_timed_out,
+        irps_allocated,
+        irps_reused,
+        irps_freed,
+        datagrams_sent,
+        bytes_sent,
+        datagrams_received,
+        bytes_received,
+    } = *statistics;
+    [
+        ("handles open", handles_open),
+        ("sockets open", sockets_open),
+        ("operations allocated", operations_allocated),
+        ("operations submitted", operations_submitted),
+        ("operations completed", operations_completed),
+        ("operations failed", operations_failed),
+        ("operations cancelled", operations_cancelled),
+        ("operations timed out", operations_timed_out),
+        ("IRPs allocated", irps_allocated),
+        ("IRPs reused", irps_reused),
+        ("IRPs freed", irps_freed),
+        ("datagrams sent", datagrams_sent),
+        ("bytes sent", bytes_sent),
+        ("datagrams received", datagrams_received),
+        ("bytes received", bytes_received),
+    ]
+}

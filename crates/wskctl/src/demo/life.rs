@@ -1,0 +1,231 @@
+//! The lives of the IRPs behind a control operation.
+
+use serde::Serialize;
+use wsk_sys::{DISPATCH_LEVEL, KIRQL, NT_SUCCESS, STATUS_MORE_PROCESSING_REQUIRED};
+
+use super::{PATIENCE, Stage, Trouble};
+use crate::device::{IrpEvent, IrpStep};
+use crate::family::Family;
+
+/// What the hosted WSK calls the operation in the log.
+const OPERATION: &str = "WskControlSocket";
+
+/// One moment in the life of an IRP.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Moment {
+    /// What happened.
+    #[serde(flatten)]
+    pub step: IrpStep,
+    /// At which IRQL.
+    pub irql: KIRQL,
+}
+
+/// The life of an IRP.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Life {
+    /// Its number.
+    pub irp: u64,
+    /// What happened to it, in order.
+    pub moments: Vec<Moment>,
+}
+
+impl Life {
+    fn has(&self, wanted: impl Fn(&IrpStep) -> bool) -> bool {
+        self.moments.iter().any(|moment| wanted(&moment.step))
+    }
+
+    fn is_over(&self) -> bool {
+        self.has(|step| matches!(step, IrpStep::Freed))
+    }
+
+    /// Follows the rules that an IRP of the driver's own lives by.
+    ///
+    /// # Errors
+    ///
+    /// The first breach.
+    pub fn check(&self) -> Result<(), String> {
+        /// Whose the IRP is.
+        #[derive(PartialEq)]
+        enum Hands {
+            Unborn,
+            Driver,
+            Wsk,
+            Routine,
+            Nobody,
+        }
+        let mut hands = Hands::Unborn;
+        for Moment { step, irql } in &self.moments {
+            hands = match (step, hands) {
+                (IrpStep::Allocated { .. }, Hands::Unborn) | (IrpStep::Reused, Hands::Driver) => {
+                    Hands::Driver
+                }
+                (IrpStep::Sent { .. }, Hands::Driver) => Hands::Wsk,
+                // A cancel may come at any time between, and changes nobody's hold on the IRP.
+                (IrpStep::Cancelled, hands) if hands != Hands::Unborn && hands != Hands::Nobody => hands,
+                (IrpStep::Completed { .. }, Hands::Wsk) if *irql <= DISPATCH_LEVEL => Hands::Routine,
+                (IrpStep::RoutineReturned { status }, Hands::Routine) => {
+                    if *status != STATUS_MORE_PROCESSING_REQUIRED {
+                        return Err(
+                            "the completion routine let the I/O manager go on with the IRP".to_owned()
+                        );
+                    }
+                    Hands::Driver
+                }
+                (IrpStep::Freed, Hands::Driver) => Hands::Nobody,
+                (step, _) => return Err(format!("{step:?} at IRQL {irql} is out of turn")),
+            };
+        }
+        if hands == Hands::Nobody { Ok(()) } else { Err("the IRP was not freed".to_owned()) }
+    }
+}
+
+/// The lives in a log, in the order in which they began; without those that the I/O manager made.
+fn lives(log: Vec<IrpEvent>) -> Vec<Life> {
+    let mut lives: Vec<Life> = Vec::new();
+    for event in log.into_iter().filter(|event| !event.system) {
+        let moment = Moment { step: event.step, irql: event.irql };
+        match lives.iter_mut().find(|life| life.irp == event.irp) {
+            Some(life) => life.moments.push(moment),
+            None => lives.push(Life { irp: event.irp, moments: vec![moment] }),
+        }
+    }
+    lives
+}
+
+/// Those of the control operation.
+fn of_the_operation(log: Vec<IrpEvent>) -> Vec<Life> {
+    let mut lives = lives(log);
+    lives.retain(|life| life.has(|step| matches!(step, IrpStep::Sent { what } if what.contains(OPERATION))));
+    lives
+}
+
+pub(super) fn show(stage: &mut Stage<'_>) -> Result<(), Trouble> {
+    let observer = stage.session()?;
+    stage.device.clear_irp_log();
+    let before = observer.statistics()?;
+    let (session, address) = stage.bound(Family::V4)?;
+    session.set_remote_address(Some(address))?;
+    session.close();
+    // The close that a handle begins may end a little later, and with it the last IRP.
+    super::eventually(PATIENCE, || {
+        observer.statistics().is_ok_and(|now| now.irps_allocated == now.irps_freed)
+    });
+    let after = observer.statistics()?;
+    observer.close();
+
+    let device = stage.device;
+    if device.irp_log().is_none() {
+        stage.skip(
+            "each IRP lives by the rules",
+            "this device keeps no log of IRPs; the driver's counts instead:",
+        );
+    } else {
+        super::eventually(PATIENCE, || {
+            device.irp_log().is_none_or(|log| of_the_operation(log).iter().all(Life::is_over))
+        });
+        let lives = of_the_operation(device.irp_log().unwrap_or_default());
+        stage.check(
+            format!("WSK was given an IRP for {OPERATION}, SIO_WSK_SET_REMOTE_ADDRESS"),
+            !lives.is_empty(),
+            || "there is none in the log".to_owned(),
+        );
+        let succeeded = |life: &Life| {
+            life.has(|step| matches!(step, IrpStep::Completed { status, .. } if NT_SUCCESS(*status)))
+        };
+        for life in lives {
+            let verdict = life.check();
+            let number = life.irp;
+            let success = succeeded(&life);
+            stage.life(life);
+            stage.check(
+                format!(
+                    "IRP {number} was completed once for each time it was sent, taken back with \
+                     STATUS_MORE_PROCESSING_REQUIRED, and freed"
+                ),
+                verdict.is_ok(),
+                || verdict.clone().err().unwrap_or_default(),
+            );
+            stage.check(format!("and WSK completed IRP {number} with success"), success, || {
+                "it did not".to_owned()
+            });
+        }
+    }
+    let submitted = after.operations_submitted - before.operations_submitted;
+    let completed = after.operations_completed - before.operations_completed;
+    stage.check(
+        format!("the driver counts {submitted} operations handed to WSK, and {completed} completed"),
+        submitted > 0 && submitted == completed,
+        || format!("{after:?}"),
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DONE: IrpStep = IrpStep::RoutineReturned { status: STATUS_MORE_PROCESSING_REQUIRED };
+
+    fn sent() -> IrpStep {
+        IrpStep::Sent { what: "WskControlSocket".into() }
+    }
+
+    fn life(steps: &[IrpStep]) -> Life {
+        let moments = steps.iter().map(|step| Moment { step: step.clone(), irql: 0 }).collect();
+        Life { irp: 1, moments }
+    }
+
+    const BORN: IrpStep = IrpStep::Allocated { stack_count: 1 };
+    const COMPLETED: IrpStep = IrpStep::Completed { status: 0, information: 0 };
+
+    #[test]
+    fn a_whole_life_is_in_order_with_reuse_and_cancel() {
+        let life = life(&[
+            BORN,
+            sent(),
+            COMPLETED,
+            DONE,
+            IrpStep::Reused,
+            sent(),
+            IrpStep::Cancelled,
+            COMPLETED,
+            DONE,
+            IrpStep::Freed,
+        ]);
+        assert_eq!(life.check(), Ok(()));
+    }
+
+    #[test]
+    fn each_breach_is_found() {
+        let returned = IrpStep::RoutineReturned { status: 0 };
+        for (steps, what) in [
+            (vec![BORN, sent(), COMPLETED, DONE], "not freed"),
+            (vec![BORN, sent(), IrpStep::Freed], "out of turn"),
+            (vec![BORN, sent(), sent()], "out of turn"),
+            (vec![BORN, sent(), COMPLETED, COMPLETED], "out of turn"),
+            (vec![BORN, sent(), COMPLETED, returned], "let the I/O manager go on"),
+            (vec![BORN, IrpStep::Freed, IrpStep::Freed], "out of turn"),
+            (vec![BORN, IrpStep::Freed, IrpStep::Cancelled], "out of turn"),
+            (vec![sent()], "out of turn"),
+            (vec![], "not freed"),
+        ] {
+            let verdict = life(&steps).check().unwrap_err();
+            assert!(verdict.contains(what), "{steps:?}: {verdict}");
+        }
+    }
+
+    #[test]
+    fn a_log_is_sorted_into_lives() {
+        let event = |irp, system, step| IrpEvent { irp, system, step, irql: 0 };
+        let log = vec![
+            event(7, true, BORN),
+            event(8, false, BORN),
+            event(9, false, BORN),
+            event(8, false, sent()),
+            event(9, false, IrpStep::Freed),
+        ];
+        let lives = of_the_operation(log);
+        assert_eq!(lives.len(), 1);
+        assert_eq!((lives[0].irp, lives[0].moments.len()), (8, 2));
+    }
+}

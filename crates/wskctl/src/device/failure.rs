@@ -1,0 +1,204 @@
+//! Why a device was not opened, or a request refused, and what to do about it.
+
+use std::error::Error;
+use std::{fmt, io};
+
+use wsk_sys::{self as sys, NTSTATUS};
+
+use super::Hosted;
+
+/// A request that ended with a status other than success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The status, as the driver gave it.
+    pub status: NTSTATUS,
+    /// The control code of the request.
+    pub code: u32,
+}
+
+impl Refused {
+    /// The refusal of a request of this control code.
+    #[must_use]
+    pub const fn new(status: NTSTATUS, code: u32) -> Self {
+        Self { status, code }
+    }
+
+    /// The status' C name, or its number.
+    #[must_use]
+    pub fn name(&self) -> String {
+        sys::status_name(self.status).map_or_else(|| self.number(), str::to_owned)
+    }
+
+    /// The status as C headers write it.
+    #[must_use]
+    pub fn number(&self) -> String {
+        format!("0x{:08X}", self.status)
+    }
+
+    /// What the status means.
+    #[must_use]
+    pub fn meaning(&self) -> &'static str {
+        sys::status_meaning(self.status).unwrap_or("This status is not in the table of NTSTATUS values.")
+    }
+
+    /// What to do about it, where there is something to say.
+    #[must_use]
+    pub fn advice(&self) -> Option<&'static str> {
+        ADVICE.iter().find(|row| row.0 == self.status).map(|row| row.1)
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let request = wskdrv_abi::code::name(self.code).unwrap_or("the request");
+        write!(f, "{request} was refused with {} ({}): {}", self.name(), self.number(), self.meaning())
+    }
+}
+
+impl Error for Refused {}
+
+/// What to do about a status, read in the light of what the driver itself refuses (see `wskdrv-abi`).
+const ADVICE: &[(NTSTATUS, &str)] = &[
+    (
+        sys::STATUS_ACCESS_DENIED,
+        "For bind: another socket holds the address and does not share it; take another port. For a raw \
+         request: it would carry a kernel pointer or go without an IRP, and is never passed through.",
+    ),
+    (
+        sys::STATUS_ADDRESS_ALREADY_EXISTS,
+        "Another socket is bound to this address: take another port (0 lets the system choose), or set \
+         SO_REUSEADDR on both sockets before bind.",
+    ),
+    (
+        sys::STATUS_INVALID_DEVICE_STATE,
+        "The steps are in the wrong order: create, then options for before bind, then bind, then everything \
+         else; one socket per handle.",
+    ),
+    (
+        sys::STATUS_INVALID_ADDRESS_COMPONENT,
+        "Use an address of the socket's family (--family v4 or v6), and one that this machine has for bind.",
+    ),
+    (
+        sys::STATUS_INVALID_DEVICE_REQUEST,
+        "Either the option can only be read or only be set (see `wskctl options`), or the driver is older than \
+         this program (see `wskctl info`).",
+    ),
+    (
+        sys::STATUS_NOT_SUPPORTED,
+        "The transport does not offer this request; `wskctl options` lists what is known.",
+    ),
+    (sys::STATUS_INFO_LENGTH_MISMATCH, "Give a value of the size that `wskctl options` lists."),
+    (sys::STATUS_DEVICE_NOT_READY, "The WSK provider has not started yet: try again in a moment."),
+    (sys::STATUS_IO_TIMEOUT, "Nothing happened in time: raise --timeout, or use `--timeout none`."),
+    (sys::STATUS_INSUFFICIENT_RESOURCES, "The kernel is out of memory: close something and try again."),
+    (sys::STATUS_FILE_FORCED_CLOSED, "The transport is gone: close the handle and start anew."),
+    (sys::STATUS_NETWORK_UNREACHABLE, "No route leads there: check the address and the routing table."),
+    (sys::STATUS_HOST_UNREACHABLE, "The host does not answer: check the address."),
+    (sys::STATUS_PORT_UNREACHABLE, "Nothing listens on the remote port: start the peer first."),
+];
+
+/// Why a device could not be opened.
+#[derive(Debug)]
+pub enum OpenError {
+    /// This system has no device paths.
+    NoDevices {
+        /// The path that was asked for.
+        path: String,
+    },
+    /// This build has no hosted driver in it.
+    NotHosted {
+        /// How it was to be booted.
+        config: Hosted,
+    },
+    /// `CreateFile` failed.
+    Path {
+        /// The path that was asked for.
+        path: String,
+        /// The system's word.
+        source: io::Error,
+    },
+    /// The hosted kernel refused to load the driver or to open the device.
+    Hosted {
+        /// What was being done.
+        doing: &'static str,
+        /// With which status it ended.
+        status: NTSTATUS,
+    },
+}
+
+impl OpenError {
+    /// What to do about it, where there is something to say.
+    #[must_use]
+    pub fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::NoDevices { .. } => {
+                Some("Only Windows has device paths: use `--device hosted`, the driver inside this program.")
+            }
+            Self::Path { source, .. } => match source.kind() {
+                io::ErrorKind::NotFound => {
+                    Some("The driver is not running: install it, then `sc.exe start wskdrv`.")
+                }
+                io::ErrorKind::PermissionDenied => {
+                    Some("The device is for Administrators: run this from an elevated prompt.")
+                }
+                _ => None,
+            },
+            Self::NotHosted { .. } => Some("Give the path of a device, or build with the feature `hosted`."),
+            Self::Hosted { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoDevices { path } => write!(f, "cannot open {path} on this system"),
+            Self::NotHosted { .. } => f.write_str("this program has no hosted driver in it"),
+            Self::Path { path, source } => write!(f, "cannot open {path}: {source}"),
+            Self::Hosted { doing, status } => {
+                let name = sys::status_name(*status).unwrap_or("an unknown status");
+                let meaning = sys::status_meaning(*status).unwrap_or_default();
+                write!(f, "{doing} ended with {name} (0x{status:08X}): {meaning}")
+            }
+        }
+    }
+}
+
+impl Error for OpenError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Path { source, .. } => Some(source),
+            Self::NoDevices { .. } | Self::NotHosted { .. } | Self::Hosted { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_request_name_number_and_meaning() {
+        let refused = Refused::new(sys::STATUS_ACCESS_DENIED, wskdrv_abi::IOCTL_WSKDRV_BIND);
+        assert_eq!(
+            refused.to_string(),
+            "IOCTL_WSKDRV_BIND was refused with STATUS_ACCESS_DENIED (0xC0000022): The caller has no right to this."
+        );
+        assert!(refused.advice().is_some_and(|text| text.contains("another port")));
+    }
+
+    #[test]
+    fn an_unknown_status_is_shown_by_its_number() {
+        let refused = Refused::new(0x4012_3456, 0);
+        assert_eq!(refused.name(), "0x40123456");
+        assert!(refused.to_string().starts_with("the request was refused with 0x40123456"));
+        assert_eq!(refused.advice(), None);
+    }
+
+    #[test]
+    fn no_status_has_two_pieces_of_advice() {
+        for (index, (status, _)) in ADVICE.iter().enumerate() {
+            assert!(ADVICE[..index].iter().all(|row| row.0 != *status), "{status:#X}");
+        }
+    }
+}

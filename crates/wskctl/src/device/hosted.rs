@@ -1,0 +1,158 @@
+//! The driver hosted inside this program, on a user-mode Windows kernel.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use netio::{Config, Netio, Network};
+use ntos::{Driver, IrpEventKind, Overlapped, Process, Token};
+use wskdrv_abi::USER_PATH;
+
+use super::{Completed, Completion, File, Hosted, IrpEvent, IrpStep, Kind, OpenError, Refused, Request};
+
+/// `GENERIC_READ | GENERIC_WRITE`.
+const READ_WRITE: u32 = 0xC000_0000;
+
+/// A booted kernel with the driver in it.
+pub(super) struct Machine {
+    machine: ntos::Machine,
+    netio: Netio,
+    process: Process,
+    driver: Mutex<Option<Driver>>,
+    completion: Completion,
+}
+
+impl Machine {
+    pub(super) fn boot(config: &Hosted) -> Result<Self, OpenError> {
+        let machine = ntos::Machine::boot(ntos::Config::default());
+        let completion = match config.completion {
+            Completion::Inline => netio::Completion::Inline,
+            Completion::Deferred => netio::Completion::Deferred,
+            Completion::Delayed(seed) => netio::Completion::Delayed { seed },
+        };
+        let netio =
+            netio::install(&machine, Config { network: Network::Host, completion, ..Config::default() });
+        let driver = kmdf::load(&machine, wskdrv_abi::SERVICE_NAME, wskdrv::driver_entry)
+            .map_err(|status| OpenError::Hosted { doing: "loading the driver", status })?;
+        let process = machine.process(Token::Administrator);
+        let driver = Mutex::new(Some(driver));
+        Ok(Self { machine, netio, process, driver, completion: config.completion })
+    }
+}
+
+impl Kind for Machine {
+    fn describe(&self) -> String {
+        let completion = match self.completion {
+            Completion::Inline => "inline".to_owned(),
+            Completion::Deferred => "deferred".to_owned(),
+            Completion::Delayed(seed) => format!("delayed, seed {seed}"),
+        };
+        format!("hosted in this program, completion {completion}")
+    }
+
+    fn open(&self) -> Result<Arc<dyn File>, OpenError> {
+        let file = self
+            .process
+            .create_file(USER_PATH, READ_WRITE)
+            .map_err(|status| OpenError::Hosted { doing: "opening the device", status })?;
+        Ok(Arc::new(OpenFile(file)))
+    }
+
+    fn irp_log(&self) -> Option<Vec<IrpEvent>> {
+        Some(self.machine.irp_log().into_iter().map(event).collect())
+    }
+
+    fn clear_irp_log(&self) {
+        self.machine.clear_irp_log();
+    }
+
+    fn alive(&self) -> Vec<(&'static str, u64)> {
+        let counters = self.machine.counters();
+        vec![
+            ("WSK sockets", self.netio.sockets() as u64),
+            ("WSK registrations", self.netio.registrations() as u64),
+            ("IRPs", counters.irps.live as u64),
+            ("MDLs", counters.mdls.live as u64),
+            ("pool blocks", counters.pool_blocks.live as u64),
+            ("work items", counters.work_items.live as u64),
+            ("devices", counters.devices.live as u64),
+            ("files", counters.files.live as u64),
+        ]
+    }
+
+    fn unload(&self, limit: Duration) -> Option<Result<(), Refused>> {
+        let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        Some(driver.unload_within(limit).map_err(|status| Refused::new(status, 0)))
+    }
+}
+
+fn event(event: ntos::IrpEvent) -> IrpEvent {
+    let step = match event.kind {
+        IrpEventKind::Allocated { stack_count } => IrpStep::Allocated { stack_count },
+        IrpEventKind::Sent { what } => IrpStep::Sent { what },
+        IrpEventKind::Cancelled => IrpStep::Cancelled,
+        IrpEventKind::Completed { status, information } => IrpStep::Completed { status, information },
+        IrpEventKind::RoutineReturned { status } => IrpStep::RoutineReturned { status },
+        IrpEventKind::Reused => IrpStep::Reused,
+        IrpEventKind::Freed => IrpStep::Freed,
+    };
+    IrpEvent { irp: event.irp, system: event.system, step, irql: event.irql }
+}
+
+struct OpenFile(ntos::File);
+
+impl File for OpenFile {
+    fn begin(&self, code: u32, input: Vec<u8>, output: Vec<u8>) -> Box<dyn Request> {
+        Box::new(InFlight(Some(self.0.begin(code, input, output))))
+    }
+
+    fn cancel_all(&self) {
+        self.0.cancel_all();
+    }
+
+    fn close(&self) {
+        self.0.clone().close();
+    }
+}
+
+/// A request under way; `None` only after it was waited for.
+struct InFlight(Option<Overlapped>);
+
+impl Request for InFlight {
+    fn cancel(&self) {
+        if let Some(overlapped) = &self.0 {
+            overlapped.cancel();
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.0.as_ref().is_none_or(Overlapped::is_done)
+    }
+
+    fn wait(mut self: Box<Self>) -> Completed {
+        match self.0.take() {
+            Some(overlapped) => completed(overlapped.wait()),
+            None => unreachable!("waiting consumes the request"),
+        }
+    }
+
+    fn wait_for(mut self: Box<Self>, limit: Duration) -> Result<Completed, Box<dyn Request>> {
+        match self.0.take() {
+            Some(overlapped) => match overlapped.wait_for(limit) {
+                Ok(done) => Ok(completed(done)),
+                Err(overlapped) => Err(Box::new(Self(Some(overlapped)))),
+            },
+            None => unreachable!("waiting consumes the request"),
+        }
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.cancel();
+    }
+}
+
+fn completed(completed: ntos::Completed) -> Completed {
+    let ntos::Completed { status, information, output } = completed;
+    Completed { status, information, output }
+}

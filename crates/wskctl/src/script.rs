@@ -1,0 +1,308 @@
+//! Scripts: several steps on one handle, one a line.
+//!
+//! ```text
+//! # Words are split as a shell splits them; a number sign begins a comment.
+//! create v4
+//! set SO_EXCLUSIVEADDRUSE on
+//! bind 127.0.0.1:0
+//! expect STATUS_INVALID_DEVICE_STATE set SO_REUSEADDR on
+//! ioctl SIO_WSK_SET_REMOTE_ADDRESS self
+//! send - "to the fixed address"
+//! recv "to the fixed address"
+//! ```
+//!
+//! | step | does |
+//! |---|---|
+//! | `create v4\|v6` | creates the socket |
+//! | `bind ADDR` | binds it; port 0 lets the system choose |
+//! | `local` | shows its local address |
+//! | `get NAME`, `set NAME VALUE` | reads or sets an option |
+//! | `ioctl NAME ADDR\|self\|clear` | fixes an address, or clears it |
+//! | `send ADDR\|self\|- DATA...` | sends each word as one datagram; `-` is the fixed address |
+//! | `recv [DATA]` | receives one datagram, which must be DATA if that is given |
+//! | `sleep TIME` | waits, such as `200ms` |
+//! | `expect STATUS STEP` | does a step that must end with this status |
+//!
+//! `self` is the socket's own local address.
+
+use std::fmt;
+
+use wsk::row::Row;
+use wsk_sys::{NTSTATUS, STATUSES};
+
+use crate::family::Family;
+use crate::rows::{self, Value};
+use crate::step::{Step, Target};
+
+/// A step and where it stands.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// From 1.
+    pub number: usize,
+    /// As it was written.
+    pub text: String,
+    /// What it says.
+    pub step: Step,
+}
+
+/// A line that says nothing sensible.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScriptError {
+    /// From 1.
+    pub line: usize,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl fmt::Display for ScriptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.what)
+    }
+}
+
+impl std::error::Error for ScriptError {}
+
+/// Reads a script. Nothing is done yet; a script with an error in its last line does nothing at all.
+///
+/// # Errors
+///
+/// The first line that is wrong.
+pub fn parse(text: &str) -> Result<Vec<Line>, ScriptError> {
+    let mut lines = Vec::new();
+    for (number, text) in (1..).zip(text.lines()) {
+        let wrong = |what| ScriptError { line: number, what };
+        let words = shlex::split(text).ok_or_else(|| wrong("a quotation mark is not closed".to_owned()))?;
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        if !words.is_empty() {
+            for step in steps(&words).map_err(wrong)? {
+                lines.push(Line { number, text: text.trim().to_owned(), step });
+            }
+        }
+    }
+    Ok(lines)
+}
+
+/// The steps of one line: one, but for `send` with several datagrams.
+fn steps(words: &[&str]) -> Result<Vec<Step>, String> {
+    let one = |step| Ok(vec![step]);
+    match *words {
+        ["create", family] => one(Step::Create(parse_family(family)?)),
+        ["bind", address] => one(Step::Bind(rows::address(address)?)),
+        ["local"] => one(Step::Local),
+        ["get", name] => one(get(rows::option(name)?)?),
+        ["set", name, value] => one(set(rows::option(name)?, value)?),
+        ["ioctl", name, address] => one(ioctl(rows::ioctl(name)?, address)?),
+        ["send", to, ref data @ ..] if !data.is_empty() => {
+            let to = target(to)?;
+            Ok(data.iter().map(|data| Step::Send(to, data.as_bytes().to_vec())).collect())
+        }
+        ["recv"] => one(Step::Receive(None)),
+        ["recv", data] => one(Step::Receive(Some(data.as_bytes().to_vec()))),
+        ["sleep", time] => one(Step::Sleep(
+            humantime::parse_duration(time)
+                .map_err(|error| format!("{time} is no span of time, such as 200ms: {error}"))?,
+        )),
+        ["expect", name, ref rest @ ..] if !rest.is_empty() => {
+            let expected = status(name)?;
+            let mut steps = steps(rest)?;
+            let last = steps.pop().ok_or("there is no step to expect something of")?;
+            steps.push(Step::Expect(expected, Box::new(last)));
+            Ok(steps)
+        }
+        [verb, ..] => Err(match usage(verb) {
+            Some(usage) => format!("the step is written `{usage}`"),
+            None => format!("there is no step called {verb}; the steps are {}", verbs()),
+        }),
+        [] => Ok(Vec::new()),
+    }
+}
+
+/// How each step is written.
+pub const USAGE: &[&str] = &[
+    "create v4|v6",
+    "bind ADDR",
+    "local",
+    "get NAME",
+    "set NAME VALUE",
+    "ioctl NAME ADDR|self|clear",
+    "send ADDR|self|- DATA...",
+    "recv [DATA]",
+    "sleep TIME",
+    "expect STATUS STEP",
+];
+
+fn usage(verb: &str) -> Option<&'static str> {
+    USAGE.iter().copied().find(|usage| usage.split(' ').next() == Some(verb))
+}
+
+fn verbs() -> String {
+    USAGE.iter().filter_map(|usage| usage.split(' ').next()).collect::<Vec<_>>().join(", ")
+}
+
+/// A family, as people write it.
+///
+/// # Errors
+///
+/// A sentence that names the two.
+pub fn parse_family(text: &str) -> Result<Family, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "v4" | "ipv4" => Ok(Family::V4),
+        "v6" | "ipv6" => Ok(Family::V6),
+        _ => Err(format!("a family is v4 or v6, not {text}")),
+    }
+}
+
+/// The step that reads an option.
+///
+/// # Errors
+///
+/// That it can only be set.
+pub fn get(row: &'static Row) -> Result<Step, String> {
+    if row.get { Ok(Step::Get(row)) } else { Err(format!("{} can only be set", row.name)) }
+}
+
+/// The step that sets an option.
+///
+/// # Errors
+///
+/// That it can only be read, or that it has no such value.
+pub fn set(row: &'static Row, value: &str) -> Result<Step, String> {
+    if row.set {
+        Value::parse(row, value).map(|value| Step::Set(row, value))
+    } else {
+        Err(format!("{} can only be read", row.name))
+    }
+}
+
+/// The step that carries out an IOCTL: with an address, `self` or `clear`.
+///
+/// # Errors
+///
+/// A sentence with an example of each family.
+pub fn ioctl(row: &'static Row, address: &str) -> Result<Step, String> {
+    match address {
+        "-" => Err(format!("{} takes an address, self or clear", row.name)),
+        _ if address.eq_ignore_ascii_case("clear") => Ok(Step::Ioctl(row, None)),
+        _ => Ok(Step::Ioctl(row, Some(target(address)?))),
+    }
+}
+
+/// A destination: an address, `self`, or `-` for the fixed address.
+///
+/// # Errors
+///
+/// A sentence with an example of each family.
+pub fn target(text: &str) -> Result<Target, String> {
+    match text {
+        "-" => Ok(Target::Fixed),
+        "self" => Ok(Target::Itself),
+        _ => rows::address(text).map(Target::Address),
+    }
+}
+
+/// A status, by its C name with or without `STATUS_`, or by its number.
+///
+/// # Errors
+///
+/// A sentence that names the nearest status there is.
+pub fn status(text: &str) -> Result<NTSTATUS, String> {
+    let upper = text.to_ascii_uppercase();
+    let bare = upper.strip_prefix("STATUS_").unwrap_or(&upper);
+    let found = STATUSES.iter().find(|row| row.1.strip_prefix("STATUS_") == Some(bare));
+    if let Some(status) = found.map(|row| row.0).or_else(|| rows::number(text).map(u32::cast_signed)) {
+        return Ok(status);
+    }
+    let whole = format!("STATUS_{bare}");
+    let nearest = STATUSES
+        .iter()
+        .map(|row| (strsim::jaro(&whole, row.1), row.1))
+        .max_by(|one, other| one.0.total_cmp(&other.0))
+        .filter(|(likeness, _)| *likeness > 0.85);
+    Err(match nearest {
+        Some((_, name)) => format!("{text} is no known status; did you mean {name}?"),
+        None => format!("{text} is no known status; write its number, such as 0xC0000022"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn only(text: &str) -> Step {
+        let mut lines = parse(text).unwrap();
+        assert_eq!(lines.len(), 1, "{text}");
+        lines.remove(0).step
+    }
+
+    fn error(text: &str) -> String {
+        parse(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn each_step_is_read() {
+        assert!(matches!(only("create v6"), Step::Create(Family::V6)));
+        assert!(matches!(only("bind [::1]:0"), Step::Bind(address) if address.is_ipv6()));
+        assert!(matches!(only("local"), Step::Local));
+        assert!(matches!(only("get so_broadcast"), Step::Get(row) if row.name == "SO_BROADCAST"));
+        assert!(matches!(only("set SO_RCVBUF 0x100"), Step::Set(_, Value::U32(256))));
+        assert!(matches!(only("ioctl SIO_WSK_SET_REMOTE_ADDRESS clear"), Step::Ioctl(_, None)));
+        let fixed = only("ioctl SIO_WSK_SET_SENDTO_ADDRESS self");
+        assert!(matches!(fixed, Step::Ioctl(_, Some(Target::Itself))));
+        assert!(matches!(only("recv"), Step::Receive(None)));
+        assert!(matches!(only("sleep 20ms"), Step::Sleep(time) if time.as_millis() == 20));
+        let refused = only("expect access_denied bind 127.0.0.1:1");
+        assert!(
+            matches!(refused, Step::Expect(wsk_sys::STATUS_ACCESS_DENIED, step) if matches!(*step, Step::Bind(_)))
+        );
+    }
+
+    #[test]
+    fn words_are_split_as_in_a_shell() {
+        let Step::Send(Target::Fixed, data) = only("send - 'two words' # and a comment") else {
+            panic!("not a send");
+        };
+        assert_eq!(data, b"two words");
+        let lines = parse("\n# nothing\nsend self one two\n").unwrap();
+        assert_eq!(lines.iter().map(|line| line.number).collect::<Vec<_>>(), [3, 3]);
+    }
+
+    #[test]
+    fn expect_is_about_the_last_datagram_of_a_send() {
+        let lines = parse("expect 0xC000000D send - a b").unwrap();
+        assert!(matches!(lines[0].step, Step::Send(..)));
+        assert!(matches!(lines[1].step, Step::Expect(wsk_sys::STATUS_INVALID_PARAMETER, _)));
+    }
+
+    #[test]
+    fn errors_say_where_and_what_would_be_right() {
+        assert_eq!(error("create v4\nbind"), "line 2: the step is written `bind ADDR`");
+        assert_eq!(error("create v5"), "line 1: a family is v4 or v6, not v5");
+        assert_eq!(error("recv 'open"), "line 1: a quotation mark is not closed");
+        assert!(
+            error("shout").starts_with("line 1: there is no step called shout; the steps are create, bind,")
+        );
+        assert_eq!(
+            error("get SO_REUSEADDRESS"),
+            "line 1: no socket option is called SO_REUSEADDRESS; did you mean SO_REUSEADDR?"
+        );
+        assert_eq!(
+            error("expect STATUS_ACCESS_DENYED local"),
+            "line 1: STATUS_ACCESS_DENYED is no known status; did you mean STATUS_ACCESS_DENIED?"
+        );
+        assert!(error("ioctl SIO_WSK_SET_REMOTE_ADDRESS -").contains("self or clear"));
+        assert!(error("expect SUCCESS").contains("expect STATUS STEP"));
+    }
+
+    #[test]
+    fn every_verb_of_the_usage_is_known() {
+        for usage in USAGE {
+            let verb = usage.split(' ').next().unwrap();
+            let text = error_or_ok(verb);
+            assert!(!text.contains("no step called"), "{text}");
+        }
+    }
+
+    fn error_or_ok(text: &str) -> String {
+        parse(text).map_or_else(|error| error.to_string(), |_| String::new())
+    }
+}

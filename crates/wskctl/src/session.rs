@@ -1,0 +1,307 @@
+//! The typed layer: one handle, one socket, and each request of the contract as a method.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use wsk_sys::{NT_SUCCESS, SIO_WSK_SET_REMOTE_ADDRESS, SIO_WSK_SET_SENDTO_ADDRESS, STATUS_BUFFER_OVERFLOW};
+use wskdrv_abi as abi;
+use wskdrv_abi::{Create, IoctlRequest, NO_TIMEOUT, OptionRequest, RawRequest, Received, Timed, address};
+use zerocopy::{FromBytes, IntoBytes};
+
+use crate::device::{Completed, Handle, Pending, Refused};
+use crate::error::Error;
+use crate::family::Family;
+
+/// How much longer than the driver's own time limit an answer may take, before the driver counts as hung.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// One received datagram.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Datagram {
+    /// Who sent it.
+    pub from: SocketAddr,
+    /// `MSG_TRUNC`, `MSG_BCAST`, `MSG_MCAST`.
+    pub flags: u32,
+    /// Its payload, as far as it fitted.
+    pub data: Vec<u8>,
+}
+
+/// A receive under way. Dropped, it is cancelled.
+#[derive(Debug)]
+#[must_use = "a receive that is dropped is cancelled"]
+pub struct Receiving(Pending);
+
+impl Receiving {
+    /// Asks for the receive to be cancelled; a datagram may come all the same.
+    pub fn cancel(&self) {
+        self.0.cancel();
+    }
+
+    /// Whether [`Receiving::wait`] would return at once.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.0.is_done()
+    }
+
+    /// Waits for the datagram.
+    ///
+    /// # Errors
+    ///
+    /// The status with which the receive ended.
+    pub fn wait(self) -> Result<Datagram, Error> {
+        datagram(self.0.wait())
+    }
+}
+
+/// A handle of the driver with the requests as methods; each takes at most the session's time limit.
+#[derive(Clone, Debug)]
+pub struct Session {
+    handle: Handle,
+    limit: Option<Duration>,
+}
+
+impl Session {
+    /// A session over a handle, without a time limit.
+    #[must_use]
+    pub const fn new(handle: Handle) -> Self {
+        Self { handle, limit: None }
+    }
+
+    /// The same handle with another time limit for each request; `None` is none.
+    #[must_use]
+    pub fn within(&self, limit: impl Into<Option<Duration>>) -> Self {
+        Self { handle: self.handle.clone(), limit: limit.into() }
+    }
+
+    /// The handle below.
+    #[must_use]
+    pub const fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Closes the handle, and so the socket.
+    pub fn close(self) {
+        self.handle.close();
+    }
+
+    /// Which version of contract and driver answers.
+    ///
+    /// # Errors
+    ///
+    /// The driver's refusal.
+    pub fn version(&self) -> Result<abi::Version, Error> {
+        self.structure(abi::IOCTL_WSKDRV_VERSION)
+    }
+
+    /// Which WSK versions the provider offers.
+    ///
+    /// # Errors
+    ///
+    /// The driver's refusal.
+    pub fn provider(&self) -> Result<abi::Provider, Error> {
+        self.structure(abi::IOCTL_WSKDRV_PROVIDER)
+    }
+
+    /// What the driver has counted.
+    ///
+    /// # Errors
+    ///
+    /// The driver's refusal.
+    pub fn statistics(&self) -> Result<abi::Statistics, Error> {
+        self.structure(abi::IOCTL_WSKDRV_STATISTICS)
+    }
+
+    /// Creates the handle's socket.
+    ///
+    /// # Errors
+    ///
+    /// `STATUS_INVALID_DEVICE_STATE` if the handle has one; otherwise what WSK says.
+    pub fn create(&self, family: Family) -> Result<(), Error> {
+        let head = Create { timeout_ms: self.timeout_ms(), family: family.number(), reserved: 0 };
+        self.nothing(abi::IOCTL_WSKDRV_CREATE, head.as_bytes().to_vec())
+    }
+
+    /// Binds the socket to a local address.
+    ///
+    /// # Errors
+    ///
+    /// `STATUS_INVALID_DEVICE_STATE` if there is no socket or it is bound; otherwise what WSK says.
+    pub fn bind(&self, address: SocketAddr) -> Result<(), Error> {
+        self.nothing(abi::IOCTL_WSKDRV_BIND, with_address(self.timed().as_bytes(), Some(address)))
+    }
+
+    /// Where the socket is bound.
+    ///
+    /// # Errors
+    ///
+    /// `STATUS_INVALID_DEVICE_STATE` before bind.
+    pub fn local_address(&self) -> Result<SocketAddr, Error> {
+        let code = abi::IOCTL_WSKDRV_LOCAL_ADDRESS;
+        let bytes = self.call(code, self.timed().as_bytes().to_vec(), abi::MAX_SOCKADDR_LENGTH)?;
+        address::decode(&bytes).map_err(|error| Error::Reply { code, what: error.to_string() })
+    }
+
+    /// Reads a socket option of at most `size` bytes.
+    ///
+    /// # Errors
+    ///
+    /// The driver's refusal, or what WSK says.
+    pub fn get_option(&self, level: u32, name: u32, size: usize) -> Result<Vec<u8>, Error> {
+        let head = OptionRequest { timeout_ms: self.timeout_ms(), level, name, reserved: 0 };
+        self.call(abi::IOCTL_WSKDRV_GET_OPTION, head.as_bytes().to_vec(), size)
+    }
+
+    /// Sets a socket option.
+    ///
+    /// # Errors
+    ///
+    /// The driver's refusal, or what WSK says.
+    pub fn set_option(&self, level: u32, name: u32, value: &[u8]) -> Result<(), Error> {
+        let head = OptionRequest { timeout_ms: self.timeout_ms(), level, name, reserved: 0 };
+        self.nothing(abi::IOCTL_WSKDRV_SET_OPTION, [head.as_bytes(), value].concat())
+    }
+
+    /// Carries out a socket IOCTL.
+    ///
+    /// # Errors
+    ///
+    /// The driver's refusal, or what WSK says.
+    pub fn ioctl(&self, code: u32, input: &[u8], output_length: usize) -> Result<Vec<u8>, Error> {
+        let head = IoctlRequest { timeout_ms: self.timeout_ms(), code };
+        self.call(abi::IOCTL_WSKDRV_IOCTL, [head.as_bytes(), input].concat(), output_length)
+    }
+
+    /// `SIO_WSK_SET_REMOTE_ADDRESS`: send to this address, and receive from no other; `None` ends it.
+    ///
+    /// # Errors
+    ///
+    /// The driver's refusal, or what WSK says.
+    pub fn set_remote_address(&self, address: Option<SocketAddr>) -> Result<(), Error> {
+        self.ioctl(SIO_WSK_SET_REMOTE_ADDRESS, &with_address(&[], address), 0).map(drop)
+    }
+
+    /// `SIO_WSK_SET_SENDTO_ADDRESS`: send to this address, and receive from all; `None` ends it.
+    ///
+    /// # Errors
+    ///
+    /// The driver's refusal, or what WSK says.
+    pub fn set_sendto_address(&self, address: Option<SocketAddr>) -> Result<(), Error> {
+        self.ioctl(SIO_WSK_SET_SENDTO_ADDRESS, &with_address(&[], address), 0).map(drop)
+    }
+
+    /// A control request that has no typed row: `request_type` is one of [`abi::RAW_SET_OPTION`],
+    /// [`abi::RAW_GET_OPTION`] and [`abi::RAW_IOCTL`].
+    ///
+    /// # Errors
+    ///
+    /// `STATUS_ACCESS_DENIED` for what may not come from user mode as bytes; otherwise what WSK says.
+    pub fn raw(
+        &self,
+        request_type: u32,
+        code: u32,
+        level: u32,
+        input: &[u8],
+        output_length: usize,
+    ) -> Result<Vec<u8>, Error> {
+        let head = RawRequest { timeout_ms: self.timeout_ms(), request_type, code, level };
+        self.call(abi::IOCTL_WSKDRV_RAW_CONTROL, [head.as_bytes(), input].concat(), output_length)
+    }
+
+    /// Sends one datagram, to `to` or to the address that the socket is fixed to, and says how many bytes went.
+    ///
+    /// # Errors
+    ///
+    /// The driver's refusal, or what WSK says.
+    pub fn send(&self, data: &[u8], to: Option<SocketAddr>) -> Result<usize, Error> {
+        let code = abi::IOCTL_WSKDRV_SEND;
+        let head = abi::Send { timeout_ms: self.timeout_ms(), flags: 0 };
+        let pending = self.handle.begin(code, with_address(head.as_bytes(), to), data.to_vec());
+        let completed = self.finish(code, pending)?;
+        let sent = completed.information;
+        completed.into_output(code)?;
+        Ok(sent)
+    }
+
+    /// Receives one datagram of at most `capacity` bytes.
+    ///
+    /// # Errors
+    ///
+    /// `STATUS_IO_TIMEOUT` if none came; otherwise what WSK says.
+    pub fn receive(&self, capacity: usize) -> Result<Datagram, Error> {
+        let pending = self.begin_receive(capacity).0;
+        datagram(self.finish(abi::IOCTL_WSKDRV_RECEIVE, pending)?)
+    }
+
+    /// Begins to receive one datagram of at most `capacity` bytes.
+    pub fn begin_receive(&self, capacity: usize) -> Receiving {
+        let output = vec![0; size_of::<Received>() + capacity];
+        let input = self.timed().as_bytes().to_vec();
+        Receiving(self.handle.begin(abi::IOCTL_WSKDRV_RECEIVE, input, output))
+    }
+
+    fn timeout_ms(&self) -> u32 {
+        self.limit.map_or(NO_TIMEOUT, |limit| {
+            u32::try_from(limit.as_millis()).unwrap_or(NO_TIMEOUT - 1).min(NO_TIMEOUT - 1)
+        })
+    }
+
+    fn timed(&self) -> Timed {
+        Timed { timeout_ms: self.timeout_ms(), reserved: 0 }
+    }
+
+    /// Waits as long as the driver may take, and a while longer; then cancels, and gives up.
+    fn finish(&self, code: u32, pending: Pending) -> Result<Completed, Error> {
+        let Some(limit) = self.limit else {
+            return Ok(pending.wait());
+        };
+        pending.wait_for(limit.saturating_add(GRACE)).or_else(|pending| {
+            pending.cancel();
+            pending.wait_for(GRACE).map_err(|_hung| Error::NoAnswer { code })
+        })
+    }
+
+    fn call(&self, code: u32, input: Vec<u8>, output_length: usize) -> Result<Vec<u8>, Error> {
+        let pending = self.handle.begin(code, input, vec![0; output_length]);
+        Ok(self.finish(code, pending)?.into_output(code)?)
+    }
+
+    fn nothing(&self, code: u32, input: Vec<u8>) -> Result<(), Error> {
+        self.call(code, input, 0).map(drop)
+    }
+
+    fn structure<T: FromBytes>(&self, code: u32) -> Result<T, Error> {
+        let bytes = self.call(code, Vec::new(), size_of::<T>())?;
+        T::read_from_bytes(&bytes).map_err(|_size| Error::Reply {
+            code,
+            what: format!("{} bytes instead of {}", bytes.len(), size_of::<T>()),
+        })
+    }
+}
+
+fn with_address(head: &[u8], address: Option<SocketAddr>) -> Vec<u8> {
+    let mut input = head.to_vec();
+    if let Some(address) = address {
+        let (bytes, length) = address::encode(address);
+        input.extend_from_slice(&bytes[..length]);
+    }
+    input
+}
+
+/// Takes the answer to a receive apart. A datagram that was cut is a datagram, with `MSG_TRUNC` in its flags.
+fn datagram(completed: Completed) -> Result<Datagram, Error> {
+    let code = abi::IOCTL_WSKDRV_RECEIVE;
+    let Completed { status, information, mut output } = completed;
+    if !NT_SUCCESS(status) && status != STATUS_BUFFER_OVERFLOW {
+        return Err(Refused::new(status, code).into());
+    }
+    output.truncate(information);
+    let wrong = |what: &str| Error::Reply { code, what: what.to_owned() };
+    let (head, data) = Received::read_from_prefix(&output).map_err(|_short| wrong("it has no head"))?;
+    let data = data.get(..head.length as usize).ok_or_else(|| wrong("the payload is cut"))?;
+    let from = head.address.get(..head.address_length as usize).ok_or_else(|| wrong("the address is cut"))?;
+    let from = address::decode(from).map_err(|error| wrong(&error.to_string()))?;
+    Ok(Datagram { from, flags: head.flags, data: data.to_vec() })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,346 @@
+//! One thing to do with a socket: what a line of a script says, and what a command consists of.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::thread;
+use std::time::Duration;
+
+use serde::Serialize;
+use wsk::row::{Kind, Row, StateRule};
+use wsk_sys::NTSTATUS;
+
+use crate::error::Error;
+use crate::family::Family;
+use crate::rows::{self, Value};
+use crate::session::Session;
+
+/// The largest payload of a UDP datagram.
+pub const MAX_DATAGRAM: usize = 65_535;
+
+/// A destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// An address.
+    Address(SocketAddr),
+    /// The address that the socket is fixed to.
+    Fixed,
+    /// The socket's own local address; of a wildcard, the loopback address.
+    Itself,
+}
+
+/// One step.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// Create the socket.
+    Create(Family),
+    /// Bind it.
+    Bind(SocketAddr),
+    /// Ask for its local address.
+    Local,
+    /// Read an option.
+    Get(&'static Row),
+    /// Set an option.
+    Set(&'static Row, Value),
+    /// Carry out an IOCTL that fixes an address; none clears it.
+    Ioctl(&'static Row, Option<Target>),
+    /// Send a datagram.
+    Send(Target, Vec<u8>),
+    /// Receive a datagram; if bytes are given, it must be these.
+    Receive(Option<Vec<u8>>),
+    /// Wait.
+    Sleep(Duration),
+    /// The step must end with this status.
+    Expect(NTSTATUS, Box<Step>),
+}
+
+/// What came of a step that was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "done", rename_all = "snake_case")]
+pub enum Done {
+    /// A socket was created.
+    Create {
+        /// Its family.
+        family: Family,
+    },
+    /// It was bound.
+    Bind {
+        /// Where: the address asked for, with the port that it got.
+        address: SocketAddr,
+    },
+    /// Its local address.
+    Local {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// An option was read.
+    Get {
+        /// Its name.
+        option: &'static str,
+        /// Its value.
+        value: Value,
+    },
+    /// An option was set.
+    Set {
+        /// Its name.
+        option: &'static str,
+        /// The value given.
+        value: Value,
+    },
+    /// An IOCTL was carried out.
+    Ioctl {
+        /// Its name.
+        ioctl: &'static str,
+        /// The address it was given; none cleared it.
+        address: Option<SocketAddr>,
+    },
+    /// A datagram was sent.
+    Send {
+        /// How many bytes.
+        bytes: usize,
+        /// To whom; none is the fixed address.
+        to: Option<SocketAddr>,
+    },
+    /// A datagram was received.
+    Receive {
+        /// From whom.
+        from: SocketAddr,
+        /// `MSG_TRUNC`, `MSG_BCAST`, `MSG_MCAST`.
+        flags: u32,
+        /// Its payload, as text.
+        text: String,
+        /// Its payload, in hexadecimal.
+        hex: String,
+    },
+    /// Time passed.
+    Sleep {
+        /// How much, in milliseconds.
+        ms: u128,
+    },
+    /// A step ended as expected.
+    Expect {
+        /// The status, by name.
+        status: String,
+    },
+}
+
+impl fmt::Display for Done {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Create { family } => write!(f, "created a datagram socket, {family}"),
+            Self::Bind { address } => write!(f, "bound to {address}"),
+            Self::Local { address } => write!(f, "local address {address}"),
+            Self::Get { option, value } => write!(f, "{option} is {value}"),
+            Self::Set { option, value } => write!(f, "{option} set to {value}"),
+            Self::Ioctl { ioctl, address: Some(address) } => write!(f, "{ioctl} set to {address}"),
+            Self::Ioctl { ioctl, address: None } => write!(f, "{ioctl} cleared"),
+            Self::Send { bytes, to: Some(to) } => write!(f, "sent {bytes} bytes to {to}"),
+            Self::Send { bytes, to: None } => write!(f, "sent {bytes} bytes to the fixed address"),
+            Self::Receive { from, text, hex, .. } => {
+                write!(f, "received {} bytes from {from}: {text}", hex.len() / 2)
+            }
+            Self::Sleep { ms } => write!(f, "slept {ms} ms"),
+            Self::Expect { status } => write!(f, "refused with {status}, as expected"),
+        }
+    }
+}
+
+/// Why a step failed.
+#[derive(Debug)]
+pub enum Failure {
+    /// The driver or the device.
+    Error(Error),
+    /// It ended, but not as it should.
+    Unexpected {
+        /// What should have been.
+        expected: String,
+        /// What was.
+        found: String,
+    },
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Error(error) => error.fmt(f),
+            Self::Unexpected { expected, found } => write!(f, "expected {expected}, but {found}"),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl Step {
+    /// Does the step.
+    ///
+    /// # Errors
+    ///
+    /// The driver's refusal, or that the step ended otherwise than expected.
+    pub fn run(&self, session: &Session) -> Result<Done, Failure> {
+        Ok(match self {
+            Self::Create(family) => {
+                session.create(*family)?;
+                Done::Create { family: *family }
+            }
+            Self::Bind(address) => {
+                session.bind(*address)?;
+                Done::Bind { address: session.local_address()? }
+            }
+            Self::Local => Done::Local { address: session.local_address()? },
+            Self::Get(row) => Done::Get { option: row.name, value: get(session, row)? },
+            Self::Set(row, value) => {
+                set(session, row, *value)?;
+                Done::Set { option: row.name, value: *value }
+            }
+            Self::Ioctl(row, target) => {
+                let address = target.map(|target| resolve(session, target)).transpose()?.flatten();
+                let (_no_level, code) = numbers(row);
+                session.ioctl(code, &Value::Address(address).encode(), 0)?;
+                Done::Ioctl { ioctl: row.name, address }
+            }
+            Self::Send(target, data) => {
+                let to = resolve(session, *target)?;
+                Done::Send { bytes: session.send(data, to)?, to }
+            }
+            Self::Receive(expected) => receive(session, expected.as_deref())?,
+            Self::Sleep(time) => {
+                thread::sleep(*time);
+                Done::Sleep { ms: time.as_millis() }
+            }
+            Self::Expect(status, step) => expect(session, *status, step)?,
+        })
+    }
+}
+
+/// The address of a target; none for the fixed one.
+fn resolve(session: &Session, target: Target) -> Result<Option<SocketAddr>, Error> {
+    match target {
+        Target::Address(address) => Ok(Some(address)),
+        Target::Fixed => Ok(None),
+        Target::Itself => {
+            let mut address = session.local_address()?;
+            if address.ip().is_unspecified() {
+                let loopback: IpAddr = Family::of(&address).loopback().ip();
+                address.set_ip(loopback);
+            }
+            Ok(Some(address))
+        }
+    }
+}
+
+/// Level and number of a row; an IOCTL has no level.
+const fn numbers(row: &Row) -> (u32, u32) {
+    match row.kind {
+        Kind::Option { level, name } => (level, name),
+        Kind::Ioctl { code } => (0, code),
+    }
+}
+
+fn get(session: &Session, row: &Row) -> Result<Value, Error> {
+    let (level, name) = numbers(row);
+    let bytes = session.get_option(level, name, rows::size(row))?;
+    let code = wskdrv_abi::IOCTL_WSKDRV_GET_OPTION;
+    Value::decode(row, &bytes).map_err(|what| Error::Reply { code, what })
+}
+
+fn set(session: &Session, row: &Row, value: Value) -> Result<(), Error> {
+    let (level, name) = numbers(row);
+    session.set_option(level, name, &value.encode())
+}
+
+fn receive(session: &Session, expected: Option<&[u8]>) -> Result<Done, Failure> {
+    let datagram = session.receive(MAX_DATAGRAM)?;
+    let text = datagram.data.escape_ascii().to_string();
+    if let Some(expected) = expected.filter(|expected| *expected != datagram.data) {
+        return Err(Failure::Unexpected {
+            expected: format!("the datagram {}", expected.escape_ascii()),
+            found: format!("{} sent {text}", datagram.from),
+        });
+    }
+    Ok(Done::Receive { from: datagram.from, flags: datagram.flags, text, hex: hex(&datagram.data) })
+}
+
+fn expect(session: &Session, status: NTSTATUS, step: &Step) -> Result<Done, Failure> {
+    let wanted = status_name(status);
+    let found = match step.run(session) {
+        Ok(_) if status == 0 => return Ok(Done::Expect { status: wanted }),
+        Ok(done) => format!("it was done: {done}"),
+        Err(Failure::Error(Error::Refused(refused))) if refused.status == status => {
+            return Ok(Done::Expect { status: wanted });
+        }
+        Err(Failure::Error(Error::Refused(refused))) => format!("it was refused with {}", refused.name()),
+        Err(failure) => return Err(failure),
+    };
+    Err(Failure::Unexpected { expected: wanted, found })
+}
+
+/// The C name of a status, or its number.
+#[must_use]
+pub fn status_name(status: NTSTATUS) -> String {
+    wsk_sys::status_name(status).map_or_else(|| format!("0x{status:08X}"), str::to_owned)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a `String` cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The steps around one step, since each command has a socket of its own: created, and bound where it must be, or
+/// where `bind` says so.
+#[must_use]
+pub fn around(step: Step, family: Family, bind: Option<SocketAddr>) -> Vec<Step> {
+    let create = Step::Create(family);
+    match (state_for(&step), bind) {
+        (StateRule::BeforeBind | StateRule::AnyTime, None) => vec![create, step],
+        (StateRule::BeforeBind, Some(address)) => vec![create, step, Step::Bind(address)],
+        (StateRule::AnyTime, Some(address)) => vec![create, Step::Bind(address), step],
+        (StateRule::AfterBind, _) => vec![create, Step::Bind(bind.unwrap_or(family.wildcard())), step],
+    }
+}
+
+/// In which state of the socket a step can be done.
+fn state_for(step: &Step) -> StateRule {
+    match step {
+        Step::Set(row, _) | Step::Ioctl(row, _) => row.state,
+        Step::Local | Step::Send(..) | Step::Receive(_) => StateRule::AfterBind,
+        Step::Expect(_, step) => state_for(step),
+        Step::Create(_) | Step::Bind(_) | Step::Get(_) | Step::Sleep(_) => StateRule::AnyTime,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(step: Step, bind: bool) -> String {
+        let bind = bind.then(|| Family::V4.loopback());
+        let names = around(step, Family::V4, bind).into_iter().map(|step| match step {
+            Step::Create(_) => 'c',
+            Step::Bind(address) if address.ip().is_unspecified() => 'w',
+            Step::Bind(_) => 'b',
+            _ => 's',
+        });
+        names.collect()
+    }
+
+    #[test]
+    fn a_step_is_surrounded_by_what_its_state_needs() {
+        let early = || Step::Set(rows::option("SO_REUSEADDR").unwrap(), Value::Bool(true));
+        let any = || Step::Set(rows::option("SO_BROADCAST").unwrap(), Value::Bool(true));
+        let late = || Step::Ioctl(rows::ioctl("SIO_WSK_SET_REMOTE_ADDRESS").unwrap(), None);
+        assert_eq!(shape(early(), false), "cs");
+        assert_eq!(shape(early(), true), "csb");
+        assert_eq!(shape(any(), false), "cs");
+        assert_eq!(shape(any(), true), "cbs");
+        assert_eq!(shape(late(), false), "cws");
+        assert_eq!(shape(late(), true), "cbs");
+        assert_eq!(shape(Step::Expect(0, Box::new(early())), true), "csb");
+    }
+}

@@ -1,0 +1,169 @@
+//! The commands with the hosted driver behind them.
+#![forbid(unsafe_code)]
+#![cfg(feature = "hosted")]
+
+mod program;
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use program::{command, exit_code, json, script, stderr, stdout, wskctl};
+
+const HOSTED: [&str; 2] = ["--device", "hosted"];
+
+fn hosted(arguments: &[&str]) -> std::process::Output {
+    wskctl(&[arguments, &HOSTED].concat())
+}
+
+fn outsider() -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    socket
+}
+
+#[test]
+fn info_tells_versions_and_counts() {
+    let run = hosted(&["info"]);
+    assert_eq!(exit_code(&run), 0, "{}", stderr(&run));
+    assert!(stdout(&run).contains("contract 1.0 (this program: 1.0)"), "{}", stdout(&run));
+    let info = json(&hosted(&["info", "--json"]));
+    assert_eq!((&info["contract"], &info["serves"]), (&"1.0".into(), &true.into()));
+    assert_eq!(info["wsk"]["lowest"], "1.0");
+    assert_eq!(info["statistics"]["handles_open"], 1);
+    assert_eq!(info["statistics"]["sockets_open"], 0);
+    assert_eq!(info["statistics"].as_object().unwrap().len(), 15);
+}
+
+#[test]
+fn options_are_read_and_set_by_name() {
+    let get = hosted(&["get", "so_exclusiveaddruse"]);
+    assert_eq!((exit_code(&get), stdout(&get)), (0, "SO_EXCLUSIVEADDRUSE is 0\n"), "{}", stderr(&get));
+    let set = hosted(&["set", "SO_REUSEADDR", "on"]);
+    assert_eq!((exit_code(&set), stdout(&set)), (0, "SO_REUSEADDR set to 1\n"), "{}", stderr(&set));
+    let set = json(&hosted(&["set", "SO_BROADCAST", "1", "--bind", "127.0.0.1:0", "--json"]));
+    let done: Vec<_> = set["steps"].as_array().unwrap().iter().map(|step| &step["done"]).collect();
+    assert_eq!(done, ["create", "bind", "set"]);
+    assert_eq!(set["steps"][2]["value"], true);
+    assert!(set.get("error").is_none());
+}
+
+#[test]
+fn a_refusal_is_exit_code_1_with_name_number_meaning_and_advice() {
+    let other = outsider();
+    let taken = other.local_addr().unwrap().to_string();
+    let run = hosted(&["set", "SO_EXCLUSIVEADDRUSE", "on", "--bind", &taken]);
+    assert_eq!(exit_code(&run), 1, "{}", stderr(&run));
+    let text = stderr(&run);
+    assert!(
+        text.contains("IOCTL_WSKDRV_BIND was refused with STATUS_ADDRESS_ALREADY_EXISTS (0xC000020A):"),
+        "{text}"
+    );
+    assert!(text.contains("what to do: Another socket is bound"), "{text}");
+
+    let run = hosted(&["--json", "set", "SO_EXCLUSIVEADDRUSE", "on", "--bind", &taken]);
+    assert_eq!((exit_code(&run), stderr(&run)), (1, ""));
+    let report = json(&run);
+    assert_eq!(report["steps"].as_array().unwrap().len(), 2);
+    assert_eq!(report["error"]["status"], "STATUS_ADDRESS_ALREADY_EXISTS");
+    assert_eq!(report["error"]["number"], "0xC000020A");
+    assert!(report["error"]["advice"].is_string() && report["error"]["meaning"].is_string());
+}
+
+#[test]
+fn send_reaches_a_socket_outside() {
+    let peer = outsider();
+    let run = hosted(&["send", &peer.local_addr().unwrap().to_string(), "one", "two words"]);
+    assert_eq!(exit_code(&run), 0, "{}", stderr(&run));
+    let mut buffer = [0; 64];
+    for expected in ["one", "two words"] {
+        let length = peer.recv(&mut buffer).unwrap();
+        assert_eq!(&buffer[..length], expected.as_bytes());
+    }
+}
+
+#[test]
+fn recv_says_where_it_listens_and_what_came() {
+    let mut child = command(&["recv", "--bind", "127.0.0.1:0", "--device", "hosted", "--timeout", "20s"])
+        .spawn()
+        .unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    output.read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("bound to ").unwrap_or_else(|| panic!("{line}"));
+    let sender = outsider();
+    sender.send_to(b"hello\n", address).unwrap();
+    let mut rest = String::new();
+    output.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, format!("received 6 bytes from {}: hello\\n\n", sender.local_addr().unwrap()));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn recv_that_hears_nothing_times_out() {
+    let run = hosted(&["recv", "--bind", "127.0.0.1:0", "--timeout", "50ms"]);
+    assert_eq!(exit_code(&run), 1);
+    assert!(stderr(&run).contains("STATUS_IO_TIMEOUT"), "{}", stderr(&run));
+}
+
+const SCRIPT: &str = r#"
+create v4
+set SO_EXCLUSIVEADDRUSE on
+expect STATUS_INVALID_DEVICE_STATE ioctl SIO_WSK_SET_REMOTE_ADDRESS 127.0.0.1:9
+bind 127.0.0.1:0
+expect STATUS_INVALID_DEVICE_STATE set SO_REUSEADDR on
+get SO_EXCLUSIVEADDRUSE
+ioctl SIO_WSK_SET_REMOTE_ADDRESS self
+send - "to the fixed address"
+recv "to the fixed address"
+ioctl SIO_WSK_SET_REMOTE_ADDRESS clear
+send self again
+recv again
+"#;
+
+#[test]
+fn a_script_goes_through_on_one_socket_however_wsk_completes() {
+    for completion in ["inline", "deferred", "delayed:7"] {
+        let run = script(&["--device", "hosted", "--completion", completion], SCRIPT);
+        assert_eq!(exit_code(&run), 0, "{completion}: {}{}", stdout(&run), stderr(&run));
+        assert_eq!(stdout(&run).lines().count(), 12, "{}", stdout(&run));
+        assert!(stdout(&run).contains("   7  SO_EXCLUSIVEADDRUSE is 1\n"), "{}", stdout(&run));
+    }
+}
+
+#[test]
+fn a_script_goes_through_on_ipv6_where_there_is_any() {
+    let lines = SCRIPT.replace("create v4", "create v6").replace("127.0.0.1", "[::1]");
+    let run = script(&["--device", "hosted"], &lines);
+    if UdpSocket::bind("[::1]:0").is_ok() {
+        assert_eq!(exit_code(&run), 0, "{}{}", stdout(&run), stderr(&run));
+    } else {
+        assert_eq!(exit_code(&run), 1, "{}", stdout(&run));
+    }
+}
+
+#[test]
+fn a_script_stops_where_an_expectation_is_not_met() {
+    let met = "create v4\nexpect STATUS_ACCESS_DENIED get SO_RCVBUF\nbind 127.0.0.1:0\n";
+    let run = script(&["--device", "hosted"], met);
+    assert_eq!(exit_code(&run), 1);
+    assert!(
+        stderr(&run).starts_with("wskctl: line 2: expected STATUS_ACCESS_DENIED, but it was done:"),
+        "{}",
+        stderr(&run)
+    );
+    assert_eq!(stdout(&run).lines().count(), 1, "{}", stdout(&run));
+
+    let other = "create v4\nexpect ACCESS_DENIED send 127.0.0.1:9 x\n";
+    let run = script(&["--device", "hosted", "--json"], other);
+    assert_eq!(exit_code(&run), 1);
+    let report = json(&run);
+    assert_eq!(report["steps"][0]["line"], 1);
+    assert_eq!(report["error"]["line"], 2);
+    let message = report["error"]["message"].as_str().unwrap();
+    assert!(message.ends_with("but it was refused with STATUS_INVALID_DEVICE_STATE"), "{message}");
+
+    let run = script(&["--device", "hosted"], "create v4\nbind 127.0.0.1:0\nsend self a\nrecv b\n");
+    assert_eq!(exit_code(&run), 1);
+    assert!(stderr(&run).contains("line 4: expected the datagram b, but 127.0.0.1:"), "{}", stderr(&run));
+}

@@ -1,0 +1,89 @@
+//! The command line without a driver: usage, listings, scripts that are wrong; and the exit code of each.
+#![forbid(unsafe_code)]
+
+mod program;
+
+use program::{exit_code, json, stderr, stdout, wskctl};
+
+#[test]
+fn without_a_command_it_shows_how_it_is_used() {
+    let run = wskctl(&[]);
+    assert_eq!(exit_code(&run), 2);
+    for verb in ["demo", "info", "options", "get", "set", "ioctl", "send", "recv", "script"] {
+        assert!(stderr(&run).contains(&format!("  {verb}  ")), "{verb}: {}", stderr(&run));
+    }
+    let help = wskctl(&["--help"]);
+    assert_eq!(exit_code(&help), 0);
+    assert!(stdout(&help).contains("Exit codes: 0 done; 1 refused"));
+}
+
+#[test]
+fn wrong_arguments_are_exit_code_2_and_a_sentence() {
+    for (arguments, what) in [
+        (&["get", "SO_REUSEADR"][..], "did you mean SO_REUSEADDR?"),
+        (&["set", "SO_RCVBUF", "many"], "65536 or 0x10000"),
+        (&["ioctl", "SIO_WSK_SET_REMOTE_ADDRESS", "nowhere"], "127.0.0.1:7777"),
+        (&["send", "127.0.0.1:9"], "<DATA>"),
+        (&["--timeout", "later", "info"], "500ms, 5s or none"),
+        (&["info", "--device", r"\\.\WskDrv", "--completion", "inline"], "--device hosted"),
+        (&["script", "/no/such/file"], "cannot read /no/such/file"),
+    ] {
+        let run = wskctl(arguments);
+        assert_eq!(exit_code(&run), 2, "{arguments:?}: {}", stderr(&run));
+        assert!(stderr(&run).contains(what), "{arguments:?}: {}", stderr(&run));
+        assert_eq!(stdout(&run), "", "{arguments:?}");
+    }
+}
+
+#[test]
+#[cfg(not(windows))]
+fn a_device_path_is_for_windows() {
+    let run = wskctl(&["info", "--device", r"\\.\WskDrv"]);
+    assert_eq!(exit_code(&run), 2);
+    assert!(stderr(&run).contains("use `--device hosted`"), "{}", stderr(&run));
+    let run = wskctl(&["info", "--json", "--device", r"\\.\WskDrv"]);
+    assert_eq!(exit_code(&run), 2);
+    assert!(json(&run)["error"]["message"].as_str().unwrap().contains("WskDrv"));
+    assert_eq!(stderr(&run), "");
+}
+
+#[test]
+fn options_lists_every_row_of_the_table() {
+    let table = wskctl(&["options"]);
+    assert_eq!(exit_code(&table), 0);
+    let text = stdout(&table);
+    let listed = wskctl(&["options", "--json"]);
+    let listed = json(&listed);
+    let rows = listed.as_array().unwrap();
+    assert_eq!(rows.len(), wsk::row::ROWS.len());
+    for (row, listed) in wsk::row::ROWS.iter().zip(rows) {
+        assert_eq!(listed["name"], row.name);
+        assert_eq!(listed["summary"], row.summary);
+        assert!(text.contains(row.name) && text.contains(row.summary), "{}", row.name);
+    }
+    let exclusive = rows.iter().find(|row| row["name"] == "SO_EXCLUSIVEADDRUSE").unwrap();
+    assert_eq!(exclusive["level"], "SOL_SOCKET");
+    assert_eq!(exclusive["code"], "0xFFFFFFFB");
+    assert_eq!((&exclusive["get"], &exclusive["set"]), (&true.into(), &true.into()));
+    assert_eq!((&exclusive["state"], &exclusive["irp"]), (&"before bind".into(), &"required".into()));
+    assert_eq!((&exclusive["value"], &exclusive["size"]), (&"bool".into(), &4.into()));
+    let remote = rows.iter().find(|row| row["name"] == "SIO_WSK_SET_REMOTE_ADDRESS").unwrap();
+    assert_eq!(remote["code"], "0x8F000001");
+    assert!(remote.get("level").is_none());
+}
+
+#[test]
+fn plain_text_has_no_colours() {
+    assert!(!stdout(&wskctl(&["options"])).contains('\x1b'));
+}
+
+#[test]
+fn a_script_with_an_error_does_nothing_and_says_where() {
+    let run = program::script(&[], "create v4\n\n# fine so far\nbind here\n");
+    assert_eq!(exit_code(&run), 2);
+    assert_eq!(stdout(&run), "");
+    assert!(stderr(&run).starts_with("wskctl: line 4: here is no address with a port"), "{}", stderr(&run));
+    let run = program::script(&["--json"], "create");
+    assert_eq!(exit_code(&run), 2);
+    assert_eq!(json(&run)["error"]["message"], "line 1: the step is written `create v4|v6`");
+}

@@ -1,0 +1,117 @@
+//! From a finished operation to a completed request.
+#![expect(unsafe_code, reason = "the framework hands out handles as raw pointers")]
+
+use wsk::{Completion, Error, Result};
+use wsk_sys::STATUS_SUCCESS;
+use wskdrv_abi::{Received, address};
+use zerocopy::IntoBytes;
+
+use crate::device;
+use crate::driver::Driver;
+use crate::file::File;
+use crate::job::{Job, Kind};
+use crate::request::Request;
+use crate::wdf::{self, WDFWORKITEM};
+
+/// `EvtWorkItem`: takes every operation that has finished, and completes its request.
+///
+/// # Safety
+/// Called by the framework, at `PASSIVE_LEVEL`.
+pub(crate) unsafe extern "C" fn evt_work_item(work_item: WDFWORKITEM) {
+    // SAFETY: the framework passes the work item, whose parent is this driver's device.
+    let device = unsafe { wdf::call_unsafe_wdf_function_binding!(WdfWorkItemGetParentObject, work_item) };
+    // SAFETY: as above.
+    let driver = unsafe { device::driver_of(device.cast()) };
+    for completion in driver.queue.drain() {
+        finish(driver, completion);
+    }
+}
+
+fn finish(driver: &'static Driver, mut completion: Completion<Job>) {
+    let Some(request) = completion.buffers().request else { return };
+    let result = completion.result();
+    count(driver, result);
+    let outcome = settle(driver, request, request.file(), &mut completion, result);
+    let (status, information) = match outcome {
+        Ok(information) => (STATUS_SUCCESS, information),
+        Err(error) => (error.status(), 0),
+    };
+    request.finish(completion.into_op(), status, information);
+}
+
+/// Hands the result on: the socket or its state to the handle, the output to the request.
+fn settle(
+    driver: &'static Driver,
+    request: Request,
+    file: &File,
+    completion: &mut Completion<Job>,
+    result: Result<usize>,
+) -> Result<usize> {
+    let counters = &driver.counters;
+    match completion.buffers().kind {
+        Kind::Create => {
+            let ended = file.end_create(completion.take_socket(&driver.registration));
+            result.and(ended).map(|()| 0)
+        }
+        Kind::Bind => {
+            file.end_bind(result.is_ok());
+            result.map(|_| 0)
+        }
+        Kind::LocalAddress => {
+            result?;
+            let local = completion.address().ok_or(Error::INVALID_ADDRESS_COMPONENT)?;
+            let (bytes, length) = address::encode(local);
+            request.write_output(&bytes[..length])
+        }
+        Kind::Control => {
+            result?;
+            request.write_output(completion.output())
+        }
+        Kind::Send => {
+            let sent = result?;
+            counters.datagrams_sent.up();
+            counters.bytes_sent.add(sent);
+            Ok(sent)
+        }
+        Kind::Receive => {
+            let received = result?;
+            counters.datagrams_received.up();
+            counters.bytes_received.add(received);
+            let head = received_head(completion, received)?;
+            request.write_output(head.as_bytes()).map(|head| head + received)
+        }
+        Kind::Idle => result,
+    }
+}
+
+/// The head of a received datagram, which goes in front of its data.
+fn received_head(completion: &Completion<Job>, received: usize) -> Result<Received> {
+    let from = completion.address().ok_or(Error::INVALID_ADDRESS_COMPONENT)?;
+    let (address, address_length) = address::encode(from);
+    let number = |value| u32::try_from(value).map_err(|_| Error::INVALID_BUFFER_SIZE);
+    Ok(Received {
+        flags: completion.flags(),
+        address_length: number(address_length)?,
+        length: number(received)?,
+        reserved: 0,
+        address,
+        padding: [0; 4],
+    })
+}
+
+fn count(driver: &Driver, result: Result<usize>) {
+    let counters = &driver.counters;
+    counters.operations_completed.up();
+    match result {
+        Ok(_) => {}
+        Err(error) => {
+            counters.operations_failed.up();
+            if error == Error::CANCELLED {
+                counters.operations_cancelled.up();
+            }
+            if error == Error::IO_TIMEOUT {
+                counters.operations_timed_out.up();
+            }
+        }
+    }
+}

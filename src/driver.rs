@@ -1,0 +1,65 @@
+//! The driver's state, from `DriverEntry` to unload.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use wsk::{CompletionQueue, Registration};
+use wskdrv_abi::Statistics;
+
+use crate::job::Job;
+
+/// The driver's state: the context of the framework's driver object.
+///
+/// The fields are dropped in this order: the queue waits for operations, the registration for sockets.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    /// Where operations go when they have finished.
+    pub(crate) queue: CompletionQueue<Job>,
+    /// The registration with WSK.
+    pub(crate) registration: Registration,
+    /// What has been counted.
+    pub(crate) counters: Counters,
+}
+
+macro_rules! counters {
+    ($($name:ident),* $(,)?) => {
+        /// The counters behind [`Statistics`].
+        #[derive(Debug, Default)]
+        pub(crate) struct Counters {
+            $(pub(crate) $name: Counter,)*
+        }
+
+        impl Counters {
+            /// The counters at this moment; each is right, all together are no snapshot.
+            pub(crate) fn read(&self) -> Statistics {
+                Statistics { $($name: self.$name.0.load(Ordering::Relaxed)),* }
+            }
+        }
+    };
+}
+
+counters! {
+    handles_open, sockets_open, operations_allocated, operations_submitted, operations_completed, operations_failed,
+    operations_cancelled, operations_timed_out, irps_allocated, irps_reused, irps_freed, datagrams_sent, bytes_sent,
+    datagrams_received, bytes_received,
+}
+
+/// A number that several threads count. It orders nothing, so every access is relaxed.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    /// One more.
+    pub(crate) fn up(&self) {
+        self.add(1);
+    }
+
+    /// One less.
+    pub(crate) fn down(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// So many more.
+    pub(crate) fn add(&self, count: usize) {
+        self.0.fetch_add(count as u64, Ordering::Relaxed);
+    }
+}

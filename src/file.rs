@@ -1,0 +1,221 @@
+//! A handle: its socket, and the socket's state.
+//!
+//! ```text
+//!             create            bind
+//!  NoSocket ─────────▶ Creating ────▶ Unbound ─────▶ Binding ────▶ Bound
+//!     ▲                   │              ▲              │
+//!     └────── failed ─────┘              └─── failed ───┘           any ── cleanup ──▶ Closed
+//! ```
+#![expect(unsafe_code, reason = "the framework hands out handles and contexts as raw pointers")]
+
+use wsk::{Canceller, Error, Op, Result, Socket};
+use wsk_sys::STATUS_SUCCESS;
+
+use crate::context::{Context, ContextType, context};
+use crate::device;
+use crate::driver::Driver;
+use crate::job::Job;
+use crate::lock::SpinLock;
+use crate::request::Request;
+use crate::wdf::{WDFDEVICE, WDFFILEOBJECT, WDFREQUEST};
+
+/// A handle: the context of the framework's file object.
+#[derive(Debug)]
+pub(crate) struct File {
+    driver: &'static Driver,
+    inner: SpinLock<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    state: State,
+    /// An operation that has served a request of this handle and can serve another.
+    spare: Option<Op<Job>>,
+}
+
+#[derive(Debug)]
+enum State {
+    NoSocket,
+    Creating(Canceller),
+    Unbound(Socket<'static>),
+    Binding(Socket<'static>),
+    Bound(Socket<'static>),
+    Closed,
+}
+
+static TYPE: ContextType = ContextType::new::<File>(c"wskdrv::File", &TYPE);
+
+impl Context for File {
+    const TYPE: &'static ContextType = &TYPE;
+}
+
+impl File {
+    /// The handle of a framework file object.
+    ///
+    /// # Safety
+    /// `file` is a file object of this driver's device, after its `EvtDeviceFileCreate` and before its
+    /// `EvtFileClose`; the reference is not used after that.
+    pub(crate) unsafe fn of<'f>(file: WDFFILEOBJECT) -> &'f File {
+        // SAFETY: the file object exists, by the caller's promise.
+        let file = unsafe { context::<File>(file.cast()) };
+        // SAFETY: `evt_create` has written the context, which has the lifetime of the file object.
+        unsafe { &*file }
+    }
+
+    /// Begins the creation of the socket.
+    pub(crate) fn begin_create(&self, canceller: Canceller) -> Result {
+        self.inner.with(|inner| match inner.state {
+            State::NoSocket => {
+                inner.state = State::Creating(canceller);
+                Ok(())
+            }
+            State::Closed => Err(Error::FILE_CLOSED),
+            _ => Err(Error::INVALID_DEVICE_STATE),
+        })
+    }
+
+    /// Ends the creation: with the socket, or without one.
+    ///
+    /// Gives the status of a creation that was overtaken by the close of the handle; then the socket is closed.
+    pub(crate) fn end_create(&self, socket: Option<Socket<'static>>) -> Result {
+        let created = socket.is_some();
+        let next = socket.map_or(State::NoSocket, State::Unbound);
+        // What is replaced is dropped outside the lock: it may send a close.
+        let (result, _replaced) = self.inner.with(|inner| match inner.state {
+            State::Closed => (Err(Error::CANCELLED), next),
+            _ => (Ok(()), core::mem::replace(&mut inner.state, next)),
+        });
+        if created && result.is_ok() {
+            self.driver.counters.sockets_open.up();
+        }
+        result
+    }
+
+    /// Begins the bind: the socket is the caller's to bind.
+    pub(crate) fn begin_bind(&self) -> Result<Socket<'static>> {
+        self.inner.with(|inner| match core::mem::replace(&mut inner.state, State::Closed) {
+            State::Unbound(socket) => {
+                inner.state = State::Binding(socket.clone());
+                Ok(socket)
+            }
+            other => {
+                let closed = matches!(other, State::Closed);
+                inner.state = other;
+                Err(if closed { Error::FILE_CLOSED } else { Error::INVALID_DEVICE_STATE })
+            }
+        })
+    }
+
+    /// Ends the bind.
+    pub(crate) fn end_bind(&self, bound: bool) {
+        self.inner.with(|inner| match core::mem::replace(&mut inner.state, State::Closed) {
+            State::Binding(socket) if bound => inner.state = State::Bound(socket),
+            State::Binding(socket) => inner.state = State::Unbound(socket),
+            other => inner.state = other,
+        });
+    }
+
+    /// The socket, and whether it is bound.
+    pub(crate) fn socket(&self) -> Result<(Socket<'static>, bool)> {
+        self.inner.with(|inner| match &inner.state {
+            State::Unbound(socket) => Ok((socket.clone(), false)),
+            State::Bound(socket) => Ok((socket.clone(), true)),
+            State::Closed => Err(Error::FILE_CLOSED),
+            State::NoSocket | State::Creating(_) | State::Binding(_) => Err(Error::INVALID_DEVICE_STATE),
+        })
+    }
+
+    /// The socket, which must be bound.
+    pub(crate) fn bound_socket(&self) -> Result<Socket<'static>> {
+        match self.socket()? {
+            (socket, true) => Ok(socket),
+            (_, false) => Err(Error::INVALID_DEVICE_STATE),
+        }
+    }
+
+    /// An operation: the spare one, or a new one.
+    pub(crate) fn take_op(&self) -> Result<Op<Job>> {
+        let counters = &self.driver.counters;
+        if let Some(mut op) = self.inner.with(|inner| inner.spare.take()) {
+            op.reset();
+            counters.irps_reused.up();
+            return Ok(op);
+        }
+        let op = Op::new(Job::IDLE)?;
+        counters.operations_allocated.up();
+        counters.irps_allocated.up();
+        Ok(op)
+    }
+
+    /// Keeps an operation for the next request, if there is not one already.
+    pub(crate) fn keep_op(&self, mut op: Op<Job>) {
+        *op.buffers_mut() = Job::IDLE;
+        // What is not kept is dropped outside the lock.
+        let surplus = self.inner.with(|inner| match inner.state {
+            State::Closed => Some(op),
+            _ => inner.spare.replace(op),
+        });
+        if surplus.is_some() {
+            self.driver.counters.irps_freed.up();
+        }
+    }
+
+    /// Closes the handle: its socket, which cancels what is pending, and its creation.
+    fn close(&self) {
+        let (state, spare) = self
+            .inner
+            .with(|inner| (core::mem::replace(&mut inner.state, State::Closed), inner.spare.take()));
+        match &state {
+            State::Creating(canceller) => canceller.cancel(),
+            State::Unbound(_) | State::Binding(_) | State::Bound(_) => {
+                self.driver.counters.sockets_open.down()
+            }
+            State::NoSocket | State::Closed => {}
+        }
+        if spare.is_some() {
+            self.driver.counters.irps_freed.up();
+        }
+        // The socket's last reference sends its close and leaves: the operations in flight complete with
+        // STATUS_CANCELLED, and so do their requests; WskDeregister waits for the rest.
+        drop(state);
+    }
+}
+
+/// `EvtDeviceFileCreate`: a handle is being opened.
+///
+/// # Safety
+/// Called by the framework, at `PASSIVE_LEVEL`.
+pub(crate) unsafe extern "C" fn evt_create(device: WDFDEVICE, request: WDFREQUEST, file: WDFFILEOBJECT) {
+    // SAFETY: the framework passes this driver's device.
+    let driver = unsafe { device::driver_of(device) };
+    // SAFETY: the framework passes a new file object, whose context has the type set in `device`.
+    let place = unsafe { context::<File>(file.cast()) };
+    let new = File { driver, inner: SpinLock::new(Inner { state: State::NoSocket, spare: None }) };
+    // SAFETY: the context is memory for a `File`, which nobody uses before the request is completed.
+    unsafe { place.write(new) };
+    driver.counters.handles_open.up();
+    Request::new(request).complete(STATUS_SUCCESS, 0);
+}
+
+/// `EvtFileCleanup`: the last handle to the file object is closed; requests may still be pending.
+///
+/// # Safety
+/// Called by the framework, at `PASSIVE_LEVEL`.
+pub(crate) unsafe extern "C" fn evt_cleanup(file: WDFFILEOBJECT) {
+    // SAFETY: the framework calls this between create and close.
+    unsafe { File::of(file) }.close();
+}
+
+/// `EvtFileClose`: every request of the file object is complete.
+///
+/// # Safety
+/// Called by the framework, at `PASSIVE_LEVEL`.
+pub(crate) unsafe extern "C" fn evt_close(file: WDFFILEOBJECT) {
+    // SAFETY: the file object exists until this callback has returned.
+    let file = unsafe { context::<File>(file.cast()) };
+    // SAFETY: written by `evt_create`; the framework calls this once, and nothing of the file object afterwards.
+    let driver = unsafe { (*file).driver };
+    // SAFETY: as above.
+    unsafe { file.drop_in_place() };
+    driver.counters.handles_open.down();
+}

@@ -1,0 +1,81 @@
+//! KMDF's types, constants and functions by their names in `wdk-sys`, whichever kernel the driver is linked with,
+//! and the inline initialisers of its headers.
+#![allow(unused_imports, reason = "the glob offers more than one driver uses")]
+
+#[cfg(feature = "hosted")]
+pub(crate) use kmdf::*;
+#[cfg(feature = "kernel")]
+pub(crate) use wdk_sys::*;
+
+/// The size of a structure, for its `Size` field.
+#[expect(clippy::cast_possible_truncation, reason = "KMDF's structures are smaller than 4 GiB")]
+pub(crate) const fn size<T>() -> ULONG {
+    size_of::<T>() as ULONG
+}
+
+/// `WDF_OBJECT_ATTRIBUTES_INIT_CONTEXT_TYPE`
+pub(crate) fn attributes(context: PCWDF_OBJECT_CONTEXT_TYPE_INFO) -> WDF_OBJECT_ATTRIBUTES {
+    WDF_OBJECT_ATTRIBUTES {
+        Size: size::<WDF_OBJECT_ATTRIBUTES>(),
+        ExecutionLevel: _WDF_EXECUTION_LEVEL::WdfExecutionLevelInheritFromParent,
+        SynchronizationScope: _WDF_SYNCHRONIZATION_SCOPE::WdfSynchronizationScopeInheritFromParent,
+        ContextTypeInfo: context,
+        ..WDF_OBJECT_ATTRIBUTES::default()
+    }
+}
+
+/// `WDF_DRIVER_CONFIG_INIT`, for a non-PnP driver.
+pub(crate) fn non_pnp_driver(unload: PFN_WDF_DRIVER_UNLOAD) -> WDF_DRIVER_CONFIG {
+    WDF_DRIVER_CONFIG {
+        Size: size::<WDF_DRIVER_CONFIG>(),
+        EvtDriverUnload: unload,
+        DriverInitFlags: _WDF_DRIVER_INIT_FLAGS::WdfDriverInitNonPnpDriver as ULONG,
+        ..WDF_DRIVER_CONFIG::default()
+    }
+}
+
+/// `WDF_FILEOBJECT_CONFIG_INIT`
+pub(crate) fn file_object(
+    create: PFN_WDF_DEVICE_FILE_CREATE,
+    close: PFN_WDF_FILE_CLOSE,
+    cleanup: PFN_WDF_FILE_CLEANUP,
+) -> WDF_FILEOBJECT_CONFIG {
+    WDF_FILEOBJECT_CONFIG {
+        Size: size::<WDF_FILEOBJECT_CONFIG>(),
+        EvtDeviceFileCreate: create,
+        EvtFileClose: close,
+        EvtFileCleanup: cleanup,
+        AutoForwardCleanupClose: _WDF_TRI_STATE::WdfUseDefault,
+        FileObjectClass: _WDF_FILEOBJECT_CLASS::WdfFileObjectWdfCannotUseFsContexts,
+    }
+}
+
+/// `WDF_IO_QUEUE_CONFIG_INIT_DEFAULT_QUEUE`, for a queue that presents every request at once.
+pub(crate) fn parallel_default_queue(control: PFN_WDF_IO_QUEUE_IO_DEVICE_CONTROL) -> WDF_IO_QUEUE_CONFIG {
+    let mut config = WDF_IO_QUEUE_CONFIG {
+        Size: size::<WDF_IO_QUEUE_CONFIG>(),
+        DispatchType: _WDF_IO_QUEUE_DISPATCH_TYPE::WdfIoQueueDispatchParallel,
+        PowerManaged: _WDF_TRI_STATE::WdfUseDefault,
+        DefaultQueue: wsk_sys::TRUE,
+        EvtIoDeviceControl: control,
+        ..WDF_IO_QUEUE_CONFIG::default()
+    };
+    config.Settings.Parallel.NumberOfPresentedRequests = ULONG::MAX;
+    config
+}
+
+/// `WDF_WORKITEM_CONFIG_INIT`, without the framework's serialisation: the handler is re-entrant.
+pub(crate) fn work_item(handler: PFN_WDF_WORKITEM) -> WDF_WORKITEM_CONFIG {
+    WDF_WORKITEM_CONFIG {
+        Size: size::<WDF_WORKITEM_CONFIG>(),
+        EvtWorkItemFunc: handler,
+        AutomaticSerialization: wsk_sys::FALSE,
+    }
+}
+
+/// A `UNICODE_STRING` over constant text.
+#[expect(clippy::cast_possible_truncation, reason = "the texts are a few dozen characters")]
+pub(crate) const fn unicode(text: &'static [u16]) -> UNICODE_STRING {
+    let length = size_of_val(text) as u16;
+    UNICODE_STRING { Length: length, MaximumLength: length, Buffer: text.as_ptr().cast_mut() }
+}

@@ -1,0 +1,46 @@
+//! The declarations of `wsk-sys`, as the build script found them in its source.
+
+#[derive(Clone, Copy)]
+pub(super) struct Constant {
+    pub(super) module: &'static str,
+    pub(super) name: &'static str,
+    pub(super) value: i128,
+}
+
+/// A type alias that is no function pointer, or a variable.
+#[derive(Clone, Copy)]
+pub(super) struct Alias {
+    pub(super) module: &'static str,
+    pub(super) name: &'static str,
+    pub(super) size: usize,
+}
+
+/// A structure or union with at least one public field.
+#[derive(Clone, Copy)]
+pub(super) struct Structure {
+    pub(super) module: &'static str,
+    pub(super) name: &'static str,
+    pub(super) size: usize,
+    pub(super) alignment: usize,
+    pub(super) fields: &'static [Field],
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Field {
+    pub(super) name: &'static str,
+    pub(super) offset: usize,
+    pub(super) size: usize,
+}
+
+/// A function, or an alias of a function pointer; the types are spelled in C.
+#[derive(Clone, Copy)]
+pub(super) struct Prototype {
+    pub(super) module: &'static str,
+    pub(super) name: &'static str,
+    pub(super) parameters: &'static [&'static str],
+    pub(super) result: &'static str,
+}
+
+use wsk_sys::*;
+
+include!(concat!(env!("OUT_DIR"), "/stock.rs"));
