@@ -71,9 +71,9 @@ impl Call {
         match *self {
             Call::Refused(error) => Err(error),
             Call::Create { provider, family } => {
-                // SAFETY: the provider is captured, so its dispatch table is valid.
-                let dispatch = unsafe { &*provider.Dispatch };
-                let create = dispatch.WskSocket.ok_or(Error::NOT_SUPPORTED)?;
+                // SAFETY: the provider is captured, so its dispatch table is valid. Only this field is read: the table is
+                // shorter in older versions of Windows.
+                let create = unsafe { (*provider.Dispatch).WskSocket }.ok_or(Error::NOT_SUPPORTED)?;
                 let (kind, flag) = (SOCK_DGRAM, WSK_FLAG_DATAGRAM_SOCKET);
                 let none = ptr::null_mut();
                 // SAFETY: the client is the captured provider's; there are no callbacks, so context and table are
@@ -107,16 +107,16 @@ impl Operation {
         let socket = socket.as_ptr();
         // SAFETY: the socket lives; WSK set its dispatch table when it made it.
         let dispatch = unsafe { (*socket).Dispatch }.cast::<WSK_PROVIDER_DATAGRAM_DISPATCH>();
-        // SAFETY: this crate makes datagram sockets only, so the table is a datagram socket's. Its last field, which
-        // Windows before 8 lacks, is not read: the reference is to the fields used, through a raw pointer each.
-        let dispatch = unsafe { &*dispatch };
+        // This crate makes datagram sockets only, so the table is a datagram socket's. There is no reference to all of
+        // it, because its last field is missing in Windows before 8.
         // SAFETY: the arguments live in the operation's block; only addresses are taken.
         let address = unsafe { &raw mut (*arguments).address }.cast::<SOCKADDR>();
         // SAFETY: as above.
         let buffer = unsafe { &raw mut (*arguments).buffer };
         match self {
             Operation::Control { kind, code, level, input, output } => {
-                let control = dispatch.Basic.WskControlSocket.ok_or(Error::NOT_SUPPORTED)?;
+                // SAFETY: a field of the socket's table, which lives as long as the socket.
+                let control = unsafe { (*dispatch).Basic.WskControlSocket }.ok_or(Error::NOT_SUPPORTED)?;
                 // SAFETY: as for the address.
                 let from = unsafe { &raw mut (*arguments).input };
                 // SAFETY: as for the address.
@@ -128,24 +128,28 @@ impl Operation {
                 unsafe { control(socket, kind, code, level, input, from, output, to, ptr::null_mut(), irp) };
             }
             Operation::Bind => {
-                let bind = dispatch.WskBind.ok_or(Error::NOT_SUPPORTED)?;
+                // SAFETY: a field of the socket's table, which lives as long as the socket.
+                let bind = unsafe { (*dispatch).WskBind }.ok_or(Error::NOT_SUPPORTED)?;
                 // SAFETY: the address is of the socket's family and lives until the IRP completes.
                 unsafe { bind(socket, address, 0, irp) };
             }
             Operation::LocalAddress => {
-                let local_address = dispatch.WskGetLocalAddress.ok_or(Error::NOT_SUPPORTED)?;
+                // SAFETY: a field of the socket's table, which lives as long as the socket.
+                let local_address = unsafe { (*dispatch).WskGetLocalAddress }.ok_or(Error::NOT_SUPPORTED)?;
                 // SAFETY: the address has room for either family and lives until the IRP completes.
                 unsafe { local_address(socket, address, irp) };
             }
             Operation::SendTo { fixed } => {
-                let send_to = dispatch.WskSendTo.ok_or(Error::NOT_SUPPORTED)?;
+                // SAFETY: a field of the socket's table, which lives as long as the socket.
+                let send_to = unsafe { (*dispatch).WskSendTo }.ok_or(Error::NOT_SUPPORTED)?;
                 let to = if fixed { ptr::null_mut() } else { address };
                 // SAFETY: the buffer is the payload's (`Payload`), the address of the socket's family; both live
                 // until the IRP completes. There is no control information.
                 unsafe { send_to(socket, buffer, 0, to, 0, ptr::null_mut(), irp) };
             }
             Operation::ReceiveFrom => {
-                let receive_from = dispatch.WskReceiveFrom.ok_or(Error::NOT_SUPPORTED)?;
+                // SAFETY: a field of the socket's table, which lives as long as the socket.
+                let receive_from = unsafe { (*dispatch).WskReceiveFrom }.ok_or(Error::NOT_SUPPORTED)?;
                 // SAFETY: as for the address.
                 let length = unsafe { &raw mut (*arguments).control_length };
                 // SAFETY: as for the address.
@@ -155,7 +159,8 @@ impl Operation {
                 unsafe { receive_from(socket, buffer, 0, address, length, ptr::null_mut(), flags, irp) };
             }
             Operation::Close => {
-                let close = dispatch.Basic.WskCloseSocket.ok_or(Error::NOT_SUPPORTED)?;
+                // SAFETY: a field of the socket's table, which lives as long as the socket.
+                let close = unsafe { (*dispatch).Basic.WskCloseSocket }.ok_or(Error::NOT_SUPPORTED)?;
                 // SAFETY: nobody calls a function of the socket now or later, by this function's contract.
                 unsafe { close(socket, irp) };
             }

@@ -42,8 +42,8 @@ impl Passive {
 /// Permission to wait, with or without a time limit.
 ///
 /// `&Passive` is permission without a limit; [`Passive::within`] sets one. When it passes, the operation is
-/// cancelled and the wait goes on until it has completed: a late success is a success, and anything else is
-/// [`IO_TIMEOUT`](crate::Error::IO_TIMEOUT).
+/// cancelled and the wait goes on until it has completed. A late success is a success, a late failure that failure;
+/// only a request that was cancelled yields [`IO_TIMEOUT`](crate::Error::IO_TIMEOUT).
 #[derive(Clone, Copy, Debug)]
 pub struct Wait<'p> {
     timeout: Option<Duration>,

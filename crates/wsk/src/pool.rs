@@ -4,11 +4,11 @@
 use core::marker::PhantomData;
 use core::ops::Deref;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicUsize, Ordering, fence};
 
 use wsk_sys::{ExAllocatePool2, ExFreePoolWithTag, POOL_FLAG_NON_PAGED, ULONG};
 
 use crate::error::{Error, Result};
+use crate::sync::{AtomicUsize, Ordering, fence};
 
 /// The tag of every block that this crate allocates, as `!poolused` shows it: `WskC`.
 pub const POOL_TAG: ULONG = ULONG::from_le_bytes(*b"WskC");

@@ -9,7 +9,7 @@ use core::ptr::{self, NonNull};
 use core::time::Duration;
 
 use wsk_sys::{
-    MAKE_WSK_VERSION, ULONG, WSK_CLIENT_DISPATCH, WSK_CLIENT_NPI, WSK_INFINITE_WAIT, WSK_NO_WAIT,
+    KeFlushQueuedDpcs, MAKE_WSK_VERSION, ULONG, WSK_CLIENT_DISPATCH, WSK_CLIENT_NPI, WSK_INFINITE_WAIT, WSK_NO_WAIT,
     WSK_PROVIDER_CHARACTERISTICS, WSK_PROVIDER_NPI, WSK_REGISTRATION, WskCaptureProviderNPI, WskDeregister,
     WskQueryProviderCharacteristics, WskRegister, WskReleaseProviderNPI,
 };
@@ -21,6 +21,7 @@ use crate::irql::{Passive, Wait};
 use crate::op::{CompletionQueue, Op, Pending, submit};
 use crate::pool::PoolBox;
 use crate::socket::{Core, Unbound};
+use crate::time;
 
 /// A version of the WSK interface.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -130,6 +131,9 @@ impl Registration {
         versions: RangeInclusive<Version>,
         wait: impl Into<Wait<'p>>,
     ) -> Result<Registration> {
+        if versions.is_empty() {
+            return Err(Error::NOINTERFACE);
+        }
         let wait = wait.into();
         // SAFETY: a `Wait` is permission to wait, so this thread is at PASSIVE_LEVEL.
         let passive = unsafe { Passive::assume() };
@@ -165,7 +169,7 @@ impl Registration {
     /// [`DEVICE_NOT_READY`](Error::DEVICE_NOT_READY): not ready in time.
     /// [`NOINTERFACE`](Error::NOINTERFACE): the version is not offered; see [`Registration::characteristics`].
     pub fn provider<'p>(&self, wait: impl Into<Wait<'p>>) -> Result<Provider<'_>> {
-        self.capture(wait.into().timeout().map_or(WSK_INFINITE_WAIT, milliseconds))
+        self.capture(wait.into().timeout().map_or(WSK_INFINITE_WAIT, time::milliseconds))
     }
 
     /// Captures the provider if it is ready (`WSK_NO_WAIT`).
@@ -194,6 +198,11 @@ impl Registration {
         Ok(Version::from_raw(offered.LowestVersion)..=Version::from_raw(offered.HighestVersion))
     }
 
+    /// What WSK knows the registration by; only to be compared.
+    pub(crate) fn as_raw(&self) -> *const WSK_REGISTRATION {
+        self.pinned.registration.get()
+    }
+
     fn capture(&self, timeout: ULONG) -> Result<Provider<'_>> {
         let mut npi = WSK_PROVIDER_NPI { Client: ptr::null_mut(), Dispatch: ptr::null() };
         // SAFETY: by the type's invariant the registration is valid; the output is this frame's. The callers see to
@@ -210,6 +219,10 @@ impl Drop for Registration {
         // SAFETY: registered by the type's invariant, and at PASSIVE_LEVEL, as the type's documentation demands.
         // Providers borrow the registration, so none is captured by now.
         unsafe { WskDeregister(self.pinned.registration.get()) };
+        // Every IRP has completed, but a completion routine or the DPC of a time limit may be at its last instructions
+        // on another processor, and after the driver's unload routine its code is gone.
+        // SAFETY: PASSIVE_LEVEL, as above.
+        unsafe { KeFlushQueuedDpcs() };
     }
 }
 
@@ -268,7 +281,7 @@ impl<'r> Provider<'r> {
         let wait = wait.into();
         // SAFETY: a `Wait` is permission to wait, so this thread is at PASSIVE_LEVEL.
         let passive = unsafe { Passive::assume() };
-        let mut core = Core::prepare(family)?;
+        let mut core = Core::prepare(family, self.captured.registration.as_ptr())?;
         let call = Call::Create { provider: self.captured.npi, family };
         let block = Op::new(())?.into_raw();
         // SAFETY: the operation is new; the provider is captured while `self` is borrowed.
@@ -302,7 +315,7 @@ impl<'r> Provider<'r> {
         family: Family,
         timeout: Option<Duration>,
     ) -> Result<(), (Error, Op<B>)> {
-        let core = match Core::prepare(family) {
+        let core = match Core::prepare(family, self.captured.registration.as_ptr()) {
             Ok(core) => core,
             Err(error) => return Err((error, op)),
         };
@@ -316,9 +329,4 @@ impl<'r> Provider<'r> {
         unsafe { submit::submit(block.cast(), &call, timeout, Some(queue.expect())) };
         Ok(())
     }
-}
-
-/// A time limit in milliseconds; one that is too long for the type is the longest that is not infinite.
-fn milliseconds(timeout: Duration) -> ULONG {
-    ULONG::try_from(timeout.as_millis()).unwrap_or(ULONG::MAX).min(WSK_INFINITE_WAIT - 1)
 }

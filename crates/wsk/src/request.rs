@@ -118,7 +118,7 @@ pub struct ReceiveFrom;
 /// A received datagram; its data is in the operation's payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Received {
-    /// The number of bytes received.
+    /// The number of bytes received: at most as many as the payload has room for.
     pub length: usize,
     /// The sender.
     pub from: SocketAddr,
@@ -131,7 +131,7 @@ impl<B: Payload> Request<B> for ReceiveFrom {
 
     fn output(information: usize, arguments: &Arguments) -> Result<Received> {
         let from = addr::decode(&arguments.address).ok_or(Error::INVALID_ADDRESS_COMPONENT)?;
-        Ok(Received { length: information, from, flags: arguments.control_flags })
+        Ok(Received { length: information.min(arguments.buffer.Length), from, flags: arguments.control_flags })
     }
 }
 

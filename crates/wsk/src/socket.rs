@@ -9,7 +9,7 @@ use core::net::SocketAddr;
 use core::ptr::{self, NonNull};
 use core::time::Duration;
 
-use wsk_sys::WSK_SOCKET;
+use wsk_sys::{WSK_REGISTRATION, WSK_SOCKET};
 
 use crate::addr::Family;
 use crate::call::{Call, Operation};
@@ -32,6 +32,8 @@ use crate::state;
 pub(crate) struct Core {
     raw: *mut WSK_SOCKET,
     family: Family,
+    /// Whose client made it; only compared.
+    registration: *const WSK_REGISTRATION,
     /// The operation of the close, made with the socket: a close cannot fail for lack of memory.
     close: Option<Op<()>>,
 }
@@ -46,10 +48,15 @@ impl Core {
     ///
     /// # Errors
     /// [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES)
-    pub(crate) fn prepare(family: Family) -> Result<Shared<Core>> {
+    pub(crate) fn prepare(family: Family, registration: *const WSK_REGISTRATION) -> Result<Shared<Core>> {
         let close = Some(Op::new(())?);
         // INVARIANT: null.
-        Shared::new(Core { raw: ptr::null_mut(), family, close })
+        Shared::new(Core { raw: ptr::null_mut(), family, registration, close })
+    }
+
+    /// Whether the socket was made with this registration.
+    pub(crate) fn is_of(&self, registration: &Registration) -> bool {
+        ptr::eq(self.registration, registration.as_raw())
     }
 
     /// Takes the socket that WSK made.

@@ -1,6 +1,34 @@
-//! The atomics of the operation state machine: `core`'s, or loom's when the machine itself is explored.
+//! What the threads of an operation share: `core`'s atomics and cells, or loom's when `tests/loom` explores their
+//! interleavings.
 
 #[cfg(not(loom))]
-pub(crate) use core::sync::atomic::{AtomicU32, Ordering};
+pub(crate) use core::{
+    cell::UnsafeCell,
+    sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence},
+};
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicU32, Ordering};
+pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence};
+
+#[cfg(loom)]
+pub(crate) use explored::UnsafeCell;
+
+#[cfg(loom)]
+mod explored {
+    /// A cell of which loom is told that whoever gets the pointer writes: two that are not ordered are an error.
+    #[derive(Debug)]
+    pub(crate) struct UnsafeCell<T> {
+        accesses: loom::cell::UnsafeCell<()>,
+        value: core::cell::UnsafeCell<T>,
+    }
+
+    impl<T> UnsafeCell<T> {
+        pub(crate) fn new(value: T) -> UnsafeCell<T> {
+            UnsafeCell { accesses: loom::cell::UnsafeCell::new(()), value: core::cell::UnsafeCell::new(value) }
+        }
+
+        pub(crate) fn get(&self) -> *mut T {
+            self.accesses.with_mut(|_| ());
+            self.value.get()
+        }
+    }
+}

@@ -2,9 +2,17 @@
 
 use core::time::Duration;
 
+use wsk_sys::{ULONG, WSK_INFINITE_WAIT};
+
 /// The kernel's form of an interval from now; one that is too long is the longest there is.
 pub(crate) fn interval(duration: Duration) -> i64 {
     i64::try_from(duration.as_nanos() / 100).map_or(i64::MIN, |units| -units)
+}
+
+/// The same in milliseconds, rounded up; one that is too long for the type is the longest that is not infinite.
+pub(crate) fn milliseconds(duration: Duration) -> ULONG {
+    let rounded = duration.as_nanos().div_ceil(1_000_000);
+    ULONG::try_from(rounded).unwrap_or(ULONG::MAX).min(WSK_INFINITE_WAIT - 1)
 }
 
 #[cfg(test)]
@@ -16,5 +24,13 @@ mod tests {
         assert_eq!(super::interval(Duration::from_millis(5)), -50_000);
         assert_eq!(super::interval(Duration::ZERO), 0);
         assert_eq!(super::interval(Duration::MAX), i64::MIN);
+    }
+
+    #[test]
+    fn milliseconds_are_never_no_wait_nor_infinite_by_rounding() {
+        assert_eq!(super::milliseconds(Duration::ZERO), wsk_sys::WSK_NO_WAIT);
+        assert_eq!(super::milliseconds(Duration::from_nanos(1)), 1);
+        assert_eq!(super::milliseconds(Duration::from_millis(7)), 7);
+        assert_eq!(super::milliseconds(Duration::MAX), wsk_sys::WSK_INFINITE_WAIT - 1);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::Deref;
 
 use serde::Serialize;
 use wsk::row::{Families, IrpRule, Kind, MaxIrql, ROWS, Row, StateRule, ValueKind};
@@ -9,12 +10,33 @@ use wsk_sys::{IPPROTO_IP, IPPROTO_IPV6, IPPROTO_UDP, SOL_SOCKET};
 
 use crate::family::Family;
 
+/// A typed control request.
+///
+/// Of the crate `wsk` only data gets into this program, none of its code: that calls a kernel, and a program that is
+/// not hosted has none to link with. So this type prints itself, where it could derive the printing of the row.
+#[derive(Clone, Copy)]
+pub struct Request(&'static Row);
+
+impl Deref for Request {
+    type Target = Row;
+
+    fn deref(&self) -> &Row {
+        self.0
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
 /// The row of a socket option; its C name in any case.
 ///
 /// # Errors
 ///
 /// A sentence that names the nearest option there is.
-pub fn option(name: &str) -> Result<&'static Row, String> {
+pub fn option(name: &str) -> Result<Request, String> {
     find(name, "option", |row| matches!(row.kind, Kind::Option { .. }))
 }
 
@@ -23,14 +45,18 @@ pub fn option(name: &str) -> Result<&'static Row, String> {
 /// # Errors
 ///
 /// A sentence that names the nearest IOCTL there is.
-pub fn ioctl(name: &str) -> Result<&'static Row, String> {
+pub fn ioctl(name: &str) -> Result<Request, String> {
     find(name, "IOCTL", |row| matches!(row.kind, Kind::Ioctl { .. }))
 }
 
-fn find(name: &str, what: &str, right: impl Fn(&Row) -> bool) -> Result<&'static Row, String> {
+fn find(name: &str, what: &str, right: impl Fn(&Row) -> bool) -> Result<Request, String> {
     let wanted = name.to_ascii_uppercase();
     if let Some(row) = ROWS.iter().find(|row| row.name == wanted) {
-        return if right(row) { Ok(row) } else { Err(format!("{} is not a socket {what}", row.name)) };
+        return if right(row) {
+            Ok(Request(row))
+        } else {
+            Err(format!("{} is not a socket {what}", row.name))
+        };
     }
     let nearest = ROWS
         .iter()
@@ -272,7 +298,7 @@ mod tests {
                 Kind::Option { .. } => option(row.name),
                 Kind::Ioctl { .. } => ioctl(row.name),
             };
-            assert_eq!(found, Ok(row));
+            assert_eq!(found.map(|request| *request.0), Ok(*row));
         }
     }
 
@@ -281,13 +307,13 @@ mod tests {
         let flag = option("SO_REUSEADDR").unwrap();
         let size = option("SO_RCVBUF").unwrap();
         let remote = ioctl("SIO_WSK_SET_REMOTE_ADDRESS").unwrap();
-        assert_eq!(Value::parse(flag, "ON"), Ok(Value::Bool(true)));
-        assert_eq!(Value::parse(flag, "0"), Ok(Value::Bool(false)));
-        assert!(Value::parse(flag, "2").unwrap_err().contains("on or off"));
-        assert_eq!(Value::parse(size, "0x10"), Ok(Value::U32(16)));
-        assert!(Value::parse(size, "4294967296").is_err());
-        assert_eq!(Value::parse(remote, "clear"), Ok(Value::Address(None)));
-        assert!(Value::parse(remote, "localhost").unwrap_err().contains("[::1]:7777"));
+        assert_eq!(Value::parse(&flag, "ON"), Ok(Value::Bool(true)));
+        assert_eq!(Value::parse(&flag, "0"), Ok(Value::Bool(false)));
+        assert!(Value::parse(&flag, "2").unwrap_err().contains("on or off"));
+        assert_eq!(Value::parse(&size, "0x10"), Ok(Value::U32(16)));
+        assert!(Value::parse(&size, "4294967296").is_err());
+        assert_eq!(Value::parse(&remote, "clear"), Ok(Value::Address(None)));
+        assert!(Value::parse(&remote, "localhost").unwrap_err().contains("[::1]:7777"));
     }
 
     #[test]
@@ -300,8 +326,8 @@ mod tests {
             (remote, Value::Address(None)),
             (remote, Value::Address(Some("[::1]:5".parse().unwrap()))),
         ] {
-            assert_eq!(Value::decode(row, &value.encode()), Ok(value));
+            assert_eq!(Value::decode(&row, &value.encode()), Ok(value));
         }
-        assert_eq!(Value::decode(flag, &[1]).unwrap_err(), "SO_REUSEADDR has 1 bytes, not 4");
+        assert_eq!(Value::decode(&flag, &[1]).unwrap_err(), "SO_REUSEADDR has 1 bytes, not 4");
     }
 }

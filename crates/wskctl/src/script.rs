@@ -27,11 +27,10 @@
 
 use std::fmt;
 
-use wsk::row::Row;
 use wsk_sys::{NTSTATUS, STATUSES};
 
 use crate::family::Family;
-use crate::rows::{self, Value};
+use crate::rows::{self, Request, Value};
 use crate::step::{Step, Target};
 
 /// A step and where it stands.
@@ -157,7 +156,7 @@ pub fn parse_family(text: &str) -> Result<Family, String> {
 /// # Errors
 ///
 /// That it can only be set.
-pub fn get(row: &'static Row) -> Result<Step, String> {
+pub fn get(row: Request) -> Result<Step, String> {
     if row.get { Ok(Step::Get(row)) } else { Err(format!("{} can only be set", row.name)) }
 }
 
@@ -166,9 +165,9 @@ pub fn get(row: &'static Row) -> Result<Step, String> {
 /// # Errors
 ///
 /// That it can only be read, or that it has no such value.
-pub fn set(row: &'static Row, value: &str) -> Result<Step, String> {
+pub fn set(row: Request, value: &str) -> Result<Step, String> {
     if row.set {
-        Value::parse(row, value).map(|value| Step::Set(row, value))
+        Value::parse(&row, value).map(|value| Step::Set(row, value))
     } else {
         Err(format!("{} can only be read", row.name))
     }
@@ -179,7 +178,7 @@ pub fn set(row: &'static Row, value: &str) -> Result<Step, String> {
 /// # Errors
 ///
 /// A sentence with an example of each family.
-pub fn ioctl(row: &'static Row, address: &str) -> Result<Step, String> {
+pub fn ioctl(row: Request, address: &str) -> Result<Step, String> {
     match address {
         "-" => Err(format!("{} takes an address, self or clear", row.name)),
         _ if address.eq_ignore_ascii_case("clear") => Ok(Step::Ioctl(row, None)),

@@ -11,7 +11,7 @@ use wsk_sys::NTSTATUS;
 
 use crate::error::Error;
 use crate::family::Family;
-use crate::rows::{self, Value};
+use crate::rows::{self, Request, Value};
 use crate::session::Session;
 
 /// The largest payload of a UDP datagram.
@@ -38,11 +38,11 @@ pub enum Step {
     /// Ask for its local address.
     Local,
     /// Read an option.
-    Get(&'static Row),
+    Get(Request),
     /// Set an option.
-    Set(&'static Row, Value),
+    Set(Request, Value),
     /// Carry out an IOCTL that fixes an address; none clears it.
-    Ioctl(&'static Row, Option<Target>),
+    Ioctl(Request, Option<Target>),
     /// Send a datagram.
     Send(Target, Vec<u8>),
     /// Receive a datagram; if bytes are given, it must be these.

@@ -87,3 +87,11 @@ fn a_script_with_an_error_does_nothing_and_says_where() {
     assert_eq!(exit_code(&run), 2);
     assert_eq!(json(&run)["error"]["message"], "line 1: the step is written `create v4|v6`");
 }
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let mut child = program::command(&["options"]).spawn().unwrap();
+    drop(child.stdout.take());
+    let run = child.wait_with_output().unwrap();
+    assert_eq!((exit_code(&run), stderr(&run)), (0, ""));
+}

@@ -25,8 +25,8 @@ use crate::worker::Worker;
 /// The body of a WDFDEVICE.
 ///
 /// # Invariants
-/// `device_object` is a device object that lives until `finish`, or, after `delete_early`, until its last file is
-/// closed, which is not before.
+/// `device_object` is a device object that lives until `finish`, or, if it was deleted early, until its last handle
+/// is closed.
 pub(crate) struct Device {
     device_object: Shared<*mut DEVICE_OBJECT>,
     pub(crate) name: Option<Vec<u16>>,
@@ -58,8 +58,10 @@ pub(crate) struct State {
     /// How many handles are open, or being opened.
     pub(crate) open: usize,
     pub(crate) finished: bool,
-    /// Whether the driver deleted the device, and the kernel's device object with it.
-    pub(crate) deleted: bool,
+    /// Whether the driver deleted the device: nobody opens it any more.
+    pub(crate) deleting: bool,
+    /// Whether the kernel's device object is deleted, while handles are still open.
+    kernel_deleted: bool,
 }
 
 /// What a device is made from.
@@ -152,17 +154,28 @@ impl Device {
         }
     }
 
-    /// Deletes the kernel's device object at once, so that nobody opens it any more; whether no handle is open.
+    /// Begins a deletion by the driver. With handles open, only the kernel's device object is deleted now, so that
+    /// nobody opens it any more; whether no handle is open and the rest can follow.
     pub(crate) fn delete_early(&self) -> bool {
         let (first, closed) = {
             let mut state = self.state.lock();
-            (!core::mem::replace(&mut state.deleted, true), state.open == 0)
+            let first = !core::mem::replace(&mut state.deleting, true);
+            let closed = state.open == 0;
+            state.kernel_deleted |= first && !closed;
+            (first, closed)
         };
-        if first {
+        if first && !closed {
             // SAFETY: by the type's invariant the device object lives; it is deleted once.
             unsafe { IoDeleteDevice(self.device_object.0) };
         }
         first && closed
+    }
+
+    /// Counts a handle less; whether it was the last one of a device that the driver deleted.
+    pub(crate) fn closed(&self) -> bool {
+        let mut state = self.state.lock();
+        state.open -= 1;
+        state.open == 0 && state.deleting
     }
 }
 
@@ -180,7 +193,7 @@ impl Body for Device {
         self.worker.retire();
         let (link, deleted) = {
             let mut state = self.state.lock();
-            (state.link.take(), core::mem::replace(&mut state.deleted, true))
+            (state.link.take(), state.kernel_deleted)
         };
         if let Some(link) = link {
             let link = counted(&link);

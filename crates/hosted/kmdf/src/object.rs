@@ -39,6 +39,9 @@ pub(crate) trait Body: Any + Send + Sync {
     /// Gives back what the object holds in the kernel. Called once, after its children were destroyed.
     fn finish(&self, _object: &Arc<Object>) {}
 
+    /// Gives back what a holder of a reference may have used to the last. Called once, after the destroy callbacks.
+    fn destroyed(&self) {}
+
     /// Whether `dispose` must run at `PASSIVE_LEVEL`.
     fn needs_passive(&self) -> bool {
         false
@@ -173,6 +176,9 @@ impl fmt::Display for Object {
 
 /// What a report calls the object with this handle.
 pub(crate) fn name_of(handle: usize) -> String {
+    if handle == 0 {
+        return String::from("the driver");
+    }
     if let Some(object) = framework().find(handle) {
         return format!("{object}");
     }
@@ -318,6 +324,7 @@ pub(crate) fn release(object: &Arc<Object>) {
     for context in &contexts {
         context.destroyed(object);
     }
+    object.body.destroyed();
     context::unregister(&contexts);
     let removed = framework().with(|tables| tables.objects.remove(&object.handle));
     drop(removed);
@@ -400,6 +407,16 @@ pub(crate) fn destroy(object: &Arc<Object>) {
     }
     object.body.finish(object);
     release(object);
+}
+
+/// Takes an object out of the table that its driver kept a reference to; no callback is called.
+pub(crate) fn abandon(object: &Arc<Object>) {
+    let contexts = object.with_contexts(core::mem::take);
+    context::unregister(&contexts);
+    let removed = framework().with(|tables| tables.objects.remove(&object.handle));
+    drop(removed);
+    contexts.into_iter().for_each(Context::free);
+    object.body.destroyed();
 }
 
 /// An object of no special type (`WdfObjectCreate`).

@@ -55,6 +55,8 @@ rules! {
     CALLBACK_SPIN_LOCK = OWN, "WdfSpinlock", "WdfSpinlock rule (kmdf)";
     /// A function that this framework does not have.
     MISSING_FUNCTION = 0x10, "FunctionMissing", "Bug Check 0x10D: WDF_VIOLATION";
+    /// A structure to be filled in whose size is not set.
+    STRUCTURE_SIZE = OWN, "StructureSize", "WDF_REQUEST_PARAMETERS_INIT";
     /// A function called above its highest IRQL.
     IRQL = OWN, "KmdfIrql", "KmdfIrql2 rule (kmdf)";
     /// A request completed twice.

@@ -42,15 +42,6 @@ impl Family {
             Family::V6 => size_of::<SOCKADDR_IN6>(),
         }
     }
-
-    /// The wildcard address with this port.
-    #[cfg(test)]
-    pub(crate) fn wildcard(self, port: u16) -> SocketAddr {
-        match self {
-            Family::V4 => (Ipv4Addr::UNSPECIFIED, port).into(),
-            Family::V6 => (Ipv6Addr::UNSPECIFIED, port).into(),
-        }
-    }
 }
 
 /// Reads an address of the family from the client's buffer.

@@ -63,7 +63,7 @@ unsafe fn bind(
     let values = settings.values;
     let dual = socket.family == Family::V6 && !values.v6_only;
     let binding = Binding { address, dual, share: values.share() };
-    let endpoint = Endpoint::bind(provider, binding, &values, &socket.inbox)?;
+    let endpoint = Endpoint::bind(provider, binding, values, &socket.inbox)?;
     settings.endpoint = Some(Arc::new(endpoint));
     Ok(())
 }

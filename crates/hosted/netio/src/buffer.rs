@@ -13,6 +13,9 @@ use crate::rules::{BUFFER_BOUNDS, BUFFER_NOT_LOCKED};
 /// One of these says that the pages of an MDL are resident.
 const RESIDENT: i16 = MDL_MAPPED_TO_SYSTEM_VA | MDL_PAGES_LOCKED | MDL_PARTIAL | MDL_SOURCE_IS_NONPAGED_POOL;
 
+/// May fail when memory is short, and maps nothing as code.
+const PRIORITY: ULONG = NormalPagePriority | MdlMappingNoExecute;
+
 /// A piece of the buffer, contiguous in memory.
 struct Piece {
     address: *mut u8,
@@ -102,7 +105,6 @@ unsafe fn describe(mdl: *mut MDL, what: &str) -> (*mut MDL, Piece) {
             format!("{what} with an MDL that is neither locked nor of non-paged pool (flags {flags:#x})"),
         );
     }
-    const PRIORITY: ULONG = NormalPagePriority | MdlMappingNoExecute;
     // SAFETY: its flags say that its pages are resident.
     let address = unsafe { MmGetSystemAddressForMdlSafe(mdl, PRIORITY) };
     // SAFETY: as above.

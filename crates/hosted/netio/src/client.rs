@@ -107,7 +107,6 @@ pub(crate) unsafe fn refuse(irp: *mut IRP, status: NTSTATUS, what: &str) -> NTST
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
-#[expect(clippy::too_many_arguments, reason = "the C prototype")]
 unsafe extern "system" fn wsk_control_client(
     client: PWSK_CLIENT,
     control_code: ULONG,

@@ -23,7 +23,7 @@ use crate::Completion;
 use crate::cancel;
 use crate::inbox::Datagram;
 use crate::irp::Irp;
-use crate::platform;
+use crate::platform::{self, Owner};
 use crate::provider::{Provider, State};
 use crate::receive::Slot;
 use crate::socket;
@@ -51,7 +51,9 @@ pub(crate) struct Target {
 }
 
 /// What a request does, and how it ended.
-pub(crate) struct Work(Box<dyn FnOnce(&Arc<Provider>) -> Outcome>);
+pub(crate) struct Work(Run);
+
+type Run = Box<dyn FnOnce(&Arc<Provider>) -> Outcome>;
 
 // SAFETY: what is not `Send` in it are pointers to buffers of the client, who keeps them valid, at any address and for
 // any thread, until the IRP completes.
@@ -208,7 +210,7 @@ impl Engine {
         }
         let mut handle: HANDLE = ptr::null_mut();
         // The thread serves all clients, so it is not that of the driver that happens to be the first.
-        let status = platform::as_system(|| {
+        let status = platform::on_behalf_of(Owner::SYSTEM, || {
             // SAFETY: the handle is written to a local; the routine takes no context; no attributes are given.
             unsafe {
                 PsCreateSystemThread(
@@ -418,8 +420,10 @@ impl Provider {
     /// Completes an IRP at the current IRQL, and lets a close go on that waited for it.
     pub(crate) fn complete(self: &Arc<Self>, irp: Irp, target: Target, status: NTSTATUS, information: usize) {
         debug_assert_ne!(status, STATUS_PENDING);
+        // The completion routine is the client's.
+        let owner = self.lock().registrations.get(&target.client).map_or(Owner::SYSTEM, |client| client.owner);
         IN_ROUTINE.set(IN_ROUTINE.get() + 1);
-        irp.complete(status, information);
+        platform::on_behalf_of(owner, || irp.complete(status, information));
         IN_ROUTINE.set(IN_ROUTINE.get() - 1);
         let mut state = self.lock();
         state.count(target, -1);

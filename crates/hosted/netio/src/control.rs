@@ -1,5 +1,6 @@
 //! `WskControlSocket`: options by the table of `option.rs`, IOCTLs by the one here.
 #![expect(unsafe_code, reason = "functions that clients call through a C table; their buffers")]
+#![expect(non_upper_case_globals, reason = "the request types bear their C names")]
 
 use core::net::SocketAddr;
 use std::sync::Arc;
@@ -129,7 +130,6 @@ impl Buffer {
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`; for the address lists `PASSIVE_LEVEL`.
-#[expect(clippy::too_many_arguments, reason = "the C prototype")]
 pub(crate) unsafe extern "system" fn wsk_control_socket(
     socket: PWSK_SOCKET,
     request_type: WSK_CONTROL_SOCKET_TYPE,
@@ -227,7 +227,7 @@ unsafe fn set_option(socket: &Socket, row: &Row, input: Buffer, output: Buffer) 
     let mut values = settings.values;
     values.set(row.field, value);
     if let Some(endpoint) = &settings.endpoint {
-        endpoint.changed(row.field, &values)?;
+        endpoint.changed(row.field, values)?;
     }
     socket.inbox.set_limit(values.receive_buffer as usize);
     settings.values = values;

@@ -12,7 +12,7 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | `registration`, `client` | the exported functions; what concerns a client as a whole |
+//! | [`registration`], `client` | the exported functions; what concerns a client as a whole |
 //! | `socket`, `bind`, `send`, `receive`, `datagram` | the life of a socket, and its functions |
 //! | `control`, `option` | `WskControlSocket`, and the table of options |
 //! | `check`, [`rules`] | what every call must obey |
@@ -45,7 +45,7 @@ mod platform;
 mod poll;
 mod provider;
 mod receive;
-mod registration;
+pub mod registration;
 pub mod rules;
 mod send;
 mod socket;
@@ -112,6 +112,7 @@ pub enum Completion {
 ///
 /// # Panics
 /// If the machine has one: from an earlier call, or because a client was there first and got the default.
+#[expect(clippy::must_use_candidate, reason = "a test may do without the handle")]
 pub fn install(machine: &ntos::Machine, config: Config) -> Netio {
     let (provider, installed) = platform::install(machine, config);
     assert!(

@@ -89,6 +89,7 @@ pub(crate) fn find(level: ULONG, name: ULONG) -> Option<&'static Row> {
 }
 
 /// The values of a socket's options.
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Values {
     pub(crate) exclusive: bool,
@@ -107,7 +108,7 @@ impl Default for Values {
 
 impl Values {
     /// The value as the client sees it.
-    pub(crate) fn get(&self, field: Field) -> ULONG {
+    pub(crate) fn get(self, field: Field) -> ULONG {
         match field {
             Field::Exclusive => self.exclusive.into(),
             Field::Reuse => self.reuse.into(),
@@ -131,7 +132,7 @@ impl Values {
     }
 
     /// How a socket with these options shares its address. If both are set, exclusive use wins. n/d
-    pub(crate) fn share(&self) -> Share {
+    pub(crate) fn share(self) -> Share {
         match (self.exclusive, self.reuse) {
             (true, _) => Share::Exclusive,
             (false, true) => Share::Reuse,

@@ -81,7 +81,7 @@ pub(crate) fn irp_name(irp: *mut IRP) -> String {
     }
 }
 
-/// Calls `f` so that what it allocates is the system's, not the calling driver's.
-pub(crate) fn as_system<R>(f: impl FnOnce() -> R) -> R {
-    Owner::SYSTEM.run(f)
+/// Calls `f` so that what it allocates is this owner's, whoever is the calling thread's.
+pub(crate) fn on_behalf_of<R>(owner: Owner, f: impl FnOnce() -> R) -> R {
+    owner.run(f)
 }

@@ -35,11 +35,13 @@ struct Running {
 #[derive(Debug, Default)]
 struct Shared {
     stop: AtomicBool,
-    sources: Mutex<HashMap<Token, (Arc<UdpSocket>, Arc<Inbox>)>>,
+    sources: Mutex<Sources>,
 }
 
+type Sources = HashMap<Token, (Arc<UdpSocket>, Arc<Inbox>)>;
+
 impl Shared {
-    fn sources(&self) -> MutexGuard<'_, HashMap<Token, (Arc<UdpSocket>, Arc<Inbox>)>> {
+    fn sources(&self) -> MutexGuard<'_, Sources> {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -40,7 +40,6 @@ impl fmt::Debug for Slot {
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
-#[expect(clippy::too_many_arguments, reason = "the C prototype")]
 pub(crate) unsafe extern "system" fn wsk_receive_from(
     socket: PWSK_SOCKET,
     buffer: *mut WSK_BUF,

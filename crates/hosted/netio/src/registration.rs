@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "exports the C interface of netio.sys")]
 #![allow(non_snake_case, reason = "the functions bear their C names")]
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,7 @@ use crate::provider::{Provider, State};
 use crate::rules::{self, at_most};
 
 /// How long `WskDeregister` waits for what is on its way.
-const DEREGISTER_LIMIT: Duration = Duration::from_secs(60);
+const DEREGISTER_LIMIT: Duration = Duration::from_mins(1);
 
 /// The state of a `WSK_REGISTRATION` whose client has gone.
 const DEREGISTERED: u64 = u64::MAX;
@@ -27,6 +28,8 @@ const DEREGISTERED: u64 = u64::MAX;
 /// A client.
 pub(crate) struct Registration {
     number: u64,
+    /// Of its `WSK_REGISTRATION`.
+    address: usize,
     pub(crate) owner: Owner,
     dispatch: ClientDispatch,
     /// Captures of the provider that are not released.
@@ -80,13 +83,12 @@ pub unsafe extern "system" fn WskRegister(
     if platform::fault("WskRegister") {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    // SAFETY: the client's block, which may hold anything; its fields are integers and a pointer, which is not followed.
-    let before = unsafe { (&raw const (*WskRegistration).ReservedRegistrationState).read() };
-    // SAFETY: as above.
-    let home = unsafe { (&raw const (*WskRegistration).ReservedRegistrationContext).read() };
-    let again = home == WskRegistration.cast() && provider.lock().registrations.contains_key(&before);
-    if again {
-        platform::violation(&rules::REGISTERED_TWICE, format!("registration #{before} registered again"));
+    // By the address: what is in the block before is anything, if it is initialised at all.
+    let address = WskRegistration.addr();
+    let before =
+        provider.lock().registrations.values().find(|one| one.address == address).map(Registration::describe);
+    if let Some(before) = before {
+        platform::violation(&rules::REGISTERED_TWICE, format!("{before} registered again"));
     }
     let lifecycle = provider.lifecycle.lock().unwrap_or_else(PoisonError::into_inner);
     if let Err(status) = provider.engine.start() {
@@ -96,6 +98,7 @@ pub unsafe extern "system" fn WskRegister(
     let number = state.number();
     let registration = Registration {
         number,
+        address,
         owner: Owner::current(),
         dispatch: ClientDispatch(npi.Dispatch),
         captures: 0,
@@ -118,15 +121,28 @@ pub unsafe extern "system" fn WskRegister(
     STATUS_SUCCESS
 }
 
+/// The field with the registration's number, which a late capture may read while `WskDeregister` writes it.
+///
+/// # Safety
+/// `block` points to memory of the size of a `WSK_REGISTRATION`, and does so while the result is used.
+unsafe fn state_field<'a>(block: *mut WSK_REGISTRATION) -> &'a AtomicU64 {
+    // SAFETY: in bounds; only the field's address is taken.
+    let field = unsafe { &raw mut (*block).ReservedRegistrationState };
+    // SAFETY: eight bytes, aligned as the structure is.
+    unsafe { AtomicU64::from_ptr(field) }
+}
+
 /// Finds the registration of a block; none if it has been deregistered.
 ///
 /// # Safety
 /// `block` points to memory of the size of a `WSK_REGISTRATION`.
 unsafe fn find(block: *mut WSK_REGISTRATION, what: &str) -> Option<u64> {
-    // SAFETY: in bounds, says the caller; nobody writes the field between register and deregister.
-    let number = unsafe { (&raw const (*block).ReservedRegistrationState).read() };
-    // SAFETY: as above.
-    let home = unsafe { (&raw const (*block).ReservedRegistrationContext).read() };
+    // SAFETY: this function's contract.
+    let state = unsafe { state_field(block) };
+    // Acquire: pairs with the release of WskDeregister, though the table's lock orders everything already.
+    let number = state.load(Ordering::Acquire);
+    // SAFETY: in bounds, says the caller; written by WskRegister only.
+    let home = unsafe { (*block).ReservedRegistrationContext };
     if number == DEREGISTERED && home == block.cast() {
         return None;
     }
@@ -333,8 +349,10 @@ pub unsafe extern "system" fn WskDeregister(WskRegistration: *mut WSK_REGISTRATI
         provider.stop_threads();
     }
     drop(lifecycle);
-    // SAFETY: the caller's block; "deregistered" is told from "never registered" by it.
-    unsafe { (&raw mut (*WskRegistration).ReservedRegistrationState).write(DEREGISTERED) };
+    // SAFETY: the caller's block.
+    let state = unsafe { state_field(WskRegistration) };
+    // Told from "never registered" by it.
+    state.store(DEREGISTERED, Ordering::Release);
 }
 
 /// What would keep `WskDeregister` waiting for ever.

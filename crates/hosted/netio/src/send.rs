@@ -155,7 +155,7 @@ impl Destination {
         if bytes.len() > largest {
             return Err(STATUS_INVALID_BUFFER_SIZE);
         }
-        self.endpoint.send(bytes, self.address, &self.values)?;
+        self.endpoint.send(bytes, self.address, self.values)?;
         Ok(bytes.len())
     }
 }

@@ -24,7 +24,7 @@ use crate::datagram::{BASIC, DATAGRAM};
 use crate::inbox::Inbox;
 use crate::irp::Irp;
 use crate::option::Values;
-use crate::platform::{self, Rule};
+use crate::platform::{self, Owner, Rule};
 use crate::provider::{Entry, Provider, State};
 use crate::rules::{CLOSE_DURING_CALL, SOCKET_CLOSED};
 use crate::transport::Endpoint;
@@ -74,7 +74,7 @@ unsafe impl Send for Memory {}
 
 impl Memory {
     fn allocate(dispatch: *const c_void) -> Option<Memory> {
-        let place = platform::as_system(|| {
+        let place = platform::on_behalf_of(Owner::SYSTEM, || {
             // SAFETY: a valid size, one pool, and a tag.
             unsafe { ExAllocatePool2(POOL_FLAG_NON_PAGED, size_of::<WSK_SOCKET>(), TAG) }
         });
@@ -138,7 +138,6 @@ impl Entry {
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
-#[expect(clippy::too_many_arguments, reason = "the C prototype")]
 pub(crate) unsafe extern "system" fn wsk_socket(
     client: PWSK_CLIENT,
     address_family: ADDRESS_FAMILY,

@@ -27,7 +27,7 @@ impl Endpoint {
     pub(crate) fn bind(
         provider: &Provider,
         binding: Binding,
-        values: &Values,
+        values: Values,
         inbox: &Arc<Inbox>,
     ) -> Result<Endpoint, NTSTATUS> {
         match &provider.config.network {
@@ -48,7 +48,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// `STATUS_ACCESS_DENIED`: the broadcast address, without `SO_BROADCAST`; and what the network says.
-    pub(crate) fn send(&self, bytes: &[u8], to: SocketAddr, values: &Values) -> Result<(), NTSTATUS> {
+    pub(crate) fn send(&self, bytes: &[u8], to: SocketAddr, values: Values) -> Result<(), NTSTATUS> {
         match self {
             Endpoint::Host(endpoint) => endpoint.send(bytes, to),
             Endpoint::Memory(endpoint) => endpoint.send(bytes, to, values.broadcast),
@@ -59,7 +59,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// What the network says.
-    pub(crate) fn changed(&self, field: Field, values: &Values) -> Result<(), NTSTATUS> {
+    pub(crate) fn changed(&self, field: Field, values: Values) -> Result<(), NTSTATUS> {
         match self {
             Endpoint::Host(endpoint) => endpoint.changed(field, values),
             Endpoint::Memory(_) => Ok(()),

@@ -96,7 +96,11 @@ impl Packet {
         location / set_location, CurrentLocation: i8
     );
     field!(io_status / set_io_status, IoStatus: IO_STATUS_BLOCK);
-    field!(mdl / set_mdl, MdlAddress: *mut MDL);
+    pub(crate) fn set_mdl(self, mdl: *mut MDL) {
+        // SAFETY: by the type's invariant the IRP lives.
+        unsafe { (*self.0).MdlAddress = mdl }
+    }
+
     field!(allocation_flags / set_allocation_flags, AllocationFlags: u8);
 
     pub(crate) fn status(self) -> NTSTATUS {

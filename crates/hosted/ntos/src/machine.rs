@@ -145,7 +145,6 @@ impl Machine {
     ///
     /// # Panics
     /// If `make` panics.
-    #[must_use]
     pub fn extension<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Arc<T> {
         let find = |map: &HashMap<TypeId, Arc<dyn Any + Send + Sync>>| map.get(&TypeId::of::<T>()).cloned();
         let extensions = &self.parts.extensions;

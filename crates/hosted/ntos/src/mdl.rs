@@ -10,7 +10,7 @@
 use std::ptr;
 
 use wsk_sys::{
-    APC_LEVEL, BOOLEAN, CSHORT, DISPATCH_LEVEL, FALSE, IRP, KPROCESSOR_MODE, KernelMode, MDL,
+    APC_LEVEL, BOOLEAN, CSHORT, DISPATCH_LEVEL, FALSE, IRP, IoReadAccess, KPROCESSOR_MODE, KernelMode, MDL,
     MDL_MAPPED_TO_SYSTEM_VA, MDL_PAGES_LOCKED, MDL_SOURCE_IS_NONPAGED_POOL, MDL_WRITE_OPERATION,
     MmGetMdlByteCount, MmGetMdlVirtualAddress, PAGE_SIZE, PVOID, ULONG,
 };
@@ -26,8 +26,6 @@ use crate::rule;
 
 /// The tag under which Windows allocates MDLs.
 const TAG: u32 = u32::from_le_bytes(*b"Mdl ");
-/// `IoReadAccess`, of `LOCK_OPERATION`: the pages will be read only.
-const IO_READ_ACCESS: i32 = 0;
 
 /// An MDL that lives.
 ///
@@ -313,7 +311,7 @@ pub extern "system" fn MmProbeAndLockPages(
         violation(&rule::EXCEPTION, format!("{what} of {}: STATUS_ACCESS_VIOLATION raised", mdl.name()));
     }
     mdl.fill_pages();
-    let write = if Operation == IO_READ_ACCESS { 0 } else { MDL_WRITE_OPERATION };
+    let write = if Operation == IoReadAccess { 0 } else { MDL_WRITE_OPERATION };
     mdl.set_flags(mdl.flags() | MDL_PAGES_LOCKED | write);
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use wsk_sys::{APC_LEVEL, BOOLEAN, DISPATCH_LEVEL, EX_RUNDOWN_REF, FALSE, TRUE};
 
 use crate::bugcheck::violation;
-use crate::irql::{self, at_most};
+use crate::irql::at_most;
 use crate::machine::Machine;
 use crate::rule;
 use crate::spinlock;
@@ -113,7 +113,7 @@ pub unsafe extern "system" fn ExReleaseRundownProtection(RunRef: *mut EX_RUNDOWN
 pub unsafe extern "system" fn ExWaitForRundownProtectionRelease(RunRef: *mut EX_RUNDOWN_REF) {
     let what = "ExWaitForRundownProtectionRelease";
     let machine = Machine::kernel();
-    if spinlock::held_count() != 0 && irql::current() <= APC_LEVEL {
+    if spinlock::held_count() != 0 {
         violation(
             &rule::WAIT_WITH_SPIN_LOCK,
             format!("{what} on {:#x} with spin locks held: {}", RunRef.addr(), spinlock::held_names()),

@@ -8,8 +8,8 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use wsk_sys::{
-    HANDLE, KSTART_ROUTINE, NTSTATUS, PASSIVE_LEVEL, PVOID, STATUS_INSUFFICIENT_RESOURCES,
-    STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, ULONG,
+    HANDLE, KSTART_ROUTINE, NTSTATUS, PASSIVE_LEVEL, PCLIENT_ID, POBJECT_ATTRIBUTES, PVOID,
+    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, ULONG,
 };
 
 use crate::bugcheck::{complain, park_for_ever, violation};
@@ -110,9 +110,9 @@ pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) {
 pub unsafe extern "system" fn PsCreateSystemThread(
     ThreadHandle: *mut HANDLE,
     DesiredAccess: ULONG,
-    ObjectAttributes: PVOID,
+    ObjectAttributes: POBJECT_ATTRIBUTES,
     ProcessHandle: HANDLE,
-    ClientId: PVOID,
+    ClientId: PCLIENT_ID,
     StartRoutine: KSTART_ROUTINE,
     StartContext: PVOID,
 ) -> NTSTATUS {

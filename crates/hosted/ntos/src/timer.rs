@@ -1,13 +1,9 @@
 //! Timers, and the time.
 #![expect(unsafe_code, reason = "exports C functions by their names; the objects are the driver's")]
 
-use std::ptr;
 use std::time::Duration;
 
-use wsk_sys::{
-    BOOLEAN, DISPATCH_LEVEL, DISPATCHER_HEADER, KDPC, KTIMER, LIST_ENTRY, LONG, SynchronizationTimer,
-    TIMER_TYPE,
-};
+use wsk_sys::{BOOLEAN, DISPATCH_LEVEL, KDPC, KTIMER, LONG, SynchronizationTimer, TIMER_TYPE};
 
 use crate::bugcheck::violation;
 use crate::dispatcher::{Header, TIMER_OBJECT};
@@ -28,25 +24,8 @@ use crate::wait::until;
 pub unsafe extern "system" fn KeInitializeTimerEx(Timer: *mut KTIMER, Type: TIMER_TYPE) {
     Machine::kernel();
     at_most(DISPATCH_LEVEL, &rule::IRQL_KE_DISPATCH_LTE, "KeInitializeTimerEx");
-    let null = ptr::null_mut();
-    let header = DISPATCHER_HEADER {
-        Type: 0,
-        Signalling: 0,
-        Size: 0,
-        Reserved1: 0,
-        SignalState: 0,
-        WaitListHead: LIST_ENTRY { Flink: null, Blink: null },
-    };
-    let value = KTIMER {
-        Header: header,
-        DueTime: 0,
-        TimerListEntry: LIST_ENTRY { Flink: null, Blink: null },
-        Dpc: ptr::null_mut(),
-        Processor: 0,
-        Period: 0,
-    };
     // SAFETY: the caller's memory, which nobody reads yet.
-    unsafe { Timer.write(value) };
+    unsafe { Timer.write(KTIMER::ZERO) };
     let kind = TIMER_OBJECT + u8::from(Type == SynchronizationTimer);
     // SAFETY: the header is the timer's first field.
     unsafe { Header::initialize(Timer.cast(), kind, size_of::<KTIMER>(), 0) };

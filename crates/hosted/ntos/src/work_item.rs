@@ -38,8 +38,8 @@ pub(crate) struct Workers {
 struct State {
     items: HashMap<usize, Item>,
     queue: VecDeque<Queued>,
-    /// The routines that run, by owner and item.
-    running: Vec<(Owner, usize)>,
+    /// The items whose routines run.
+    running: Vec<Running>,
     threads: Vec<JoinHandle<()>>,
     idle: usize,
     stopping: bool,
@@ -50,6 +50,13 @@ struct Item {
     device: Pointer<DEVICE_OBJECT>,
     owner: Owner,
     queued: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Running {
+    item: usize,
+    device: usize,
+    owner: Owner,
 }
 
 #[derive(Debug)]
@@ -82,6 +89,7 @@ impl Workers {
 pub(crate) fn refers_to(machine: &Machine, device: *mut DEVICE_OBJECT) -> bool {
     let state = lock(&machine.parts.workers.state);
     state.queue.iter().any(|queued| queued.device.key() == device.addr())
+        || state.running.iter().any(|running| running.device == device.addr())
 }
 
 fn run(machine: &Machine) {
@@ -93,14 +101,14 @@ fn run(machine: &Machine) {
             if let Some(item) = state.items.get_mut(&queued.item) {
                 item.queued = false;
             }
-            state.running.push((queued.owner, queued.item));
+            let running = Running { item: queued.item, device: queued.device.key(), owner: queued.owner };
+            state.running.push(running);
             drop(state);
             if machine.parts.crash.is_dead() {
                 return;
             }
             call(&queued);
             state = lock(&workers.state);
-            let running = (queued.owner, queued.item);
             if let Some(index) = state.running.iter().position(|entry| *entry == running) {
                 state.running.swap_remove(index);
             }
@@ -131,7 +139,7 @@ pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) {
     let workers = &machine.parts.workers;
     let active = |state: &mut State| {
         state.queue.iter().any(|queued| scope.covers(queued.owner))
-            || state.running.iter().any(|(owner, _)| scope.covers(*owner))
+            || state.running.iter().any(|running| scope.covers(running.owner))
     };
     let limit = machine.config().shutdown_limit;
     let state = lock(&workers.state);
@@ -139,8 +147,8 @@ pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) {
     let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
     let queued = state.queue.iter().filter(|queued| scope.covers(queued.owner));
     let queued = queued.map(|queued| format!("work item {:#x}, queued", queued.item));
-    let running = state.running.iter().filter(|(owner, _)| scope.covers(*owner));
-    let running = running.map(|(_, item)| format!("work item {item:#x}, running"));
+    let running = state.running.iter().filter(|running| scope.covers(running.owner));
+    let running = running.map(|running| format!("work item {:#x}, running", running.item));
     let active: Vec<String> = queued.chain(running).collect();
     let items = state.items.iter().filter(|(_, item)| scope.covers(item.owner));
     let left: Vec<String> = items

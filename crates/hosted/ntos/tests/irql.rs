@@ -127,7 +127,7 @@ fn a_routine_that_returns_changed() {
 }
 
 #[test]
-fn spin_locks_of_other_levels_do_not_lower_below_dispatch() {
+fn nested_locks_may_be_released_in_any_order() {
     let machine = machine();
     let _entered = machine.enter();
     let (mut outer, mut inner): (KSPIN_LOCK, KSPIN_LOCK) = (0, 0);

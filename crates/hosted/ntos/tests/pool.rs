@@ -214,7 +214,7 @@ fn a_write_outside_of_the_block() {
         let report = bug_check(move || {
             let block = allocate(POOL_FLAG_NON_PAGED, 40);
             // SAFETY: inside the red zone, which is memory of the pool.
-            unsafe { block.offset(offset).write(1) };
+            unsafe { block.wrapping_offset(offset).write(1) };
             kernel!(ExFreePool(block.cast()));
         });
         assert_names(&report, &rule::POOL_OVERRUN, object);
@@ -230,7 +230,7 @@ fn a_write_outside_of_a_block_that_is_never_freed() {
     let report = machine.catch_bug_check(move || {
         let block = allocate(POOL_FLAG_NON_PAGED, 5000);
         // SAFETY: inside the red zone, which is memory of the pool.
-        unsafe { block.add(5000).write(1) };
+        unsafe { block.wrapping_add(5000).write(1) };
         other.shutdown();
     });
     assert_names(&report.unwrap_err(), &rule::POOL_OVERRUN, "5000 bytes");
@@ -244,7 +244,7 @@ fn a_write_after_the_free() {
         let block = allocate(POOL_FLAG_NON_PAGED, 40);
         kernel!(ExFreePool(block.cast()));
         // SAFETY: the memory of a block that was just freed is still kept.
-        unsafe { block.add(8).write(1) };
+        unsafe { block.wrapping_add(8).write(1) };
         for _ in 0..2000 {
             let other = allocate(POOL_FLAG_NON_PAGED, 8);
             kernel!(ExFreePool(other.cast()));
@@ -258,7 +258,7 @@ fn a_write_after_the_free() {
         let block = allocate(POOL_FLAG_NON_PAGED, 40);
         kernel!(ExFreePool(block.cast()));
         // SAFETY: the memory of a block that was just freed is still kept.
-        unsafe { block.add(8).write(1) };
+        unsafe { block.wrapping_add(8).write(1) };
         other.shutdown();
     });
     assert_names(&report.unwrap_err(), &rule::POOL_WRITE_AFTER_FREE, "40 bytes, tag 'Test'");

@@ -1,9 +1,8 @@
 //! The memory of an operation: IRP, state, arguments and the caller's buffers in one non-paged block.
 #![expect(unsafe_code, reason = "the block is shared with WSK, the timer and the completion routine")]
 
-use core::cell::UnsafeCell;
+use core::cell;
 use core::ptr::{self, NonNull};
-use core::sync::atomic::AtomicPtr;
 
 use wsk_sys::{
     FALSE, IO_STATUS_BLOCK, IRP, IoAllocateIrp, IoFreeIrp, KDPC, KEVENT, KTIMER, KeInitializeDpc,
@@ -16,6 +15,7 @@ use super::queue::Inner;
 use super::submit;
 use crate::error::{Error, Result};
 use crate::pool::{self, Shared};
+use crate::sync::{AtomicPtr, UnsafeCell};
 
 /// The part of a block that does not depend on the caller's buffers.
 ///
@@ -29,12 +29,12 @@ pub(crate) struct Header {
     pub(crate) irp: NonNull<IRP>,
     pub(crate) flight: Flight,
     pub(crate) status: UnsafeCell<IO_STATUS_BLOCK>,
-    pub(crate) event: UnsafeCell<KEVENT>,
-    pub(crate) timer: UnsafeCell<KTIMER>,
+    pub(crate) event: cell::UnsafeCell<KEVENT>,
+    pub(crate) timer: cell::UnsafeCell<KTIMER>,
     pub(crate) timed: UnsafeCell<bool>,
     /// Whether the IRP was sent before, and so must be re-armed.
     pub(crate) flown: UnsafeCell<bool>,
-    pub(crate) dpc: UnsafeCell<KDPC>,
+    pub(crate) dpc: cell::UnsafeCell<KDPC>,
     /// Where the result goes; `None` means to whoever waits for the event.
     pub(crate) queue: UnsafeCell<Option<Shared<Inner>>>,
     /// The next finished operation in the queue.
@@ -71,11 +71,11 @@ pub(crate) fn new<B>(buffers: B) -> Result<NonNull<Block<B>>> {
         irp,
         flight: Flight::new(),
         status: UnsafeCell::new(IO_STATUS_BLOCK::default()),
-        event: UnsafeCell::new(KEVENT::ZERO),
-        timer: UnsafeCell::new(KTIMER::ZERO),
+        event: cell::UnsafeCell::new(KEVENT::ZERO),
+        timer: cell::UnsafeCell::new(KTIMER::ZERO),
         timed: UnsafeCell::new(false),
         flown: UnsafeCell::new(false),
-        dpc: UnsafeCell::new(KDPC::ZERO),
+        dpc: cell::UnsafeCell::new(KDPC::ZERO),
         queue: UnsafeCell::new(None),
         next: AtomicPtr::new(ptr::null_mut()),
         arguments: UnsafeCell::new(Arguments::new()),

@@ -51,7 +51,8 @@ impl Flight {
     pub fn cancel(&self) -> bool {
         // Acquire: pairs with `begin`, so the IRP is seen armed.
         let mut seen = self.parties.fetch_or(CANCEL, Ordering::AcqRel) | CANCEL;
-        while seen & !FLAGS != 0 {
+        // Without the flag, the flight has landed since: what is seen is another one, which nobody asked to cancel.
+        while seen & !FLAGS != 0 && seen & CANCEL != 0 {
             match self.parties.compare_exchange_weak(seen, seen + 1, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return true,
                 Err(now) => seen = now,

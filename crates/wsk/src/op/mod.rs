@@ -22,8 +22,7 @@
 
 pub(crate) mod arguments;
 pub(crate) mod block;
-#[doc(hidden)]
-pub mod flight;
+pub(crate) mod flight;
 pub(crate) mod pending;
 pub(crate) mod queue;
 pub(crate) mod submit;
@@ -58,7 +57,8 @@ impl<B: Send + 'static> Op<B> {
     /// Allocates an operation: one IRP, one non-paged block.
     ///
     /// The buffers go into the block and stay at one address. If the operation is abandoned in flight, they are
-    /// dropped when it completes, at IRQL <= `DISPATCH_LEVEL`.
+    /// dropped when it completes, at IRQL <= `DISPATCH_LEVEL`, possibly within the completion of the IRP: so they
+    /// hold no socket and no provider, which would call WSK there. A [`Canceller`] keeps the block too.
     ///
     /// # IRQL
     /// <= `DISPATCH_LEVEL`

@@ -6,10 +6,9 @@ use core::ffi::c_void;
 use core::marker::PhantomData;
 use core::net::SocketAddr;
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use wsk_sys::{
-    Executive, FALSE, KEVENT, KeInitializeEvent, KeSetEvent, KeWaitForSingleObject, KernelMode, NTSTATUS,
+    Executive, FALSE, IO_STATUS_BLOCK, KEVENT, KeInitializeEvent, KeSetEvent, KeWaitForSingleObject, KernelMode,
     SynchronizationEvent, WSK_SOCKET,
 };
 
@@ -21,9 +20,14 @@ use crate::error::{Result, check};
 use crate::irql::Passive;
 use crate::pool::Shared;
 use crate::registration::Registration;
-use crate::socket::Socket;
+use crate::socket::{Core, Socket};
+use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
 
 /// What a queue does when something arrives in it while it is empty: typically, it enqueues a work item.
+///
+/// It can ring again before what it started has run, and ring late, after somebody else has drained the queue. So
+/// what it starts must bear both. `WdfWorkItemEnqueue` does: a work item that is enqueued already stays so. With
+/// `IoQueueWorkItem`, which does not, ring through a flag that the work item clears before it drains.
 #[derive(Clone, Copy, Debug)]
 pub struct Doorbell {
     ring: unsafe fn(*mut c_void),
@@ -170,6 +174,9 @@ impl<B: Send + 'static> CompletionQueue<B> {
             // when there is less to wait for.
             unsafe { KeWaitForSingleObject(event.cast(), Executive, KernelMode, FALSE, ptr::null()) };
         }
+        // The event releases one waiter at a time: on to the next.
+        // SAFETY: the event was initialised with the queue.
+        unsafe { KeSetEvent(self.inner.stepped.get(), 0, FALSE) };
     }
 
     /// A handle for an operation that is about to be submitted.
@@ -216,9 +223,8 @@ impl<B: Send + 'static> Iterator for Drain<'_, B> {
         // SAFETY: as above. Only operations with the buffers `B` are submitted to this queue.
         let op = unsafe { Op::from_raw(header.cast::<Block<B>>()) };
         self.queue.inner.step();
-        let mut completion = Completion { op, status: result.Status, information: result.Information };
-        completion.adopt();
-        Some(completion)
+        // SAFETY: as above.
+        Some(unsafe { Completion::new(op, result) })
     }
 }
 
@@ -233,18 +239,41 @@ impl<B: Send + 'static> Drop for Drain<'_, B> {
 #[derive(Debug)]
 pub struct Completion<B: Send + 'static> {
     op: Op<B>,
-    status: NTSTATUS,
-    information: usize,
+    result: Result<usize>,
+    /// The socket that a creation made.
+    socket: Option<Shared<Core>>,
 }
 
 impl<B: Send + 'static> Completion<B> {
-    /// The result: the number of bytes that `IoStatus.Information` tells.
+    /// Takes the socket that a creation made, and releases the provider that made it.
+    ///
+    /// # Safety
+    /// `result` is that of the operation's last flight.
+    unsafe fn new(op: Op<B>, result: IO_STATUS_BLOCK) -> Completion<B> {
+        let mut result = check(result.Status).map(|()| result.Information);
+        // SAFETY: the operation has landed, so its arguments are the owner's, which this function is.
+        let arguments = unsafe { &mut *op.header().arguments.get() };
+        drop(arguments.provider.take());
+        let mut socket = arguments.socket.take();
+        if let Some(core) = &mut socket {
+            if let (Ok(information), Some(core)) = (result, core.get_mut()) {
+                let raw = ptr::with_exposed_provenance_mut::<WSK_SOCKET>(information);
+                // SAFETY: a successful WskSocket puts the new socket in IoStatus.Information.
+                unsafe { core.adopt(raw) };
+            }
+            // A kernel address, which is nobody's business.
+            result = result.map(|_| 0);
+        }
+        Completion { op, result, socket: socket.filter(|_| result.is_ok()) }
+    }
+
+    /// The result: the number of bytes that `IoStatus.Information` tells; zero for the creation of a socket.
     ///
     /// # Errors
     /// What WSK gave. [`CANCELLED`](crate::Error::CANCELLED) after a cancel,
     /// [`IO_TIMEOUT`](crate::Error::IO_TIMEOUT) when the time limit passed.
-    pub fn result(&self) -> Result<usize> {
-        check(self.status).map(|()| self.information)
+    pub const fn result(&self) -> Result<usize> {
+        self.result
     }
 
     /// The output of a successful control request.
@@ -252,7 +281,7 @@ impl<B: Send + 'static> Completion<B> {
     pub fn output(&self) -> &[u8] {
         // SAFETY: the operation has landed, so its arguments are the owner's.
         let arguments = unsafe { &*self.op.header().arguments.get() };
-        &arguments.output.0[..self.information.min(CONTROL_MAX)]
+        &arguments.output.0[..self.result.unwrap_or(0).min(CONTROL_MAX)]
     }
 
     /// The address that a local-address request yielded, or the sender of a received datagram.
@@ -271,11 +300,11 @@ impl<B: Send + 'static> Completion<B> {
         arguments.control_flags
     }
 
-    /// The socket that a creation made. Not taken, it is closed with the operation.
-    pub fn take_socket<'r>(&mut self, _: &'r Registration) -> Option<Socket<'r>> {
-        // SAFETY: the operation has landed, so its arguments are the owner's, and the borrow is exclusive.
-        let arguments = unsafe { &mut *self.op.header().arguments.get() };
-        arguments.socket.take().map(Socket::new)
+    /// The socket that a creation made, if it was made with this registration. Not taken, it is closed when the
+    /// completion is dropped or the operation taken out of it.
+    pub fn take_socket<'r>(&mut self, registration: &'r Registration) -> Option<Socket<'r>> {
+        let core = self.socket.take_if(|core| core.is_of(registration))?;
+        Some(Socket::new(core))
     }
 
     /// The operation, ready for another flight.
@@ -294,22 +323,5 @@ impl<B: Send + 'static> Completion<B> {
     #[must_use]
     pub fn buffers_mut(&mut self) -> &mut B {
         self.op.buffers_mut()
-    }
-
-    /// Gives the socket that a successful creation made to its prepared place, forgets the place of a failed one, and
-    /// releases the provider that made it.
-    fn adopt(&mut self) {
-        // SAFETY: the operation has landed, so its arguments are the owner's, and the borrow is exclusive.
-        let arguments = unsafe { &mut *self.op.header().arguments.get() };
-        let Some(core) = arguments.socket.as_mut().and_then(Shared::get_mut) else {
-            return;
-        };
-        if check(self.status).is_ok() {
-            let raw = ptr::with_exposed_provenance_mut::<WSK_SOCKET>(self.information);
-            // SAFETY: a successful WskSocket puts the new socket in IoStatus.Information.
-            unsafe { core.adopt(raw) };
-        } else {
-            arguments.socket = None;
-        }
     }
 }

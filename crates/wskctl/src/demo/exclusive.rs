@@ -5,10 +5,9 @@
 
 use std::net::{SocketAddr, UdpSocket};
 
-use socket2::{Domain, SockAddr, Socket, Type};
-use wsk_sys::{SO_EXCLUSIVEADDRUSE, SO_REUSEADDR, SOL_SOCKET, STATUS_ACCESS_DENIED};
+use wsk_sys::{SO_EXCLUSIVEADDRUSE, SO_REUSEADDR, SOL_SOCKET, STATUS_ACCESS_DENIED, STATUS_IO_TIMEOUT};
 
-use super::{PATIENCE, Stage, Trouble};
+use super::{PATIENCE, QUIET, STD, Stage, Trouble};
 use crate::error::Error;
 use crate::family::Family;
 use crate::rows::Value;
@@ -16,6 +15,7 @@ use crate::session::Session;
 use crate::step::status_name;
 
 const ON: Value = Value::Bool(true);
+const MESSAGE: &[u8] = b"from outside";
 
 pub(super) fn show(stage: &mut Stage<'_>) -> Result<(), Trouble> {
     let (first, address) = bound_with(stage, SO_EXCLUSIVEADDRUSE, Family::V4.loopback())?;
@@ -25,17 +25,19 @@ pub(super) fn show(stage: &mut Stage<'_>) -> Result<(), Trouble> {
         value == ON.encode(),
         || format!("it reads {value:?}"),
     );
-    let arrived = reaches(&first, address)?;
-    stage.witness("a datagram sent to that address reaches socket A", "std::net", arrived, || {
-        "it did not arrive".to_owned()
-    });
-    let outside = shared_bind(address);
+    let sender = super::outsider(Family::V4)?;
+    sender.send_to(MESSAGE, address)?;
+    let from = hears(&first)?;
     stage.witness(
-        "a socket outside the driver cannot take the address, not even with SO_REUSEADDR",
-        "socket2",
-        outside.is_err(),
-        || format!("it was bound to {address}"),
+        "a datagram sent to that address reaches socket A",
+        STD,
+        from == Some(sender.local_addr()?),
+        || format!("what arrived came from {from:?}"),
     );
+    let outside = UdpSocket::bind(address);
+    stage.witness("and no socket outside the driver can be bound there", STD, outside.is_err(), || {
+        format!("one was bound to {address}")
+    });
 
     let denied = bound_with(stage, SO_REUSEADDR, address);
     stage.check(
@@ -51,7 +53,7 @@ pub(super) fn show(stage: &mut Stage<'_>) -> Result<(), Trouble> {
     );
     first.close();
     let free = eventually_free(address);
-    stage.witness("once socket A is closed, the address is free again", "std::net", free, || {
+    stage.witness("once socket A is closed, the address is free again", STD, free, || {
         format!("{address} is still taken")
     });
 
@@ -66,18 +68,22 @@ pub(super) fn show(stage: &mut Stage<'_>) -> Result<(), Trouble> {
                 .map_or_else(ToString::to_string, |(_, address)| format!("D is bound to {address}"))
         },
     );
-    let outside = shared_bind(shared);
-    stage.witness(
-        "and a socket outside the driver with SO_REUSEADDR can be bound there too",
-        "socket2",
-        outside.is_ok(),
-        || format!("{:?}", outside.as_ref().err()),
-    );
-    drop(outside);
-    third.close();
     if let Ok((fourth, _)) = fourth {
+        let sender = super::outsider(Family::V4)?;
+        sender.send_to(MESSAGE, shared)?;
+        // Which of the two gets it is for the transport to choose.
+        let heard = [&third, &fourth].map(|session| hears(&session.within(QUIET)));
+        let [by_third, by_fourth] = heard;
+        let (by_third, by_fourth) = (by_third?, by_fourth?);
+        stage.witness(
+            "a datagram sent to the shared address reaches one of the two",
+            STD,
+            by_third.is_some() != by_fourth.is_some(),
+            || format!("C got {by_third:?}, D got {by_fourth:?}"),
+        );
         fourth.close();
     }
+    third.close();
     Ok(())
 }
 
@@ -96,23 +102,13 @@ fn bound_with(
     Ok((session, address))
 }
 
-/// Whether a datagram from outside arrives.
-fn reaches(session: &Session, address: SocketAddr) -> Result<bool, Trouble> {
-    let sender = super::outsider(Family::of(&address))?;
-    sender.send_to(b"from outside", address)?;
+/// Who sent the message that arrives, if it does.
+fn hears(session: &Session) -> Result<Option<SocketAddr>, Error> {
     match session.receive(64) {
-        Ok(datagram) => Ok(datagram.data == b"from outside" && datagram.from == sender.local_addr()?),
-        Err(error @ Error::Refused(_)) if error.status() == Some(wsk_sys::STATUS_IO_TIMEOUT) => Ok(false),
-        Err(error) => Err(error.into()),
+        Ok(datagram) => Ok((datagram.data == MESSAGE).then_some(datagram.from)),
+        Err(error) if error.status() == Some(STATUS_IO_TIMEOUT) => Ok(None),
+        Err(error) => Err(error),
     }
-}
-
-/// Binds a socket outside the driver, willing to share.
-fn shared_bind(address: SocketAddr) -> std::io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
-    socket.set_reuse_address(true)?;
-    socket.bind(&SockAddr::from(address))?;
-    Ok(socket)
 }
 
 /// Whether an address can be bound, now or shortly: closing a handle ends before the last of the close is done.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use wsk_sys::{DISPATCH_LEVEL, KIRQL, NT_SUCCESS, STATUS_MORE_PROCESSING_REQUIRED};
 
-use super::{PATIENCE, Stage, Trouble};
+use super::{PATIENCE, Stage, Trouble, irps};
 use crate::device::{IrpEvent, IrpStep};
 use crate::family::Family;
 
@@ -107,9 +107,7 @@ pub(super) fn show(stage: &mut Stage<'_>) -> Result<(), Trouble> {
     session.set_remote_address(Some(address))?;
     session.close();
     // The close that a handle begins may end a little later, and with it the last IRP.
-    super::eventually(PATIENCE, || {
-        observer.statistics().is_ok_and(|now| now.irps_allocated == now.irps_freed)
-    });
+    super::eventually(PATIENCE, || observer.statistics().is_ok_and(|now| irps(&now) == irps(&before)));
     let after = observer.statistics()?;
     observer.close();
 

@@ -1,7 +1,7 @@
 //! What the driver can do, shown step by step, and each claim checked from outside the driver.
 //!
-//! A claim about the network is checked with a socket of the standard library (or of `socket2`), which knows
-//! nothing of the driver. What a scene finds goes to a [`Watch`] as it happens, and into the [`Report`].
+//! A claim about the network is checked with a socket of the standard library, which knows nothing of the
+//! driver. What a scene finds goes to a [`Watch`] as it happens, and into the [`Report`].
 
 use std::fmt;
 use std::net::{SocketAddr, UdpSocket};
@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use wskdrv_abi::Statistics;
 
 use crate::device::Device;
 use crate::error::Error;
@@ -23,6 +24,8 @@ mod remote;
 
 pub use life::{Life, Moment};
 
+/// The witness of most claims: a socket of the standard library.
+const STD: &str = "std::net";
 /// How long the demo waits for something that should come.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long it listens for something that should not come.
@@ -136,6 +139,8 @@ struct Stage<'a> {
     scenes: Vec<Scene>,
     /// Addresses that the demo's sockets were bound to.
     used: Vec<SocketAddr>,
+    /// The driver's counts when the demo began, with one handle of the demo open; others may use the driver too.
+    began: Statistics,
 }
 
 type Act = fn(&mut Stage<'_>) -> Result<(), Trouble>;
@@ -152,7 +157,8 @@ pub fn run(device: &Device, watch: &mut dyn Watch) -> Report {
         ("The IRPs of a control operation, from allocation to freeing", life::show),
         ("Nothing is left behind", nothing_left::show),
     ];
-    let mut stage = Stage { device, watch, scenes: Vec::new(), used: Vec::new() };
+    let mut stage =
+        Stage { device, watch, scenes: Vec::new(), used: Vec::new(), began: Statistics::default() };
     for (number, (title, act)) in (1..).zip(acts) {
         stage.watch.scene(number, title);
         stage.scenes.push(Scene { title: title.to_owned(), claims: Vec::new(), irps: Vec::new() });
@@ -235,6 +241,11 @@ impl Stage<'_> {
             scene.irps.push(life);
         }
     }
+}
+
+/// How many IRPs the driver has.
+const fn irps(statistics: &Statistics) -> u64 {
+    statistics.irps_allocated.saturating_sub(statistics.irps_freed)
 }
 
 /// A socket outside the driver, at the loopback address of a family.

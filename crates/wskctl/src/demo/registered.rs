@@ -30,11 +30,12 @@ pub(super) fn show(stage: &mut Stage<'_>) -> Result<(), Trouble> {
     );
 
     let before = session.statistics()?;
+    stage.began = before;
     session.create(Family::V4)?;
     let after = session.statistics()?;
     stage.check(
         "a handle becomes a socket, and the driver counts it",
-        after.sockets_open == before.sockets_open + 1 && after.handles_open >= 1,
+        after.sockets_open == before.sockets_open + 1,
         || format!("{} sockets before, {} after", before.sockets_open, after.sockets_open),
     );
     let second = session.create(Family::V4);

@@ -4,7 +4,7 @@ use std::net::UdpSocket;
 
 use wsk_sys::STATUS_IO_TIMEOUT;
 
-use super::{QUIET, Stage, Trouble, outsider};
+use super::{QUIET, STD, Stage, Trouble, outsider};
 use crate::error::Error;
 use crate::family::Family;
 use crate::session::Session;
@@ -28,7 +28,7 @@ pub(super) fn show(stage: &mut Stage<'_>, family: Family) -> Result<(), Trouble>
     heard.sort();
     stage.witness(
         format!("before: {address} hears both the peer {peer_address} and the stranger {stranger_address}"),
-        "std::net",
+        STD,
         heard == ["peer 1", "stranger 1"],
         || format!("it heard {heard:?}"),
     );
@@ -39,7 +39,7 @@ pub(super) fn show(stage: &mut Stage<'_>, family: Family) -> Result<(), Trouble>
     let heard = hear(&session, 2)?;
     stage.witness(
         "after it is set to the peer: the stranger's datagram is dropped, the peer's arrives",
-        "std::net",
+        STD,
         heard == ["peer 2"],
         || format!("it heard {heard:?}"),
     );
@@ -48,20 +48,20 @@ pub(super) fn show(stage: &mut Stage<'_>, family: Family) -> Result<(), Trouble>
     let (text, from) = take(&peer)?;
     stage.witness(
         "a datagram sent to no address in particular reaches the peer, from the socket's address",
-        "std::net",
+        STD,
         text == "to whom it concerns" && from == Some(address),
         || format!("the peer got {text:?} from {from:?}"),
     );
     stranger.set_read_timeout(Some(QUIET))?;
     let (text, _) = take(&stranger)?;
-    stage.witness("and not the stranger", "std::net", text.is_empty(), || format!("it got {text:?}"));
+    stage.witness("and not the stranger", STD, text.is_empty(), || format!("it got {text:?}"));
 
     session.set_remote_address(None)?;
     stranger.send_to(b"stranger 3", address)?;
     let heard = hear(&session, 2)?;
     stage.witness(
         "after it is cleared: the stranger is heard again, and what was dropped does not come back",
-        "std::net",
+        STD,
         heard == ["stranger 3"],
         || format!("it heard {heard:?}"),
     );

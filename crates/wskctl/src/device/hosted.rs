@@ -98,7 +98,13 @@ fn event(event: ntos::IrpEvent) -> IrpEvent {
     IrpEvent { irp: event.irp, system: event.system, step, irql: event.irql }
 }
 
-struct OpenFile(ntos::File);
+pub(super) struct OpenFile(ntos::File);
+
+impl OpenFile {
+    pub(super) const fn new(file: ntos::File) -> Self {
+        Self(file)
+    }
+}
 
 impl File for OpenFile {
     fn begin(&self, code: u32, input: Vec<u8>, output: Vec<u8>) -> Box<dyn Request> {

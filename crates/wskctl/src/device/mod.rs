@@ -126,6 +126,14 @@ impl fmt::Debug for Handle {
     }
 }
 
+/// A handle that a process of a hosted machine has opened.
+#[cfg(feature = "hosted")]
+impl From<ntos::File> for Handle {
+    fn from(file: ntos::File) -> Self {
+        Self(Arc::new(hosted::OpenFile::new(file)))
+    }
+}
+
 impl Handle {
     /// Sends a request and waits for its answer, of which at most `output_length` bytes are taken.
     ///

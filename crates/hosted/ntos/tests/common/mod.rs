@@ -13,26 +13,28 @@ macro_rules! kernel {
     ($($call:tt)*) => {{
         // SAFETY: the test owns the objects that it passes; wrong ones are passed only where the kernel finds that out
         // before it touches them.
-        unsafe { $($call)* }
+        #[allow(clippy::macro_metavars_in_unsafe, reason = "the macro is the unsafe block of every call")]
+        let result = unsafe { $($call)* };
+        result
     }};
 }
 
 /// A strict machine on which a hang is a bug check.
-pub fn machine() -> Machine {
+pub(crate) fn machine() -> Machine {
     let mut config = Config::default();
     config.wait_limit = Some(Duration::from_secs(20));
     Machine::boot(config)
 }
 
 /// Runs a wrong driver, and returns the bug check that it caused.
-pub fn bug_check(driver: impl FnOnce() + Send + 'static) -> BugCheck {
+pub(crate) fn bug_check(driver: impl FnOnce() + Send + 'static) -> BugCheck {
     let machine = machine();
     machine.catch_bug_check(driver).expect_err("a bug check")
 }
 
 /// Demands that a report is about the rule and names the object.
 #[track_caller]
-pub fn assert_names(report: &BugCheck, rule: &ntos::Rule, object: &str) {
+pub(crate) fn assert_names(report: &BugCheck, rule: &ntos::Rule, object: &str) {
     assert_eq!(report.rule, *rule, "{report}");
     assert!(report.detail.contains(object), "{object} is not named: {report}");
     let text = report.to_string();
@@ -40,7 +42,7 @@ pub fn assert_names(report: &BugCheck, rule: &ntos::Rule, object: &str) {
 }
 
 /// An object in memory of the host, at an address that stays.
-pub struct Object<T>(*mut T);
+pub(crate) struct Object<T>(*mut T);
 
 // SAFETY: the address only; the kernel synchronises the accesses to what is there.
 unsafe impl<T> Send for Object<T> {}
@@ -49,18 +51,18 @@ unsafe impl<T> Sync for Object<T> {}
 
 impl<T> Object<T> {
     /// An object of zeros.
-    pub fn zeroed() -> Self {
+    pub(crate) fn zeroed() -> Self {
         let memory = Box::new(MaybeUninit::<T>::zeroed());
         Object(Box::into_raw(memory).cast())
     }
 
     /// Its address.
-    pub fn get(&self) -> *mut T {
+    pub(crate) fn get(&self) -> *mut T {
         self.0
     }
 
     /// Its address, as reports show it.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!("{:#x}", self.0.addr())
     }
 }
@@ -74,24 +76,24 @@ impl<T> Drop for Object<T> {
 
 /// A pointer that a test takes to another thread.
 #[derive(Clone, Copy)]
-pub struct Address<T>(*mut T);
+pub(crate) struct Address<T>(*mut T);
 
 // SAFETY: the address only; what it is used for is the kernel's to synchronise.
 unsafe impl<T> Send for Address<T> {}
 
 impl<T> Address<T> {
     /// Wraps a pointer.
-    pub fn new(pointer: *mut T) -> Self {
+    pub(crate) fn new(pointer: *mut T) -> Self {
         Address(pointer)
     }
 
     /// The pointer. A method, so that a closure captures the wrapper.
-    pub fn get(self) -> *mut T {
+    pub(crate) fn get(self) -> *mut T {
         self.0
     }
 }
 
 /// Four characters as a pool tag.
-pub const fn tag(text: [u8; 4]) -> u32 {
+pub(crate) const fn tag(text: [u8; 4]) -> u32 {
     u32::from_le_bytes(text)
 }

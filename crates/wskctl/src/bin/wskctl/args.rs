@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use wsk::row::Row;
 use wskctl::Family;
 use wskctl::device::Completion;
+use wskctl::rows::Request;
 use wskctl::step::{self, Step, Target};
 use wskctl::{rows, script};
 
@@ -61,7 +61,7 @@ enum Verb {
     Get {
         /// Its C name, such as SO_RCVBUF
         #[arg(value_parser = rows::option)]
-        name: &'static Row,
+        name: Request,
         #[command(flatten)]
         socket: Socket,
     },
@@ -69,7 +69,7 @@ enum Verb {
     Set {
         /// Its C name, such as SO_BROADCAST
         #[arg(value_parser = rows::option)]
-        name: &'static Row,
+        name: Request,
         /// on or off, or a number
         value: String,
         #[command(flatten)]
@@ -79,7 +79,7 @@ enum Verb {
     Ioctl {
         /// Its C name, such as SIO_WSK_SET_REMOTE_ADDRESS
         #[arg(value_parser = rows::ioctl)]
-        name: &'static Row,
+        name: Request,
         /// An address such as 127.0.0.1:7777 or [::1]:7777; `self`; or `clear`
         address: String,
         #[command(flatten)]
@@ -160,10 +160,10 @@ fn command(verb: Verb) -> Result<Command, String> {
         Verb::Options => return Ok(Command::Options),
         Verb::Script { file } => return Ok(Command::Script(file)),
         Verb::Get { name, socket } => {
-            socket.around(script::get(name)?, rows::family(name, socket.family(None)))
+            socket.around(script::get(name)?, rows::family(&name, socket.family(None)))
         }
         Verb::Set { name, value, socket } => {
-            socket.around(script::set(name, &value)?, rows::family(name, socket.family(None)))
+            socket.around(script::set(name, &value)?, rows::family(&name, socket.family(None)))
         }
         Verb::Ioctl { name, address, socket } => {
             let step = script::ioctl(name, &address)?;
@@ -171,7 +171,7 @@ fn command(verb: Verb) -> Result<Command, String> {
                 Step::Ioctl(_, Some(Target::Address(to))) => Some(*to),
                 _ => None,
             };
-            socket.around(step, rows::family(name, socket.family(to.as_ref())))
+            socket.around(step, rows::family(&name, socket.family(to.as_ref())))
         }
         Verb::Send { address, data, socket } => {
             let family = socket.family(Some(&address));

@@ -1,0 +1,195 @@
+//! The driver's dispatch routine: from an IRP to a request in a queue, or to the file callbacks.
+#![expect(unsafe_code, reason = "the dispatch routine gets raw pointers, and calls the driver")]
+
+use alloc::sync::Arc;
+
+use wsk_sys::{
+    DEVICE_OBJECT, IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_CREATE, IRP_MJ_SHUTDOWN, KeEnterCriticalRegion,
+    KeLeaveCriticalRegion, NTSTATUS, STATUS_ACCESS_DENIED, STATUS_DELETE_PENDING,
+    STATUS_INVALID_DEVICE_REQUEST, STATUS_PENDING, STATUS_SUCCESS,
+};
+
+use crate::callback;
+use crate::cancel;
+use crate::device::Device;
+use crate::file::File;
+use crate::irp::Irp;
+use crate::object::{self, Family, Object, Typed};
+use crate::platform::framework;
+use crate::queue;
+use crate::request;
+use crate::serial::Serial;
+use crate::types::{
+    _WDF_EXECUTION_LEVEL as Level, _WDF_FILEOBJECT_CLASS as Class, _WDF_SYNCHRONIZATION_SCOPE as Scope,
+    PFN_WDF_FILE_CLEANUP,
+};
+
+/// Every entry of the driver object's table.
+pub(crate) unsafe extern "system" fn dispatch(device_object: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+    // SAFETY: the I/O manager sent it, and it is not completed before this routine or a request of it does so.
+    let irp = unsafe { Irp::new(irp) };
+    let Some(device) = framework().device_of(device_object).and_then(Typed::<Device>::of) else {
+        return irp.finish(STATUS_INVALID_DEVICE_REQUEST);
+    };
+    match irp.major() {
+        IRP_MJ_CREATE => create(&device, irp),
+        IRP_MJ_CLEANUP => cleanup(&device, irp),
+        IRP_MJ_CLOSE => close(&device, irp),
+        IRP_MJ_SHUTDOWN => irp.finish(STATUS_SUCCESS),
+        major => match device.queue_for(major) {
+            Some(queue) => enqueue(&device, irp, &queue),
+            None => irp.finish(STATUS_INVALID_DEVICE_REQUEST),
+        },
+    }
+}
+
+/// The WDFFILEOBJECT of the request, if its device has such objects.
+fn file_of(device: &Device, irp: Irp) -> Option<Typed<File>> {
+    device.state().files.get(&irp.file_object().addr()).cloned()
+}
+
+/// Puts a request into its queue. The IRP is pending from here on, whoever completes it, and when.
+fn enqueue(device: &Typed<Device>, irp: Irp, queue: &Typed<queue::Queue>) -> NTSTATUS {
+    let file = file_of(device, irp).map(|file| Arc::clone(file.object()));
+    let request = match request::create(device, irp, file) {
+        Ok(request) => request,
+        Err(status) => return irp.finish(status),
+    };
+    irp.mark_pending();
+    if let Err(status) = queue::add(queue, &request, false) {
+        request::complete_unowned(&request, status);
+    }
+    STATUS_PENDING
+}
+
+/// Whether the device keeps file objects.
+fn has_files(device: &Device) -> bool {
+    device.file.as_ref().is_some_and(|(config, _)| {
+        config.FileObjectClass & !Class::WdfFileObjectCanBeOptional != Class::WdfFileObjectNotRequired
+    })
+}
+
+fn create(device: &Typed<Device>, irp: Irp) -> NTSTATUS {
+    {
+        let mut state = device.state();
+        let refused = if state.deleting {
+            Some(STATUS_DELETE_PENDING)
+        } else if device.exclusive && state.open != 0 {
+            Some(STATUS_ACCESS_DENIED)
+        } else {
+            state.open += 1;
+            None
+        };
+        drop(state);
+        if let Some(status) = refused {
+            return irp.finish(status);
+        }
+    }
+    let address = irp.file_object().addr();
+    let file = match create_file(device, irp) {
+        Ok(file) => file,
+        Err(status) => {
+            device.create_failed(address);
+            return irp.finish(status);
+        }
+    };
+    let (route, own) = {
+        let state = device.state();
+        (state.routes.get(&IRP_MJ_CREATE).cloned(), state.create_queue.clone())
+    };
+    let callback = device.file.as_ref().and_then(|(config, _)| config.EvtDeviceFileCreate);
+    if route.is_none() && (callback.is_none() || own.is_none()) {
+        return irp.finish(STATUS_SUCCESS);
+    }
+    let request = match request::create(device, irp, file.clone()) {
+        Ok(request) => request,
+        Err(status) => {
+            device.create_failed(address);
+            return irp.finish(status);
+        }
+    };
+    irp.mark_pending();
+    if let Some(route) = route {
+        if let Err(status) = queue::add(&route, &request, false) {
+            request::complete_unowned(&request, status);
+        }
+    } else if let (Some(callback), Some(own)) = (callback, own) {
+        queue::add_owned(&own, &request);
+        let file = file.map_or(core::ptr::null_mut(), |file| file.as_handle());
+        let object = device.object();
+        // SAFETY: creates arrive at passive level; left below.
+        unsafe { KeEnterCriticalRegion() };
+        Serial::with(file_lock(device), || {
+            callback::call(object.client(), "EvtDeviceFileCreate", object.handle(), || {
+                // SAFETY: the driver's callback, with handles of living objects.
+                unsafe { callback(device.as_handle(), request.as_handle(), file) };
+            });
+        });
+        // SAFETY: entered above.
+        unsafe { KeLeaveCriticalRegion() };
+    }
+    STATUS_PENDING
+}
+
+fn create_file(device: &Typed<Device>, irp: Irp) -> Result<Option<Arc<Object>>, NTSTATUS> {
+    let file_object = irp.file_object();
+    let Some((_, attributes)) = device.file.as_ref().filter(|_| has_files(device) && !file_object.is_null())
+    else {
+        return Ok(None);
+    };
+    let body = File::new(file_object, irp.requestor_process());
+    let family = Family::Ward(device.object());
+    let file = object::create("WDFFILEOBJECT", device.object().client(), family, attributes, body)?;
+    let old = device.state().files.insert(file_object.addr(), file.clone());
+    drop(old);
+    Ok(Some(Arc::clone(file.object())))
+}
+
+/// The lock that file callbacks are serialised with: the device's, if it is at passive level and their scope is it.
+fn file_lock(device: &Device) -> Option<&Serial> {
+    let own = device.file.as_ref().map_or(Scope::WdfSynchronizationScopeNone, |(_, attributes)| attributes.scope);
+    let inherited = own == Scope::WdfSynchronizationScopeInheritFromParent;
+    let scope = if inherited { device.scope } else { own };
+    let serialised =
+        scope == Scope::WdfSynchronizationScopeDevice && device.level == Level::WdfExecutionLevelPassive;
+    serialised.then_some(&*device.lock)
+}
+
+fn call_file(device: &Device, file: &Typed<File>, name: &'static str, callback: PFN_WDF_FILE_CLEANUP) {
+    let Some(callback) = callback else { return };
+    let object = file.object();
+    Serial::with(file_lock(device), || {
+        // SAFETY: the driver's callback; the file object lives until its close is done.
+        callback::call(object.client(), name, object.handle(), || unsafe { callback(file.as_handle()) });
+    });
+}
+
+/// The last handle is closed: first the driver's callback, then what waits in queues is cancelled.
+fn cleanup(device: &Typed<Device>, irp: Irp) -> NTSTATUS {
+    if let Some(file) = file_of(device, irp) {
+        let callback = device.file.as_ref().and_then(|(config, _)| config.EvtFileCleanup);
+        call_file(device, &file, "EvtFileCleanup", callback);
+    }
+    let address = irp.file_object().addr();
+    if address != 0 {
+        for queue in device.queues() {
+            cancel::waiting(&queue, |request| request.file_object == address);
+        }
+    }
+    irp.finish(STATUS_SUCCESS)
+}
+
+/// The last request of the file is done, too.
+fn close(device: &Typed<Device>, irp: Irp) -> NTSTATUS {
+    let file = device.state().files.remove(&irp.file_object().addr());
+    if let Some(file) = file {
+        let callback = device.file.as_ref().and_then(|(config, _)| config.EvtFileClose);
+        call_file(device, &file, "EvtFileClose", callback);
+        object::delete(file.object());
+    }
+    irp.complete(STATUS_SUCCESS, Some(0), wsk_sys::IO_NO_INCREMENT);
+    if device.closed() {
+        object::delete(device.object());
+    }
+    STATUS_SUCCESS
+}

@@ -1,0 +1,441 @@
+//! What the documentation promises to a client that keeps the rules: on both networks, in every mode of completion.
+#![allow(missing_docs, reason = "a test")]
+
+mod support;
+
+use std::net::SocketAddr;
+
+use ::netio::Completion;
+use support::{Buffer, Client, LIMIT, Received, Request, SHORT, everywhere, in_memory};
+use wsk_sys::*;
+
+fn loopback(port: u16) -> SocketAddr {
+    ([127, 0, 0, 1], port).into()
+}
+
+#[test]
+fn sockets_come_and_go() {
+    everywhere(|world| {
+        let client = Client::new();
+        assert_eq!(world.netio.registrations(), 1);
+        let sockets = [client.socket(AF_INET), client.socket(AF_INET6)];
+        assert_eq!(world.netio.sockets(), 2);
+        for socket in sockets {
+            socket.close();
+        }
+        assert_eq!(world.netio.sockets(), 0);
+        client.end();
+    });
+}
+
+#[test]
+fn datagrams_go_there_and_back() {
+    everywhere(|world| {
+        let client = Client::new();
+        for loopback in ["127.0.0.1:0", "[::1]:0"] {
+            let peer = world.peer(loopback);
+            let socket = client.bound(loopback);
+            let local = socket.local_address();
+            assert_ne!(local.port(), 0);
+            socket.send(b"there", Some(peer.address()));
+            assert_eq!(peer.receive().unwrap(), (b"there".to_vec(), local));
+            peer.send(b"back", local);
+            let back = Received { bytes: b"back".to_vec(), from: peer.address(), flags: 0 };
+            assert_eq!(socket.receive(100), Ok(back));
+            // An empty datagram is one, too.
+            peer.send(b"", local);
+            assert_eq!(socket.receive(100).unwrap().bytes, b"");
+            socket.send(b"", Some(peer.address()));
+            assert_eq!(peer.receive().unwrap().0, b"");
+            socket.close();
+        }
+        client.end();
+    });
+}
+
+#[test]
+fn a_wildcard_socket_reaches_the_loopback() {
+    everywhere(|world| {
+        let client = Client::new();
+        let socket = client.bound("0.0.0.0:0");
+        let local = socket.local_address();
+        assert!(local.ip().is_unspecified());
+        let peer = world.peer("127.0.0.1:0");
+        socket.send(b"x", Some(peer.address()));
+        assert_eq!(peer.receive().unwrap().1, loopback(local.port()));
+        peer.send(b"y", loopback(local.port()));
+        assert_eq!(socket.receive(1).unwrap().bytes, b"y");
+        socket.close();
+        client.end();
+    });
+}
+
+#[test]
+fn buffers_may_be_chains_of_mdls() {
+    everywhere(|world| {
+        let client = Client::new();
+        let (peer, socket) = (world.peer("127.0.0.1:0"), client.bound("127.0.0.1:0"));
+        let to = support::Address::new(peer.address());
+        let mut buffer = Buffer::in_parts(b"abcdefghij", &[4, 1, 5]);
+        buffer.wsk.Offset = 2;
+        buffer.wsk.Length = 6;
+        assert_eq!(socket.start_send(buffer.wsk(), to.pointer()).wait(), (STATUS_SUCCESS, 6));
+        assert_eq!(peer.receive().unwrap().0, b"cdefgh");
+        let mut buffer = Buffer::in_parts(b"..........", &[4, 1, 5]);
+        buffer.wsk.Offset = 3;
+        buffer.wsk.Length = 4;
+        let receive = socket.start_receive_into(buffer);
+        peer.send(b"wxyz", socket.local_address());
+        // `Receive` shows the buffer from its beginning.
+        assert_eq!(receive.wait().unwrap().bytes, b"...w");
+        socket.close();
+        client.end();
+    });
+}
+
+#[test]
+fn what_does_not_fit_is_cut_off_and_flagged() {
+    everywhere(|world| {
+        let client = Client::new();
+        let (peer, socket) = (world.peer("127.0.0.1:0"), client.bound("127.0.0.1:0"));
+        peer.send(b"too long", socket.local_address());
+        let received = socket.receive(3).unwrap();
+        assert_eq!((received.bytes.as_slice(), received.flags), (&b"too"[..], MSG_TRUNC));
+        peer.send(b"next", socket.local_address());
+        let received = socket.receive(4).unwrap();
+        assert_eq!((received.bytes.as_slice(), received.flags), (&b"next"[..], 0));
+        socket.close();
+        client.end();
+    });
+}
+
+#[test]
+fn receives_are_served_in_their_order() {
+    everywhere(|world| {
+        let client = Client::new();
+        let (peer, socket) = (world.peer("127.0.0.1:0"), client.bound("127.0.0.1:0"));
+        // With a delay, requests overtake each other before they begin to wait.
+        let delayed = matches!(world.mode, Completion::Delayed { .. });
+        let receives: Vec<_> = (0..8).map(|_| socket.start_receive(10)).collect();
+        for number in 0..8_u8 {
+            peer.send(&[number], socket.local_address());
+        }
+        let mut numbers: Vec<_> = receives.into_iter().map(|receive| receive.wait().unwrap().bytes[0]).collect();
+        if delayed {
+            numbers.sort_unstable();
+        }
+        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7]);
+        socket.close();
+        client.end();
+    });
+}
+
+#[test]
+fn a_socket_must_be_bound_once_before_it_is_used() {
+    everywhere(|world| {
+        let client = Client::new();
+        let peer = world.peer("127.0.0.1:0");
+        let socket = client.socket(AF_INET);
+        assert_eq!(socket.try_local_address(), Err(STATUS_INVALID_DEVICE_STATE));
+        assert_eq!(socket.try_send(b"x", Some(peer.address())), Err(STATUS_INVALID_DEVICE_STATE));
+        assert_eq!(socket.receive(1), Err(STATUS_INVALID_DEVICE_STATE));
+        for code in [SIO_WSK_SET_REMOTE_ADDRESS, SIO_WSK_SET_SENDTO_ADDRESS] {
+            assert_eq!(socket.set_address(code, Some(peer.address())), STATUS_INVALID_DEVICE_STATE);
+            assert_eq!(socket.set_address(code, None), STATUS_INVALID_DEVICE_STATE);
+        }
+        assert_eq!(socket.bind("[::1]:0".parse().unwrap()), STATUS_INVALID_PARAMETER);
+        assert_eq!(socket.bind(loopback(0)), STATUS_SUCCESS);
+        assert_eq!(socket.bind(loopback(0)), STATUS_INVALID_DEVICE_STATE);
+        socket.close();
+        client.end();
+    });
+}
+
+#[test]
+fn addresses_are_shared_as_the_table_says() {
+    everywhere(|_| {
+        let client = Client::new();
+        let bind = |options: &[ULONG], ip: [u8; 4], port: u16| {
+            let socket = client.socket(AF_INET);
+            for option in options {
+                assert_eq!(socket.set(SOL_SOCKET, *option, 1), STATUS_SUCCESS);
+            }
+            let status = socket.bind((ip, port).into());
+            (socket, status)
+        };
+        const ANY: [u8; 4] = [0; 4];
+        const ONE: [u8; 4] = [127, 0, 0, 1];
+        let (first, status) = bind(&[], ANY, 0);
+        assert_eq!(status, STATUS_SUCCESS);
+        let port = first.local_address().port();
+        let rest = [
+            bind(&[], ANY, port),
+            bind(&[], ONE, port),
+            bind(&[SO_REUSEADDR], ANY, port),
+            bind(&[SO_EXCLUSIVEADDRUSE], ANY, port),
+        ];
+        let statuses = rest.map(|(socket, status)| {
+            socket.close();
+            status
+        });
+        let expected = [
+            STATUS_ADDRESS_ALREADY_EXISTS,
+            STATUS_ACCESS_DENIED,
+            STATUS_ACCESS_DENIED,
+            STATUS_ADDRESS_ALREADY_EXISTS,
+        ];
+        assert_eq!(statuses, expected);
+        first.close();
+        // After the close is complete, the address is free.
+        let (specific, status) = bind(&[], ONE, port);
+        assert_eq!(status, STATUS_SUCCESS);
+        let (wildcard, status) = bind(&[], ANY, port);
+        assert_eq!(status, STATUS_SUCCESS);
+        specific.close();
+        wildcard.close();
+        client.end();
+    });
+}
+
+#[test]
+fn a_foreign_socket_keeps_its_address() {
+    everywhere(|world| {
+        let client = Client::new();
+        let peer = world.peer("127.0.0.1:0");
+        let socket = client.socket(AF_INET);
+        assert_eq!(socket.bind(peer.address()), STATUS_ADDRESS_ALREADY_EXISTS);
+        assert_eq!(socket.bind(loopback(0)), STATUS_SUCCESS);
+        socket.close();
+        client.end();
+    });
+}
+
+#[test]
+fn pending_receives_can_be_cancelled() {
+    everywhere(|world| {
+        let client = Client::new();
+        let (peer, socket) = (world.peer("127.0.0.1:0"), client.bound("127.0.0.1:0"));
+        let (first, second) = (socket.start_receive(10), socket.start_receive(10));
+        assert!(first.request.cancel());
+        assert!(!first.request.cancel());
+        assert_eq!(first.wait(), Err(STATUS_CANCELLED));
+        peer.send(b"x", socket.local_address());
+        assert_eq!(second.wait().unwrap().bytes, b"x");
+        socket.close();
+        client.end();
+    });
+}
+
+#[test]
+fn a_close_completes_what_is_pending_first() {
+    everywhere(|_| {
+        let client = Client::new();
+        let socket = client.bound("127.0.0.1:0");
+        let receives: Vec<_> = (0..5).map(|_| socket.start_receive(10)).collect();
+        let close = socket.start_close();
+        close.wait_only();
+        assert!(receives.iter().all(|receive| receive.request.is_done()));
+        let (_, place) = close.wait_for_circumstances();
+        for receive in receives {
+            assert_eq!(receive.request.wait_only(), (STATUS_CANCELLED, 0));
+            let Err(STATUS_CANCELLED) = receive.wait() else { panic!("not cancelled") };
+        }
+        assert!(place > 0);
+        client.end();
+    });
+}
+
+#[test]
+fn completion_is_as_the_mode_says() {
+    in_memory(|world| {
+        let client = Client::new();
+        let socket = client.bound("127.0.0.1:0");
+        let address = support::Address::empty();
+        let request = socket.start_local_address(&address);
+        let (returned, irql) = (request.returned, request.wait_for_circumstances().0);
+        match world.mode {
+            Completion::Inline => assert_eq!((returned, irql), (STATUS_SUCCESS, PASSIVE_LEVEL)),
+            _ => assert_eq!((returned, irql), (STATUS_PENDING, DISPATCH_LEVEL)),
+        }
+        // A receive that has to wait is completed from elsewhere in every mode.
+        let receive = socket.start_receive(10);
+        assert_eq!(receive.request.returned, STATUS_PENDING);
+        socket.send(b"to myself", Some(socket.local_address()));
+        assert_eq!(receive.wait().unwrap().bytes, b"to myself");
+        socket.close();
+        client.end();
+    });
+}
+
+#[test]
+fn delays_reorder_requests() {
+    in_memory(|world| {
+        let client = Client::new();
+        let socket = client.bound("127.0.0.1:0");
+        let addresses: Vec<_> = (0..16).map(|_| support::Address::empty()).collect();
+        let requests: Vec<_> = addresses.iter().map(|address| socket.start_local_address(address)).collect();
+        let places: Vec<_> = requests.into_iter().map(|request| request.wait_for_circumstances().1).collect();
+        let delayed = matches!(world.mode, Completion::Delayed { .. });
+        assert_eq!(places.is_sorted(), !delayed, "{places:?}");
+        socket.close();
+        client.end();
+    });
+}
+
+#[test]
+fn an_irp_may_be_used_again_after_it_was_reused() {
+    in_memory(|_| {
+        let client = Client::new();
+        let socket = client.bound("127.0.0.1:0");
+        let address = support::Address::empty();
+        let get = socket.table().WskGetLocalAddress.unwrap();
+        let mut request = socket.start_local_address(&address);
+        for _ in 0..3 {
+            request.reuse();
+            #[allow(unsafe_code, reason = "a WSK call, as its page says")]
+            // SAFETY: the socket is open, the address and the IRP are ours until completion.
+            let returned = unsafe { get(socket.0, address.pointer(), request.irp) };
+            request.returned = returned;
+            assert_eq!(request.wait_only().0, STATUS_SUCCESS);
+        }
+        request.free();
+        socket.close();
+        client.end();
+    });
+}
+
+#[test]
+fn several_messages_go_in_one_request() {
+    everywhere(|world| {
+        let client = Client::new();
+        let (peer, socket) = (world.peer("127.0.0.1:0"), client.bound("127.0.0.1:0"));
+        let to = support::Address::new(peer.address());
+        let (one, two) = (Buffer::new(b"one"), Buffer::new(b"three"));
+        let mut second = WSK_BUF_LIST { Next: std::ptr::null_mut(), Buffer: *two.wsk };
+        let mut first = WSK_BUF_LIST { Next: &raw mut second, Buffer: *one.wsk };
+        let send = socket.table().WskSendMessages.unwrap();
+        let request = Request::start(|irp| {
+            #[allow(unsafe_code, reason = "a WSK call, as its page says")]
+            // SAFETY: the socket is open; list, address and IRP are ours until completion.
+            unsafe {
+                send(socket.0, &raw mut first, 0, to.pointer(), 0, std::ptr::null_mut(), irp)
+            }
+        });
+        assert_eq!(request.wait(), (STATUS_SUCCESS, 8));
+        assert_eq!(peer.receive().unwrap().0, b"one");
+        assert_eq!(peer.receive().unwrap().0, b"three");
+        socket.close();
+        client.end();
+    });
+}
+
+#[test]
+fn refused_sends() {
+    everywhere(|world| {
+        let client = Client::new();
+        let (peer, socket) = (world.peer("127.0.0.1:0"), client.bound("127.0.0.1:0"));
+        assert_eq!(socket.try_send(b"x", None), Err(STATUS_INVALID_DEVICE_STATE));
+        assert_eq!(socket.try_send(b"x", Some("[::1]:9".parse().unwrap())), Err(STATUS_INVALID_PARAMETER));
+        assert_eq!(socket.try_send(b"x", Some(loopback(0))), Err(STATUS_INVALID_ADDRESS_COMPONENT));
+        let large = vec![7; 65508];
+        assert_eq!(socket.try_send(&large, Some(peer.address())), Err(STATUS_INVALID_BUFFER_SIZE));
+        assert_eq!(socket.try_send(&large[1..], Some(peer.address())), Ok(65507));
+        assert_eq!(peer.receive().unwrap().0.len(), 65507);
+        peer.set_timeout(SHORT);
+        peer.receive().unwrap_err();
+        peer.set_timeout(LIMIT);
+        socket.close();
+        client.end();
+    });
+}
+
+#[test]
+fn broadcast_needs_its_option() {
+    everywhere(|world| {
+        let client = Client::new();
+        let socket = client.bound("0.0.0.0:0");
+        let receiver = world.is_memory().then(|| client.bound("0.0.0.0:0"));
+        let port = receiver.map_or(9, |receiver| receiver.local_address().port());
+        let everyone = SocketAddr::from(([255; 4], port));
+        assert_eq!(socket.try_send(b"x", Some(everyone)), Err(STATUS_ACCESS_DENIED));
+        assert_eq!(socket.set(SOL_SOCKET, SO_BROADCAST, 1), STATUS_SUCCESS);
+        assert_ne!(socket.try_send(b"x", Some(everyone)), Err(STATUS_ACCESS_DENIED));
+        if let Some(receiver) = receiver {
+            assert_eq!(receiver.receive(10).unwrap().flags, MSG_BCAST);
+            receiver.close();
+        }
+        socket.close();
+        client.end();
+    });
+}
+
+#[test]
+fn a_full_receive_buffer_drops() {
+    in_memory(|world| {
+        let client = Client::new();
+        let (peer, socket) = (world.peer("127.0.0.1:0"), client.bound("127.0.0.1:0"));
+        assert_eq!(socket.set(SOL_SOCKET, SO_RCVBUF, 10), STATUS_SUCCESS);
+        for datagram in [b"123456", b"abcdef", b"ABCDEF"] {
+            peer.send(datagram, socket.local_address());
+        }
+        assert_eq!(socket.receive(10).unwrap().bytes, b"123456");
+        let waiting = socket.start_receive(10);
+        peer.send(b"next", socket.local_address());
+        assert_eq!(waiting.wait().unwrap().bytes, b"next");
+        socket.close();
+        client.end();
+    });
+}
+
+#[test]
+fn two_threads_send_and_cancel() {
+    everywhere(|world| {
+        let client = Client::new();
+        let (peer, socket) = (world.peer("127.0.0.1:0"), client.bound("127.0.0.1:0"));
+        let local = socket.local_address();
+        let rounds = if cfg!(miri) { 3 } else { 30 };
+        for _ in 0..rounds {
+            let receives: Vec<_> = (0..4).map(|_| socket.start_receive(10)).collect();
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    peer.send(b"1", local);
+                    peer.send(b"2", local);
+                });
+                let irps: Vec<_> = receives.iter().map(|receive| Irp(receive.request.irp)).collect();
+                let machine = &world.machine;
+                scope.spawn(move || {
+                    let _entered = machine.enter();
+                    for irp in irps {
+                        irp.cancel();
+                    }
+                });
+            });
+            // Each has a datagram, or was cancelled; none is lost, and none hangs.
+            for receive in receives {
+                match receive.wait() {
+                    Ok(received) => assert_eq!(received.bytes.len(), 1),
+                    Err(status) => assert_eq!(status, STATUS_CANCELLED),
+                }
+            }
+        }
+        socket.close();
+        client.end();
+    });
+}
+
+/// An IRP that another thread cancels.
+struct Irp(*mut IRP);
+
+#[allow(unsafe_code, reason = "an IRP belongs to no thread")]
+// SAFETY: the thread that owns the IRP keeps it until the other is done.
+unsafe impl Send for Irp {}
+
+impl Irp {
+    fn cancel(self) {
+        #[allow(unsafe_code, reason = "a kernel call, as its page says")]
+        // SAFETY: the IRP is not freed before this thread has ended.
+        unsafe {
+            IoCancelIrp(self.0)
+        };
+    }
+}
