@@ -72,6 +72,8 @@ pub unsafe fn MmGetMdlVirtualAddress(mdl: *const MDL) -> PVOID {
 ///
 /// # Safety
 /// `mdl` points to an MDL whose pages are locked or come from non-paged pool. IRQL <= `DISPATCH_LEVEL`.
+// Inline, so that a program which uses only this crate's types and tables has no kernel function to be linked with.
+#[inline]
 #[must_use]
 pub unsafe fn MmGetSystemAddressForMdlSafe(mdl: *mut MDL, priority: ULONG) -> PVOID {
     // SAFETY: the caller passes an MDL.

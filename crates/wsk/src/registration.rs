@@ -9,9 +9,9 @@ use core::ptr::{self, NonNull};
 use core::time::Duration;
 
 use wsk_sys::{
-    KeFlushQueuedDpcs, MAKE_WSK_VERSION, ULONG, WSK_CLIENT_DISPATCH, WSK_CLIENT_NPI, WSK_INFINITE_WAIT, WSK_NO_WAIT,
-    WSK_PROVIDER_CHARACTERISTICS, WSK_PROVIDER_NPI, WSK_REGISTRATION, WskCaptureProviderNPI, WskDeregister,
-    WskQueryProviderCharacteristics, WskRegister, WskReleaseProviderNPI,
+    KeFlushQueuedDpcs, MAKE_WSK_VERSION, ULONG, WSK_CLIENT_DISPATCH, WSK_CLIENT_NPI, WSK_INFINITE_WAIT,
+    WSK_NO_WAIT, WSK_PROVIDER_CHARACTERISTICS, WSK_PROVIDER_NPI, WSK_REGISTRATION, WskCaptureProviderNPI,
+    WskDeregister, WskQueryProviderCharacteristics, WskRegister, WskReleaseProviderNPI,
 };
 
 use crate::addr::Family;

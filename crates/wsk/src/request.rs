@@ -131,7 +131,11 @@ impl<B: Payload> Request<B> for ReceiveFrom {
 
     fn output(information: usize, arguments: &Arguments) -> Result<Received> {
         let from = addr::decode(&arguments.address).ok_or(Error::INVALID_ADDRESS_COMPONENT)?;
-        Ok(Received { length: information.min(arguments.buffer.Length), from, flags: arguments.control_flags })
+        Ok(Received {
+            length: information.min(arguments.buffer.Length),
+            from,
+            flags: arguments.control_flags,
+        })
     }
 }
 

@@ -23,7 +23,10 @@ mod explored {
 
     impl<T> UnsafeCell<T> {
         pub(crate) fn new(value: T) -> UnsafeCell<T> {
-            UnsafeCell { accesses: loom::cell::UnsafeCell::new(()), value: core::cell::UnsafeCell::new(value) }
+            UnsafeCell {
+                accesses: loom::cell::UnsafeCell::new(()),
+                value: core::cell::UnsafeCell::new(value),
+            }
         }
 
         pub(crate) fn get(&self) -> *mut T {

@@ -42,7 +42,7 @@ fn note_taken(queue: &Typed<Queue>, state: &mut State, request: &Typed<Request>)
     let mut own = request.state.lock();
     match own.phase {
         Phase::Waiting => {
-            let tell = own.presented && queue.config.EvtIoCanceledOnQueue.is_some();
+            let tell = own.presented && queue.config().EvtIoCanceledOnQueue.is_some();
             if tell {
                 own.phase = Phase::Owned;
             }

@@ -136,12 +136,6 @@ impl Device {
         drop(state);
     }
 
-    /// Leaves an object that is marked as being deleted to a worker thread.
-    pub(crate) fn dispose_later(self: &Typed<Self>, object: Arc<Object>) {
-        self.disposing.lock().push_back(object);
-        self.worker.enqueue(self.object());
-    }
-
     /// Undoes a create that the driver failed: no cleanup or close follows it.
     pub(crate) fn create_failed(&self, file_object: usize) {
         let file = {
@@ -177,6 +171,12 @@ impl Device {
         state.open -= 1;
         state.open == 0 && state.deleting
     }
+}
+
+/// Leaves an object that is marked as being deleted to a worker thread.
+pub(crate) fn dispose_later(device: &Typed<Device>, object: Arc<Object>) {
+    device.disposing.lock().push_back(object);
+    device.worker.enqueue(device.object());
 }
 
 impl Body for Device {

@@ -272,7 +272,7 @@ pub unsafe extern "C" fn WdfDeviceConfigureRequestDispatching(
     at_most(NAME, DISPATCH_LEVEL);
     let device = lookup::typed::<self::Device, _>(NAME, Device);
     let queue = lookup::typed::<self::Queue, _>(NAME, Queue);
-    let config = &queue.config;
+    let config = queue.config();
     let handles = match RequestType {
         RequestType::WdfRequestTypeCreate => true,
         RequestType::WdfRequestTypeRead => config.EvtIoRead.is_some(),

@@ -69,21 +69,21 @@ impl Irp {
 
     /// The parameters of a device control request.
     pub(crate) fn device_control(self) -> IO_STACK_DEVICE_IO_CONTROL {
-        let parameters = self.parameters().cast();
+        let parameters = self.parameters().cast::<IO_STACK_DEVICE_IO_CONTROL>();
         // SAFETY: the variants of the union are plain data, which any bytes are.
         unsafe { parameters.read() }
     }
 
     /// The parameters of a read or write.
     pub(crate) fn read_write(self) -> IO_STACK_READ_WRITE {
-        let parameters = self.parameters().cast();
+        let parameters = self.parameters().cast::<IO_STACK_READ_WRITE>();
         // SAFETY: the variants of the union are plain data, which any bytes are.
         unsafe { parameters.read() }
     }
 
     /// The parameters of a create.
     pub(crate) fn create(self) -> IO_STACK_CREATE {
-        let parameters = self.parameters().cast();
+        let parameters = self.parameters().cast::<IO_STACK_CREATE>();
         // SAFETY: the variants of the union are plain data, which any bytes are.
         unsafe { parameters.read() }
     }

@@ -1,1 +1,121 @@
-//! To be written.
+//! The Kernel-Mode Driver Framework (KMDF) for a non-PnP driver with control devices, in user mode.
+//!
+//! The crate root offers what a driver takes from crate `wdk_sys`, under the same names: types, constants, and the macro
+//! [`call_unsafe_wdf_function_binding!`]. So the same driver source compiles against either. A test loads the driver
+//! with [`load`] into a machine of crate `ntos`, and talks to it as a process would.
+//!
+//! The framework is strict if the machine is: what the framework's verifier reports on Windows by a break into the
+//! debugger is a bug check here, which names the [rule](rules) and the object. Handles are numbers that are looked up in
+//! a table, and never used twice; so a stale handle is always found out. Where the documentation is silent, the source
+//! says `n/d` (not documented) and what was chosen.
+//!
+//! Everything the framework needs of the kernel it calls by the exports that `wsk-sys` declares, except for the few things
+//! in `platform.rs`.
+#![no_std]
+#![allow(
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
+    reason = "types, functions and their parameters bear their C names"
+)]
+#![allow(
+    clippy::missing_safety_doc,
+    clippy::upper_case_acronyms,
+    clippy::struct_field_names,
+    reason = "Microsoft's page of the same name is the contract of each function and structure"
+)]
+
+extern crate alloc;
+
+mod args;
+mod attributes;
+mod bind;
+mod buffers;
+mod callback;
+mod cancel;
+mod client;
+mod context;
+mod device;
+mod device_api;
+mod device_init;
+mod dispatch;
+mod dpc;
+mod driver;
+mod event;
+mod file;
+mod framework;
+mod function_table;
+pub mod functions;
+mod hosted;
+mod irp;
+mod kind;
+mod lock;
+mod locks;
+mod lookup;
+mod memory;
+mod object;
+mod object_api;
+mod platform;
+mod present;
+mod queue;
+mod queue_api;
+mod queue_create;
+mod request;
+mod request_api;
+mod request_owner;
+#[path = "rule.rs"]
+pub mod rules;
+mod serial;
+mod shared;
+mod status;
+mod timer;
+mod types;
+mod verifier;
+mod work_item;
+mod worker;
+
+use rules as rule;
+
+pub use bind::{WdfVersionBind, WdfVersionUnbind};
+pub use function_table::{FUNCTION_COUNT, FUNCTIONS, NAMES};
+pub use hosted::{check_requests_completed, load, owned_requests, set_wait_limit};
+pub use status::*;
+pub use types::*;
+pub use types::{SIZE_T, ULONG_PTR};
+pub use wsk_sys::base::*;
+pub use wsk_sys::irp::*;
+pub use wsk_sys::mdl::*;
+pub use wsk_sys::object::*;
+pub use wsk_sys::status::*;
+pub use wsk_sys::sync::*;
+
+/// The kernel's functions, which `wdk_sys` has in a module of this name.
+pub mod ntddk {
+    pub use wsk_sys::ntoskrnl::*;
+}
+
+/// No attributes: everything is inherited, and there is no context.
+pub const WDF_NO_OBJECT_ATTRIBUTES: PWDF_OBJECT_ATTRIBUTES = core::ptr::null_mut();
+/// No callback.
+pub const WDF_NO_EVENT_CALLBACK: PVOID = core::ptr::null_mut();
+/// No handle.
+pub const WDF_NO_HANDLE: PVOID = core::ptr::null_mut();
+/// No context.
+pub const WDF_NO_CONTEXT: PVOID = core::ptr::null_mut();
+
+/// The globals of the driver that the calling thread runs, or null where only the framework can tell.
+#[doc(hidden)]
+#[must_use]
+pub fn __driver_globals() -> PWDF_DRIVER_GLOBALS {
+    platform::current_driver().map_or(core::ptr::null_mut(), core::ptr::without_provenance_mut)
+}
+
+/// Calls a framework function by its name, without the globals, which the macro passes.
+///
+/// It expands to the call of an `unsafe` function.
+#[macro_export]
+macro_rules! call_unsafe_wdf_function_binding {
+    ($function:ident $(, $argument:expr)* $(,)?) => {
+        $crate::functions::$function($crate::__driver_globals() $(, $argument)*)
+    };
+}

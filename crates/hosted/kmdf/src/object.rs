@@ -20,7 +20,7 @@ use crate::args::irql;
 use crate::attributes::Attributes;
 use crate::client::Client;
 use crate::context::{self, Context};
-use crate::device::Device;
+use crate::device::{self, Device};
 use crate::kind::Kind;
 use crate::lock::Lock;
 use crate::platform::{self, framework};
@@ -358,7 +358,7 @@ pub(crate) fn delete(object: &Arc<Object>) {
     }
     if irql() > PASSIVE_LEVEL && needs_passive(object) {
         match device_of(object) {
-            Some(device) => device.dispose_later(Arc::clone(object)),
+            Some(device) => device::dispose_later(&device, Arc::clone(object)),
             None => platform::violation(
                 &rule::IRQL,
                 format!("{object} was deleted at IRQL {}; it needs PASSIVE_LEVEL", irql()),

@@ -29,7 +29,7 @@ fn guarded(queue: &Queue, f: impl FnOnce()) {
 
 /// Gives a request to its handler. Reads and writes of nothing succeed without one, unless the driver wants them.
 pub(crate) fn present(queue: &Typed<Queue>, request: &Typed<Request>) {
-    let config = &queue.config;
+    let config = queue.config();
     let length = request.parameters.input.max(request.parameters.output);
     let transfer = matches!(request.major, IRP_MJ_READ | IRP_MJ_WRITE);
     if transfer && length == 0 && config.AllowZeroLengthRequests == 0 {
@@ -94,7 +94,7 @@ pub(crate) fn cancel(queue: &Typed<Queue>, request: &Typed<Request>) {
 
 /// Calls `EvtIoCanceledOnQueue`.
 pub(crate) fn canceled_on_queue(queue: &Typed<Queue>, request: &Typed<Request>) {
-    let Some(callback) = queue.config.EvtIoCanceledOnQueue else { return };
+    let Some(callback) = queue.config().EvtIoCanceledOnQueue else { return };
     let object = queue.object();
     guarded(queue, || {
         callback::call(object.client(), "EvtIoCanceledOnQueue", object.handle(), || {

@@ -25,6 +25,7 @@ use crate::present;
 use crate::request::{self, Phase, Request};
 use crate::rule;
 use crate::serial::Serial;
+use crate::shared::Shared;
 use crate::types::{PFN_WDF_IO_QUEUE_STATE, WDF_IO_QUEUE_CONFIG, WDFCONTEXT};
 use crate::worker::Worker;
 
@@ -41,7 +42,7 @@ pub(crate) enum Dispatch {
 pub(crate) struct Queue {
     pub(crate) device: Typed<Device>,
     pub(crate) kind: Dispatch,
-    pub(crate) config: WDF_IO_QUEUE_CONFIG,
+    config: Shared<WDF_IO_QUEUE_CONFIG>,
     /// The lock that keeps the callbacks apart, if they are.
     pub(crate) serial: Option<Arc<Serial>>,
     /// The lock of `WdfObjectAcquireLock`.
@@ -56,7 +57,7 @@ pub(crate) struct Queue {
 pub(crate) struct Notify {
     pub(crate) name: &'static str,
     pub(crate) callback: PFN_WDF_IO_QUEUE_STATE,
-    pub(crate) context: crate::shared::Shared<WDFCONTEXT>,
+    pub(crate) context: Shared<WDFCONTEXT>,
 }
 
 /// What changes of a queue.
@@ -102,13 +103,17 @@ impl Queue {
         Queue {
             device: device.clone(),
             kind,
-            config,
+            config: Shared(config),
             serial,
             lock,
             worker,
             changed,
             state: Lock::new(state),
         }
+    }
+
+    pub(crate) fn config(&self) -> &WDF_IO_QUEUE_CONFIG {
+        &self.config.0
     }
 
     pub(crate) fn state(&self) -> Guard<'_, State> {

@@ -13,7 +13,7 @@ use wsk_sys::{
 };
 
 use crate::args::irql;
-use crate::device::Device;
+use crate::device::{self, Device};
 use crate::irp::Irp;
 use crate::kind::Kind;
 use crate::lock::Lock;
@@ -315,7 +315,7 @@ fn check_children(request: &Typed<Request>) {
                 format!("{object} is completed at IRQL {}; its child {child} needs PASSIVE_LEVEL to end", irql())
             });
             if object::begin_delete(&child) {
-                request.device.dispose_later(child);
+                device::dispose_later(&request.device, child);
             }
         }
     }

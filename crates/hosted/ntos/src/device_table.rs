@@ -20,6 +20,7 @@ use crate::io_rules::{DEVICE_LEAK, LINK_LEAK};
 use crate::machine::Machine;
 use crate::namespace::Namespace;
 use crate::owner::{LeakScope, Owner, leak_report};
+use crate::process;
 use crate::security::{SecurityDescriptor, Token};
 use crate::sync::{Pointer, lock};
 use crate::work_item;
@@ -111,6 +112,8 @@ pub(crate) fn target(machine: &Machine, device: *mut DEVICE_OBJECT) -> Option<Ta
 }
 
 fn check_leaks(machine: &Machine, scope: LeakScope) {
+    // First, as an open handle explains a device that is left.
+    process::check_leaks(machine, scope);
     let table = of(machine);
     let mut state = lock(&table.state);
     DeviceTable::sweep(machine, &mut state);
@@ -156,7 +159,7 @@ impl DeviceTable {
         let mut state = lock(&self.state);
         Self::sweep(machine, &mut state);
         // SAFETY: a device object is not of size zero.
-        let device = unsafe { alloc::alloc_zeroed(layout) }.cast::<DEVICE_OBJECT>();
+        let device: *mut DEVICE_OBJECT = unsafe { alloc::alloc_zeroed(layout) }.cast();
         if device.is_null() {
             return Err(STATUS_INSUFFICIENT_RESOURCES);
         }
@@ -284,7 +287,7 @@ impl DeviceTable {
     /// Clears `DO_DEVICE_INITIALIZING` of the devices that a driver made in its `DriverEntry`.
     pub(crate) fn make_ready(&self, driver: &DriverBody) {
         let state = lock(&self.state);
-        for entry in state.devices.values().filter(|entry| ptr::eq(&*entry.driver, driver)) {
+        for entry in state.devices.values().filter(|entry| ptr::eq(Arc::as_ptr(&entry.driver), driver)) {
             // SAFETY: in the table, so not freed; the driver's entry has returned.
             unsafe { (*entry.device.0).Flags &= !DO_DEVICE_INITIALIZING };
         }
@@ -295,7 +298,10 @@ impl DeviceTable {
         let deadline = limit.map(|limit| Instant::now() + limit);
         let mut state = lock(&self.state);
         let open = |state: &State| {
-            state.devices.values().any(|entry| entry.opens != 0 && ptr::eq(&*entry.driver, driver))
+            state
+                .devices
+                .values()
+                .any(|entry| entry.opens != 0 && ptr::eq(Arc::as_ptr(&entry.driver), driver))
         };
         while open(&state) {
             state = match deadline {

@@ -253,7 +253,6 @@ impl Driver {
     ///
     /// # Errors
     /// `STATUS_INVALID_DEVICE_REQUEST` if the driver has no `DriverUnload`: it stays loaded.
-    #[expect(clippy::needless_pass_by_value, reason = "an unloaded driver is not to be used again")]
     pub fn unload(self) -> Result<(), NTSTATUS> {
         self.unload_when_closed(None)
     }

@@ -108,7 +108,6 @@ impl File {
     /// # Errors
     /// By status: `STATUS_INVALID_HANDLE` if the handle is closed, `STATUS_ACCESS_DENIED` if it was opened without the
     /// access that `code` requires, and the driver's answers.
-    #[expect(clippy::must_use_candidate, reason = "a test may not care how a request ends")]
     pub fn device_io_control(&self, code: u32, input: &[u8], output: &mut [u8]) -> (NTSTATUS, usize) {
         let completed = self.begin(code, input.to_vec(), output.to_vec()).wait();
         output.copy_from_slice(&completed.output);
@@ -116,7 +115,6 @@ impl File {
     }
 
     /// `DeviceIoControl` with an `OVERLAPPED`: begins a request, which keeps the buffers until its end.
-    #[must_use]
     pub fn begin(&self, code: u32, input: Vec<u8>, output: Vec<u8>) -> Overlapped {
         Overlapped::new(Arc::clone(&self.handle.process), self.handle.begin(code, input, output))
     }
@@ -131,7 +129,6 @@ impl File {
 
     /// `CloseHandle`, also for the clones: `IRP_MJ_CLEANUP` now, `IRP_MJ_CLOSE` when the last request on the file is
     /// complete. Requests go on.
-    #[expect(clippy::needless_pass_by_value, reason = "a closed handle is not to be used again")]
     pub fn close(self) {
         self.handle.close();
     }

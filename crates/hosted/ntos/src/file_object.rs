@@ -44,7 +44,7 @@ impl FileBody {
     ///
     /// # Errors
     /// The driver's status. No cleanup and no close follow then.
-    pub(crate) fn create(machine: &Machine, path: &str, opened: Opened) -> Result<Arc<FileBody>, NTSTATUS> {
+    pub(crate) fn create(machine: &Machine, path: &str, opened: &Opened) -> Result<Arc<FileBody>, NTSTATUS> {
         let name = match OwnedUnicode::new(&opened.rest) {
             Ok(name) => name,
             Err(status) => {

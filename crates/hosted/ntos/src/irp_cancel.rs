@@ -66,8 +66,11 @@ pub extern "system" fn IoReleaseCancelSpinLock(Irql: KIRQL) {
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
+///
+/// # Safety
+/// The IRP's cancel routine, if it has one, may be called now.
 #[unsafe(no_mangle)]
-pub extern "system" fn IoCancelIrp(Irp: *mut IRP) -> BOOLEAN {
+pub unsafe extern "system" fn IoCancelIrp(Irp: *mut IRP) -> BOOLEAN {
     let machine = Machine::kernel();
     at_most(DISPATCH_LEVEL, &IRQL_IO_DISPATCH, "IoCancelIrp");
     let registry = irp_registry::of(&machine);

@@ -193,7 +193,7 @@ impl Walk {
                 ),
             );
         }
-        before.check(&format!("the completion routine of IRP #{}", self.id));
+        before.check(format!("the completion routine of IRP #{}", self.id));
     }
 
     /// Goes on with an IRP that its completion routine left to us.

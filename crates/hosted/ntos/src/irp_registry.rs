@@ -176,7 +176,7 @@ impl Registry {
         process: u32,
     ) -> *mut IRP {
         let block = Block::new(stack_count);
-        let irp = block.address.cast::<IRP>();
+        let irp: *mut IRP = block.address.cast();
         // SAFETY: the block is as large as an IRP with so many locations, and nobody else knows it.
         unsafe { irp_packet::initialise(irp, IoSizeOfIrp(stack_count), stack_count) };
         let id = self.insert(irp, Some(block), origin, request, process);

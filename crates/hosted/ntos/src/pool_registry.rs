@@ -148,7 +148,9 @@ impl Block {
         let start = self.base.0.wrapping_add(from);
         // SAFETY: inside the memory of `layout`, all of which was written when it was allocated.
         let bytes = unsafe { slice::from_raw_parts(start, to - from) };
-        bytes.iter().all(|&found| found == byte)
+        // Equal to itself, one byte on: the fastest way to say that all bytes are the same.
+        bytes.first().is_none_or(|&first| first == byte)
+            && bytes[bytes.len().min(1)..] == bytes[..bytes.len().saturating_sub(1)]
     }
 
     /// Where the red zones are damaged.

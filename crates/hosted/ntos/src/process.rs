@@ -68,14 +68,14 @@ thread_local! {
 
 fn of(machine: &Machine) -> Arc<Processes> {
     machine.extension::<Processes>(|| {
-        machine.on_leak_check(check_leaks);
         // Breaks the circle of the machine and its process.
         machine.on_shutdown(|machine| drop(lock(&of(machine).system).take()));
         Processes { system: Mutex::default(), next: AtomicU32::new(SYSTEM_ID + 4), all: Mutex::default() }
     })
 }
 
-fn check_leaks(machine: &Machine, scope: LeakScope) {
+/// Looks for handles left open at shutdown.
+pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) {
     if scope != LeakScope::Shutdown {
         return;
     }
@@ -99,20 +99,26 @@ pub(crate) fn current(machine: &Machine) -> Arc<ProcessBody> {
 fn system(machine: &Machine) -> Arc<ProcessBody> {
     let processes = of(machine);
     let mut system = lock(&processes.system);
-    Arc::clone(system.get_or_insert_with(|| ProcessBody::new(machine, SYSTEM_ID, Token::System)))
+    Arc::clone(system.get_or_insert_with(|| processes.start(machine, SYSTEM_ID, Token::System)))
 }
 
-impl ProcessBody {
-    fn new(machine: &Machine, id: u32, token: Token) -> Arc<ProcessBody> {
-        Arc::new(ProcessBody {
+impl Processes {
+    fn start(&self, machine: &Machine, id: u32, token: Token) -> Arc<ProcessBody> {
+        let body = Arc::new(ProcessBody {
             machine: machine.clone(),
             id,
             token,
             object: Pointer(Box::into_raw(Box::new(u64::from(id)))),
             state: Mutex::default(),
-        })
+        });
+        let mut all = lock(&self.all);
+        all.retain(|process| process.strong_count() != 0);
+        all.push(Arc::downgrade(&body));
+        body
     }
+}
 
+impl ProcessBody {
     pub(crate) fn machine(&self) -> &Machine {
         &self.machine
     }
@@ -149,7 +155,7 @@ impl ProcessBody {
 
 impl Drop for ProcessBody {
     fn drop(&mut self) {
-        // SAFETY: from `Box::into_raw` in `new`; every request and thread of the process is gone.
+        // SAFETY: from `Box::into_raw` in `start`; every request and thread of the process is gone.
         drop(unsafe { Box::from_raw(self.object.0) });
     }
 }
@@ -187,12 +193,8 @@ impl Machine {
     pub fn process(&self, token: Token) -> Process {
         let processes = of(self);
         // Relaxed: only the number's uniqueness matters. Real ones are multiples of four, too.
-        let body = ProcessBody::new(self, processes.next.fetch_add(4, Ordering::Relaxed), token);
-        let mut all = lock(&processes.all);
-        all.retain(|process| process.strong_count() != 0);
-        all.push(Arc::downgrade(&body));
-        drop(all);
-        Process { body }
+        let id = processes.next.fetch_add(4, Ordering::Relaxed);
+        Process { body: processes.start(self, id, token) }
     }
 }
 
@@ -223,9 +225,8 @@ impl Process {
         let machine = &self.body.machine;
         let name = namespace::from_user_path(path)?;
         let opened = device_table::of(machine).open(&name, self.body.token, access)?;
-        let granted = opened.granted;
-        let file = FileBody::create(machine, path, opened)?;
-        let handle = Arc::new(Handle::new(Arc::clone(&self.body), file, granted));
+        let file = FileBody::create(machine, path, &opened)?;
+        let handle = Arc::new(Handle::new(Arc::clone(&self.body), file, opened.granted));
         let mut state = lock(&self.body.state);
         state.handles.retain(|handle| handle.strong_count() != 0);
         let dead = state.dead;

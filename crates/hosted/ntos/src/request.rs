@@ -116,7 +116,7 @@ impl Request {
         unsafe { (*parameters).Type3InputBuffer = type3 };
         lock(&request.state).transfer = Some(transfer);
         if request.process.begin(&request) {
-            request.send(file, irp);
+            Request::send(file, irp);
         } else {
             // The process was killed meanwhile.
             let outcome = IO_STATUS_BLOCK { Status: STATUS_INVALID_HANDLE, Information: 0 };
@@ -142,7 +142,7 @@ impl Request {
             // SAFETY: the variant of the union for this major function, in a location that is still ours.
             unsafe { (*parameters).Options = FILE_OPEN };
         }
-        request.send(file, irp);
+        Request::send(file, irp);
         request.wait().status
     }
 
@@ -168,7 +168,7 @@ impl Request {
         (irp, packet, location)
     }
 
-    fn send(&self, file: &FileBody, irp: *mut IRP) {
+    fn send(file: &FileBody, irp: *mut IRP) {
         // SAFETY: built by `make_irp`; the file keeps the device from being deleted, the request keeps the buffers.
         unsafe { IofCallDriver(file.device(), irp) };
     }
@@ -229,7 +229,8 @@ impl Request {
             state.pins += 1;
             irp
         };
-        IoCancelIrp(irp.0);
+        // SAFETY: pinned, so not freed; the driver that set a cancel routine is ready for it.
+        unsafe { IoCancelIrp(irp.0) };
         let freed = {
             let mut state = lock(&self.state);
             state.pins -= 1;

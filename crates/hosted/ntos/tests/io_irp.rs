@@ -11,9 +11,9 @@ use io::{LONG, complete, set_status};
 use ntos::irp::State;
 use ntos::{Config, IrpEvent, IrpEventKind, Machine, irp, irp_log};
 use wsk_sys::{
-    DEVICE_OBJECT, DISPATCH_LEVEL, IO_NO_INCREMENT, IRP, IoAcquireCancelSpinLock, IoAllocateIrp, IoCancelIrp,
-    IoFreeIrp, IoGetNextIrpStackLocation, IoInitializeIrp, IoReleaseCancelSpinLock, IoReuseIrp,
-    IoSetCancelRoutine, IoSetCompletionRoutine, IoSetNextIrpStackLocation, IoSizeOfIrp, IofCompleteRequest,
+    DEVICE_OBJECT, DISPATCH_LEVEL, IO_STACK_LOCATION, IRP, IoAcquireCancelSpinLock, IoAllocateIrp,
+    IoCancelIrp, IoFreeIrp, IoGetCurrentIrpStackLocation, IoInitializeIrp, IoReleaseCancelSpinLock,
+    IoReuseIrp, IoSetCancelRoutine, IoSetCompletionRoutine, IoSetNextIrpStackLocation, IoSizeOfIrp,
     KeGetCurrentIrql, KfRaiseIrql, NTSTATUS, PASSIVE_LEVEL, PVOID, SL_PENDING_RETURNED, STATUS_CANCELLED,
     STATUS_MORE_PROCESSING_REQUIRED, STATUS_NOT_SUPPORTED, STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
 };
@@ -259,9 +259,9 @@ fn a_routine_may_free_its_irp() {
 fn completion_comes_at_dispatch_level_from_another_thread() {
     let machine = Machine::boot(Config::default());
     let _entered = machine.enter();
-    let seen = Box::leak(Box::new(Seen::default()));
+    let seen = Seen::default();
     let irp = allocate(1);
-    watch(irp, seen);
+    watch(irp, &seen);
     send(irp);
     let moved = AtomicPtr::new(irp);
     let thread = machine.spawn("provider", move || {
@@ -275,8 +275,6 @@ fn completion_comes_at_dispatch_level_from_another_thread() {
     assert_eq!(seen.calls.load(Ordering::SeqCst), 1);
     free(irp);
     machine.shutdown();
-    // SAFETY: from `Box::leak`, and the IRP that pointed to it is gone.
-    drop(unsafe { Box::from_raw(ptr::from_ref(seen).cast_mut()) });
 }
 
 unsafe extern "system" fn cancel(_device: *mut DEVICE_OBJECT, irp: *mut IRP) {
@@ -344,12 +342,12 @@ fn the_cancel_spin_lock_is_a_spin_lock() {
 fn an_irp_in_the_drivers_memory() {
     /// An IRP with two locations.
     #[repr(C, align(16))]
-    struct Memory(MaybeUninit<[u8; 0xD0 + 2 * 0x48]>);
+    struct Memory(IRP, [IO_STACK_LOCATION; 2]);
 
     let machine = Machine::boot(Config::default());
     let _entered = machine.enter();
-    let mut memory = Memory(MaybeUninit::uninit());
-    let irp = memory.0.as_mut_ptr().cast::<IRP>();
+    let mut memory = MaybeUninit::<Memory>::uninit();
+    let irp: *mut IRP = memory.as_mut_ptr().cast();
     let seen = Seen::default();
     for _ in 0..2 {
         // SAFETY: the memory is that large, and the test's.
@@ -384,12 +382,12 @@ fn allocation_fails_when_told_and_for_impossible_sizes() {
 fn cancelling_races_with_completing() {
     let machine = Machine::boot(Config::default());
     let _entered = machine.enter();
-    let seen = Box::leak(Box::new(Seen::default()));
+    let seen = Seen::default();
     let irp = allocate(1);
     let rounds = if cfg!(miri) { 5 } else { 300 };
     for _ in 0..rounds {
         let calls = seen.calls.load(Ordering::SeqCst);
-        watch(irp, seen);
+        watch(irp, &seen);
         send(irp);
         // SAFETY: the layer below has the IRP.
         unsafe { IoSetCancelRoutine(irp, Some(cancel)) };
@@ -414,8 +412,6 @@ fn cancelling_races_with_completing() {
     }
     free(irp);
     machine.shutdown();
-    // SAFETY: from `Box::leak`, and the IRP that pointed to it is gone.
-    drop(unsafe { Box::from_raw(ptr::from_ref(seen).cast_mut()) });
 }
 
 /// The finished location keeps nothing of its request.
@@ -429,13 +425,16 @@ fn finished_locations_are_wiped() {
     send(irp);
     io::mark_pending(irp);
     // SAFETY: the layer below has the IRP.
-    unsafe { IofCompleteRequest(irp, IO_NO_INCREMENT) };
-    // SAFETY: the IRP is back, with its one location below the top.
-    let location = unsafe { IoGetNextIrpStackLocation(irp) };
-    // SAFETY: as above.
-    assert_eq!(unsafe { (*location).Control } & SL_PENDING_RETURNED, 0);
+    let location = unsafe { IoGetCurrentIrpStackLocation(irp) };
+    // SAFETY: as above; only the address is taken.
+    let parameters = unsafe { &raw mut (*location).Parameters }.cast::<u64>();
     // SAFETY: the first bytes of the parameters, as of any major function.
-    assert_eq!(unsafe { (&raw const (*location).Parameters).cast::<u64>().read() }, 0);
+    unsafe { parameters.write(u64::MAX) };
+    complete(irp, STATUS_SUCCESS, 0);
+    // SAFETY: the IRP is back, and its memory stays.
+    assert_eq!(unsafe { (*location).Control } & SL_PENDING_RETURNED, 0);
+    // SAFETY: as above.
+    assert_eq!(unsafe { parameters.read() }, 0);
     free(irp);
     machine.shutdown();
 }

@@ -29,11 +29,12 @@ fn echo_buffered(irp: *mut IRP) -> NTSTATUS {
     let parameters = parameters(irp);
     let length = parameters.InputBufferLength.min(parameters.OutputBufferLength) as usize;
     let buffer = io::system_buffer(irp);
-    for index in 0..length {
-        // SAFETY: the system buffer is as long as the longer of both.
-        let byte = unsafe { buffer.add(index).read() };
-        // SAFETY: as above.
-        unsafe { buffer.add(index).write(byte + 1) };
+    if length != 0 {
+        // SAFETY: the system buffer is as long as the longer of both, and begins with the input.
+        let bytes = unsafe { std::slice::from_raw_parts_mut(buffer, length) };
+        for byte in bytes {
+            *byte += 1;
+        }
     }
     complete(irp, STATUS_SUCCESS, length)
 }
@@ -84,7 +85,7 @@ fn copy_neither(irp: *mut IRP) -> NTSTATUS {
     let length = parameters.InputBufferLength as usize;
     // SAFETY: in this test the addresses are good, and in one address space.
     unsafe {
-        ptr::copy_nonoverlapping(parameters.Type3InputBuffer.cast::<u8>(), output.cast::<u8>(), length)
+        ptr::copy_nonoverlapping(parameters.Type3InputBuffer.cast::<u8>(), output.cast::<u8>(), length);
     };
     complete(irp, STATUS_SUCCESS, length)
 }
@@ -293,7 +294,7 @@ fn one_request_is_cancelled_or_all() {
     let requests: Vec<_> = (0..3).map(|_| file.begin(BUFFERED, vec![0; 4], vec![0; 4])).collect();
     let elsewhere = other.begin(BUFFERED, vec![0; 4], vec![0; 4]);
     requests[1].cancel();
-    assert_eq!(requests.iter().map(|request| request.is_done()).collect::<Vec<_>>(), [false, true, false]);
+    assert_eq!(requests.iter().map(ntos::Overlapped::is_done).collect::<Vec<_>>(), [false, true, false]);
     file.cancel_all();
     for request in requests {
         let completed = request.wait_for(LONG).expect("cancelled");

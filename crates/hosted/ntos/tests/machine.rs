@@ -156,7 +156,10 @@ fn a_bug_check_of_another_thread_is_caught_too() {
 #[cfg_attr(miri, ignore = "a bug check leaves a stopped thread")]
 #[test]
 fn a_driver_raises_its_own() {
-    let report = bug_check(|| kernel!(KeBugCheckEx(0xE2, 1, 2, 3, 4)));
+    let report = bug_check(|| {
+        // SAFETY: the call never returns, and takes numbers only.
+        unsafe { KeBugCheckEx(0xE2, 1, 2, 3, 4) }
+    });
     assert_eq!((report.rule.code, report.parameters), (0xE2, [1, 2, 3, 4]));
     assert_eq!(report.rule.name, "KeBugCheckEx");
 }

@@ -22,7 +22,7 @@ const FLAGS: u32 = CANCEL | TIMED_OUT;
 
 /// The parties of a flight, and the holders of the operation's memory.
 #[derive(Debug)]
-pub struct Flight {
+pub(crate) struct Flight {
     /// The number of parties that may touch the IRP, and the flags above.
     parties: AtomicU32,
     /// The number of handles that keep the memory.
@@ -32,14 +32,14 @@ pub struct Flight {
 impl Flight {
     /// The state of a new operation: no flight, one handle.
     #[must_use]
-    pub fn new() -> Flight {
+    pub(crate) fn new() -> Flight {
         Flight { parties: AtomicU32::new(0), handles: AtomicU32::new(1) }
     }
 
     /// Begins a flight for the submitter, the provider and, if there is a time limit, the timer.
     ///
     /// Only the owner of an operation that is not in flight calls this.
-    pub fn begin(&self, timed: bool) {
+    pub(crate) fn begin(&self, timed: bool) {
         // Release: the IRP as the owner armed it is seen by whoever cancels from now on.
         self.parties.fetch_add(2 + u32::from(timed), Ordering::Release);
     }
@@ -48,7 +48,7 @@ impl Flight {
     ///
     /// True: the caller is now a party. It calls `IoCancelIrp`, then [`Flight::leave`].
     #[must_use]
-    pub fn cancel(&self) -> bool {
+    pub(crate) fn cancel(&self) -> bool {
         // Acquire: pairs with `begin`, so the IRP is seen armed.
         let mut seen = self.parties.fetch_or(CANCEL, Ordering::AcqRel) | CANCEL;
         // Without the flag, the flight has landed since: what is seen is another one, which nobody asked to cancel.
@@ -62,43 +62,43 @@ impl Flight {
     }
 
     /// Records, for the timer, that the time limit has passed. The timer is a party already.
-    pub fn time_out(&self) {
+    pub(crate) fn time_out(&self) {
         self.parties.fetch_or(CANCEL | TIMED_OUT, Ordering::AcqRel);
     }
 
     /// Whether a cancel was asked for. The submitter looks after the WSK call, in case it was before.
     #[must_use]
-    pub fn is_cancelled(&self) -> bool {
+    pub(crate) fn is_cancelled(&self) -> bool {
         self.parties.load(Ordering::Acquire) & CANCEL != 0
     }
 
     /// Whether the time limit passed in this flight.
     #[must_use]
-    pub fn is_timed_out(&self) -> bool {
+    pub(crate) fn is_timed_out(&self) -> bool {
         self.parties.load(Ordering::Acquire) & TIMED_OUT != 0
     }
 
     /// Ends one party's use of the IRP. True: it was the last, and the caller delivers the result.
     #[must_use]
-    pub fn leave(&self) -> bool {
+    pub(crate) fn leave(&self) -> bool {
         // Release: what this party did happens before the delivery. Acquire: the deliverer sees all of it.
         self.parties.fetch_sub(1, Ordering::AcqRel) & !FLAGS == 1
     }
 
     /// Forgets the flags of the flight whose result was delivered, so that the operation can fly again.
-    pub fn land(&self) {
+    pub(crate) fn land(&self) {
         self.parties.fetch_and(!FLAGS, Ordering::AcqRel);
     }
 
     /// Adds a handle that keeps the memory.
-    pub fn retain(&self) {
+    pub(crate) fn retain(&self) {
         // Relaxed: the new handle is made from one that keeps the memory already.
         self.handles.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Drops a handle. True: it was the last, and the caller frees the memory.
     #[must_use]
-    pub fn release(&self) -> bool {
+    pub(crate) fn release(&self) -> bool {
         // Release: what this holder did happens before the memory is freed. Acquire: the last one sees it.
         self.handles.fetch_sub(1, Ordering::AcqRel) == 1
     }

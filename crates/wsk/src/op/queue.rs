@@ -8,8 +8,8 @@ use core::net::SocketAddr;
 use core::ptr::{self, NonNull};
 
 use wsk_sys::{
-    Executive, FALSE, IO_STATUS_BLOCK, KEVENT, KeInitializeEvent, KeSetEvent, KeWaitForSingleObject, KernelMode,
-    SynchronizationEvent, WSK_SOCKET,
+    Executive, FALSE, IO_STATUS_BLOCK, KEVENT, KeInitializeEvent, KeSetEvent, KeWaitForSingleObject,
+    KernelMode, SynchronizationEvent, WSK_SOCKET,
 };
 
 use super::arguments::CONTROL_MAX;

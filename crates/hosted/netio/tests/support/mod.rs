@@ -257,21 +257,26 @@ unsafe extern "system" fn routine(_device: *mut DEVICE_OBJECT, _irp: *mut IRP, c
     STATUS_MORE_PROCESSING_REQUIRED
 }
 
+/// What `allocate` makes; tries again if that was made to fail, as the faults of interest are the provider's.
+fn sure<T>(allocate: impl Fn() -> *mut T) -> *mut T {
+    let first = allocate();
+    if first.is_null() { allocate() } else { first }
+}
+
+fn pool<T>(size: usize) -> *mut T {
+    let tag = u32::from_le_bytes(*b"test");
+    sure(|| unsafe { ExAllocatePool2(POOL_FLAG_NON_PAGED, size, tag) }).cast()
+}
+
 /// An IRP with one location.
 pub fn irp() -> *mut IRP {
-    let irp = unsafe { IoAllocateIrp(1, FALSE) };
-    assert!(!irp.is_null(), "no memory for an IRP");
-    irp
+    sure(|| unsafe { IoAllocateIrp(1, FALSE) })
 }
 
 impl Request {
     /// A request that was not sent yet.
     pub fn new() -> Request {
-        let context: *mut Context = unsafe {
-            ExAllocatePool2(POOL_FLAG_NON_PAGED, size_of::<Context>(), u32::from_le_bytes(*b"test"))
-        }
-        .cast();
-        assert!(!context.is_null(), "no memory for an event");
+        let context: *mut Context = pool(size_of::<Context>());
         unsafe { KeInitializeEvent(&raw mut (*context).event, NotificationEvent, FALSE) };
         let irp = irp();
         unsafe { IoSetCompletionRoutine(irp, Some(routine), context.cast(), true, true, true) };
@@ -357,17 +362,14 @@ impl Buffer {
     /// A buffer with MDLs of these lengths.
     pub fn in_parts(bytes: &[u8], parts: &[usize]) -> Buffer {
         let size = bytes.len().max(1);
-        let tag = u32::from_le_bytes(*b"test");
-        let pool: *mut u8 = unsafe { ExAllocatePool2(POOL_FLAG_NON_PAGED, size, tag) }.cast();
-        assert!(!pool.is_null(), "no memory for a buffer");
+        let pool: *mut u8 = pool(size);
         unsafe { pool.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
         let mut mdls: Vec<*mut MDL> = Vec::new();
         let mut offset = 0;
         for part in parts.iter().copied().filter(|part| *part != 0) {
             let length = part.try_into().unwrap();
             let address = pool.wrapping_add(offset).cast();
-            let mdl = unsafe { IoAllocateMdl(address, length, FALSE, FALSE, ptr::null_mut()) };
-            assert!(!mdl.is_null(), "no memory for an MDL");
+            let mdl = sure(|| unsafe { IoAllocateMdl(address, length, FALSE, FALSE, ptr::null_mut()) });
             unsafe { MmBuildMdlForNonPagedPool(mdl) };
             if let Some(last) = mdls.last() {
                 unsafe { (**last).Next = mdl };

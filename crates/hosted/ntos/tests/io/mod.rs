@@ -174,8 +174,9 @@ pub(crate) fn delete_device() {
 pub(crate) fn set_major(driver: *mut DRIVER_OBJECT, major: u8, routine: DRIVER_DISPATCH) {
     // SAFETY: the driver object of a DriverEntry in progress.
     let table = unsafe { &raw mut (*driver).MajorFunction };
+    let slot = table.cast::<Option<DRIVER_DISPATCH>>().wrapping_add(usize::from(major));
     // SAFETY: as above; the major function is one of the table's.
-    unsafe { table.cast::<Option<DRIVER_DISPATCH>>().add(usize::from(major)).write(Some(routine)) };
+    unsafe { slot.write(Some(routine)) };
 }
 
 fn fill(driver: *mut DRIVER_OBJECT) {
@@ -288,7 +289,18 @@ pub(crate) fn open(machine: &Machine) -> File {
 /// Ends a test in which nothing went wrong: unloads, and looks for leaks.
 pub(crate) fn finish(machine: Machine, driver: Driver) {
     driver.unload_within(LONG).expect("the probe unloads");
+    drop(driver);
     machine.shutdown();
+}
+
+/// The driver of a machine on which something is about to go wrong.
+struct Loaded(Mutex<Option<Driver>>);
+
+/// Unloads that driver.
+pub(crate) fn unload_probe(machine: &Machine) {
+    let loaded = machine.extension(|| Loaded(Mutex::default()));
+    let driver = loaded.0.lock().unwrap().take().expect("the probe is loaded");
+    driver.unload().expect("the probe unloads");
 }
 
 /// Runs `test` on a machine with the probe loaded, and expects it to break `rule`; `object` must be in the report.
@@ -298,8 +310,9 @@ pub(crate) fn expect_violation(
     object: &str,
     test: impl FnOnce(Machine) + Send + 'static,
 ) -> BugCheck {
-    let (machine, _driver) = boot();
+    let (machine, driver) = boot();
     let inner = machine.clone();
+    inner.extension(|| Loaded(Mutex::new(Some(driver))));
     let report =
         machine.catch_bug_check(move || test(inner)).expect_err("the rule was broken and nothing happened");
     assert_eq!(report.rule.name, rule.name, "{report}");

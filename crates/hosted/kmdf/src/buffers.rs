@@ -1,0 +1,299 @@
+//! The buffers of a request: where they are, and what may be asked for.
+#![expect(unsafe_code, reason = "the functions get raw pointers from the driver, and hand out buffers")]
+
+use alloc::format;
+
+use wsk_sys::{
+    DISPATCH_LEVEL, IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_READ, IRP_MJ_WRITE, MDL,
+    METHOD_BUFFERED, METHOD_FROM_CTL_CODE, METHOD_NEITHER, MdlMappingNoExecute, MmGetSystemAddressForMdlSafe,
+    NTSTATUS, NormalPagePriority, PMDL, PVOID, STATUS_BUFFER_TOO_SMALL, STATUS_INSUFFICIENT_RESOURCES,
+    STATUS_INVALID_DEVICE_REQUEST, STATUS_SUCCESS,
+};
+
+use crate::args::{at_most, required, store};
+use crate::attributes::Attributes;
+use crate::irp::Irp;
+use crate::lookup;
+use crate::memory::Memory;
+use crate::object::{self, Family, Typed};
+use crate::request::{self, Request};
+use crate::rule;
+use crate::types::{PWDF_DRIVER_GLOBALS, WDFMEMORY, WDFREQUEST};
+
+/// Which buffer of a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Input,
+    Output,
+}
+
+/// How a buffer is passed.
+enum Place {
+    System,
+    Mdl,
+    /// Addresses of the kernel's own, used as they are.
+    Plain(PVOID),
+    /// Addresses of a process, which only its own context can read.
+    User,
+}
+
+/// The length of the buffer, if a request of this type has one on this side.
+fn length(request: &Request, side: Side) -> Result<usize, NTSTATUS> {
+    let parameters = request.parameters;
+    match (request.major, side) {
+        (IRP_MJ_READ, Side::Input) | (IRP_MJ_WRITE, Side::Output) => Err(STATUS_INVALID_DEVICE_REQUEST),
+        (IRP_MJ_READ, Side::Output) => Ok(parameters.output),
+        (IRP_MJ_WRITE, Side::Input) => Ok(parameters.input),
+        (IRP_MJ_DEVICE_CONTROL | IRP_MJ_INTERNAL_DEVICE_CONTROL, Side::Input) => Ok(parameters.input),
+        (IRP_MJ_DEVICE_CONTROL | IRP_MJ_INTERNAL_DEVICE_CONTROL, Side::Output) => Ok(parameters.output),
+        _ => Err(STATUS_INVALID_DEVICE_REQUEST),
+    }
+}
+
+fn place(request: &Request, irp: Irp, side: Side) -> Place {
+    let plain = || match side {
+        Side::Input => Place::Plain(irp.device_control().Type3InputBuffer),
+        Side::Output => Place::Plain(irp.user_buffer()),
+    };
+    match request.major {
+        IRP_MJ_READ | IRP_MJ_WRITE if !irp.system_buffer().is_null() => Place::System,
+        IRP_MJ_READ | IRP_MJ_WRITE if !irp.mdl().is_null() => Place::Mdl,
+        IRP_MJ_READ | IRP_MJ_WRITE => Place::User,
+        IRP_MJ_INTERNAL_DEVICE_CONTROL => plain(),
+        _ => match (METHOD_FROM_CTL_CODE(request.parameters.code), side) {
+            (METHOD_NEITHER, _) if request.is_user() => Place::User,
+            (METHOD_NEITHER, _) => plain(),
+            (METHOD_BUFFERED, _) | (_, Side::Input) => Place::System,
+            (_, Side::Output) => Place::Mdl,
+        },
+    }
+}
+
+/// The address and length of a buffer.
+fn buffer(function: &'static str, request: &Typed<Request>, side: Side) -> Result<(PVOID, usize), NTSTATUS> {
+    let length = length(request, side)?;
+    if length == 0 {
+        return Err(STATUS_BUFFER_TOO_SMALL);
+    }
+    let irp = request.irp();
+    let address = match place(request, irp, side) {
+        Place::System => irp.system_buffer(),
+        Place::Plain(address) => address,
+        Place::Mdl => map(irp.mdl())?,
+        Place::User => {
+            rule::verify(&rule::USER_BUFFER, || {
+                format!("{function} was called for {}, whose buffers are untested user addresses", request.object())
+            });
+            return Err(STATUS_INVALID_DEVICE_REQUEST);
+        }
+    };
+    Ok((address, length))
+}
+
+/// A system address for the pages of an MDL.
+fn map(mdl: *mut MDL) -> Result<PVOID, NTSTATUS> {
+    if mdl.is_null() {
+        return Err(STATUS_BUFFER_TOO_SMALL);
+    }
+    // SAFETY: the I/O manager locked the pages of the MDL in the IRP until its completion.
+    let address = unsafe { MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority | MdlMappingNoExecute) };
+    if address.is_null() { Err(STATUS_INSUFFICIENT_RESOURCES) } else { Ok(address) }
+}
+
+/// The living request of a handle, which the driver may use.
+fn usable(function: &'static str, handle: WDFREQUEST) -> Typed<Request> {
+    at_most(function, DISPATCH_LEVEL);
+    let request = lookup::typed::<Request, _>(function, handle);
+    request::usable(function, &request);
+    request
+}
+
+/// # Safety
+/// `out` may be written to; `length` too, or is null.
+unsafe fn retrieve(
+    function: &'static str,
+    handle: WDFREQUEST,
+    side: Side,
+    minimum: usize,
+    out: *mut PVOID,
+    length: *mut usize,
+) -> NTSTATUS {
+    required(function, "Buffer", out);
+    let request = usable(function, handle);
+    let found = buffer(function, &request, side);
+    let found = found.and_then(|found| if found.1 < minimum { Err(STATUS_BUFFER_TOO_SMALL) } else { Ok(found) });
+    let (address, size, status) = match found {
+        Ok((address, size)) => (address, size, STATUS_SUCCESS),
+        Err(status) => (core::ptr::null_mut(), 0, status),
+    };
+    // SAFETY: this function's own contract.
+    unsafe { store(out, address) };
+    // SAFETY: this function's own contract.
+    unsafe { store(length, size) };
+    status
+}
+
+/// The input buffer of a request, which has at least so many bytes.
+///
+/// With `METHOD_BUFFERED` it is the output buffer, too: read the input before writing the output.
+///
+/// # IRQL
+/// <= `DISPATCH_LEVEL`
+///
+/// # Errors
+/// `STATUS_BUFFER_TOO_SMALL` also for an empty buffer, `STATUS_INVALID_DEVICE_REQUEST` for a request without one,
+/// `STATUS_INSUFFICIENT_RESOURCES`.
+pub unsafe extern "C" fn WdfRequestRetrieveInputBuffer(
+    _globals: PWDF_DRIVER_GLOBALS,
+    Request: WDFREQUEST,
+    MinimumRequiredLength: usize,
+    Buffer: *mut PVOID,
+    Length: *mut usize,
+) -> NTSTATUS {
+    const NAME: &str = "WdfRequestRetrieveInputBuffer";
+    // SAFETY: the driver's variables.
+    unsafe { retrieve(NAME, Request, Side::Input, MinimumRequiredLength, Buffer, Length) }
+}
+
+/// The output buffer of a request, which has at least so many bytes.
+///
+/// # IRQL
+/// <= `DISPATCH_LEVEL`
+///
+/// # Errors
+/// As for [`WdfRequestRetrieveInputBuffer`].
+pub unsafe extern "C" fn WdfRequestRetrieveOutputBuffer(
+    _globals: PWDF_DRIVER_GLOBALS,
+    Request: WDFREQUEST,
+    MinimumRequiredSize: usize,
+    Buffer: *mut PVOID,
+    Length: *mut usize,
+) -> NTSTATUS {
+    const NAME: &str = "WdfRequestRetrieveOutputBuffer";
+    // SAFETY: the driver's variables.
+    unsafe { retrieve(NAME, Request, Side::Output, MinimumRequiredSize, Buffer, Length) }
+}
+
+/// # Safety
+/// `out` may be written to.
+unsafe fn memory(function: &'static str, handle: WDFREQUEST, side: Side, out: *mut WDFMEMORY) -> NTSTATUS {
+    required(function, "Memory", out);
+    let request = usable(function, handle);
+    let (memory, status) = match memory_of(function, &request, side) {
+        Ok(memory) => (core::ptr::without_provenance_mut(memory), STATUS_SUCCESS),
+        Err(status) => (core::ptr::null_mut(), status),
+    };
+    // SAFETY: this function's own contract.
+    unsafe { store(out, memory) };
+    status
+}
+
+/// The memory object of a buffer, made when it is first asked for.
+fn memory_of(function: &'static str, request: &Typed<Request>, side: Side) -> Result<usize, NTSTATUS> {
+    let (address, size) = buffer(function, request, side)?;
+    let known = {
+        let state = request.state.lock();
+        if side == Side::Input { state.input_memory } else { state.output_memory }
+    };
+    if known != 0 {
+        return Ok(known);
+    }
+    let family = Family::Child(request.object());
+    let client = request.object().client();
+    let memory = object::create(function, client, family, &Attributes::NONE, Memory::of_request(address, size))?;
+    let handle = memory.object().handle();
+    let mut state = request.state.lock();
+    match side {
+        Side::Input => state.input_memory = handle,
+        Side::Output => state.output_memory = handle,
+    }
+    Ok(handle)
+}
+
+/// The input buffer of a request as a memory object, which ends with the request.
+///
+/// # IRQL
+/// <= `DISPATCH_LEVEL`
+///
+/// # Errors
+/// As for [`WdfRequestRetrieveInputBuffer`].
+pub unsafe extern "C" fn WdfRequestRetrieveInputMemory(
+    _globals: PWDF_DRIVER_GLOBALS,
+    Request: WDFREQUEST,
+    Memory: *mut WDFMEMORY,
+) -> NTSTATUS {
+    // SAFETY: the driver's variable.
+    unsafe { memory("WdfRequestRetrieveInputMemory", Request, Side::Input, Memory) }
+}
+
+/// The output buffer of a request as a memory object, which ends with the request.
+///
+/// # IRQL
+/// <= `DISPATCH_LEVEL`
+///
+/// # Errors
+/// As for [`WdfRequestRetrieveInputBuffer`].
+pub unsafe extern "C" fn WdfRequestRetrieveOutputMemory(
+    _globals: PWDF_DRIVER_GLOBALS,
+    Request: WDFREQUEST,
+    Memory: *mut WDFMEMORY,
+) -> NTSTATUS {
+    // SAFETY: the driver's variable.
+    unsafe { memory("WdfRequestRetrieveOutputMemory", Request, Side::Output, Memory) }
+}
+
+/// # Safety
+/// `out` may be written to.
+unsafe fn mdl(function: &'static str, handle: WDFREQUEST, side: Side, out: *mut PMDL) -> NTSTATUS {
+    required(function, "Mdl", out);
+    let request = usable(function, handle);
+    let found = length(&request, side).and_then(|length| {
+        let irp = request.irp();
+        match place(&request, irp, side) {
+            _ if length == 0 => Err(STATUS_BUFFER_TOO_SMALL),
+            Place::Mdl if irp.mdl().is_null() => Err(STATUS_BUFFER_TOO_SMALL),
+            Place::Mdl => Ok(irp.mdl()),
+            // Windows makes an MDL for the system buffer here, which it frees with the request; n/d here.
+            Place::System | Place::Plain(_) | Place::User => Err(STATUS_INVALID_DEVICE_REQUEST),
+        }
+    });
+    let (mdl, status) = match found {
+        Ok(mdl) => (mdl, STATUS_SUCCESS),
+        Err(status) => (core::ptr::null_mut(), status),
+    };
+    // SAFETY: this function's own contract.
+    unsafe { store(out, mdl) };
+    status
+}
+
+/// The MDL of a directly passed input: that of a write.
+///
+/// # IRQL
+/// <= `DISPATCH_LEVEL`
+///
+/// # Errors
+/// As for [`WdfRequestRetrieveInputBuffer`]; `STATUS_INVALID_DEVICE_REQUEST` for a buffer without an MDL.
+pub unsafe extern "C" fn WdfRequestRetrieveInputWdmMdl(
+    _globals: PWDF_DRIVER_GLOBALS,
+    Request: WDFREQUEST,
+    Mdl: *mut PMDL,
+) -> NTSTATUS {
+    // SAFETY: the driver's variable.
+    unsafe { mdl("WdfRequestRetrieveInputWdmMdl", Request, Side::Input, Mdl) }
+}
+
+/// The MDL of a directly passed output: that of a read, or of a direct device control of either direction.
+///
+/// # IRQL
+/// <= `DISPATCH_LEVEL`
+///
+/// # Errors
+/// As for [`WdfRequestRetrieveInputWdmMdl`].
+pub unsafe extern "C" fn WdfRequestRetrieveOutputWdmMdl(
+    _globals: PWDF_DRIVER_GLOBALS,
+    Request: WDFREQUEST,
+    Mdl: *mut PMDL,
+) -> NTSTATUS {
+    // SAFETY: the driver's variable.
+    unsafe { mdl("WdfRequestRetrieveOutputWdmMdl", Request, Side::Output, Mdl) }
+}

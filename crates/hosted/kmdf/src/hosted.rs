@@ -1,0 +1,51 @@
+//! Loading a driver into a machine, and asking the framework there: what a test uses.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use wsk_sys::{DRIVER_INITIALIZE, NTSTATUS};
+
+use crate::bind;
+use crate::platform::{self, framework};
+use crate::rule;
+
+/// Loads a framework driver: binds it, and calls its `DriverEntry` at `PASSIVE_LEVEL` in a system thread.
+///
+/// When the result is unloaded, `EvtDriverUnload` is called, and then everything that the driver made is deleted.
+///
+/// # Errors
+/// What `DriverEntry` failed with.
+pub fn load(machine: &ntos::Machine, name: &str, entry: DRIVER_INITIALIZE) -> Result<ntos::Driver, NTSTATUS> {
+    let _entered = machine.enter();
+    framework().with(|tables| tables.loading.push((String::from(name), entry)));
+    let result = machine.load_driver(name, bind::start);
+    // Still there if the kernel did not get as far as the entry point.
+    framework().with(|tables| tables.loading.retain(|(loading, _)| loading != name));
+    result
+}
+
+/// The requests that the machine's drivers own at the moment, one text for each queue that any are from.
+#[must_use]
+pub fn owned_requests(machine: &ntos::Machine) -> Vec<String> {
+    let _entered = machine.enter();
+    bind::owned_requests()
+}
+
+/// Checks that no driver owns a request: for the point of a test at which each must be completed.
+///
+/// A request that its driver forgot keeps its file open, and with it the driver loaded: an unload would wait for ever.
+pub fn check_requests_completed(machine: &ntos::Machine) {
+    let _entered = machine.enter();
+    let owned = bind::owned_requests();
+    if !owned.is_empty() {
+        platform::violation(&rule::NOT_COMPLETED, format!("the driver has not completed {}", owned.join(", ")));
+    }
+}
+
+/// Sets how many seconds the framework waits for a driver to complete its requests, before it reports them. At first,
+/// 60.
+pub fn set_wait_limit(machine: &ntos::Machine, seconds: u64) {
+    let _entered = machine.enter();
+    framework().set_wait_limit(seconds);
+}

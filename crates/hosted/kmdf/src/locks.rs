@@ -1,0 +1,250 @@
+//! Spin locks and wait locks.
+#![expect(unsafe_code, reason = "the functions get raw pointers from the driver, and call the kernel's locks")]
+
+use alloc::boxed::Box;
+use alloc::format;
+use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use wsk_sys::{
+    APC_LEVEL, DISPATCH_LEVEL, KSPIN_LOCK, KeAcquireSpinLockRaiseToDpc, KeEnterCriticalRegion,
+    KeLeaveCriticalRegion, KeReleaseSpinLock, NTSTATUS, PASSIVE_LEVEL, STATUS_SUCCESS, STATUS_TIMEOUT,
+};
+
+use crate::args::{at_most, irql, required, store};
+use crate::attributes::{self, Allowed};
+use crate::client;
+use crate::event::Event;
+use crate::kind::Kind;
+use crate::lookup;
+use crate::memory::parent_or_driver;
+use crate::object::{self, Body, Family, Kinded, Typed};
+use crate::platform::{self, Held};
+use crate::rule;
+use crate::types::{
+    PLONGLONG, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFSPINLOCK, WDFWAITLOCK,
+};
+
+/// The body of a WDFSPINLOCK.
+pub(crate) struct SpinLock {
+    word: Box<UnsafeCell<KSPIN_LOCK>>,
+    /// The number of the thread that holds it, or 0.
+    owner: AtomicU64,
+    /// The IRQL to return to; the owner's.
+    previous: AtomicU8,
+}
+
+// SAFETY: the word is only passed to the kernel's spin lock functions.
+unsafe impl Sync for SpinLock {}
+
+impl Body for SpinLock {
+    fn kind(&self) -> Kind {
+        Kind::SpinLock
+    }
+}
+
+impl Kinded for SpinLock {
+    const KIND: Kind = Kind::SpinLock;
+}
+
+/// The body of a WDFWAITLOCK.
+pub(crate) struct WaitLock {
+    free: Event,
+    /// The number of the thread that holds it, or 0.
+    owner: AtomicU64,
+    /// Whether the owner entered a critical region for it.
+    critical: AtomicU8,
+}
+
+impl Body for WaitLock {
+    fn kind(&self) -> Kind {
+        Kind::WaitLock
+    }
+}
+
+impl Kinded for WaitLock {
+    const KIND: Kind = Kind::WaitLock;
+}
+
+/// Makes a lock object.
+///
+/// # Safety
+/// `attributes` is null or points to attributes; `out` may be written to.
+unsafe fn create<T: Kinded, H>(
+    function: &'static str,
+    globals: PWDF_DRIVER_GLOBALS,
+    attributes: PWDF_OBJECT_ATTRIBUTES,
+    out: *mut *mut H,
+    body: T,
+) -> NTSTATUS {
+    let client = client::calling(function, globals);
+    at_most(function, DISPATCH_LEVEL);
+    required(function, "the lock", out);
+    // SAFETY: this function's own contract.
+    let attributes = match unsafe { attributes::read(attributes, Allowed::PLAIN) } {
+        Ok(attributes) => attributes,
+        Err(status) => return status,
+    };
+    let created = parent_or_driver(function, &client, &attributes)
+        .and_then(|parent| object::create(function, &client, Family::Child(&parent), &attributes, body));
+    match created {
+        Ok(lock) => {
+            // SAFETY: this function's own contract.
+            unsafe { store(out, lock.as_handle()) };
+            STATUS_SUCCESS
+        }
+        Err(status) => status,
+    }
+}
+
+fn check_not_mine<T: Kinded>(function: &'static str, lock: &Typed<T>, owner: &AtomicU64) {
+    // Relaxed: if the number is this thread's, this thread wrote it.
+    if owner.load(Ordering::Relaxed) == platform::thread() {
+        platform::violation(
+            &rule::RECURSIVE_LOCK,
+            format!("{function} was given {}, which this thread holds", lock.object()),
+        );
+    }
+}
+
+fn check_mine<T: Kinded>(function: &'static str, lock: &Typed<T>, owner: &AtomicU64) {
+    // Relaxed: as above.
+    if owner.load(Ordering::Relaxed) != platform::thread() {
+        platform::violation(
+            &rule::LOCK_NOT_HELD,
+            format!("{function} was given {}, which this thread does not hold", lock.object()),
+        );
+    }
+}
+
+/// Makes a spin lock.
+///
+/// # IRQL
+/// <= `DISPATCH_LEVEL`
+///
+/// # Errors
+/// `STATUS_INSUFFICIENT_RESOURCES`, and what the attributes are refused with.
+pub unsafe extern "C" fn WdfSpinLockCreate(
+    globals: PWDF_DRIVER_GLOBALS,
+    SpinLockAttributes: PWDF_OBJECT_ATTRIBUTES,
+    SpinLock: *mut WDFSPINLOCK,
+) -> NTSTATUS {
+    // A spin lock is a word, zero when free.
+    let word = Box::new(UnsafeCell::new(0));
+    let body = self::SpinLock { word, owner: AtomicU64::new(0), previous: AtomicU8::new(0) };
+    // SAFETY: the driver passes null or attributes, and a variable.
+    unsafe { create("WdfSpinLockCreate", globals, SpinLockAttributes, SpinLock, body) }
+}
+
+/// Raises to `DISPATCH_LEVEL` and acquires the lock.
+///
+/// # IRQL
+/// <= `DISPATCH_LEVEL`
+pub unsafe extern "C" fn WdfSpinLockAcquire(_globals: PWDF_DRIVER_GLOBALS, SpinLock: WDFSPINLOCK) {
+    const NAME: &str = "WdfSpinLockAcquire";
+    at_most(NAME, DISPATCH_LEVEL);
+    let lock = lookup::typed::<self::SpinLock, _>(NAME, SpinLock);
+    check_not_mine(NAME, &lock, &lock.owner);
+    // SAFETY: an initialised spin lock, which lives as long as its object.
+    let previous = unsafe { KeAcquireSpinLockRaiseToDpc(lock.word.get()) };
+    // Relaxed: other threads only compare the number with their own.
+    lock.owner.store(platform::thread(), Ordering::Relaxed);
+    // Relaxed: read by the owner.
+    lock.previous.store(previous, Ordering::Relaxed);
+    platform::hold(Held { handle: lock.object().handle(), waits: false });
+}
+
+/// Releases the lock, and returns to the IRQL from before.
+///
+/// # IRQL
+/// `DISPATCH_LEVEL`
+pub unsafe extern "C" fn WdfSpinLockRelease(_globals: PWDF_DRIVER_GLOBALS, SpinLock: WDFSPINLOCK) {
+    const NAME: &str = "WdfSpinLockRelease";
+    at_most(NAME, DISPATCH_LEVEL);
+    let lock = lookup::typed::<self::SpinLock, _>(NAME, SpinLock);
+    check_mine(NAME, &lock, &lock.owner);
+    // Relaxed: written by this thread.
+    let previous = lock.previous.load(Ordering::Relaxed);
+    // Relaxed: as in `WdfSpinLockAcquire`.
+    lock.owner.store(0, Ordering::Relaxed);
+    platform::unhold(lock.object().handle());
+    // SAFETY: this thread holds the lock, from that level.
+    unsafe { KeReleaseSpinLock(lock.word.get(), previous) };
+}
+
+/// Makes a lock that threads wait for.
+///
+/// # IRQL
+/// <= `DISPATCH_LEVEL`
+///
+/// # Errors
+/// `STATUS_INSUFFICIENT_RESOURCES`, and what the attributes are refused with.
+pub unsafe extern "C" fn WdfWaitLockCreate(
+    globals: PWDF_DRIVER_GLOBALS,
+    LockAttributes: PWDF_OBJECT_ATTRIBUTES,
+    Lock: *mut WDFWAITLOCK,
+) -> NTSTATUS {
+    let body =
+        WaitLock { free: Event::free_lock(), owner: AtomicU64::new(0), critical: AtomicU8::new(0) };
+    // SAFETY: the driver passes null or attributes, and a variable.
+    unsafe { create("WdfWaitLockCreate", globals, LockAttributes, Lock, body) }
+}
+
+/// Waits for a lock: for ever, or as long as `Timeout` says. While it is held the thread is in a critical region.
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`; <= `DISPATCH_LEVEL` with a timeout of zero
+///
+/// # Errors
+/// `STATUS_TIMEOUT`, a success code, if the lock was not acquired.
+pub unsafe extern "C" fn WdfWaitLockAcquire(
+    _globals: PWDF_DRIVER_GLOBALS,
+    Lock: WDFWAITLOCK,
+    Timeout: PLONGLONG,
+) -> NTSTATUS {
+    const NAME: &str = "WdfWaitLockAcquire";
+    // SAFETY: the driver passes null or a variable.
+    let timeout = unsafe { Timeout.as_ref() }.copied();
+    at_most(NAME, if timeout == Some(0) { DISPATCH_LEVEL } else { PASSIVE_LEVEL });
+    let lock = lookup::typed::<WaitLock, _>(NAME, Lock);
+    check_not_mine(NAME, &lock, &lock.owner);
+    let critical = irql() <= APC_LEVEL;
+    if critical {
+        // SAFETY: the level allows it; left when the lock is released, or below.
+        unsafe { KeEnterCriticalRegion() };
+    }
+    if !lock.free.wait(timeout) {
+        if critical {
+            // SAFETY: entered above.
+            unsafe { KeLeaveCriticalRegion() };
+        }
+        return STATUS_TIMEOUT;
+    }
+    // Relaxed: other threads only compare the number with their own.
+    lock.owner.store(platform::thread(), Ordering::Relaxed);
+    // Relaxed: read by the owner.
+    lock.critical.store(u8::from(critical), Ordering::Relaxed);
+    platform::hold(Held { handle: lock.object().handle(), waits: true });
+    STATUS_SUCCESS
+}
+
+/// Releases a lock.
+///
+/// # IRQL
+/// <= `DISPATCH_LEVEL`
+pub unsafe extern "C" fn WdfWaitLockRelease(_globals: PWDF_DRIVER_GLOBALS, Lock: WDFWAITLOCK) {
+    const NAME: &str = "WdfWaitLockRelease";
+    at_most(NAME, DISPATCH_LEVEL);
+    let lock = lookup::typed::<WaitLock, _>(NAME, Lock);
+    check_mine(NAME, &lock, &lock.owner);
+    // Relaxed: written by this thread.
+    let critical = lock.critical.load(Ordering::Relaxed) != 0;
+    // Relaxed: as in `WdfWaitLockAcquire`.
+    lock.owner.store(0, Ordering::Relaxed);
+    platform::unhold(lock.object().handle());
+    lock.free.set();
+    if critical {
+        // SAFETY: entered when this thread acquired the lock.
+        unsafe { KeLeaveCriticalRegion() };
+    }
+}

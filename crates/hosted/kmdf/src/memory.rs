@@ -1,0 +1,309 @@
+//! Memory objects: a buffer with a length, and a life like any object's.
+#![expect(unsafe_code, reason = "hands out buffers by address")]
+
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+
+use wsk_sys::{
+    APC_LEVEL, DISPATCH_LEVEL, ExAllocatePool2, ExFreePoolWithTag, NTSTATUS, POOL_FLAG_NON_PAGED, POOL_FLAG_PAGED,
+    POOL_FLAG_UNINITIALIZED, PVOID, STATUS_BUFFER_TOO_SMALL, STATUS_INSUFFICIENT_RESOURCES,
+    STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, ULONG,
+};
+
+use crate::args::{at_most, required, store};
+use crate::attributes::{self, Allowed, Attributes};
+use crate::client::{self, Client};
+use crate::kind::Kind;
+use crate::lock::Lock;
+use crate::lookup;
+use crate::object::{self, Body, Family, Kinded, Object, Typed};
+use crate::shared::Shared;
+use crate::types::{
+    _POOL_TYPE as Pool, POOL_TYPE, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFMEMORY,
+};
+
+/// The body of a WDFMEMORY.
+///
+/// # Invariants
+/// The buffer has `size` bytes. It is a pool block of `tag` that only this frees, or, without a tag, the driver's or
+/// the request's.
+pub(crate) struct Memory {
+    buffer: Lock<(Shared<PVOID>, usize)>,
+    tag: Option<ULONG>,
+    /// Whether it is a buffer of a request, which the driver can neither delete nor exchange.
+    of_request: bool,
+    preallocated: bool,
+}
+
+impl Memory {
+    /// A buffer of a request.
+    pub(crate) fn of_request(buffer: PVOID, size: usize) -> Memory {
+        // INVARIANT: the request's buffer, of its length.
+        Memory { buffer: Lock::new((Shared(buffer), size)), tag: None, of_request: true, preallocated: false }
+    }
+
+    fn buffer(&self) -> (PVOID, usize) {
+        let buffer = self.buffer.lock();
+        (buffer.0.0, buffer.1)
+    }
+
+    /// The address of a part of the buffer.
+    fn part(&self, offset: usize, length: usize) -> Result<*mut u8, NTSTATUS> {
+        let (buffer, size) = self.buffer();
+        match offset.checked_add(length) {
+            Some(end) if end <= size => Ok(buffer.cast::<u8>().wrapping_add(offset)),
+            _ => Err(STATUS_BUFFER_TOO_SMALL),
+        }
+    }
+}
+
+impl Body for Memory {
+    fn kind(&self) -> Kind {
+        Kind::Memory
+    }
+
+    fn destroyed(&self) {
+        if let Some(tag) = self.tag {
+            let (buffer, _) = self.buffer();
+            // SAFETY: by the type's invariant; the last reference is gone.
+            unsafe { ExFreePoolWithTag(buffer, tag) };
+        }
+    }
+
+    fn may_delete(&self) -> bool {
+        !self.of_request
+    }
+
+    fn describe(&self) -> String {
+        format!("{} bytes", self.buffer().1)
+    }
+}
+
+impl Kinded for Memory {
+    const KIND: Kind = Kind::Memory;
+}
+
+/// The parent that attributes name, or the driver.
+pub(crate) fn parent_or_driver(
+    function: &'static str,
+    client: &Client,
+    attributes: &Attributes,
+) -> Result<Arc<Object>, NTSTATUS> {
+    lookup::parent(function, attributes.parent).or_else(|| client.driver()).ok_or(STATUS_INVALID_DEVICE_REQUEST)
+}
+
+/// Allocates a buffer with its object.
+///
+/// # IRQL
+/// <= `DISPATCH_LEVEL`; <= `APC_LEVEL` for paged pool
+///
+/// # Errors
+/// `STATUS_INVALID_PARAMETER` for no bytes or an unknown pool, `STATUS_INSUFFICIENT_RESOURCES`, and what the attributes
+/// are refused with.
+pub unsafe extern "C" fn WdfMemoryCreate(
+    globals: PWDF_DRIVER_GLOBALS,
+    Attributes: PWDF_OBJECT_ATTRIBUTES,
+    PoolType: POOL_TYPE,
+    PoolTag: ULONG,
+    BufferSize: usize,
+    Memory: *mut WDFMEMORY,
+    Buffer: *mut PVOID,
+) -> NTSTATUS {
+    const NAME: &str = "WdfMemoryCreate";
+    let client = client::calling(NAME, globals);
+    let flags = match PoolType {
+        Pool::PagedPool => POOL_FLAG_PAGED,
+        Pool::NonPagedPool | Pool::NonPagedPoolNx => POOL_FLAG_NON_PAGED,
+        _ => return STATUS_INVALID_PARAMETER,
+    };
+    at_most(NAME, if flags == POOL_FLAG_PAGED { APC_LEVEL } else { DISPATCH_LEVEL });
+    required(NAME, "Memory", Memory);
+    if BufferSize == 0 {
+        return STATUS_INVALID_PARAMETER;
+    }
+    // SAFETY: the driver passes null or attributes.
+    let attributes = match unsafe { attributes::read(Attributes, Allowed::PLAIN) } {
+        Ok(attributes) => attributes,
+        Err(status) => return status,
+    };
+    let parent = match parent_or_driver(NAME, &client, &attributes) {
+        Ok(parent) => parent,
+        Err(status) => return status,
+    };
+    let tag = if PoolTag == 0 { client.tag() } else { PoolTag };
+    // SAFETY: allocates pool of a kind that the IRQL allows.
+    let buffer = unsafe { ExAllocatePool2(flags | POOL_FLAG_UNINITIALIZED, BufferSize, tag) };
+    if buffer.is_null() {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    let body = self::Memory {
+        // INVARIANT: just allocated with this size and tag.
+        buffer: Lock::new((Shared(buffer), BufferSize)),
+        tag: Some(tag),
+        of_request: false,
+        preallocated: false,
+    };
+    let memory = match object::create(NAME, &client, Family::Child(&parent), &attributes, body) {
+        Ok(memory) => memory,
+        Err(status) => {
+            // SAFETY: allocated above; no object has it.
+            unsafe { ExFreePoolWithTag(buffer, tag) };
+            return status;
+        }
+    };
+    // SAFETY: the driver's variable.
+    unsafe { store(Memory, memory.as_handle()) };
+    // SAFETY: null, or the driver's variable.
+    unsafe { store(Buffer, buffer) };
+    STATUS_SUCCESS
+}
+
+/// Makes an object for a buffer of the driver's.
+///
+/// # IRQL
+/// <= `DISPATCH_LEVEL`
+///
+/// # Errors
+/// `STATUS_INVALID_PARAMETER` for no bytes, `STATUS_INSUFFICIENT_RESOURCES`, and what the attributes are refused with.
+pub unsafe extern "C" fn WdfMemoryCreatePreallocated(
+    globals: PWDF_DRIVER_GLOBALS,
+    Attributes: PWDF_OBJECT_ATTRIBUTES,
+    Buffer: PVOID,
+    BufferSize: usize,
+    Memory: *mut WDFMEMORY,
+) -> NTSTATUS {
+    const NAME: &str = "WdfMemoryCreatePreallocated";
+    let client = client::calling(NAME, globals);
+    at_most(NAME, DISPATCH_LEVEL);
+    required(NAME, "Buffer", Buffer);
+    required(NAME, "Memory", Memory);
+    if BufferSize == 0 {
+        return STATUS_INVALID_PARAMETER;
+    }
+    // SAFETY: the driver passes null or attributes.
+    let attributes = match unsafe { attributes::read(Attributes, Allowed::PLAIN) } {
+        Ok(attributes) => attributes,
+        Err(status) => return status,
+    };
+    let parent = match parent_or_driver(NAME, &client, &attributes) {
+        Ok(parent) => parent,
+        Err(status) => return status,
+    };
+    let body = self::Memory {
+        // INVARIANT: the driver's buffer, of the length that it says.
+        buffer: Lock::new((Shared(Buffer), BufferSize)),
+        tag: None,
+        of_request: false,
+        preallocated: true,
+    };
+    match object::create(NAME, &client, Family::Child(&parent), &attributes, body) {
+        Ok(memory) => {
+            // SAFETY: the driver's variable.
+            unsafe { store(Memory, memory.as_handle()) };
+            STATUS_SUCCESS
+        }
+        Err(status) => status,
+    }
+}
+
+fn memory(function: &'static str, handle: WDFMEMORY) -> Typed<Memory> {
+    at_most(function, DISPATCH_LEVEL);
+    lookup::typed::<Memory, _>(function, handle)
+}
+
+/// The address and length of a buffer.
+///
+/// # IRQL
+/// <= `DISPATCH_LEVEL`
+pub unsafe extern "C" fn WdfMemoryGetBuffer(
+    _globals: PWDF_DRIVER_GLOBALS,
+    Memory: WDFMEMORY,
+    BufferSize: *mut usize,
+) -> PVOID {
+    let (buffer, size) = memory("WdfMemoryGetBuffer", Memory).buffer();
+    // SAFETY: null, or the driver's variable.
+    unsafe { store(BufferSize, size) };
+    buffer
+}
+
+/// Exchanges the buffer of an object made for one of the driver's.
+///
+/// # IRQL
+/// <= `DISPATCH_LEVEL`
+///
+/// # Errors
+/// `STATUS_INVALID_PARAMETER` for no bytes, `STATUS_INVALID_DEVICE_REQUEST` for any other object.
+pub unsafe extern "C" fn WdfMemoryAssignBuffer(
+    _globals: PWDF_DRIVER_GLOBALS,
+    Memory: WDFMEMORY,
+    Buffer: PVOID,
+    BufferSize: usize,
+) -> NTSTATUS {
+    const NAME: &str = "WdfMemoryAssignBuffer";
+    let memory = memory(NAME, Memory);
+    required(NAME, "Buffer", Buffer);
+    if BufferSize == 0 {
+        return STATUS_INVALID_PARAMETER;
+    }
+    if !memory.preallocated {
+        return STATUS_INVALID_DEVICE_REQUEST;
+    }
+    // INVARIANT: the driver's buffer, of the length that it says.
+    *memory.buffer.lock() = (Shared(Buffer), BufferSize);
+    STATUS_SUCCESS
+}
+
+/// Copies out of a buffer.
+///
+/// # IRQL
+/// <= `DISPATCH_LEVEL`
+///
+/// # Errors
+/// `STATUS_BUFFER_TOO_SMALL` beyond its end.
+pub unsafe extern "C" fn WdfMemoryCopyToBuffer(
+    _globals: PWDF_DRIVER_GLOBALS,
+    SourceMemory: WDFMEMORY,
+    SourceOffset: usize,
+    Buffer: PVOID,
+    NumBytesToCopyTo: usize,
+) -> NTSTATUS {
+    const NAME: &str = "WdfMemoryCopyToBuffer";
+    let source = memory(NAME, SourceMemory);
+    required(NAME, "Buffer", Buffer);
+    match source.part(SourceOffset, NumBytesToCopyTo) {
+        Ok(part) => {
+            // SAFETY: `part` has that many bytes, by the type's invariant; `Buffer` too, says the driver.
+            unsafe { core::ptr::copy(part, Buffer.cast(), NumBytesToCopyTo) };
+            STATUS_SUCCESS
+        }
+        Err(status) => status,
+    }
+}
+
+/// Copies into a buffer.
+///
+/// # IRQL
+/// <= `DISPATCH_LEVEL`
+///
+/// # Errors
+/// `STATUS_BUFFER_TOO_SMALL` beyond its end.
+pub unsafe extern "C" fn WdfMemoryCopyFromBuffer(
+    _globals: PWDF_DRIVER_GLOBALS,
+    DestinationMemory: WDFMEMORY,
+    DestinationOffset: usize,
+    Buffer: PVOID,
+    NumBytesToCopyFrom: usize,
+) -> NTSTATUS {
+    const NAME: &str = "WdfMemoryCopyFromBuffer";
+    let destination = memory(NAME, DestinationMemory);
+    required(NAME, "Buffer", Buffer);
+    match destination.part(DestinationOffset, NumBytesToCopyFrom) {
+        Ok(part) => {
+            // SAFETY: `part` has that many bytes, by the type's invariant; `Buffer` too, says the driver.
+            unsafe { core::ptr::copy(Buffer.cast(), part, NumBytesToCopyFrom) };
+            STATUS_SUCCESS
+        }
+        Err(status) => status,
+    }
+}

@@ -1,0 +1,290 @@
+//! `WskControlSocket` and `WskControlClient`: options, fixed addresses, what is refused.
+#![allow(missing_docs, reason = "a test")]
+
+mod support;
+
+use std::net::SocketAddr;
+use std::ptr;
+
+use support::{Client, LIMIT, Request, SHORT, Socket, everywhere, in_memory};
+use wsk_sys::*;
+
+const BOOLEANS: [(ULONG, ULONG); 4] = [
+    (SOL_SOCKET, SO_EXCLUSIVEADDRUSE),
+    (SOL_SOCKET, SO_REUSEADDR),
+    (SOL_SOCKET, SO_BROADCAST),
+    (IPPROTO_IPV6, IPV6_V6ONLY),
+];
+
+#[test]
+fn options_keep_their_values() {
+    everywhere(|_| {
+        let client = Client::new();
+        let socket = client.socket(AF_INET6);
+        for (level, name) in BOOLEANS {
+            let default = ULONG::from(name == IPV6_V6ONLY);
+            assert_eq!(socket.get(level, name), Ok(default), "{name:#x}");
+            assert_eq!(socket.set(level, name, 1 - default), STATUS_SUCCESS, "{name:#x}");
+            assert_eq!(socket.get(level, name), Ok(1 - default), "{name:#x}");
+            assert_eq!(socket.set(level, name, default), STATUS_SUCCESS, "{name:#x}");
+        }
+        assert_eq!(socket.set(SOL_SOCKET, SO_RCVBUF, 12345), STATUS_SUCCESS);
+        assert_eq!(socket.get(SOL_SOCKET, SO_RCVBUF), Ok(12345));
+        socket.close();
+        client.end();
+    });
+}
+
+#[test]
+fn some_options_are_for_unbound_sockets_only() {
+    everywhere(|_| {
+        let client = Client::new();
+        let socket = client.bound("[::1]:0");
+        for (level, name) in BOOLEANS {
+            let (before, expected) = match name {
+                SO_BROADCAST => (1, STATUS_SUCCESS),
+                _ => (socket.get(level, name).unwrap(), STATUS_INVALID_DEVICE_STATE),
+            };
+            assert_eq!(socket.set(level, name, 1), expected, "{name:#x}");
+            assert_eq!(socket.get(level, name), Ok(before), "{name:#x}");
+        }
+        assert_eq!(socket.set(SOL_SOCKET, SO_RCVBUF, 100_000), STATUS_SUCCESS);
+        socket.close();
+        client.end();
+    });
+}
+
+#[test]
+fn wrong_buffers_are_refused() {
+    in_memory(|_| {
+        let client = Client::new();
+        let socket = client.socket(AF_INET);
+        let mut out = [0xEE; 8];
+        let mut control = |kind, input: &[u8], size: usize| {
+            socket.control(kind, SO_BROADCAST, SOL_SOCKET, input, &mut out[..size])
+        };
+        assert_eq!(control(WskSetOption, &[1, 0], 0), (STATUS_BUFFER_TOO_SMALL, 0));
+        assert_eq!(control(WskSetOption, &[1, 0, 0, 0, 0, 0, 0, 0], 0), (STATUS_INVALID_BUFFER_SIZE, 0));
+        assert_eq!(control(WskSetOption, &[1, 0, 0, 0], 4), (STATUS_INVALID_PARAMETER, 0));
+        assert_eq!(control(WskGetOption, &[], 3), (STATUS_BUFFER_TOO_SMALL, 0));
+        assert_eq!(control(WskGetOption, &[1, 0, 0, 0], 4), (STATUS_INVALID_PARAMETER, 0));
+        assert_eq!(control(WskGetOption, &[], 8), (STATUS_SUCCESS, 4));
+        assert_eq!(control(WskControlMax, &[], 4), (STATUS_INVALID_PARAMETER, 0));
+        assert_eq!(out, [0, 0, 0, 0, 0xEE, 0xEE, 0xEE, 0xEE]);
+        socket.close();
+        client.end();
+    });
+}
+
+#[test]
+fn what_is_not_supported_is_refused_and_completed() {
+    in_memory(|_| {
+        let client = Client::new();
+        let socket = client.socket(AF_INET);
+        let value = [0; 4];
+        let set = |name, level| socket.control(WskSetOption, name, level, &value, &mut []).0;
+        assert_eq!(set(SO_KEEPALIVE, SOL_SOCKET), STATUS_NOT_SUPPORTED);
+        assert_eq!(set(0x7777, SOL_SOCKET), STATUS_NOT_SUPPORTED);
+        assert_eq!(set(SO_WSK_SECURITY, SOL_SOCKET), STATUS_NOT_SUPPORTED);
+        // Of the other family.
+        assert_eq!(set(IPV6_V6ONLY, IPPROTO_IPV6), STATUS_INVALID_DEVICE_REQUEST);
+        // One that can only be set.
+        let get = socket.control(WskGetOption, SO_WSK_EVENT_CALLBACK, SOL_SOCKET, &[], &mut [0; 16]).0;
+        assert_eq!(get, STATUS_INVALID_DEVICE_REQUEST);
+        let ioctl = |code| socket.control(WskIoctl, code, 0, &[], &mut []).0;
+        assert_eq!(ioctl(0x1234_5678), STATUS_NOT_SUPPORTED);
+        assert_eq!(ioctl(SIO_WSK_QUERY_RECEIVE_BACKLOG), STATUS_INVALID_DEVICE_REQUEST);
+        assert_eq!(ioctl(SIO_ADDRESS_LIST_CHANGE), STATUS_NOT_SUPPORTED);
+        // No IRP may come with these.
+        for code in [SIO_WSK_REGISTER_EXTENSION, SIO_WSK_QUERY_INSPECT_ID, SIO_ADDRESS_LIST_QUERY] {
+            assert_eq!(ioctl(code), STATUS_INVALID_PARAMETER, "{code:#x}");
+        }
+        let ioctl = |code| socket.control_without_irp(WskIoctl, code, 0);
+        assert_eq!(ioctl(SIO_WSK_REGISTER_EXTENSION), STATUS_NOT_SUPPORTED);
+        assert_eq!(ioctl(SIO_WSK_QUERY_INSPECT_ID), STATUS_INVALID_DEVICE_REQUEST);
+        // One must come with these.
+        assert_eq!(ioctl(SIO_WSK_SET_REMOTE_ADDRESS), STATUS_INVALID_PARAMETER);
+        let get = socket.control_without_irp(WskGetOption, SO_BROADCAST, SOL_SOCKET);
+        assert_eq!(get, STATUS_INVALID_PARAMETER);
+        socket.close();
+        client.end();
+    });
+}
+
+#[test]
+fn sockets_that_do_not_exist() {
+    in_memory(|world| {
+        let client = Client::new();
+        let open = |family, kind, protocol, flags| client.open(family, kind, protocol, flags).wait();
+        let udp = |flags| open(AF_INET, SOCK_DGRAM, IPPROTO_UDP, flags);
+        assert_eq!(udp(WSK_FLAG_LISTEN_SOCKET), (STATUS_NOT_SUPPORTED, 0));
+        assert_eq!(udp(WSK_FLAG_LISTEN_SOCKET | WSK_FLAG_DATAGRAM_SOCKET), (STATUS_INVALID_PARAMETER, 0));
+        assert_eq!(
+            open(AF_INET, SOCK_STREAM, IPPROTO_TCP, WSK_FLAG_DATAGRAM_SOCKET),
+            (STATUS_NOT_SUPPORTED, 0)
+        );
+        assert_eq!(open(77, SOCK_DGRAM, IPPROTO_UDP, WSK_FLAG_DATAGRAM_SOCKET), (STATUS_NOT_SUPPORTED, 0));
+        assert_eq!(world.netio.sockets(), 0);
+        client.end();
+    });
+}
+
+#[test]
+fn a_basic_socket_can_be_controlled_and_closed() {
+    in_memory(|_| {
+        let client = Client::new();
+        let request = client.open(AF_INET, SOCK_DGRAM, IPPROTO_UDP, WSK_FLAG_BASIC_SOCKET);
+        let (status, information) = request.wait();
+        assert_eq!(status, STATUS_SUCCESS);
+        let socket = Socket(ptr::with_exposed_provenance_mut(information));
+        assert_eq!(socket.set(SOL_SOCKET, SO_BROADCAST, 1), STATUS_INVALID_DEVICE_REQUEST);
+        assert_eq!(
+            socket.control_without_irp(WskIoctl, SIO_WSK_REGISTER_EXTENSION, 0),
+            STATUS_NOT_SUPPORTED
+        );
+        socket.close();
+        client.end();
+    });
+}
+
+#[test]
+fn client_control_codes_are_not_supported() {
+    in_memory(|_| {
+        let client = Client::new();
+        for code in [WSK_TRANSPORT_LIST_QUERY, WSK_CACHE_SD, WSK_SET_STATIC_EVENT_CALLBACKS, 99] {
+            assert_eq!(client.control(code, ptr::null_mut()), STATUS_NOT_SUPPORTED);
+            let request = Request::start(|irp| client.control(code, irp));
+            assert_eq!(request.wait(), (STATUS_INVALID_PARAMETER, 0));
+        }
+        assert_eq!(client.control(WSK_TRANSPORT_LIST_CHANGE, ptr::null_mut()), STATUS_INVALID_PARAMETER);
+        let request = Request::start(|irp| client.control(WSK_TRANSPORT_LIST_CHANGE, irp));
+        assert_eq!(request.wait(), (STATUS_NOT_SUPPORTED, 0));
+        client.end();
+    });
+}
+
+#[test]
+fn missing_irps_and_clients() {
+    in_memory(|_| {
+        let client = Client::new();
+        let socket = client.bound("127.0.0.1:0");
+        let table = socket.table();
+        let none = ptr::null_mut();
+        #[allow(unsafe_code, clippy::multiple_unsafe_ops_per_block, reason = "WSK calls, as their pages say")]
+        // SAFETY: without an IRP the functions refuse and read nothing else.
+        unsafe {
+            assert_eq!(table.WskBind.unwrap()(socket.0, ptr::null_mut(), 0, none), STATUS_INVALID_PARAMETER);
+            assert_eq!(
+                table.WskGetLocalAddress.unwrap()(socket.0, ptr::null_mut(), none),
+                STATUS_INVALID_PARAMETER
+            );
+            assert_eq!(table.Basic.WskCloseSocket.unwrap()(socket.0, none), STATUS_INVALID_PARAMETER);
+            assert_eq!(table.WskRelease.unwrap()(socket.0, ptr::null_mut()), STATUS_INVALID_PARAMETER);
+        }
+        let nobody = Client { npi: WSK_PROVIDER_NPI { Client: ptr::null_mut(), ..client.npi }, ..client };
+        let open = |irp: *mut IRP| {
+            let request = |_: *mut IRP| nobody.control(WSK_CACHE_SD, irp);
+            request(irp)
+        };
+        assert_eq!(open(ptr::null_mut()), STATUS_INVALID_HANDLE);
+        let refused = nobody.open(AF_INET, SOCK_DGRAM, IPPROTO_UDP, WSK_FLAG_DATAGRAM_SOCKET);
+        assert_eq!(refused.returned, STATUS_INVALID_HANDLE);
+        assert_eq!(refused.wait(), (STATUS_INVALID_HANDLE, 0));
+        socket.close();
+        nobody.end();
+    });
+}
+
+#[test]
+fn a_fixed_destination_is_a_default_and_no_filter() {
+    everywhere(|world| {
+        let client = Client::new();
+        let (one, two) = (world.peer("127.0.0.1:0"), world.peer("127.0.0.1:0"));
+        let socket = client.bound("127.0.0.1:0");
+        let local = socket.local_address();
+        assert_eq!(socket.set_address(SIO_WSK_SET_SENDTO_ADDRESS, Some(one.address())), STATUS_SUCCESS);
+        socket.send(b"default", None);
+        assert_eq!(one.receive().unwrap().0, b"default");
+        socket.send(b"explicit", Some(two.address()));
+        assert_eq!(two.receive().unwrap().0, b"explicit");
+        two.send(b"reply", local);
+        assert_eq!(socket.receive(10).unwrap().from, two.address());
+        assert_eq!(socket.set_address(SIO_WSK_SET_SENDTO_ADDRESS, None), STATUS_SUCCESS);
+        assert_eq!(socket.try_send(b"x", None), Err(STATUS_INVALID_DEVICE_STATE));
+        socket.close();
+        client.end();
+    });
+}
+
+#[test]
+fn a_fixed_remote_address_filters() {
+    everywhere(|world| {
+        let client = Client::new();
+        let (one, two) = (world.peer("127.0.0.1:0"), world.peer("127.0.0.1:0"));
+        let socket = client.bound("127.0.0.1:0");
+        let local = socket.local_address();
+        // Of what is queued already, only the peer's is delivered.
+        two.send(b"queued", local);
+        assert_eq!(socket.set_address(SIO_WSK_SET_REMOTE_ADDRESS, Some(one.address())), STATUS_SUCCESS);
+        let receive = socket.start_receive(10);
+        socket.send(b"default", None);
+        assert_eq!(one.receive().unwrap().0, b"default");
+        // An explicit destination gets its datagram, but its reply is dropped.
+        socket.send(b"explicit", Some(two.address()));
+        assert_eq!(two.receive().unwrap().0, b"explicit");
+        two.send(b"reply", local);
+        one.send(b"from one", local);
+        assert_eq!(receive.wait().unwrap().bytes, b"from one");
+        assert_eq!(socket.set_address(SIO_WSK_SET_REMOTE_ADDRESS, None), STATUS_SUCCESS);
+        two.send(b"now", local);
+        assert_eq!(socket.receive(10).unwrap().bytes, b"now");
+        two.set_timeout(SHORT);
+        two.receive().unwrap_err();
+        two.set_timeout(LIMIT);
+        socket.close();
+        client.end();
+    });
+}
+
+#[test]
+fn fixed_addresses_must_fit_the_socket() {
+    in_memory(|_| {
+        let client = Client::new();
+        let socket = client.bound("127.0.0.1:0");
+        let v6: SocketAddr = "[::1]:9".parse().unwrap();
+        assert_eq!(socket.set_address(SIO_WSK_SET_REMOTE_ADDRESS, Some(v6)), STATUS_INVALID_PARAMETER);
+        // The right family in a buffer of the wrong size.
+        let mut bytes = [0; 128];
+        bytes[..2].copy_from_slice(&AF_INET.to_ne_bytes());
+        bytes[2] = 9;
+        for size in [15, 28, 128] {
+            let set = socket.control(WskIoctl, SIO_WSK_SET_SENDTO_ADDRESS, 0, &bytes[..size], &mut []);
+            assert_eq!(set, (STATUS_INVALID_PARAMETER, 0), "{size}");
+        }
+        // An output buffer, which the request has not.
+        let set = socket.control(WskIoctl, SIO_WSK_SET_SENDTO_ADDRESS, 0, &bytes[..16], &mut [0; 4]);
+        assert_eq!(set, (STATUS_INVALID_PARAMETER, 0));
+        socket.close();
+        client.end();
+    });
+}
+
+#[test]
+fn a_dual_stack_socket_has_mapped_addresses() {
+    everywhere(|world| {
+        let client = Client::new();
+        let socket = client.socket(AF_INET6);
+        assert_eq!(socket.set(IPPROTO_IPV6, IPV6_V6ONLY, 0), STATUS_SUCCESS);
+        assert_eq!(socket.bind("[::]:0".parse().unwrap()), STATUS_SUCCESS);
+        let port = socket.local_address().port();
+        let peer = world.peer("127.0.0.1:0");
+        peer.send(b"hello", ([127, 0, 0, 1], port).into());
+        let received = socket.receive(10).unwrap();
+        let mapped = SocketAddr::new("::ffff:127.0.0.1".parse().unwrap(), peer.address().port());
+        assert_eq!(received.from, mapped);
+        socket.send(b"hello yourself", Some(mapped));
+        assert_eq!(peer.receive().unwrap().1, ([127, 0, 0, 1], port).into());
+        socket.close();
+        client.end();
+    });
+}

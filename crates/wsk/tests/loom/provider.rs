@@ -1,0 +1,242 @@
+//! WSK for loom: requests complete at once, or wait until a thread of the model delivers or cancels them.
+
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::ptr;
+
+use loom::sync::{Condvar, Mutex};
+use wsk_sys::{
+    ADDRESS_FAMILY, IRP, MAKE_WSK_VERSION, NTSTATUS, PEPROCESS, PETHREAD, PSECURITY_DESCRIPTOR, PVOID,
+    PWSK_CLIENT, PWSK_SOCKET, SIZE_T, SOCKADDR, STATUS_CANCELLED, STATUS_SUCCESS, ULONG, USHORT,
+    WSK_CLIENT_NPI, WSK_CONTROL_SOCKET_TYPE, WSK_PROVIDER_BASIC_DISPATCH, WSK_PROVIDER_CHARACTERISTICS,
+    WSK_PROVIDER_DATAGRAM_DISPATCH, WSK_PROVIDER_DISPATCH, WSK_PROVIDER_NPI, WSK_REGISTRATION, WSK_SOCKET,
+};
+
+use crate::kernel::{SENT, complete, kernel};
+
+/// The provider of one execution.
+pub(crate) struct Provider {
+    requests: Mutex<Requests>,
+    arrived: Condvar,
+    bell: Mutex<bool>,
+    rung: Condvar,
+    /// Whether control requests wait for `deliver`.
+    pub(crate) pends: Cell<bool>,
+    sockets: Cell<usize>,
+    captures: Cell<usize>,
+}
+
+#[derive(Default)]
+struct Requests {
+    waiting: Vec<*mut IRP>,
+    arrivals: usize,
+    deliveries: usize,
+}
+
+impl Provider {
+    pub(crate) fn new() -> Provider {
+        Provider {
+            requests: Mutex::new(Requests::default()),
+            arrived: Condvar::new(),
+            bell: Mutex::new(false),
+            rung: Condvar::new(),
+            pends: Cell::new(false),
+            sockets: Cell::new(0),
+            captures: Cell::new(0),
+        }
+    }
+
+    pub(crate) fn shutdown(&self) {
+        assert!(self.requests.lock().unwrap().waiting.is_empty(), "a request is still waiting");
+        assert_eq!(self.sockets.get(), 0, "a socket was not closed");
+        assert_eq!(self.captures.get(), 0, "a capture was not released");
+    }
+
+    /// Takes a request back from the provider, if it still waits.
+    pub(crate) fn take(&self, irp: *mut IRP) -> bool {
+        let waiting = &mut self.requests.lock().unwrap().waiting;
+        let found = waiting.iter().position(|waits| *waits == irp);
+        found.inspect(|index| drop(waiting.remove(*index))).is_some()
+    }
+
+    pub(crate) fn has(&self, irp: *mut IRP) -> bool {
+        self.requests.lock().unwrap().waiting.contains(&irp)
+    }
+
+    /// Rings the bell of the model's completion queue.
+    pub(crate) fn ring(&self) {
+        *self.bell.lock().unwrap() = true;
+        self.rung.notify_all();
+    }
+
+    /// Waits until the bell was rung.
+    pub(crate) fn listen(&self) {
+        let mut rung = self.bell.lock().unwrap();
+        while !*rung {
+            rung = self.rung.wait(rung).unwrap();
+        }
+        *rung = false;
+    }
+
+    fn request(&self, irp: *mut IRP) -> NTSTATUS {
+        if !self.pends.get() {
+            complete(irp, STATUS_SUCCESS, 0);
+            return STATUS_SUCCESS;
+        }
+        let mut requests = self.requests.lock().unwrap();
+        requests.waiting.push(irp);
+        requests.arrivals += 1;
+        self.arrived.notify_all();
+        SENT
+    }
+}
+
+/// Something happens on the network: waits for one more request to arrive, and completes it if it still waits.
+pub(crate) fn deliver() {
+    let kernel = kernel();
+    let mut requests = kernel.provider.requests.lock().unwrap();
+    requests.deliveries += 1;
+    let turn = requests.deliveries;
+    while requests.arrivals < turn {
+        requests = kernel.provider.arrived.wait(requests).unwrap();
+    }
+    let irp = if requests.waiting.is_empty() { None } else { Some(requests.waiting.remove(0)) };
+    drop(requests);
+    if let Some(irp) = irp {
+        complete(irp, STATUS_SUCCESS, 0);
+    }
+}
+
+/// Dispatch tables have pointers that they do not use, and are constant.
+struct Table<T>(T);
+
+// SAFETY: nobody writes to a table.
+unsafe impl<T> Sync for Table<T> {}
+
+static CLIENT_TABLE: Table<WSK_PROVIDER_DISPATCH> = Table(WSK_PROVIDER_DISPATCH {
+    Version: MAKE_WSK_VERSION(1, 0),
+    Reserved: 0,
+    WskSocket: Some(wsk_socket),
+    WskSocketConnect: ptr::null_mut(),
+    WskControlClient: None,
+    WskGetAddressInfo: ptr::null_mut(),
+    WskFreeAddressInfo: ptr::null_mut(),
+    WskGetNameInfo: ptr::null_mut(),
+});
+
+static SOCKET_TABLE: Table<WSK_PROVIDER_DATAGRAM_DISPATCH> = Table(WSK_PROVIDER_DATAGRAM_DISPATCH {
+    Basic: WSK_PROVIDER_BASIC_DISPATCH {
+        WskControlSocket: Some(wsk_control_socket),
+        WskCloseSocket: Some(wsk_close_socket),
+    },
+    WskBind: Some(wsk_bind),
+    WskSendTo: None,
+    WskReceiveFrom: None,
+    WskRelease: None,
+    WskGetLocalAddress: None,
+    WskSendMessages: None,
+});
+
+#[unsafe(no_mangle)]
+extern "system" fn WskRegister(
+    _client: *mut WSK_CLIENT_NPI,
+    _registration: *mut WSK_REGISTRATION,
+) -> NTSTATUS {
+    STATUS_SUCCESS
+}
+
+#[unsafe(no_mangle)]
+extern "system" fn WskDeregister(_registration: *mut WSK_REGISTRATION) {
+    assert_eq!(kernel().provider.sockets.get(), 0, "WskDeregister with an open socket");
+    assert_eq!(kernel().provider.captures.get(), 0, "WskDeregister with a captured provider");
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "system" fn WskCaptureProviderNPI(
+    _registration: *mut WSK_REGISTRATION,
+    _timeout: ULONG,
+    npi: *mut WSK_PROVIDER_NPI,
+) -> NTSTATUS {
+    let captures = &kernel().provider.captures;
+    captures.set(captures.get() + 1);
+    // SAFETY: the caller's variable.
+    unsafe { npi.write(WSK_PROVIDER_NPI { Client: ptr::null_mut(), Dispatch: &raw const CLIENT_TABLE.0 }) };
+    STATUS_SUCCESS
+}
+
+#[unsafe(no_mangle)]
+extern "system" fn WskReleaseProviderNPI(_registration: *mut WSK_REGISTRATION) {
+    let captures = &kernel().provider.captures;
+    captures.set(captures.get() - 1);
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "system" fn WskQueryProviderCharacteristics(
+    _registration: *mut WSK_REGISTRATION,
+    offered: *mut WSK_PROVIDER_CHARACTERISTICS,
+) -> NTSTATUS {
+    let version = MAKE_WSK_VERSION(1, 0);
+    // SAFETY: the caller's variable.
+    unsafe {
+        offered.write(WSK_PROVIDER_CHARACTERISTICS { HighestVersion: version, LowestVersion: version })
+    };
+    STATUS_SUCCESS
+}
+
+unsafe extern "system" fn wsk_socket(
+    _client: PWSK_CLIENT,
+    _family: ADDRESS_FAMILY,
+    _kind: USHORT,
+    _protocol: ULONG,
+    _flags: ULONG,
+    _context: PVOID,
+    _dispatch: *const c_void,
+    _process: PEPROCESS,
+    _thread: PETHREAD,
+    _descriptor: PSECURITY_DESCRIPTOR,
+    irp: *mut IRP,
+) -> NTSTATUS {
+    let sockets = &kernel().provider.sockets;
+    sockets.set(sockets.get() + 1);
+    let socket = Box::into_raw(Box::new(WSK_SOCKET { Dispatch: (&raw const SOCKET_TABLE.0).cast() }));
+    complete(irp, STATUS_SUCCESS, socket.expose_provenance());
+    STATUS_SUCCESS
+}
+
+unsafe extern "system" fn wsk_bind(
+    _socket: PWSK_SOCKET,
+    _address: *mut SOCKADDR,
+    _flags: ULONG,
+    irp: *mut IRP,
+) -> NTSTATUS {
+    complete(irp, STATUS_SUCCESS, 0);
+    STATUS_SUCCESS
+}
+
+unsafe extern "system" fn wsk_control_socket(
+    _socket: PWSK_SOCKET,
+    _kind: WSK_CONTROL_SOCKET_TYPE,
+    _code: ULONG,
+    _level: ULONG,
+    _input_size: SIZE_T,
+    _input: PVOID,
+    _output_size: SIZE_T,
+    _output: PVOID,
+    _output_returned: *mut SIZE_T,
+    irp: *mut IRP,
+) -> NTSTATUS {
+    kernel().provider.request(irp)
+}
+
+unsafe extern "system" fn wsk_close_socket(socket: PWSK_SOCKET, irp: *mut IRP) -> NTSTATUS {
+    let kernel = kernel();
+    let waiting = std::mem::take(&mut kernel.provider.requests.lock().unwrap().waiting);
+    for request in waiting {
+        complete(request, STATUS_CANCELLED, 0);
+    }
+    // SAFETY: made by `wsk_socket`, and closed once.
+    drop(unsafe { Box::from_raw(socket) });
+    kernel.provider.sockets.set(kernel.provider.sockets.get() - 1);
+    complete(irp, STATUS_SUCCESS, 0);
+    STATUS_SUCCESS
+}
