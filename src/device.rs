@@ -35,7 +35,7 @@ impl Context for Place {
 ///
 /// # Safety
 /// Called once by the system for each load, at `PASSIVE_LEVEL`, with the arguments of `DRIVER_INITIALIZE`.
-// SAFETY: the name is the one that the framework's stub calls; nothing else in the image has it.
+// The name is the one that the framework's stub calls; nothing else in the image has it.
 #[cfg_attr(feature = "kernel", unsafe(export_name = "DriverEntry"))]
 pub unsafe extern "system" fn driver_entry(driver: PDRIVER_OBJECT, path: PCUNICODE_STRING) -> NTSTATUS {
     // SAFETY: DriverEntry is called at PASSIVE_LEVEL.

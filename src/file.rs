@@ -168,7 +168,7 @@ impl File {
         match &state {
             State::Creating(canceller) => canceller.cancel(),
             State::Unbound(_) | State::Binding(_) | State::Bound(_) => {
-                self.driver.counters.sockets_open.down()
+                self.driver.counters.sockets_open.down();
             }
             State::NoSocket | State::Closed => {}
         }

@@ -165,17 +165,9 @@ impl Request {
         // SAFETY: the request is the driver's, and was marked.
         let unmarked = unsafe { wdf::call_unsafe_wdf_function_binding!(WdfRequestUnmarkCancelable, self.0) };
         // Cancelled: the callback has run, or will, so the later of the two completes the request.
-        if unmarked != STATUS_CANCELLED || self.is_second(place) {
+        if unmarked != STATUS_CANCELLED || is_second(place) {
             self.settle(place);
         }
-    }
-
-    /// Whether the other of cancel callback and completion is done with the request already.
-    fn is_second(self, place: *mut RequestContext) -> bool {
-        // SAFETY: the request is not completed before both have asked, so its context is there.
-        let stage = unsafe { &(*place).stage };
-        // Acquire and release: the second sees what the first has done.
-        stage.swap(HALF_DONE, Ordering::AcqRel) == HALF_DONE
     }
 
     /// Completes the request with its outcome, when nobody else has to do with it.
@@ -218,7 +210,15 @@ unsafe extern "C" fn evt_cancel(request: WDFREQUEST) {
         canceller.cancel();
     }
     let request = Request(request);
-    if request.is_second(place) {
+    if is_second(place) {
         request.settle(place);
     }
+}
+
+/// Whether the other of cancel callback and completion is done with the request already.
+fn is_second(place: *mut RequestContext) -> bool {
+    // SAFETY: the request is not completed before both have asked, so its context is there.
+    let stage = unsafe { &(*place).stage };
+    // Acquire and release: the second sees what the first has done.
+    stage.swap(HALF_DONE, Ordering::AcqRel) == HALF_DONE
 }

@@ -142,7 +142,11 @@ fn exclusive_use_refuses_the_second_bind_that_sharing_would_allow(rig: &Rig) {
     };
     assert_eq!(bind_twice(SO_REUSEADDR, SO_REUSEADDR), 0, "both share");
     assert_eq!(bind_twice(SO_EXCLUSIVEADDRUSE, SO_REUSEADDR), STATUS_ACCESS_DENIED, "the first does not");
-    assert_eq!(bind_twice(SO_REUSEADDR, SO_EXCLUSIVEADDRUSE), STATUS_ADDRESS_ALREADY_EXISTS, "the second does not");
+    assert_eq!(
+        bind_twice(SO_REUSEADDR, SO_EXCLUSIVEADDRUSE),
+        STATUS_ADDRESS_ALREADY_EXISTS,
+        "the second does not"
+    );
 }
 
 fn a_failed_bind_leaves_the_socket_to_be_bound_again(rig: &Rig) {

@@ -18,7 +18,7 @@ fn ten_thousand_handles_are_served_and_gone_when_closed() {
     }
     assert_eq!(rig.netio.sockets(), HANDLES);
     // Each waits for a datagram that will not come.
-    let pending: Vec<_> = sessions.iter().map(|session| session.begin_receive(16)).collect();
+    let pending: Vec<_> = sessions.iter().map(|session| session.within(None).begin_receive(16)).collect();
     let counts = sessions[0].statistics().expect("counts");
     assert_eq!((counts.handles_open, counts.sockets_open), (HANDLES as u64, HANDLES as u64));
     for session in sessions {

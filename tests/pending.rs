@@ -96,7 +96,10 @@ fn every_request_can_be_cancelled_at_every_moment(rig: &Rig) {
             std::thread::sleep(pause);
             pending.cancel();
             let (status, _) = end(pending);
-            assert!(status == STATUS_CANCELLED || NT_SUCCESS(status), "{code:#x} after {pause:?}: {status:#x}");
+            assert!(
+                status == STATUS_CANCELLED || NT_SUCCESS(status),
+                "{code:#x} after {pause:?}: {status:#x}"
+            );
             if status == STATUS_CANCELLED && code != IOCTL_WSKDRV_RECEIVE {
                 // Not cancelled, it does what it does: the steps that follow need it.
                 assert_eq!(raw(&file, code, &input, output).0, STATUS_SUCCESS, "{code:#x} again");

@@ -6,17 +6,17 @@ use common::{Completion, Rig, raw};
 use ntos::File;
 use wsk_sys::{
     IPPROTO_IP, NTSTATUS, SIO_ADDRESS_LIST_CHANGE, SIO_WSK_REGISTER_EXTENSION, SIO_WSK_SET_REMOTE_ADDRESS,
-    SO_BROADCAST, SO_EXCLUSIVEADDRUSE, SO_WSK_EVENT_CALLBACK, SO_WSK_SECURITY, SOL_SOCKET, STATUS_ACCESS_DENIED,
-    STATUS_BUFFER_TOO_SMALL, STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_ADDRESS_COMPONENT,
-    STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_DEVICE_STATE,
-    STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, STATUS_SUCCESS,
+    SO_BROADCAST, SO_EXCLUSIVEADDRUSE, SO_WSK_EVENT_CALLBACK, SO_WSK_SECURITY, SOL_SOCKET,
+    STATUS_ACCESS_DENIED, STATUS_BUFFER_TOO_SMALL, STATUS_INFO_LENGTH_MISMATCH,
+    STATUS_INVALID_ADDRESS_COMPONENT, STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_DEVICE_REQUEST,
+    STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, STATUS_SUCCESS,
 };
 use wskdrv_abi::code::{self, FILE_DEVICE_WSKDRV};
 use wskdrv_abi::{
     Create, IOCTL_WSKDRV_BIND, IOCTL_WSKDRV_CREATE, IOCTL_WSKDRV_GET_OPTION, IOCTL_WSKDRV_IOCTL,
     IOCTL_WSKDRV_LOCAL_ADDRESS, IOCTL_WSKDRV_RAW_CONTROL, IOCTL_WSKDRV_RECEIVE, IOCTL_WSKDRV_SEND,
-    IOCTL_WSKDRV_SET_OPTION, IOCTL_WSKDRV_STATISTICS, IOCTL_WSKDRV_VERSION, IoctlRequest, NO_TIMEOUT, OptionRequest,
-    RawRequest, Send, Timed, address,
+    IOCTL_WSKDRV_SET_OPTION, IOCTL_WSKDRV_STATISTICS, IOCTL_WSKDRV_VERSION, IoctlRequest, NO_TIMEOUT,
+    OptionRequest, RawRequest, Send, Timed, address,
 };
 use zerocopy::IntoBytes;
 
@@ -143,8 +143,12 @@ fn reserved_fields_are_zero() {
     let file = bound(&rig);
     let timed = Timed { reserved: 1, ..TIMED };
     let create = Create { timeout_ms: NO_TIMEOUT, family: 2, reserved: 1 };
-    let option =
-        OptionRequest { timeout_ms: NO_TIMEOUT, level: SOL_SOCKET, name: SO_BROADCAST, reserved: 0x8000_0000 };
+    let option = OptionRequest {
+        timeout_ms: NO_TIMEOUT,
+        level: SOL_SOCKET,
+        name: SO_BROADCAST,
+        reserved: 0x8000_0000,
+    };
     let send = Send { timeout_ms: NO_TIMEOUT, flags: 2 };
     let inputs: [(u32, Vec<u8>); 7] = [
         (IOCTL_WSKDRV_CREATE, create.as_bytes().to_vec()),
@@ -206,7 +210,8 @@ fn requests_in_the_wrong_state_are_refused() {
     let remote = IoctlRequest { timeout_ms: NO_TIMEOUT, code: SIO_WSK_SET_REMOTE_ADDRESS };
     let remote = after(&remote.as_bytes(), &sockaddr("127.0.0.1:9"));
     let send = after(&Send { timeout_ms: NO_TIMEOUT, flags: 0 }.as_bytes(), &sockaddr("127.0.0.1:9"));
-    let raw_get = RawRequest { timeout_ms: NO_TIMEOUT, request_type: 1, code: SO_BROADCAST, level: SOL_SOCKET };
+    let raw_get =
+        RawRequest { timeout_ms: NO_TIMEOUT, request_type: 1, code: SO_BROADCAST, level: SOL_SOCKET };
     let wrong = |file: &File, code, input: &[u8]| {
         let status = status(file, code, input, 100);
         assert_eq!(status, STATUS_INVALID_DEVICE_STATE, "{:?}", code::name(code));

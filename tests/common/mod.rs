@@ -1,5 +1,5 @@
 //! A machine with a network, WSK and the driver, for tests that come through the driver's I/O control codes.
-#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

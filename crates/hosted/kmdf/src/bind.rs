@@ -121,7 +121,8 @@ fn check_inits(client: &Arc<Client>) {
 /// Checks that a client has finished its control devices.
 fn check_finished(client: &Arc<Client>) {
     for object in left(client) {
-        let unfinished = Typed::<Device>::of(Arc::clone(&object)).is_some_and(|device| !device.state().finished);
+        let unfinished =
+            Typed::<Device>::of(Arc::clone(&object)).is_some_and(|device| !device.state().finished);
         if unfinished {
             rule::verify(&rule::FINISH_INITIALIZING, || {
                 format!(

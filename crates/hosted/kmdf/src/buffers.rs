@@ -41,11 +41,12 @@ enum Place {
 fn length(request: &Request, side: Side) -> Result<usize, NTSTATUS> {
     let parameters = request.parameters;
     match (request.major, side) {
-        (IRP_MJ_READ, Side::Input) | (IRP_MJ_WRITE, Side::Output) => Err(STATUS_INVALID_DEVICE_REQUEST),
-        (IRP_MJ_READ, Side::Output) => Ok(parameters.output),
-        (IRP_MJ_WRITE, Side::Input) => Ok(parameters.input),
-        (IRP_MJ_DEVICE_CONTROL | IRP_MJ_INTERNAL_DEVICE_CONTROL, Side::Input) => Ok(parameters.input),
-        (IRP_MJ_DEVICE_CONTROL | IRP_MJ_INTERNAL_DEVICE_CONTROL, Side::Output) => Ok(parameters.output),
+        (IRP_MJ_WRITE | IRP_MJ_DEVICE_CONTROL | IRP_MJ_INTERNAL_DEVICE_CONTROL, Side::Input) => {
+            Ok(parameters.input)
+        }
+        (IRP_MJ_READ | IRP_MJ_DEVICE_CONTROL | IRP_MJ_INTERNAL_DEVICE_CONTROL, Side::Output) => {
+            Ok(parameters.output)
+        }
         _ => Err(STATUS_INVALID_DEVICE_REQUEST),
     }
 }
@@ -82,7 +83,10 @@ fn buffer(function: &'static str, request: &Typed<Request>, side: Side) -> Resul
         Place::Mdl => map(irp.mdl())?,
         Place::User => {
             rule::verify(&rule::USER_BUFFER, || {
-                format!("{function} was called for {}, whose buffers are untested user addresses", request.object())
+                format!(
+                    "{function} was called for {}, whose buffers are untested user addresses",
+                    request.object()
+                )
             });
             return Err(STATUS_INVALID_DEVICE_REQUEST);
         }
@@ -121,15 +125,16 @@ unsafe fn retrieve(
     required(function, "Buffer", out);
     let request = usable(function, handle);
     let found = buffer(function, &request, side);
-    let found = found.and_then(|found| if found.1 < minimum { Err(STATUS_BUFFER_TOO_SMALL) } else { Ok(found) });
-    let (address, size, status) = match found {
-        Ok((address, size)) => (address, size, STATUS_SUCCESS),
+    let found =
+        found.and_then(|found| if found.1 < minimum { Err(STATUS_BUFFER_TOO_SMALL) } else { Ok(found) });
+    let (address, bytes, status) = match found {
+        Ok((address, bytes)) => (address, bytes, STATUS_SUCCESS),
         Err(status) => (core::ptr::null_mut(), 0, status),
     };
     // SAFETY: this function's own contract.
     unsafe { store(out, address) };
     // SAFETY: this function's own contract.
-    unsafe { store(length, size) };
+    unsafe { store(length, bytes) };
     status
 }
 
@@ -190,7 +195,7 @@ unsafe fn memory(function: &'static str, handle: WDFREQUEST, side: Side, out: *m
 
 /// The memory object of a buffer, made when it is first asked for.
 fn memory_of(function: &'static str, request: &Typed<Request>, side: Side) -> Result<usize, NTSTATUS> {
-    let (address, size) = buffer(function, request, side)?;
+    let (address, bytes) = buffer(function, request, side)?;
     let known = {
         let state = request.state.lock();
         if side == Side::Input { state.input_memory } else { state.output_memory }
@@ -200,7 +205,8 @@ fn memory_of(function: &'static str, request: &Typed<Request>, side: Side) -> Re
     }
     let family = Family::Child(request.object());
     let client = request.object().client();
-    let memory = object::create(function, client, family, &Attributes::NONE, Memory::of_request(address, size))?;
+    let memory =
+        object::create(function, client, family, &Attributes::NONE, Memory::of_request(address, bytes))?;
     let handle = memory.object().handle();
     let mut state = request.state.lock();
     match side {

@@ -147,7 +147,8 @@ fn create_file(device: &Typed<Device>, irp: Irp) -> Result<Option<Arc<Object>>, 
 
 /// The lock that file callbacks are serialised with: the device's, if it is at passive level and their scope is it.
 fn file_lock(device: &Device) -> Option<&Serial> {
-    let own = device.file.as_ref().map_or(Scope::WdfSynchronizationScopeNone, |(_, attributes)| attributes.scope);
+    let own =
+        device.file.as_ref().map_or(Scope::WdfSynchronizationScopeNone, |(_, attributes)| attributes.scope);
     let inherited = own == Scope::WdfSynchronizationScopeInheritFromParent;
     let scope = if inherited { device.scope } else { own };
     let serialised =

@@ -7,8 +7,8 @@ use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 
 use wsk_sys::{
-    BOOLEAN, DISPATCH_LEVEL, FALSE, KDPC, KeFlushQueuedDpcs, KeInitializeDpc, KeInsertQueueDpc, KeRemoveQueueDpc,
-    NTSTATUS, PASSIVE_LEVEL, PVOID, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
+    BOOLEAN, DISPATCH_LEVEL, FALSE, KDPC, KeFlushQueuedDpcs, KeInitializeDpc, KeInsertQueueDpc,
+    KeRemoveQueueDpc, NTSTATUS, PASSIVE_LEVEL, PVOID, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
 };
 
 use crate::args::{at_most, read_sized, required, store};
@@ -114,13 +114,20 @@ pub unsafe extern "C" fn WdfDpcCreate(
         Ok(attributes) => attributes,
         Err(status) => return status,
     };
-    let parent = lookup::object::<core::ffi::c_void>(NAME, core::ptr::without_provenance_mut(attributes.parent));
+    let parent =
+        lookup::object::<core::ffi::c_void>(NAME, core::ptr::without_provenance_mut(attributes.parent));
     let created = surroundings(&parent, config.AutomaticSerialization != 0).and_then(|(_, serial)| {
         if serial.as_ref().is_some_and(|serial| serial.is_passive()) {
             return Err(STATUS_WDF_INCOMPATIBLE_EXECUTION_LEVEL);
         }
         let dpc = Box::new(UnsafeCell::new(MaybeUninit::uninit()));
-        object::create(NAME, parent.client(), Family::Child(&parent), &attributes, self::Dpc { function, serial, dpc })
+        object::create(
+            NAME,
+            parent.client(),
+            Family::Child(&parent),
+            &attributes,
+            self::Dpc { function, serial, dpc },
+        )
     });
     let dpc = match created {
         Ok(dpc) => dpc,

@@ -4,9 +4,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use wsk_sys::{
-    DISPATCH_LEVEL, FILE_OBJECT, PASSIVE_LEVEL, PFILE_OBJECT, PUNICODE_STRING, ULONG,
-};
+use wsk_sys::{DISPATCH_LEVEL, FILE_OBJECT, PASSIVE_LEVEL, PFILE_OBJECT, PUNICODE_STRING, ULONG};
 
 use crate::args::at_most;
 use crate::kind::Kind;
@@ -83,7 +81,10 @@ pub unsafe extern "C" fn WdfFileObjectGetFileName(
 ///
 /// # IRQL
 /// <= `DISPATCH_LEVEL`
-pub unsafe extern "C" fn WdfFileObjectGetFlags(_globals: PWDF_DRIVER_GLOBALS, FileObject: WDFFILEOBJECT) -> ULONG {
+pub unsafe extern "C" fn WdfFileObjectGetFlags(
+    _globals: PWDF_DRIVER_GLOBALS,
+    FileObject: WDFFILEOBJECT,
+) -> ULONG {
     const NAME: &str = "WdfFileObjectGetFlags";
     at_most(NAME, DISPATCH_LEVEL);
     let file = lookup::typed::<File, _>(NAME, FileObject);

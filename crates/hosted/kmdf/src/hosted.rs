@@ -39,7 +39,10 @@ pub fn check_requests_completed(machine: &ntos::Machine) {
     let _entered = machine.enter();
     let owned = bind::owned_requests();
     if !owned.is_empty() {
-        platform::violation(&rule::NOT_COMPLETED, format!("the driver has not completed {}", owned.join(", ")));
+        platform::violation(
+            &rule::NOT_COMPLETED,
+            format!("the driver has not completed {}", owned.join(", ")),
+        );
     }
 }
 

@@ -1,8 +1,8 @@
 //! The types of framework objects.
 
 use crate::types::{
-    WDFDEVICE__, WDFDPC__, WDFDRIVER__, WDFFILEOBJECT__, WDFMEMORY__, WDFQUEUE__, WDFREQUEST__, WDFSPINLOCK__,
-    WDFTIMER__, WDFWAITLOCK__, WDFWORKITEM__,
+    WDFDEVICE__, WDFDPC__, WDFDRIVER__, WDFFILEOBJECT__, WDFMEMORY__, WDFQUEUE__, WDFREQUEST__,
+    WDFSPINLOCK__, WDFTIMER__, WDFWAITLOCK__, WDFWORKITEM__,
 };
 
 /// The type of an object, which its handle carries.

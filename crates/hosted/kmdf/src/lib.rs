@@ -24,6 +24,12 @@
     clippy::struct_field_names,
     reason = "Microsoft's page of the same name is the contract of each function and structure"
 )]
+#![allow(
+    clippy::pub_underscore_fields,
+    clippy::used_underscore_items,
+    clippy::used_underscore_binding,
+    reason = "bindgen gives such names to tags and padding"
+)]
 
 extern crate alloc;
 

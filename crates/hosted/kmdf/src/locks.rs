@@ -1,5 +1,8 @@
 //! Spin locks and wait locks.
-#![expect(unsafe_code, reason = "the functions get raw pointers from the driver, and call the kernel's locks")]
+#![expect(
+    unsafe_code,
+    reason = "the functions get raw pointers from the driver, and call the kernel's locks"
+)]
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -21,9 +24,7 @@ use crate::memory::parent_or_driver;
 use crate::object::{self, Body, Family, Kinded, Typed};
 use crate::platform::{self, Held};
 use crate::rule;
-use crate::types::{
-    PLONGLONG, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFSPINLOCK, WDFWAITLOCK,
-};
+use crate::types::{PLONGLONG, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFSPINLOCK, WDFWAITLOCK};
 
 /// The body of a WDFSPINLOCK.
 pub(crate) struct SpinLock {
@@ -184,8 +185,7 @@ pub unsafe extern "C" fn WdfWaitLockCreate(
     LockAttributes: PWDF_OBJECT_ATTRIBUTES,
     Lock: *mut WDFWAITLOCK,
 ) -> NTSTATUS {
-    let body =
-        WaitLock { free: Event::free_lock(), owner: AtomicU64::new(0), critical: AtomicU8::new(0) };
+    let body = WaitLock { free: Event::free_lock(), owner: AtomicU64::new(0), critical: AtomicU8::new(0) };
     // SAFETY: the driver passes null or attributes, and a variable.
     unsafe { create("WdfWaitLockCreate", globals, LockAttributes, Lock, body) }
 }

@@ -6,8 +6,8 @@ use alloc::string::String;
 use alloc::sync::Arc;
 
 use wsk_sys::{
-    APC_LEVEL, DISPATCH_LEVEL, ExAllocatePool2, ExFreePoolWithTag, NTSTATUS, POOL_FLAG_NON_PAGED, POOL_FLAG_PAGED,
-    POOL_FLAG_UNINITIALIZED, PVOID, STATUS_BUFFER_TOO_SMALL, STATUS_INSUFFICIENT_RESOURCES,
+    APC_LEVEL, DISPATCH_LEVEL, ExAllocatePool2, ExFreePoolWithTag, NTSTATUS, POOL_FLAG_NON_PAGED,
+    POOL_FLAG_PAGED, POOL_FLAG_UNINITIALIZED, PVOID, STATUS_BUFFER_TOO_SMALL, STATUS_INSUFFICIENT_RESOURCES,
     STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, ULONG,
 };
 
@@ -19,9 +19,7 @@ use crate::lock::Lock;
 use crate::lookup;
 use crate::object::{self, Body, Family, Kinded, Object, Typed};
 use crate::shared::Shared;
-use crate::types::{
-    _POOL_TYPE as Pool, POOL_TYPE, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFMEMORY,
-};
+use crate::types::{_POOL_TYPE as Pool, POOL_TYPE, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFMEMORY};
 
 /// The body of a WDFMEMORY.
 ///
@@ -90,7 +88,9 @@ pub(crate) fn parent_or_driver(
     client: &Client,
     attributes: &Attributes,
 ) -> Result<Arc<Object>, NTSTATUS> {
-    lookup::parent(function, attributes.parent).or_else(|| client.driver()).ok_or(STATUS_INVALID_DEVICE_REQUEST)
+    lookup::parent(function, attributes.parent)
+        .or_else(|| client.driver())
+        .ok_or(STATUS_INVALID_DEVICE_REQUEST)
 }
 
 /// Allocates a buffer with its object.

@@ -137,10 +137,6 @@ impl Object {
         self.life.lock().parent.upgrade()
     }
 
-    pub(crate) fn is_disposed(&self) -> bool {
-        self.life.lock().disposed
-    }
-
     pub(crate) fn is_deleting(&self) -> bool {
         self.life.lock().deleting
     }
@@ -229,7 +225,8 @@ impl<T: Kinded> Deref for Typed<T> {
 
     fn deref(&self) -> &T {
         let body: &dyn Any = &*self.object.body;
-        body.downcast_ref().unwrap_or_else(|| unreachable!("by the type's invariant the body is of this type"))
+        body.downcast_ref()
+            .unwrap_or_else(|| unreachable!("by the type's invariant the body is of this type"))
     }
 }
 
@@ -391,7 +388,8 @@ pub(crate) fn dispose(object: &Arc<Object>) {
     object.body.dispose(object);
     let unseen = object.life.lock().unseen;
     if !unseen {
-        let calls = object.with_contexts(|contexts| contexts.iter().map(Context::cleanup_call).collect::<Vec<_>>());
+        let calls =
+            object.with_contexts(|contexts| contexts.iter().map(Context::cleanup_call).collect::<Vec<_>>());
         for call in calls.into_iter().flatten() {
             context::call_back(object, "EvtCleanupCallback", call);
         }

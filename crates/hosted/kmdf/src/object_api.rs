@@ -42,7 +42,8 @@ pub unsafe extern "C" fn WdfObjectGetTypedContextWorker(
 }
 
 fn find(object: &Object, info: PCWDF_OBJECT_CONTEXT_TYPE_INFO) -> PVOID {
-    let found = object.with_contexts(|contexts| contexts.iter().find(|context| context.is(info)).map(Context::address));
+    let found = object
+        .with_contexts(|contexts| contexts.iter().find(|context| context.is(info)).map(Context::address));
     found.unwrap_or(core::ptr::null_mut())
 }
 
@@ -104,7 +105,10 @@ pub unsafe extern "C" fn WdfObjectContextGetObject(
     let address = ContextPointer.addr();
     let handle = framework().with(|tables| tables.contexts.get(&address).copied());
     let Some(handle) = handle else {
-        platform::violation(&rule::INVALID_HANDLE, format!("{NAME} was given {address:#x}, which is no context"))
+        platform::violation(
+            &rule::INVALID_HANDLE,
+            format!("{NAME} was given {address:#x}, which is no context"),
+        )
     };
     core::ptr::without_provenance_mut(handle)
 }
@@ -184,11 +188,15 @@ pub unsafe extern "C" fn WdfObjectDelete(_globals: PWDF_DRIVER_GLOBALS, Object: 
     at_most(NAME, DISPATCH_LEVEL);
     let object = lookup::object(NAME, Object);
     if !object.may_delete() {
-        rule::verify(&rule::CANNOT_DELETE, || format!("{NAME} was given {object}, which the framework deletes"));
+        rule::verify(&rule::CANNOT_DELETE, || {
+            format!("{NAME} was given {object}, which the framework deletes")
+        });
         return;
     }
     if object.is_deleting() {
-        rule::verify(&rule::INVALID_HANDLE, || format!("{NAME} was given {object}, which was deleted before"));
+        rule::verify(&rule::INVALID_HANDLE, || {
+            format!("{NAME} was given {object}, which was deleted before")
+        });
         return;
     }
     if let Some(device) = Typed::<Device>::of(Arc::clone(&object)) {

@@ -2,8 +2,9 @@
 #![expect(unsafe_code, reason = "calls the driver's handlers")]
 
 use wsk_sys::{
-    APC_LEVEL, IO_NO_INCREMENT, IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_READ, IRP_MJ_WRITE,
-    KeEnterCriticalRegion, KeLeaveCriticalRegion, STATUS_INVALID_DEVICE_REQUEST, STATUS_SUCCESS,
+    APC_LEVEL, IO_NO_INCREMENT, IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_READ,
+    IRP_MJ_WRITE, KeEnterCriticalRegion, KeLeaveCriticalRegion, STATUS_INVALID_DEVICE_REQUEST,
+    STATUS_SUCCESS,
 };
 
 use crate::args::irql;

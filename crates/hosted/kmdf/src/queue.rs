@@ -62,6 +62,7 @@ pub(crate) struct Notify {
 
 /// What changes of a queue.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "the framework's own state bits, which combine freely")]
 pub(crate) struct State {
     pub(crate) accept: bool,
     pub(crate) dispatch: bool,

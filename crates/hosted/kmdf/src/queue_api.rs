@@ -170,7 +170,9 @@ fn change_and_wait(function: &'static str, handle: WDFQUEUE, change: Change) {
     if platform::in_callback_of(object.handle()) {
         platform::violation(
             &rule::QUEUE_WAIT,
-            format!("{function} of {object} was called in one of the queue's callbacks: it would wait for itself"),
+            format!(
+                "{function} of {object} was called in one of the queue's callbacks: it would wait for itself"
+            ),
         );
     }
     let notify = Notify { name: function, callback: None, context: Shared(core::ptr::null_mut()) };

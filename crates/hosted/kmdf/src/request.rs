@@ -8,8 +8,9 @@ use alloc::string::String;
 use alloc::sync::Arc;
 
 use wsk_sys::{
-    CCHAR, FALSE, IO_NO_INCREMENT, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_READ,
-    IRP_MJ_WRITE, METHOD_FROM_CTL_CODE, METHOD_NEITHER, NT_SUCCESS, NTSTATUS, PASSIVE_LEVEL, UserMode,
+    CCHAR, FALSE, IO_NO_INCREMENT, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL,
+    IRP_MJ_READ, IRP_MJ_WRITE, METHOD_FROM_CTL_CODE, METHOD_NEITHER, NT_SUCCESS, NTSTATUS, PASSIVE_LEVEL,
+    UserMode,
 };
 
 use crate::args::irql;
@@ -87,10 +88,6 @@ impl Request {
         self.irp
     }
 
-    pub(crate) fn device(&self) -> &Typed<Device> {
-        &self.device
-    }
-
     /// Whether the request came from user mode.
     pub(crate) fn is_user(&self) -> bool {
         self.user
@@ -106,7 +103,9 @@ impl Request {
         match self.major {
             IRP_MJ_READ => Some(self.parameters.output),
             IRP_MJ_WRITE => Some(self.parameters.input),
-            IRP_MJ_DEVICE_CONTROL if self.user && !self.is_method(METHOD_NEITHER) => Some(self.parameters.output),
+            IRP_MJ_DEVICE_CONTROL if self.user && !self.is_method(METHOD_NEITHER) => {
+                Some(self.parameters.output)
+            }
             _ => None,
         }
     }
@@ -203,7 +202,10 @@ pub(crate) fn usable(function: &'static str, request: &Typed<Request>) {
     }
     if phase == Phase::Waiting {
         rule::verify(&rule::NOT_OWNED, || {
-            format!("{function} was given {}, which is in a queue: the driver does not own it", request.object())
+            format!(
+                "{function} was given {}, which is in a queue: the driver does not own it",
+                request.object()
+            )
         });
     }
 }
@@ -249,7 +251,9 @@ pub(crate) fn complete(
         ),
         Claim::Canceled => platform::violation(
             &rule::COMPLETE_CANCELED,
-            format!("{function} completed {object}, which its EvtRequestCancel callback is about to complete"),
+            format!(
+                "{function} completed {object}, which its EvtRequestCancel callback is about to complete"
+            ),
         ),
         Claim::InQueue => {
             rule::verify(&rule::NOT_OWNED, || {
@@ -258,7 +262,9 @@ pub(crate) fn complete(
             return;
         }
         Claim::Marked => rule::verify(&rule::STILL_CANCELABLE, || {
-            format!("{function} completed {object} while it is marked cancelable: call WdfRequestUnmarkCancelable first")
+            format!(
+                "{function} completed {object} while it is marked cancelable: call WdfRequestUnmarkCancelable first"
+            )
         }),
     }
     let reported = information.unwrap_or_else(|| request.irp.io_status().Information);
@@ -312,7 +318,10 @@ fn check_children(request: &Typed<Request>) {
         }
         if irql() > PASSIVE_LEVEL && object::needs_passive(&child) {
             rule::verify(&rule::PASSIVE_CHILD, || {
-                format!("{object} is completed at IRQL {}; its child {child} needs PASSIVE_LEVEL to end", irql())
+                format!(
+                    "{object} is completed at IRQL {}; its child {child} needs PASSIVE_LEVEL to end",
+                    irql()
+                )
             });
             if object::begin_delete(&child) {
                 device::dispose_later(&request.device, child);

@@ -5,8 +5,8 @@ use alloc::format;
 
 use wsk_sys::{
     BOOLEAN, CCHAR, DISPATCH_LEVEL, FALSE, IO_NO_INCREMENT, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL,
-    IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_READ, IRP_MJ_WRITE, KPROCESSOR_MODE, METHOD_NEITHER, NTSTATUS, PIRP,
-    ULONG,
+    IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_READ, IRP_MJ_WRITE, KPROCESSOR_MODE, METHOD_NEITHER, NTSTATUS,
+    PIRP, ULONG,
 };
 
 use crate::args::{at_most, required};
@@ -42,7 +42,11 @@ fn completing(function: &'static str, handle: WDFREQUEST) -> Typed<Request> {
 ///
 /// # IRQL
 /// <= `DISPATCH_LEVEL`
-pub unsafe extern "C" fn WdfRequestComplete(_globals: PWDF_DRIVER_GLOBALS, Request: WDFREQUEST, Status: NTSTATUS) {
+pub unsafe extern "C" fn WdfRequestComplete(
+    _globals: PWDF_DRIVER_GLOBALS,
+    Request: WDFREQUEST,
+    Status: NTSTATUS,
+) {
     const NAME: &str = "WdfRequestComplete";
     request::complete(NAME, &completing(NAME, Request), Status, None, IO_NO_INCREMENT);
 }
@@ -93,7 +97,10 @@ pub unsafe extern "C" fn WdfRequestSetInformation(
 ///
 /// # IRQL
 /// <= `DISPATCH_LEVEL`
-pub unsafe extern "C" fn WdfRequestGetInformation(_globals: PWDF_DRIVER_GLOBALS, Request: WDFREQUEST) -> ULONG_PTR {
+pub unsafe extern "C" fn WdfRequestGetInformation(
+    _globals: PWDF_DRIVER_GLOBALS,
+    Request: WDFREQUEST,
+) -> ULONG_PTR {
     request("WdfRequestGetInformation", Request).irp().io_status().Information as ULONG_PTR
 }
 
@@ -233,7 +240,10 @@ pub unsafe extern "C" fn WdfRequestIsFrom32BitProcess(
 ///
 /// # IRQL
 /// <= `DISPATCH_LEVEL`
-pub unsafe extern "C" fn WdfRequestGetIoQueue(_globals: PWDF_DRIVER_GLOBALS, Request: WDFREQUEST) -> WDFQUEUE {
+pub unsafe extern "C" fn WdfRequestGetIoQueue(
+    _globals: PWDF_DRIVER_GLOBALS,
+    Request: WDFREQUEST,
+) -> WDFQUEUE {
     let request = request("WdfRequestGetIoQueue", Request);
     let queue = request.state.lock().queue.clone();
     queue.map_or(core::ptr::null_mut(), |queue| queue.as_handle())

@@ -74,7 +74,10 @@ fn mark_checked(
     request::usable(function, &request);
     let object = request.object();
     let Some(callback) = callback else {
-        platform::violation(&rule::NULL_POINTER, format!("EvtRequestCancel of {function} for {object} is null"))
+        platform::violation(
+            &rule::NULL_POINTER,
+            format!("EvtRequestCancel of {function} for {object} is null"),
+        )
     };
     match mark(&request, callback, calls_back) {
         Mark::Marked => STATUS_SUCCESS,
@@ -257,7 +260,11 @@ pub unsafe extern "C" fn WdfRequestRequeue(_globals: PWDF_DRIVER_GLOBALS, Reques
     };
     if source.kind != Dispatch::Manual {
         rule::verify(&rule::REQUEUE, || {
-            format!("{NAME} was called for {}, which is from {}, not a manual queue", request.object(), source.object())
+            format!(
+                "{NAME} was called for {}, which is from {}, not a manual queue",
+                request.object(),
+                source.object()
+            )
         });
         return STATUS_INVALID_DEVICE_REQUEST;
     }

@@ -1,8 +1,6 @@
 //! The framework's own `NTSTATUS` values, and what the I/O manager may see of them.
 
-use wsk_sys::{
-    NTSTATUS, STATUS_DEVICE_BUSY, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_REQUEST,
-};
+use wsk_sys::{NTSTATUS, STATUS_DEVICE_BUSY, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_REQUEST};
 
 macro_rules! statuses {
     ($($name:ident = $value:literal, $meaning:literal;)*) => {$(

@@ -173,7 +173,8 @@ pub unsafe extern "C" fn WdfTimerCreate(
     if passive && period != 0 {
         return STATUS_NOT_SUPPORTED;
     }
-    let parent = lookup::object::<core::ffi::c_void>(NAME, core::ptr::without_provenance_mut(attributes.parent));
+    let parent =
+        lookup::object::<core::ffi::c_void>(NAME, core::ptr::without_provenance_mut(attributes.parent));
     let created = surroundings(&parent, config.AutomaticSerialization != 0).and_then(|(device, serial)| {
         if serial.as_ref().is_some_and(|serial| serial.is_passive() != passive) {
             return Err(STATUS_WDF_INCOMPATIBLE_EXECUTION_LEVEL);
@@ -224,14 +225,21 @@ pub unsafe extern "C" fn WdfTimerStart(
 ///
 /// # IRQL
 /// <= `DISPATCH_LEVEL`; `PASSIVE_LEVEL` if it waits
-pub unsafe extern "C" fn WdfTimerStop(_globals: PWDF_DRIVER_GLOBALS, Timer: WDFTIMER, Wait: BOOLEAN) -> BOOLEAN {
+pub unsafe extern "C" fn WdfTimerStop(
+    _globals: PWDF_DRIVER_GLOBALS,
+    Timer: WDFTIMER,
+    Wait: BOOLEAN,
+) -> BOOLEAN {
     const NAME: &str = "WdfTimerStop";
     let waits = Wait != 0;
     at_most(NAME, if waits { PASSIVE_LEVEL } else { DISPATCH_LEVEL });
     let timer = lookup::typed::<self::Timer, _>(NAME, Timer);
     if waits && platform::in_callback_of(timer.object().handle()) {
         rule::verify(&rule::TIMER_WAIT, || {
-            format!("{NAME} of {} was called with Wait in its own callback: it would wait for itself", timer.object())
+            format!(
+                "{NAME} of {} was called with Wait in its own callback: it would wait for itself",
+                timer.object()
+            )
         });
         return FALSE;
     }
@@ -246,7 +254,10 @@ pub unsafe extern "C" fn WdfTimerStop(_globals: PWDF_DRIVER_GLOBALS, Timer: WDFT
 ///
 /// # IRQL
 /// <= `DISPATCH_LEVEL`
-pub unsafe extern "C" fn WdfTimerGetParentObject(_globals: PWDF_DRIVER_GLOBALS, Timer: WDFTIMER) -> WDFOBJECT {
+pub unsafe extern "C" fn WdfTimerGetParentObject(
+    _globals: PWDF_DRIVER_GLOBALS,
+    Timer: WDFTIMER,
+) -> WDFOBJECT {
     const NAME: &str = "WdfTimerGetParentObject";
     at_most(NAME, DISPATCH_LEVEL);
     parent_handle(lookup::typed::<self::Timer, _>(NAME, Timer).object())

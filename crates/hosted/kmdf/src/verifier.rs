@@ -27,7 +27,8 @@ pub unsafe extern "C" fn WdfVerifierKeBugCheck(
     BugCheckParameter4: ULONG_PTR,
 ) {
     let parameters = [BugCheckParameter1, BugCheckParameter2, BugCheckParameter3, BugCheckParameter4];
-    let [one, two, three, four] = parameters.map(|parameter| usize::try_from(parameter).unwrap_or(usize::MAX));
+    let [one, two, three, four] =
+        parameters.map(|parameter| usize::try_from(parameter).unwrap_or(usize::MAX));
     // SAFETY: does not return.
     unsafe { KeBugCheckEx(BugCheckCode, one, two, three, four) };
 }

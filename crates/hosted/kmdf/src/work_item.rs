@@ -5,7 +5,8 @@ use alloc::format;
 use alloc::sync::Arc;
 
 use wsk_sys::{
-    DISPATCH_LEVEL, NTSTATUS, PASSIVE_LEVEL, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
+    DISPATCH_LEVEL, NTSTATUS, PASSIVE_LEVEL, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER,
+    STATUS_SUCCESS,
 };
 
 use crate::args::{at_most, read_sized, required, store};
@@ -119,7 +120,8 @@ pub unsafe extern "C" fn WdfWorkItemCreate(
         Ok(attributes) => attributes,
         Err(status) => return status,
     };
-    let parent = lookup::object::<core::ffi::c_void>(NAME, core::ptr::without_provenance_mut(attributes.parent));
+    let parent =
+        lookup::object::<core::ffi::c_void>(NAME, core::ptr::without_provenance_mut(attributes.parent));
     let created = surroundings(&parent, config.AutomaticSerialization != 0).and_then(|(device, serial)| {
         if serial.as_ref().is_some_and(|serial| !serial.is_passive()) {
             return Err(STATUS_WDF_INCOMPATIBLE_EXECUTION_LEVEL);

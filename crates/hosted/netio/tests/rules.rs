@@ -35,8 +35,8 @@ fn caught_in(mode: Completion, rule: &Rule, object: &str, wrong: impl FnOnce() +
 }
 
 fn local_address(socket: Socket, irp: *mut IRP) -> NTSTATUS {
-    // Lives as long as the process: the machine ends while it is in use.
-    let address = Box::leak(Address::empty());
+    // Lives as long as the process: the machine may end while it is in use.
+    let address = std::mem::ManuallyDrop::new(Address::empty());
     let get = socket.table().WskGetLocalAddress.unwrap();
     unsafe { get(socket.0, address.pointer(), irp) }
 }

@@ -105,6 +105,23 @@ fn a_queued_dpc_is_not_queued_again() {
     machine.shutdown();
 }
 
+#[test]
+fn shutdown_waits_for_queued_dpcs() {
+    unsafe extern "system" fn takes_long(_: *mut KDPC, _: PVOID, _: PVOID, _: PVOID) {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let machine = machine();
+    let _entered = machine.enter();
+    let counter = AtomicUsize::new(0);
+    let (first, second) = (Object::<KDPC>::zeroed(), Object::<KDPC>::zeroed());
+    kernel!(KeInitializeDpc(first.get(), takes_long, ptr::null_mut()));
+    kernel!(KeInitializeDpc(second.get(), count, ptr::from_ref(&counter).cast_mut().cast()));
+    insert(first.get());
+    insert(second.get());
+    machine.shutdown();
+    assert_eq!(counter.load(Ordering::SeqCst), 1);
+}
+
 /// Frees its own object, which is in pool.
 unsafe extern "system" fn free_itself(dpc: *mut KDPC, _: PVOID, _: PVOID, _: PVOID) {
     kernel!(ExFreePool(dpc.cast()));

@@ -258,7 +258,7 @@ fn a_write_after_the_free() {
         let block = allocate(POOL_FLAG_NON_PAGED, 40);
         kernel!(ExFreePool(block.cast()));
         // SAFETY: the memory of a block that was just freed is still kept.
-        unsafe { block.wrapping_add(8).write(1) };
+        unsafe { block.write_bytes(0, 40) };
         other.shutdown();
     });
     assert_names(&report.unwrap_err(), &rule::POOL_WRITE_AFTER_FREE, "40 bytes, tag 'Test'");

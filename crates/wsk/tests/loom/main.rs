@@ -86,10 +86,13 @@ impl Model<'_> {
     }
 }
 
-/// Explores every interleaving of `model`'s threads with at most `preemptions` involuntary switches.
-fn explore(preemptions: usize, model: impl Fn(&mut Model<'_>) + Send + Sync + 'static) {
+/// The number of times that a thread is interrupted where it would not wait; more takes minutes, and found no more.
+const PREEMPTIONS: usize = 3;
+
+/// Explores every interleaving of `model`'s threads, with so many interruptions at most.
+fn explore(model: impl Fn(&mut Model<'_>) + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = builder.preemption_bound.or(Some(preemptions));
+    builder.preemption_bound = builder.preemption_bound.or(Some(PREEMPTIONS));
     builder.max_branches = 10_000;
     builder.expect_explicit_explore = true;
     let executions = Arc::new(AtomicUsize::new(0));
@@ -127,7 +130,7 @@ fn is_done_or_cancelled(result: Result) {
 
 #[test]
 fn completion_against_the_submitter() {
-    explore(3, |model| {
+    explore(|model| {
         let network = thread::spawn(deliver);
         let pending = model.submit(model.op());
         let _ = pending.is_done();
@@ -142,7 +145,7 @@ fn completion_against_the_submitter() {
 
 #[test]
 fn completion_against_a_second_flight() {
-    explore(3, |model| {
+    explore(|model| {
         let network = thread::spawn(deliver);
         let (result, op) = model.wait(model.submit(model.op()));
         assert_eq!(result, Ok(()));
@@ -153,7 +156,7 @@ fn completion_against_a_second_flight() {
 
 #[test]
 fn cancel_against_completion_and_a_second_flight() {
-    explore(2, |model| {
+    explore(|model| {
         let op = model.op();
         let canceller = cancel_in_thread(op.canceller());
         let network = thread::spawn(deliver);
@@ -172,7 +175,7 @@ fn cancel_against_completion_and_a_second_flight() {
 
 #[test]
 fn a_cancel_is_not_lost() {
-    explore(3, |model| {
+    explore(|model| {
         let op = model.op();
         // Before, during or after the submission: nothing but the cancel ends the flight.
         let canceller = cancel_in_thread(op.canceller());
@@ -185,7 +188,7 @@ fn a_cancel_is_not_lost() {
 
 #[test]
 fn two_cancels_at_a_time() {
-    explore(2, |model| {
+    explore(|model| {
         let op = model.op();
         let first = cancel_in_thread(op.canceller());
         let second = cancel_in_thread(op.canceller());
@@ -200,7 +203,7 @@ fn two_cancels_at_a_time() {
 
 #[test]
 fn a_cancel_of_the_landed_flight_spares_the_next() {
-    explore(3, |model| {
+    explore(|model| {
         let op = model.op();
         let canceller = op.canceller();
         kernel().provider.pends.set(false);
@@ -218,7 +221,7 @@ fn a_cancel_of_the_landed_flight_spares_the_next() {
 
 #[test]
 fn a_pending_operation_is_dropped() {
-    explore(3, |model| {
+    explore(|model| {
         let network = thread::spawn(deliver);
         drop(model.submit(model.op()));
         network.join().unwrap();
@@ -228,7 +231,7 @@ fn a_pending_operation_is_dropped() {
 
 #[test]
 fn a_pending_operation_and_its_canceller_are_dropped() {
-    explore(2, |model| {
+    explore(|model| {
         let op = model.op();
         let canceller = op.canceller();
         let network = thread::spawn(deliver);
@@ -247,7 +250,7 @@ fn a_pending_operation_and_its_canceller_are_dropped() {
 
 #[test]
 fn a_pending_operation_moves_to_another_thread() {
-    explore(2, |model| {
+    explore(|model| {
         let network = thread::spawn(deliver);
         let pending = model.submit(model.op());
         let owner = thread::spawn(move || {
@@ -265,7 +268,7 @@ fn a_pending_operation_moves_to_another_thread() {
 
 #[test]
 fn the_time_limit_ends_a_flight() {
-    explore(3, |model| {
+    explore(|model| {
         let clock = thread::spawn(tick);
         let (result, op) = model.wait(model.submit_timed(model.op()));
         assert_eq!(result, Err(Error::IO_TIMEOUT));
@@ -277,7 +280,7 @@ fn the_time_limit_ends_a_flight() {
 
 #[test]
 fn the_time_limit_against_completion() {
-    explore(2, |model| {
+    explore(|model| {
         let network = thread::spawn(deliver);
         let clock = thread::spawn(tick);
         let (result, op) = model.wait(model.submit_timed(model.op()));
@@ -295,7 +298,7 @@ fn the_time_limit_against_completion() {
 
 #[test]
 fn the_time_limit_of_a_dropped_operation() {
-    explore(2, |model| {
+    explore(|model| {
         let clock = thread::spawn(tick);
         drop(model.submit_timed(model.op()));
         clock.join().unwrap();
@@ -305,7 +308,7 @@ fn the_time_limit_of_a_dropped_operation() {
 
 #[test]
 fn a_cancel_against_the_time_limit() {
-    explore(2, |model| {
+    explore(|model| {
         let op = model.op();
         let canceller = cancel_in_thread(op.canceller());
         let clock = thread::spawn(tick);
@@ -320,7 +323,7 @@ fn a_cancel_against_the_time_limit() {
 
 #[test]
 fn the_close_cancels_what_is_pending() {
-    explore(2, |model| {
+    explore(|model| {
         let network = thread::spawn(deliver);
         let op = model.op();
         let pending = model.submit(op);
@@ -342,7 +345,7 @@ fn queue(passive: &Passive) -> CompletionQueue<Buffers> {
 
 #[test]
 fn a_queue_delivers_each_operation_once_and_rings() {
-    explore(2, |model| {
+    explore(|model| {
         let queue = queue(&model.passive);
         let network = [thread::spawn(deliver), thread::spawn(deliver)];
         for _ in 0..2 {
@@ -366,7 +369,7 @@ fn a_queue_delivers_each_operation_once_and_rings() {
 
 #[test]
 fn a_queue_is_drained_by_two_threads() {
-    explore(2, |model| {
+    explore(|model| {
         let queue = Arc::new(queue(&model.passive));
         let network = thread::spawn(deliver);
         model.socket().submit_to(&queue, model.op(), Request::new(None), None);
@@ -385,7 +388,7 @@ fn a_queue_is_drained_by_two_threads() {
 
 #[test]
 fn a_queue_is_dropped_while_operations_are_outstanding() {
-    explore(2, |model| {
+    explore(|model| {
         let queue = queue(&model.passive);
         let op = model.op();
         let canceller = cancel_in_thread(op.canceller());
@@ -400,7 +403,7 @@ fn a_queue_is_dropped_while_operations_are_outstanding() {
 
 #[test]
 fn a_queue_is_run_down_while_another_thread_drains() {
-    explore(2, |model| {
+    explore(|model| {
         let queue = Arc::new(queue(&model.passive));
         let network = thread::spawn(deliver);
         model.socket().submit_to(&queue, model.op(), Request::new(None), None);

@@ -56,7 +56,7 @@ impl Provider {
     pub(crate) fn take(&self, irp: *mut IRP) -> bool {
         let waiting = &mut self.requests.lock().unwrap().waiting;
         let found = waiting.iter().position(|waits| *waits == irp);
-        found.inspect(|index| drop(waiting.remove(*index))).is_some()
+        found.map(|index| waiting.remove(index)).is_some()
     }
 
     pub(crate) fn has(&self, irp: *mut IRP) -> bool {

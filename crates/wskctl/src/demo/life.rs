@@ -153,7 +153,7 @@ pub(super) fn show(stage: &mut Stage<'_>) -> Result<(), Trouble> {
     stage.check(
         format!("the driver counts {submitted} operations handed to WSK, and {completed} completed"),
         submitted > 0 && submitted == completed,
-        || format!("{after:?}"),
+        || "some are still under way".to_owned(),
     );
     Ok(())
 }

@@ -16,7 +16,15 @@ pub(super) fn show(stage: &mut Stage<'_>) -> Result<(), Trouble> {
     stage.check(
         format!("every socket is closed, and each of {allocated} IRPs is freed"),
         settled && allocated > 0,
-        || format!("began with {began:?}, ended with {last:?}"),
+        || {
+            format!(
+                "{} sockets are open and {} IRPs are not freed; when the demo began, {} and {}",
+                last.sockets_open,
+                irps(&last),
+                began.sockets_open,
+                irps(&began)
+            )
+        },
     );
     let submitted = last.operations_submitted - began.operations_submitted;
     let completed = last.operations_completed - began.operations_completed;
@@ -51,14 +59,16 @@ pub(super) fn show(stage: &mut Stage<'_>) -> Result<(), Trouble> {
         );
         return Ok(());
     };
-    stage.check("the driver unloads", unloaded.is_ok(), || format!("{unloaded:?}"));
+    stage.check("the driver unloads", unloaded.is_ok(), || {
+        unloaded.as_ref().err().map(ToString::to_string).unwrap_or_default()
+    });
     super::eventually(PATIENCE, || device.alive().iter().all(|(_, count)| *count == 0));
     let alive = device.alive();
     let names: Vec<_> = alive.iter().map(|(name, _)| *name).collect();
     stage.check(
         format!("and the kernel has nothing of it: no {}", names.join(", ")),
         alive.iter().all(|(_, count)| *count == 0),
-        || format!("{alive:?}"),
+        || alive.iter().map(|(name, count)| format!("{count} {name}")).collect::<Vec<_>>().join(", "),
     );
     Ok(())
 }

@@ -1,8 +1,5 @@
 //! The types of a driver's callbacks. Microsoft's page of each `EVT_WDF_...` name is its contract.
-#![allow(
-    missing_docs,
-    reason = "Microsoft's page of the EVT_WDF name is the contract of each callback"
-)]
+#![allow(missing_docs, reason = "Microsoft's page of the EVT_WDF name is the contract of each callback")]
 
 use wsk_sys::ULONG;
 

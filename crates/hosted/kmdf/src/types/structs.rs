@@ -3,10 +3,7 @@
 //! As in `wdk_sys`, `Default` is all zeroes, which is not what the C initialisers put there: a driver fills in
 //! `Size`, and for [`WDF_OBJECT_ATTRIBUTES`] the level and scope, itself.
 #![expect(unsafe_code, reason = "structures of zeroes")]
-#![allow(
-    missing_docs,
-    reason = "the fields are those of the C structure that the type's page names"
-)]
+#![allow(missing_docs, reason = "the fields are those of the C structure that the type's page names")]
 
 use core::ffi::c_char;
 

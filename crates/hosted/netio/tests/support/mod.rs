@@ -8,6 +8,7 @@
 )]
 
 use std::net::{SocketAddr, UdpSocket};
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 use std::{io, ptr};
 
@@ -343,12 +344,48 @@ impl Request {
     }
 }
 
+/// A value at an address that stays valid wherever its owner goes, as a kernel's memory does.
+pub struct Place<T>(*mut T);
+
+// Whoever has the place has the value.
+unsafe impl<T: Send> Send for Place<T> {}
+
+impl<T> Place<T> {
+    pub fn new(value: T) -> Place<T> {
+        Place(Box::into_raw(Box::new(value)))
+    }
+
+    pub fn pointer(&self) -> *mut T {
+        self.0
+    }
+}
+
+impl<T> Deref for Place<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        unsafe { &*self.0 }
+    }
+}
+
+impl<T> DerefMut for Place<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        unsafe { &mut *self.0 }
+    }
+}
+
+impl<T> Drop for Place<T> {
+    fn drop(&mut self) {
+        drop(unsafe { Box::from_raw(self.0) });
+    }
+}
+
 /// A buffer in non-paged pool, with an MDL for each of its parts.
 pub struct Buffer {
     pool: *mut u8,
     length: usize,
     mdls: Vec<*mut MDL>,
-    pub wsk: Box<WSK_BUF>,
+    pub wsk: Place<WSK_BUF>,
 }
 
 // Pool belongs to no thread.
@@ -378,12 +415,12 @@ impl Buffer {
             offset += part;
         }
         let first = mdls.first().copied().unwrap_or(ptr::null_mut());
-        let wsk = Box::new(WSK_BUF { Mdl: first, Offset: 0, Length: bytes.len() });
+        let wsk = Place::new(WSK_BUF { Mdl: first, Offset: 0, Length: bytes.len() });
         Buffer { pool, length: bytes.len(), mdls, wsk }
     }
 
     pub fn wsk(&self) -> *mut WSK_BUF {
-        ptr::from_ref(&*self.wsk).cast_mut()
+        self.wsk.pointer()
     }
 
     pub fn bytes(&self) -> Vec<u8> {
@@ -400,16 +437,18 @@ impl Drop for Buffer {
     }
 }
 
-/// An address in memory.
+/// A `SOCKADDR` of either family.
+pub struct Address(Place<Sockaddr>);
+
 #[repr(C, align(8))]
-pub struct Address([u8; 32]);
+struct Sockaddr([u8; 32]);
 
 impl Address {
-    pub fn empty() -> Box<Address> {
-        Box::new(Address([0; 32]))
+    pub fn empty() -> Address {
+        Address(Place::new(Sockaddr([0; 32])))
     }
 
-    pub fn new(address: SocketAddr) -> Box<Address> {
+    pub fn new(address: SocketAddr) -> Address {
         let mut bytes = [0; 32];
         bytes[2..4].copy_from_slice(&address.port().to_be_bytes());
         match address {
@@ -422,11 +461,16 @@ impl Address {
                 bytes[8..24].copy_from_slice(&address.ip().octets());
             }
         }
-        Box::new(Address(bytes))
+        Address(Place::new(Sockaddr(bytes)))
+    }
+
+    fn bytes(&self) -> &[u8; 32] {
+        let Sockaddr(bytes) = &*self.0;
+        bytes
     }
 
     pub fn get(&self) -> SocketAddr {
-        let bytes = self.0;
+        let bytes = self.bytes();
         let port = u16::from_be_bytes([bytes[2], bytes[3]]);
         match u16::from_ne_bytes([bytes[0], bytes[1]]) {
             AF_INET => (<[u8; 4]>::try_from(&bytes[4..8]).unwrap(), port).into(),
@@ -436,7 +480,7 @@ impl Address {
     }
 
     pub fn pointer(&self) -> *mut SOCKADDR {
-        ptr::from_ref(self).cast_mut().cast()
+        self.0.pointer().cast()
     }
 
     pub fn size(&self) -> usize {
@@ -456,9 +500,9 @@ pub struct Received {
 pub struct Receive {
     pub request: Request,
     buffer: Buffer,
-    from: Box<Address>,
-    control_length: Box<ULONG>,
-    flags: Box<ULONG>,
+    from: Address,
+    control_length: Place<ULONG>,
+    flags: Place<ULONG>,
 }
 
 impl Receive {
@@ -538,7 +582,7 @@ impl Socket {
     pub fn try_send(self, bytes: &[u8], to: Option<SocketAddr>) -> Result<usize, NTSTATUS> {
         let buffer = Buffer::new(bytes);
         let to = to.map(Address::new);
-        let pointer = to.as_ref().map_or(ptr::null_mut(), |to| to.pointer());
+        let pointer = to.as_ref().map_or(ptr::null_mut(), Address::pointer);
         match self.start_send(buffer.wsk(), pointer).wait() {
             (STATUS_SUCCESS, sent) => Ok(sent),
             (status, _) => Err(status),
@@ -557,10 +601,10 @@ impl Socket {
 
     pub fn start_receive_into(self, buffer: Buffer) -> Receive {
         let from = Address::empty();
-        let mut control_length = Box::new(0);
-        let mut flags = Box::new(0);
+        let control_length = Place::new(0);
+        let flags = Place::new(0);
         let receive = self.table().WskReceiveFrom.unwrap();
-        let (control, flag) = (&raw mut *control_length, &raw mut *flags);
+        let (control, flag) = (control_length.pointer(), flags.pointer());
         let request = Request::start(|irp| unsafe {
             receive(self.0, buffer.wsk(), 0, from.pointer(), control, ptr::null_mut(), flag, irp)
         });
@@ -608,7 +652,7 @@ impl Socket {
     /// Sets or clears an address by an IOCTL.
     pub fn set_address(self, code: ULONG, address: Option<SocketAddr>) -> NTSTATUS {
         let address = address.map(Address::new);
-        let bytes = address.as_ref().map_or(&[][..], |address| &address.0[..address.size()]);
+        let bytes = address.as_ref().map_or(&[][..], |address| &address.bytes()[..address.size()]);
         self.control(WskIoctl, code, 0, bytes, &mut []).0
     }
 }

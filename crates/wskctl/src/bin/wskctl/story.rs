@@ -96,7 +96,12 @@ fn happened(step: &IrpStep) -> String {
         IrpStep::Sent { what } => format!("sent: {what}"),
         IrpStep::Cancelled => "asked to be cancelled".to_owned(),
         IrpStep::Completed { status, information } => {
-            format!("completed by WSK: {}, information {information}", status_name(*status))
+            let status = status_name(*status);
+            // A count of bytes; from WskSocket, the address of the socket.
+            match u32::try_from(*information) {
+                Ok(count) => format!("completed by WSK: {status}, information {count}"),
+                Err(_) => format!("completed by WSK: {status}, information {information:#x}"),
+            }
         }
         IrpStep::RoutineReturned { status } => format!("completion routine: {}", status_name(*status)),
         IrpStep::Reused => "made ready to be used again".to_owned(),

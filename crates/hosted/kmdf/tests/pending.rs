@@ -1,0 +1,352 @@
+//! Requests that wait: in queues, with the driver, and through cancellation and the closing of their handle.
+
+mod common;
+
+use common::{
+    FINISH, HOLD, LIMIT, Made, Options, PEND, RELEASE, Rig, SPECIAL, finish, trace, until, wdf,
+};
+use kmdf::{
+    _WDF_IO_QUEUE_DISPATCH_TYPE as Type, _WDF_IO_QUEUE_STATE as Bits, STATUS_CANCELLED,
+    STATUS_INVALID_DEVICE_STATE, STATUS_NO_MORE_ENTRIES, STATUS_SUCCESS, STATUS_WDF_PAUSED, WDFCONTEXT,
+    WDFFILEOBJECT, WDFQUEUE, WDFREQUEST,
+};
+use ntos::{Completed, Overlapped};
+
+fn ended(request: Overlapped) -> Completed {
+    request.wait_for(LIMIT).expect("the request ends in time")
+}
+
+#[test]
+fn the_manual_queue_keeps_the_order() {
+    let rig = Rig::new(Options::default());
+    let file = rig.open();
+    let first = file.begin(PEND, b"1".to_vec(), vec![]);
+    let second = file.begin(PEND, b"2".to_vec(), vec![]);
+    assert!(!first.is_done() && !second.is_done());
+    assert_eq!(file.device_io_control(RELEASE, b"", &mut []).0, STATUS_SUCCESS);
+    assert_eq!(ended(first).status, STATUS_SUCCESS);
+    assert!(!second.is_done());
+    assert_eq!(file.device_io_control(RELEASE, b"", &mut []).0, STATUS_SUCCESS);
+    assert_eq!(ended(second).status, STATUS_SUCCESS);
+    assert_eq!(file.device_io_control(RELEASE, b"", &mut []).0, STATUS_NO_MORE_ENTRIES);
+    file.close();
+    rig.end();
+}
+
+#[test]
+fn a_waiting_request_is_cancelled_without_the_driver() {
+    let rig = Rig::new(Options::default());
+    let file = rig.open();
+    let waiting = file.begin(PEND, vec![], vec![]);
+    waiting.cancel();
+    let completed = ended(waiting);
+    assert_eq!((completed.status, completed.information), (STATUS_CANCELLED, 0));
+    assert_eq!(file.device_io_control(RELEASE, b"", &mut []).0, STATUS_NO_MORE_ENTRIES);
+    file.close();
+    rig.end();
+}
+
+#[test]
+fn the_driver_may_complete_what_is_cancelled_in_a_queue() {
+    let rig = Rig::new(Options { canceled_on_queue: true, ..Options::default() });
+    let file = rig.open();
+    let waiting = file.begin(PEND, vec![], vec![]);
+    file.cancel_all();
+    assert_eq!(ended(waiting).status, STATUS_CANCELLED);
+    assert!(rig.taken().contains(&"EvtIoCanceledOnQueue".to_owned()));
+    file.close();
+    rig.end();
+}
+
+#[test]
+fn closing_the_handle_cancels_what_waits_after_the_cleanup_callback() {
+    let rig = Rig::new(Options { canceled_on_queue: true, ..Options::default() });
+    let (file, other) = (rig.open(), rig.open());
+    let waiting = file.begin(PEND, vec![], vec![]);
+    let others = other.begin(PEND, vec![], vec![]);
+    rig.taken();
+    file.close();
+    assert_eq!(ended(waiting).status, STATUS_CANCELLED);
+    assert_eq!(
+        rig.taken(),
+        ["EvtFileCleanup", "EvtIoCanceledOnQueue", "cleanup WDFREQUEST", "EvtFileClose", "cleanup WDFFILEOBJECT"]
+    );
+    assert!(!others.is_done(), "another handle's requests go on");
+    others.cancel();
+    assert_eq!(ended(others).status, STATUS_CANCELLED);
+    other.close();
+    rig.end();
+}
+
+#[test]
+fn a_held_request_is_cancelled_by_its_callback() {
+    let rig = Rig::new(Options::default());
+    let file = rig.open();
+    let held = file.begin(HOLD, vec![], vec![]);
+    assert!(!held.is_done());
+    held.cancel();
+    assert_eq!(ended(held).status, STATUS_CANCELLED);
+    assert!(rig.taken().contains(&"EvtRequestCancel".to_owned()));
+    // Drops the reference that keeps the handle usable; the request is gone.
+    assert_eq!(file.device_io_control(FINISH, b"", &mut []).0, STATUS_CANCELLED);
+    file.close();
+    rig.end();
+}
+
+#[test]
+fn an_unmarked_request_is_not_cancelled() {
+    let rig = Rig::new(Options::default());
+    let file = rig.open();
+    let held = file.begin(HOLD, vec![], vec![]);
+    assert_eq!(file.device_io_control(FINISH, b"", &mut []).0, STATUS_SUCCESS);
+    held.cancel();
+    assert_eq!(ended(held).status, STATUS_SUCCESS);
+    assert!(!rig.taken().contains(&"EvtRequestCancel".to_owned()));
+    file.close();
+    rig.end();
+}
+
+#[test]
+fn unmark_and_cancel_never_both_win() {
+    let rig = Rig::new(Options::default());
+    let file = rig.open();
+    for _ in 0..100 {
+        let held = file.begin(HOLD, vec![], vec![]);
+        let canceller = {
+            let file = file.clone();
+            rig.machine.spawn("canceller", move || file.cancel_all())
+        };
+        let (finished, _) = file.device_io_control(FINISH, b"", &mut []);
+        canceller.join().expect("the canceller returns");
+        assert_eq!(ended(held).status, finished, "one of the two completed it, and says so");
+    }
+    file.close();
+    rig.end();
+}
+
+/// Waits until the request is cancelled, which another thread does.
+fn wait_until_cancelled(request: WDFREQUEST) {
+    trace("waiting");
+    until(|| wdf::is_canceled(request), "the request is cancelled");
+}
+
+extern "C" fn late_cancel(request: WDFREQUEST) {
+    trace("called back");
+    wdf::complete(request, STATUS_CANCELLED);
+}
+
+/// Begins a request whose handler waits for its cancellation, cancels it, and returns what it ended with.
+fn cancel_before_mark(rig: &Rig) -> Completed {
+    let file = rig.open();
+    let sender = {
+        let file = file.clone();
+        rig.machine.spawn("sender", move || ended(file.begin(SPECIAL, vec![], vec![])))
+    };
+    rig.wait_for("waiting");
+    file.cancel_all();
+    let completed = sender.join().expect("the sender returns");
+    file.close();
+    completed
+}
+
+#[test]
+fn marking_a_cancelled_request_calls_back() {
+    let special = |_: &Made, request| {
+        wait_until_cancelled(request);
+        wdf::mark(request, Some(late_cancel));
+        trace("marked");
+    };
+    let rig = Rig::new(Options { special: Some(special), ..Options::default() });
+    assert_eq!(cancel_before_mark(&rig).status, STATUS_CANCELLED);
+    let seen = rig.taken();
+    let at = |what: &str| seen.iter().position(|seen| seen == what).expect("seen");
+    assert!(at("called back") < at("marked"), "on this thread, before the call returns");
+    rig.end();
+}
+
+#[test]
+fn marking_a_cancelled_request_with_ex_returns_it() {
+    let special = |_: &Made, request| {
+        wait_until_cancelled(request);
+        assert_eq!(wdf::mark_ex(request, Some(late_cancel)), Err(STATUS_CANCELLED));
+        wdf::complete(request, STATUS_CANCELLED);
+    };
+    let rig = Rig::new(Options { special: Some(special), ..Options::default() });
+    assert_eq!(cancel_before_mark(&rig).status, STATUS_CANCELLED);
+    assert!(!rig.taken().contains(&"called back".to_owned()));
+    rig.end();
+}
+
+#[test]
+fn forwarding_a_cancelled_request_completes_it() {
+    let special = |made: &Made, request| {
+        wait_until_cancelled(request);
+        assert_eq!(wdf::forward(request, made.manual), Ok(()));
+    };
+    let rig = Rig::new(Options { special: Some(special), ..Options::default() });
+    assert_eq!(cancel_before_mark(&rig).status, STATUS_CANCELLED);
+    rig.end();
+}
+
+#[test]
+fn closing_the_handle_leaves_a_held_request_to_the_driver() {
+    let cleanup = |made: &Made, _: WDFFILEOBJECT| {
+        assert!(finish(made), "nobody else took the request");
+    };
+    let rig = Rig::new(Options { cleanup: Some(cleanup), ..Options::default() });
+    let file = rig.open();
+    let held = file.begin(HOLD, vec![], vec![]);
+    rig.taken();
+    file.close();
+    assert_eq!(ended(held).status, STATUS_SUCCESS);
+    assert_eq!(
+        rig.taken(),
+        ["EvtFileCleanup", "cleanup WDFREQUEST", "EvtFileClose", "cleanup WDFFILEOBJECT"]
+    );
+    rig.end();
+}
+
+#[test]
+fn a_process_that_dies_leaves_nothing_behind() {
+    let rig = Rig::new(Options::default());
+    let file = rig.open();
+    let waiting = file.begin(PEND, vec![], vec![]);
+    let held = file.begin(HOLD, vec![], vec![]);
+    rig.process.clone().kill();
+    assert_eq!(ended(waiting).status, STATUS_CANCELLED);
+    assert_eq!(ended(held).status, STATUS_CANCELLED);
+    let other = rig.machine.process(ntos::Token::Administrator);
+    let file = other.create_file(common::PATH, common::ACCESS).expect("the device opens again");
+    assert_eq!(file.device_io_control(FINISH, b"", &mut []).0, STATUS_CANCELLED);
+    file.close();
+    rig.end();
+}
+
+#[test]
+fn requests_are_retrieved_by_their_file() {
+    let special = |made: &Made, request| {
+        let mine = wdf::request_file(request);
+        let found = wdf::retrieve_of(made.manual, mine).expect("one of this file");
+        assert_eq!(wdf::request_file(found), mine);
+        assert_eq!(wdf::retrieve_of(made.manual, mine).err(), Some(STATUS_NO_MORE_ENTRIES));
+        wdf::complete(found, STATUS_SUCCESS);
+        wdf::complete(request, STATUS_SUCCESS);
+    };
+    let rig = Rig::new(Options { special: Some(special), ..Options::default() });
+    let (one, two) = (rig.open(), rig.open());
+    let first = one.begin(PEND, vec![], vec![]);
+    let second = two.begin(PEND, vec![], vec![]);
+    assert_eq!(two.device_io_control(SPECIAL, b"", &mut []).0, STATUS_SUCCESS);
+    assert_eq!(ended(second).status, STATUS_SUCCESS);
+    assert!(!first.is_done());
+    one.close();
+    assert_eq!(ended(first).status, STATUS_CANCELLED);
+    two.close();
+    rig.end();
+}
+
+#[test]
+fn a_requeued_request_is_the_next_again() {
+    let special = |made: &Made, request| {
+        let first = wdf::retrieve_next(made.manual).expect("two wait");
+        assert_eq!(wdf::requeue(first), Ok(()));
+        let again = wdf::retrieve_next(made.manual).expect("two wait");
+        assert_eq!(first, again);
+        let (bits, waiting, owned) = wdf::queue_state(made.manual);
+        assert_eq!((bits, waiting, owned), (Bits::WdfIoQueueAcceptRequests | Bits::WdfIoQueueDispatchRequests, 1, 1));
+        wdf::complete(again, STATUS_SUCCESS);
+        wdf::complete(request, STATUS_SUCCESS);
+    };
+    let rig = Rig::new(Options { special: Some(special), ..Options::default() });
+    let file = rig.open();
+    let first = file.begin(PEND, vec![], vec![]);
+    let second = file.begin(PEND, vec![], vec![]);
+    assert_eq!(file.device_io_control(SPECIAL, b"", &mut []).0, STATUS_SUCCESS);
+    assert_eq!(ended(first).status, STATUS_SUCCESS);
+    assert!(!second.is_done());
+    file.close();
+    assert_eq!(ended(second).status, STATUS_CANCELLED);
+    rig.end();
+}
+
+extern "C" fn told(_queue: WDFQUEUE, _context: WDFCONTEXT) {
+    trace("told");
+}
+
+#[test]
+fn a_purged_queue_cancels_and_refuses() {
+    let special = |made: &Made, request| {
+        wdf::queue_purge(made.manual, Some(told));
+        assert_eq!(wdf::queue_state(made.manual).0 & Bits::WdfIoQueueAcceptRequests, 0);
+        wdf::complete(request, STATUS_SUCCESS);
+    };
+    let rig = Rig::new(Options { special: Some(special), ..Options::default() });
+    let file = rig.open();
+    let waiting = file.begin(PEND, vec![], vec![]);
+    assert_eq!(file.device_io_control(SPECIAL, b"", &mut []).0, STATUS_SUCCESS);
+    assert_eq!(ended(waiting).status, STATUS_CANCELLED);
+    assert!(rig.taken().contains(&"told".to_owned()));
+    // The manual queue accepts nothing: the driver reports what forwarding returned, as the framework translates it.
+    assert_eq!(file.device_io_control(PEND, b"", &mut []).0, kmdf::STATUS_DEVICE_BUSY);
+    file.close();
+    rig.end();
+}
+
+#[test]
+fn purging_the_default_queue_cancels_what_the_driver_marked() {
+    let work = |made: &Made, _| {
+        wdf::queue_purge_and_wait(made.queue);
+        trace("purged");
+    };
+    let rig = Rig::new(Options { work: Some(work), ..Options::default() });
+    let file = rig.open();
+    let held = file.begin(HOLD, vec![], vec![]);
+    assert_eq!(file.device_io_control(common::WORK, b"", &mut []).0, STATUS_SUCCESS);
+    assert_eq!(ended(held).status, STATUS_CANCELLED);
+    rig.wait_for("purged");
+    assert_eq!(file.device_io_control(FINISH, b"", &mut []).0, STATUS_INVALID_DEVICE_STATE);
+    // The reference is still held; the driver drops it when the handle is closed.
+    drop(file);
+    rig.taken();
+    let Rig { machine, .. } = rig;
+    assert!(machine.bug_check().is_none());
+}
+
+#[test]
+fn a_stopped_queue_keeps_its_requests_until_it_is_started() {
+    let work = |made: &Made, _| {
+        wdf::queue_stop_and_wait(made.manual);
+        assert_eq!(wdf::retrieve_next(made.manual).err(), Some(STATUS_WDF_PAUSED));
+        wdf::queue_stop(made.queue, Some(told));
+        trace("stopped");
+        until(|| wdf::queue_state(made.queue).1 == 1, "a request waits in the stopped queue");
+        wdf::queue_start(made.queue);
+        wdf::queue_start(made.manual);
+    };
+    for kind in [Type::WdfIoQueueDispatchSequential, Type::WdfIoQueueDispatchParallel] {
+        let rig = Rig::new(Options { work: Some(work), queue: kind, ..Options::default() });
+        let file = rig.open();
+        assert_eq!(file.device_io_control(common::WORK, b"", &mut []).0, STATUS_SUCCESS);
+        rig.wait_for("stopped");
+        rig.wait_for("told");
+        let mut output = [0; 1];
+        assert_eq!(file.device_io_control(common::ECHO, b"x", &mut output), (STATUS_SUCCESS, 1));
+        file.close();
+        rig.end();
+    }
+}
+
+#[test]
+fn a_sequential_queue_presents_one_at_a_time() {
+    let rig = Rig::new(Options { queue: Type::WdfIoQueueDispatchSequential, ..Options::default() });
+    let file = rig.open();
+    let held = file.begin(HOLD, vec![], vec![]);
+    let behind = file.begin(common::ECHO, b"x".to_vec(), vec![0; 1]);
+    assert!(!behind.is_done(), "the driver still has the first one");
+    held.cancel();
+    assert_eq!(ended(held).status, STATUS_CANCELLED);
+    assert_eq!(ended(behind).status, STATUS_SUCCESS);
+    assert_eq!(file.device_io_control(FINISH, b"", &mut []).0, STATUS_CANCELLED);
+    file.close();
+    rig.end();
+}

@@ -1,0 +1,167 @@
+//! The configuration of a build: what is compiled and where the headers are.
+
+use std::env;
+use std::fmt::Debug;
+use std::path::PathBuf;
+
+use crate::{ConfigError, DriverConfig};
+
+/// The configuration of a build.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The driver model.
+    pub driver_config: DriverConfig,
+    include: Vec<PathBuf>,
+}
+
+/// A part of the kit. Of the parts that `wdk-sys` names, the headers here have the first two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApiSubset {
+    /// The kernel.
+    Base,
+    /// The framework.
+    Wdf,
+    /// General-purpose I/O.
+    Gpio,
+    /// Human interface devices.
+    Hid,
+    /// Parallel ports.
+    ParallelPorts,
+    /// Simple peripheral buses.
+    Spb,
+    /// Storage.
+    Storage,
+    /// Universal Serial Bus.
+    Usb,
+}
+
+/// The one target that the headers and libraries are for.
+const TARGET: &str = "x86_64-pc-windows-msvc";
+
+impl Config {
+    pub(crate) fn from_environment() -> Result<Config, ConfigError> {
+        let target = variable("TARGET")?;
+        if target != TARGET {
+            return Err(ConfigError::Target(target));
+        }
+        let manifest = PathBuf::from(variable("CROSS_MANIFEST")?);
+        let include: Vec<PathBuf> = env::split_paths(&variable("CROSS_INCLUDE")?).collect();
+        println!("cargo::rerun-if-changed={}", manifest.display());
+        // The first directory has the headers that the project wrote; the others come with the system.
+        if let Some(own) = include.first() {
+            println!("cargo::rerun-if-changed={}", own.display());
+        }
+        Ok(Config { driver_config: DriverConfig::read(&manifest)?, include })
+    }
+
+    /// Sets what the wdk crates are compiled for.
+    pub(crate) fn emit_cfg(&self) {
+        println!(r#"cargo::rustc-check-cfg=cfg(driver_model__driver_type, values("WDM", "KMDF", "UMDF"))"#);
+        println!(r#"cargo::rustc-cfg=driver_model__driver_type="{}""#, self.driver_config.name());
+    }
+
+    /// The directories of the headers.
+    ///
+    /// # Errors
+    /// None.
+    pub fn include_paths(&self) -> Result<impl Iterator<Item = PathBuf>, ConfigError> {
+        Ok(self.include.iter().cloned())
+    }
+
+    /// The macros that the headers are compiled with.
+    pub fn preprocessor_definitions(&self) -> impl Iterator<Item = (String, Option<String>)> {
+        let mut definitions = vec![
+            ("_WIN64", None),
+            ("_AMD64_", None),
+            ("AMD64", None),
+            ("_KERNEL_MODE", None),
+            ("_WIN32_WINNT", Some("0x0A00".to_owned())),
+        ];
+        if let DriverConfig::Kmdf(kmdf) = self.driver_config {
+            definitions.push(("KMDF_VERSION_MAJOR", Some(kmdf.kmdf_version_major.to_string())));
+            definitions.push(("KMDF_VERSION_MINOR", Some(kmdf.target_kmdf_version_minor.to_string())));
+        }
+        definitions.into_iter().map(|(name, value)| (name.to_owned(), value))
+    }
+
+    /// The headers of a part.
+    ///
+    /// # Errors
+    /// None: a part that is not here has no headers.
+    pub fn headers(&self, subset: ApiSubset) -> Result<impl Iterator<Item = String>, ConfigError> {
+        let header = match subset {
+            ApiSubset::Base => Some("ntkernel.h"),
+            ApiSubset::Wdf => Some("wdf.h"),
+            _ => None,
+        };
+        Ok(header.map(str::to_owned).into_iter())
+    }
+
+    /// A C source that includes the headers of some parts.
+    ///
+    /// # Errors
+    /// As for [`headers`](Config::headers).
+    pub fn bindgen_header_contents(
+        &self,
+        subsets: impl IntoIterator<Item = ApiSubset> + Debug,
+    ) -> Result<String, ConfigError> {
+        let mut source = String::new();
+        for subset in subsets {
+            for header in self.headers(subset)? {
+                source += &format!("#include \"{header}\"\n");
+            }
+        }
+        Ok(source)
+    }
+
+    /// The name of the variable through which a driver of this version calls the framework.
+    #[must_use]
+    pub fn compute_wdffunctions_symbol_name(&self) -> Option<String> {
+        match self.driver_config {
+            DriverConfig::Kmdf(kmdf) => Some(format!(
+                "WdfFunctions_{:02}{:03}",
+                kmdf.kmdf_version_major, kmdf.target_kmdf_version_minor
+            )),
+            DriverConfig::Wdm | DriverConfig::Umdf(_) => None,
+        }
+    }
+}
+
+/// A variable of the environment, a change of which repeats the build.
+pub(crate) fn variable(name: &'static str) -> Result<String, ConfigError> {
+    println!("cargo::rerun-if-env-changed={name}");
+    env::var(name).map_err(|_| ConfigError::Environment(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::KmdfConfig;
+
+    fn kmdf(minor: u8) -> Config {
+        let driver_config = DriverConfig::Kmdf(KmdfConfig {
+            kmdf_version_major: 1,
+            target_kmdf_version_minor: minor,
+            minimum_kmdf_version_minor: None,
+        });
+        Config { driver_config, include: Vec::new() }
+    }
+
+    #[test]
+    fn function_table_has_two_and_three_digits() {
+        assert_eq!(kmdf(31).compute_wdffunctions_symbol_name().as_deref(), Some("WdfFunctions_01031"));
+        assert_eq!(kmdf(9).compute_wdffunctions_symbol_name().as_deref(), Some("WdfFunctions_01009"));
+    }
+
+    #[test]
+    fn source_includes_the_headers_in_order() {
+        let source = kmdf(31).bindgen_header_contents([ApiSubset::Base, ApiSubset::Wdf, ApiSubset::Usb]);
+        assert_eq!(source.ok().as_deref(), Some("#include \"ntkernel.h\"\n#include \"wdf.h\"\n"));
+    }
+
+    #[test]
+    fn definitions_carry_the_version() {
+        let minor = kmdf(31).preprocessor_definitions().find(|(name, _)| name == "KMDF_VERSION_MINOR");
+        assert_eq!(minor, Some(("KMDF_VERSION_MINOR".to_owned(), Some("31".to_owned()))));
+    }
+}
