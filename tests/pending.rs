@@ -138,9 +138,7 @@ fn killing_the_process_ends_its_requests(rig: &Rig) {
     for pending in pending {
         assert_eq!(end(pending), (STATUS_CANCELLED, 0));
     }
-    eventually("every socket is closed", || rig.netio.sockets() == 0);
-    let left = rig.open().statistics().expect("counts");
-    assert_eq!((left.handles_open, left.sockets_open), (1, 0));
+    rig.eventually_idle();
 }
 
 fn two_threads_can_use_one_handle(rig: &Rig) {
@@ -181,9 +179,7 @@ fn a_close_that_overtakes_a_create_leaves_no_socket(rig: &Rig) {
         let (status, _) = end(pending);
         assert!([STATUS_SUCCESS, STATUS_CANCELLED, STATUS_FILE_CLOSED].contains(&status), "{status:#x}");
     }
-    eventually("no socket is left", || rig.netio.sockets() == 0);
-    let left = rig.open().statistics().expect("counts");
-    assert_eq!((left.handles_open, left.sockets_open), (1, 0));
+    rig.eventually_idle();
 }
 
 fn unload_waits_for_handles_with_requests(rig: &Rig) {
@@ -222,7 +218,7 @@ fn requests_after_the_cleanup_are_refused() {
             assert!(expected.contains(&status), "{status:#x}");
         }
     }
-    eventually("no socket is left", || rig.netio.sockets() == 0);
+    rig.eventually_idle();
     rig.finish();
 }
 

@@ -86,6 +86,16 @@ impl Rig {
         }
     }
 
+    /// Waits until every handle and socket is gone; the last request of a handle closes it, on a thread of its own.
+    pub fn eventually_idle(&self) {
+        eventually("no socket is left", || self.netio.sockets() == 0);
+        let watcher = self.open();
+        eventually("no handle is left", || {
+            let left = watcher.statistics().expect("counts");
+            (left.handles_open, left.sockets_open) == (1, 0)
+        });
+    }
+
     pub fn unload(&mut self) {
         if let Some(driver) = self.driver.take() {
             driver.unload_within(SOON).expect("the driver unloads");

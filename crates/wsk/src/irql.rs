@@ -10,7 +10,8 @@ use core::time::Duration;
 /// written. The proof is neither `Send` nor `Sync`: it says something of this thread only.
 #[derive(Debug)]
 pub struct Passive {
-    _this_thread: PhantomData<*mut ()>,
+    /// Nothing, of a type that stays on its thread.
+    _this_thread: [*mut (); 0],
 }
 
 impl Passive {
@@ -21,7 +22,7 @@ impl Passive {
     /// thread, or a callback that the framework calls at passive level.
     #[must_use]
     pub const unsafe fn assume() -> Passive {
-        Passive { _this_thread: PhantomData }
+        Passive { _this_thread: [] }
     }
 
     /// Asks the kernel for the current level: the proof, if it is `PASSIVE_LEVEL`.
@@ -29,7 +30,7 @@ impl Passive {
     pub fn check() -> Option<Passive> {
         // SAFETY: KeGetCurrentIrql can be called at any IRQL and has no other precondition.
         let level = unsafe { wsk_sys::KeGetCurrentIrql() };
-        (level == wsk_sys::PASSIVE_LEVEL).then_some(Passive { _this_thread: PhantomData })
+        (level == wsk_sys::PASSIVE_LEVEL).then_some(Passive { _this_thread: [] })
     }
 
     /// Permission to wait for at most `timeout`.

@@ -3,7 +3,7 @@
 //! A driver calls the framework through this table alone. An entry marked `!` is a function that this framework does
 //! not have: calling it is a bug check with its name.
 #![expect(unsafe_code, reason = "the table holds functions of many types as one")]
-#![expect(clippy::wildcard_imports, reason = "the table names every function")]
+#![allow(clippy::wildcard_imports, reason = "the table names every function")]
 
 use alloc::format;
 

@@ -2,9 +2,8 @@
 #![expect(unsafe_code, reason = "calls the driver's handlers")]
 
 use wsk_sys::{
-    APC_LEVEL, IO_NO_INCREMENT, IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_READ,
-    IRP_MJ_WRITE, KeEnterCriticalRegion, KeLeaveCriticalRegion, STATUS_INVALID_DEVICE_REQUEST,
-    STATUS_SUCCESS,
+    APC_LEVEL, IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_READ, IRP_MJ_WRITE,
+    KeEnterCriticalRegion, KeLeaveCriticalRegion, STATUS_INVALID_DEVICE_REQUEST, STATUS_SUCCESS,
 };
 
 use crate::args::irql;
@@ -28,15 +27,21 @@ fn guarded(queue: &Queue, f: impl FnOnce()) {
     }
 }
 
+/// Whether a request is a read or write of no bytes, which the queue's owner does not want to see.
+pub(crate) fn is_nothing(queue: &Queue, request: &Request) -> bool {
+    let length = request.parameters.input.max(request.parameters.output);
+    let transfer = matches!(request.major, IRP_MJ_READ | IRP_MJ_WRITE);
+    transfer && length == 0 && queue.config().AllowZeroLengthRequests == 0
+}
+
 /// Gives a request to its handler. Reads and writes of nothing succeed without one, unless the driver wants them.
 pub(crate) fn present(queue: &Typed<Queue>, request: &Typed<Request>) {
     let config = queue.config();
-    let length = request.parameters.input.max(request.parameters.output);
-    let transfer = matches!(request.major, IRP_MJ_READ | IRP_MJ_WRITE);
-    if transfer && length == 0 && config.AllowZeroLengthRequests == 0 {
-        request::complete("EvtIoDefault", request, STATUS_SUCCESS, Some(0), IO_NO_INCREMENT);
+    if is_nothing(queue, request) {
+        request::complete_unseen(request, STATUS_SUCCESS);
         return;
     }
+    let length = request.parameters.input.max(request.parameters.output);
     let object = queue.object().handle();
     let client = queue.object().client();
     let (q, r) = (queue.as_handle(), request.as_handle());
@@ -71,21 +76,22 @@ pub(crate) fn present(queue: &Typed<Queue>, request: &Typed<Request>) {
         match config.EvtIoDefault {
             // SAFETY: as above.
             Some(default) => callback::call(client, "EvtIoDefault", object, || unsafe { default(q, r) }),
-            None => request::complete_unowned(request, STATUS_INVALID_DEVICE_REQUEST),
+            None => request::complete_unseen(request, STATUS_INVALID_DEVICE_REQUEST),
         }
     });
 }
 
 /// Calls `EvtRequestCancel`.
 pub(crate) fn cancel(queue: &Typed<Queue>, request: &Typed<Request>) {
-    let callback = {
-        let mut state = request.state.lock();
-        state.cancel_called = true;
-        state.cancel.take()
-    };
-    let Some(callback) = callback else { return };
     let object = request.object();
     guarded(queue, || {
+        let callback = {
+            let mut state = request.state.lock();
+            // From here on the request may be completed; before, it is the callback's alone.
+            state.cancel_called = true;
+            state.cancel.take()
+        };
+        let Some(callback) = callback else { return };
         callback::call(object.client(), "EvtRequestCancel", object.handle(), || {
             // SAFETY: the driver's callback; the list that the request came from keeps it alive.
             unsafe { callback(request.as_handle()) };

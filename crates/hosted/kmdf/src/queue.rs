@@ -282,6 +282,7 @@ pub(crate) fn take(
 fn hand_over(queue: &Typed<Queue>, state: &mut State, request: &Typed<Request>) {
     let mut own = request.state.lock();
     own.phase = Phase::Owned;
+    own.presented_before = own.presented;
     own.presented = true;
     own.cancel_called = false;
     own.queue = Some(queue.clone());

@@ -14,8 +14,9 @@ use crate::file::File;
 use crate::lookup;
 use crate::object::Typed;
 use crate::platform::{self, framework};
+use crate::present;
 use crate::queue::{self, Dispatch, Notify, Queue, State};
-use crate::request::Request;
+use crate::request::{self, Request};
 use crate::rule;
 use crate::shared::Shared;
 use crate::status::STATUS_WDF_PAUSED;
@@ -283,11 +284,20 @@ fn retrieve(
     if matches!(queue.kind, Dispatch::Parallel(_)) {
         return Err(STATUS_INVALID_DEVICE_STATE);
     }
-    let mut state = queue.state();
-    if !state.dispatch {
-        return Err(STATUS_WDF_PAUSED);
+    loop {
+        let taken = {
+            let mut state = queue.state();
+            if !state.dispatch {
+                return Err(STATUS_WDF_PAUSED);
+            }
+            queue::take(&queue, &mut state, &wanted)
+        };
+        let request = taken.ok_or(STATUS_NO_MORE_ENTRIES)?;
+        if !present::is_nothing(&queue, &request) {
+            return Ok(request);
+        }
+        request::complete_unseen(&request, STATUS_SUCCESS);
     }
-    queue::take(&queue, &mut state, wanted).ok_or(STATUS_NO_MORE_ENTRIES)
 }
 
 /// Takes the next request out of a queue.

@@ -73,6 +73,8 @@ pub(crate) struct State {
     pub(crate) gone: bool,
     /// Whether the driver has had the request.
     pub(crate) presented: bool,
+    /// Whether it had had it before it got it the last time.
+    pub(crate) presented_before: bool,
     /// Whether `EvtRequestCancel` was called.
     pub(crate) cancel_called: bool,
     pub(crate) cancel: Option<CancelCallback>,
@@ -173,6 +175,7 @@ pub(crate) fn create(
             phase: Phase::Owned,
             gone: false,
             presented: false,
+            presented_before: false,
             cancel_called: false,
             cancel: None,
             queue: None,
@@ -279,9 +282,20 @@ pub(crate) fn complete(
     finish(request, outside(status), information, boost);
 }
 
-/// Completes a request that the driver does not own: one that was waiting, or that no handler takes.
+/// Completes a request that the driver does not own: one that was waiting.
 pub(crate) fn complete_unowned(request: &Typed<Request>, status: NTSTATUS) {
     request.state.lock().phase = Phase::Completed;
+    finish(request, status, Some(0), IO_NO_INCREMENT);
+}
+
+/// Completes a request that was taken for the driver, but that no handler gets.
+pub(crate) fn complete_unseen(request: &Typed<Request>, status: NTSTATUS) {
+    let seen = {
+        let mut state = request.state.lock();
+        state.phase = Phase::Completed;
+        state.presented_before
+    };
+    request.object().set_unseen(!seen);
     finish(request, status, Some(0), IO_NO_INCREMENT);
 }
 

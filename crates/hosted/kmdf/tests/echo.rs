@@ -72,7 +72,16 @@ fn unknown_requests_are_refused_by_the_driver() {
     let file = rig.open();
     let unknown = kmdf::CTL_CODE(0x8057, 0x8FF, kmdf::METHOD_BUFFERED, 0);
     assert_eq!(file.device_io_control(unknown, b"", &mut []), (STATUS_INVALID_DEVICE_REQUEST, 0));
+    file.close();
+    rig.end();
+}
+
+#[test]
+fn untested_user_buffers_are_not_handed_out() {
+    let rig = Rig::on(common::boot_lenient(), Options::default());
+    let file = rig.open();
     assert_eq!(file.device_io_control(NEITHER, b"x", &mut [0]), (STATUS_INVALID_DEVICE_REQUEST, 0));
+    assert_eq!(file.device_io_control(NEITHER, b"", &mut [0]), (STATUS_BUFFER_TOO_SMALL, 0));
     file.close();
     rig.end();
 }

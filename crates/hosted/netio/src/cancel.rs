@@ -21,7 +21,7 @@ pub(crate) unsafe extern "system" fn routine(_device: *mut DEVICE_OBJECT, irp: *
     unsafe { IoReleaseCancelSpinLock(irql) };
     let provider = platform::provider();
     let mut state = provider.lock();
-    let Some(request) = state.requests.remove(&number) else { return };
+    let Some(request) = state.take(number) else { return };
     if let Some(entry) = request.target.socket.and_then(|socket| state.sockets.get_mut(&socket)) {
         entry.receives.retain(|waiting| *waiting != number);
     }

@@ -421,7 +421,8 @@ impl Provider {
     pub(crate) fn complete(self: &Arc<Self>, irp: Irp, target: Target, status: NTSTATUS, information: usize) {
         debug_assert_ne!(status, STATUS_PENDING);
         // The completion routine is the client's.
-        let owner = self.lock().registrations.get(&target.client).map_or(Owner::SYSTEM, |client| client.owner);
+        let owner =
+            self.lock().registrations.get(&target.client).map_or(Owner::SYSTEM, |client| client.owner);
         IN_ROUTINE.set(IN_ROUTINE.get() + 1);
         platform::on_behalf_of(owner, || irp.complete(status, information));
         IN_ROUTINE.set(IN_ROUTINE.get() - 1);
@@ -458,7 +459,7 @@ impl State {
             irp.set_cancel_routine(None);
             return None;
         }
-        self.requests.insert(number, request);
+        self.put(number, request);
         Some(number)
     }
 

@@ -3,7 +3,7 @@
 //! Order of locks: the cancel spin lock, this one, a socket's settings or inbox, the engine's queue. None of them is
 //! held while client code runs, which is: in `IofCompleteRequest`, and nowhere else.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -67,6 +67,8 @@ pub(crate) struct Entry {
     pub(crate) close: Option<Irp>,
     /// Requests that wait for a datagram, by number, first come first served.
     pub(crate) receives: VecDeque<u64>,
+    /// All requests that can be cancelled, by number.
+    pub(crate) requests: BTreeSet<u64>,
 }
 
 impl State {
@@ -91,7 +93,24 @@ impl State {
             // The cancel routine is about to run, or waits for the lock that we hold. The request is its own.
             return None;
         }
-        self.requests.remove(&request)
+        self.take(request)
+    }
+
+    /// Makes a request known.
+    pub(crate) fn put(&mut self, number: u64, request: Request) {
+        if let Some(entry) = request.target.socket.and_then(|socket| self.sockets.get_mut(&socket)) {
+            entry.requests.insert(number);
+        }
+        self.requests.insert(number, request);
+    }
+
+    /// Takes a request out that is the caller's to complete.
+    pub(crate) fn take(&mut self, number: u64) -> Option<Request> {
+        let request = self.requests.remove(&number)?;
+        if let Some(entry) = request.target.socket.and_then(|socket| self.sockets.get_mut(&socket)) {
+            entry.requests.remove(&number);
+        }
+        Some(request)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use core::ffi::c_void;
 use core::net::SocketAddr;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -235,6 +235,7 @@ fn open(
         closing: false,
         close: None,
         receives: VecDeque::new(),
+        requests: BTreeSet::new(),
     };
     state.sockets.insert(number, entry);
     Ok(information)
@@ -359,15 +360,13 @@ fn begin_close(
     }
     entry.closing = true;
     entry.receives.clear();
+    let numbers = entry.requests.clone();
     let socket = Arc::clone(&entry.socket);
     if let Some(registration) = state.registrations.get_mut(&socket.client) {
         registration.calls += 1;
     }
     state.count(Target { client: socket.client, socket: None }, 1);
-    let mine = |request: &u64| state.requests[request].target.socket == Some(socket.number);
-    let mut numbers: Vec<u64> = state.requests.keys().copied().filter(mine).collect();
     // In the order in which they came.
-    numbers.sort_unstable();
     let claimed = numbers.into_iter().filter_map(|number| state.claim(number));
     let cancelled = claimed.map(|request| (request.irp, request.target)).collect();
     Ok((socket, cancelled))

@@ -39,12 +39,16 @@ fn datagrams_go_there_and_back() {
             assert_ne!(local.port(), 0);
             socket.send(b"there", Some(peer.address()));
             assert_eq!(peer.receive().unwrap(), (b"there".to_vec(), local));
+            eprintln!("{:?} {loopback} A", world.mode);
             peer.send(b"back", local);
             let back = Received { bytes: b"back".to_vec(), from: peer.address(), flags: 0 };
             assert_eq!(socket.receive(100), Ok(back));
+            eprintln!("B");
             // An empty datagram is one, too.
             peer.send(b"", local);
+            eprintln!("C");
             assert_eq!(socket.receive(100).unwrap().bytes, b"");
+            eprintln!("D");
             socket.send(b"", Some(peer.address()));
             assert_eq!(peer.receive().unwrap().0, b"");
             socket.close();
@@ -120,7 +124,8 @@ fn receives_are_served_in_their_order() {
         for number in 0..8_u8 {
             peer.send(&[number], socket.local_address());
         }
-        let mut numbers: Vec<_> = receives.into_iter().map(|receive| receive.wait().unwrap().bytes[0]).collect();
+        let mut numbers: Vec<_> =
+            receives.into_iter().map(|receive| receive.wait().unwrap().bytes[0]).collect();
         if delayed {
             numbers.sort_unstable();
         }

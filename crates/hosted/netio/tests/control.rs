@@ -138,10 +138,7 @@ fn a_basic_socket_can_be_controlled_and_closed() {
         assert_eq!(status, STATUS_SUCCESS);
         let socket = Socket(ptr::with_exposed_provenance_mut(information));
         assert_eq!(socket.set(SOL_SOCKET, SO_BROADCAST, 1), STATUS_INVALID_DEVICE_REQUEST);
-        assert_eq!(
-            socket.control_without_irp(WskIoctl, SIO_WSK_REGISTER_EXTENSION, 0),
-            STATUS_NOT_SUPPORTED
-        );
+        assert_eq!(socket.control_without_irp(WskIoctl, SIO_WSK_REGISTER_EXTENSION, 0), STATUS_NOT_SUPPORTED);
         socket.close();
         client.end();
     });

@@ -241,7 +241,8 @@ fn a_call_during_the_close_and_a_second_close() {
     caught(&rules::SOCKET_CLOSED, "being closed", || {
         let client = Client::new();
         let socket = client.bound("127.0.0.1:0");
-        let (get, close) = (socket.table().WskGetLocalAddress.unwrap(), socket.basic_table().WskCloseSocket.unwrap());
+        let (get, close) =
+            (socket.table().WskGetLocalAddress.unwrap(), socket.basic_table().WskCloseSocket.unwrap());
         let address = Address::empty();
         let (irp, other) = (Request::new().irp, Request::new().irp);
         // So that the close cannot be complete before the next call.

@@ -122,6 +122,9 @@ impl File {
     /// `CancelIoEx` without an `OVERLAPPED`: cancels every request on the file that the process has begun.
     pub fn cancel_all(&self) {
         let _door = process::enter(&self.handle.process);
+        if !self.handle.is_open() {
+            return;
+        }
         for request in self.handle.process.pending(Some(&self.handle.file)) {
             request.cancel();
         }

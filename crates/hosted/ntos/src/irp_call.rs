@@ -1,6 +1,7 @@
 //! `IofCallDriver`: the way of an IRP down into a dispatch routine, and what that routine may return.
 #![expect(unsafe_code, reason = "exports the kernel's C interface and calls dispatch routines")]
 
+use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use wsk_sys::{
@@ -61,7 +62,7 @@ pub unsafe extern "system" fn IofCallDriver(DeviceObject: *mut DEVICE_OBJECT, Ir
     // is not deleted, by its sender's reference.
     let status = target.owner.run(|| unsafe { dispatch(DeviceObject, Irp) });
     Machine::kernel();
-    let what = format!("the dispatch routine of {} for IRP #{}", target.name, call.id);
+    let what = Routine { target: &target, call: &call };
     if CallState::now().irql() != before.irql() {
         violation(
             &DISPATCH_CHANGED_IRQL,
@@ -84,6 +85,18 @@ struct Call {
     major: u8,
     location: i8,
     passage: Arc<Mutex<Passage>>,
+}
+
+/// The routine, for a report.
+struct Routine<'a> {
+    target: &'a Target,
+    call: &'a Call,
+}
+
+impl fmt::Display for Routine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the dispatch routine of {} for IRP #{}", self.target.name, self.call.id)
+    }
 }
 
 /// Makes the next location the current one, if it and the IRP are fit to be sent.
@@ -167,7 +180,7 @@ fn check_irql(call: &Call, target: &Target) {
 }
 
 /// Compares what the dispatch routine returned with what it did.
-fn check_status(registry: &Registry, irp: *mut IRP, call: &Call, status: NTSTATUS, what: &str) {
+fn check_status(registry: &Registry, irp: *mut IRP, call: &Call, status: NTSTATUS, what: &Routine<'_>) {
     // The record decides whether the IRP is still there; the walk up changes it under the same lock.
     let mark = registry.with(irp, |record, packet| {
         let here = record.id == call.id && lock(&call.passage).done.is_none();

@@ -11,12 +11,14 @@ use wsk_sys::{
 };
 
 use crate::bugcheck::violation;
+use crate::device;
 use crate::io_rules::{CANCEL_LOCK_KEPT, NOT_AN_IRP};
 use crate::irp_log::IrpEventKind;
 use crate::irp_packet::Location;
 use crate::irp_registry;
 use crate::irql::{CallState, at_most};
 use crate::machine::Machine;
+use crate::owner::Owner;
 use crate::rule::IRQL_IO_DISPATCH;
 
 /// The one lock of the machine that guards cancel routines.
@@ -95,9 +97,10 @@ pub unsafe extern "system" fn IoCancelIrp(Irp: *mut IRP) -> BOOLEAN {
         IoReleaseCancelSpinLock(before);
         return FALSE;
     };
+    let owner = device::target(&machine, device).map_or(Owner::current(), |target| target.owner);
     let locks = CallState::now().spin_locks();
     // SAFETY: the routine that the driver set for this IRP, called as documented: with the cancel spin lock held.
-    unsafe { routine(device, Irp) };
+    owner.run(|| unsafe { routine(device, Irp) });
     let after = CallState::now();
     if after.irql() != before || after.spin_locks() + 1 != locks {
         violation(

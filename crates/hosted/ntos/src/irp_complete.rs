@@ -5,11 +5,12 @@ use std::ptr;
 use std::sync::Arc;
 
 use wsk_sys::{
-    CCHAR, DISPATCH_LEVEL, IRP, NT_SUCCESS, NTSTATUS, SL_INVOKE_ON_CANCEL, SL_INVOKE_ON_ERROR,
+    CCHAR, DEVICE_OBJECT, DISPATCH_LEVEL, IRP, NT_SUCCESS, NTSTATUS, SL_INVOKE_ON_CANCEL, SL_INVOKE_ON_ERROR,
     SL_INVOKE_ON_SUCCESS, SL_PENDING_RETURNED, STATUS_MORE_PROCESSING_REQUIRED, STATUS_PENDING,
 };
 
 use crate::bugcheck::{complain, violation};
+use crate::device;
 use crate::io_rules::{
     COMPLETE_BAD_IRP, COMPLETE_BAD_STATUS, COMPLETE_CANCELABLE, COMPLETE_HOLDING_LOCK, COMPLETE_IRQL,
     COMPLETE_OWN, GONE_IN_ROUTINE, MULTIPLE_COMPLETE, OWN_IRP_PAST_TOP, ROUTINE_CHANGED_IRQL,
@@ -19,6 +20,7 @@ use crate::irp_packet::{Location, Packet};
 use crate::irp_registry::{self, Missing, Origin, Record, Registry, State};
 use crate::irql::{CallState, level_name};
 use crate::machine::Machine;
+use crate::owner::Owner;
 use crate::request::Request;
 use crate::rule::Rule;
 use crate::sync::lock;
@@ -123,10 +125,10 @@ impl Walk {
             let context = location.context();
             location.wipe();
             let device = self.packet.current().map_or(ptr::null_mut(), Location::device);
-            let at_top = self.hand_over();
+            let (at_top, owner) = self.hand_over(machine, device);
             let before = CallState::now();
             // SAFETY: the routine that the sender set in its location, called as documented, with what it set.
-            let returned = unsafe { routine(device, self.packet.as_ptr(), context) };
+            let returned = owner.run(|| unsafe { routine(device, self.packet.as_ptr(), context) });
             // From here on the IRP may be gone: only the registry may tell.
             self.registry.log(self.id, self.origin, || IrpEventKind::RoutineReturned { status: returned });
             self.check_routine(before);
@@ -168,16 +170,20 @@ impl Walk {
         self.record(|_, _| above.set_control(above.control() | SL_PENDING_RETURNED));
     }
 
-    /// Gives the IRP to the routine's owner; tells whether that is the owner of the IRP itself.
-    fn hand_over(&self) -> bool {
-        self.record(|record, packet| {
+    /// Gives the IRP to the routine's driver; tells whether that is the owner of the IRP itself, and who it is.
+    fn hand_over(&self, machine: &Machine, device: *mut DEVICE_OBJECT) -> (bool, Owner) {
+        let (at_top, owner) = self.record(|record, packet| {
             record.walking = false;
             let at_top = packet.location() > packet.stack_count();
             if at_top {
                 record.state = State::Completed;
             }
-            at_top
-        })
+            (at_top, record.owner)
+        });
+        if at_top {
+            return (true, owner);
+        }
+        (false, device::target(machine, device).map_or(Owner::current(), |target| target.owner))
     }
 
     fn check_routine(&self, before: CallState) {
@@ -193,7 +199,7 @@ impl Walk {
                 ),
             );
         }
-        before.check(format!("the completion routine of IRP #{}", self.id));
+        before.check(format_args!("the completion routine of IRP #{}", self.id));
     }
 
     /// Goes on with an IRP that its completion routine left to us.

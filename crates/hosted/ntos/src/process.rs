@@ -5,6 +5,7 @@
 #![expect(unsafe_code, reason = "exports the kernel's C interface, and lends drivers process objects")]
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::fmt;
 use std::mem;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -51,7 +52,8 @@ pub(crate) struct ProcessBody {
 #[derive(Default)]
 struct State {
     dead: bool,
-    pending: Vec<Arc<Request>>,
+    /// In the order in which they came.
+    pending: VecDeque<Arc<Request>>,
     handles: Vec<Weak<Handle>>,
 }
 
@@ -67,10 +69,10 @@ thread_local! {
 }
 
 fn of(machine: &Machine) -> Arc<Processes> {
-    machine.extension::<Processes>(|| {
-        // Breaks the circle of the machine and its process.
-        machine.on_shutdown(|machine| drop(lock(&of(machine).system).take()));
-        Processes { system: Mutex::default(), next: AtomicU32::new(SYSTEM_ID + 4), all: Mutex::default() }
+    machine.extension::<Processes>(|| Processes {
+        system: Mutex::default(),
+        next: AtomicU32::new(SYSTEM_ID + 4),
+        all: Mutex::default(),
     })
 }
 
@@ -135,14 +137,21 @@ impl ProcessBody {
     pub(crate) fn begin(&self, request: &Arc<Request>) -> bool {
         let mut state = lock(&self.state);
         if !state.dead {
-            state.pending.push(Arc::clone(request));
+            state.pending.push_back(Arc::clone(request));
         }
         !state.dead
     }
 
     /// Ends what `begin` began.
     pub(crate) fn end(&self, request: &Arc<Request>) {
-        lock(&self.state).pending.retain(|pending| !Arc::ptr_eq(pending, request));
+        let mut state = lock(&self.state);
+        let is_it = |pending: &Arc<Request>| Arc::ptr_eq(pending, request);
+        // Mostly the oldest, as when a process goes, or the newest, as when a thread waits for it.
+        if state.pending.front().is_some_and(is_it) {
+            state.pending.pop_front();
+        } else if let Some(position) = state.pending.iter().rposition(is_it) {
+            state.pending.remove(position);
+        }
     }
 
     /// The requests that are not complete, of one file or of all.
@@ -228,7 +237,10 @@ impl Process {
         let file = FileBody::create(machine, path, &opened)?;
         let handle = Arc::new(Handle::new(Arc::clone(&self.body), file, opened.granted));
         let mut state = lock(&self.body.state);
-        state.handles.retain(|handle| handle.strong_count() != 0);
+        // Forgets what is closed, each time that the list is full: on average, once for each handle.
+        if state.handles.len() == state.handles.capacity() {
+            state.handles.retain(|handle| handle.strong_count() != 0);
+        }
         let dead = state.dead;
         if !dead {
             state.handles.push(Arc::downgrade(&handle));

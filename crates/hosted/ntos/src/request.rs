@@ -53,6 +53,8 @@ struct State {
     /// The IRP is complete, and freed by the last to unpin it.
     finished: bool,
     transfer: Option<Transfer>,
+    /// The request is over. The outcome may be taken already.
+    done: bool,
     outcome: Option<Completed>,
 }
 
@@ -80,7 +82,12 @@ impl Request {
     /// A request that the I/O manager refused.
     pub(crate) fn refused(process: &Arc<ProcessBody>, status: NTSTATUS, output: Vec<u8>) -> Arc<Request> {
         let outcome = Some(Completed { status, information: 0, output });
-        Request::new(process, None, "a refused request".to_owned(), State { outcome, ..State::default() })
+        Request::new(
+            process,
+            None,
+            "a refused request".to_owned(),
+            State { done: true, outcome, ..State::default() },
+        )
     }
 
     /// Sends a control request. The caller keeps a reference to the file over the call.
@@ -180,7 +187,15 @@ impl Request {
         if let Some(file) = &self.file {
             file.release_now();
         }
-        lock(&self.state).outcome = Some(outcome);
+        self.end(outcome);
+    }
+
+    /// Lets whoever waits go on.
+    fn end(&self, outcome: Completed) {
+        let mut state = lock(&self.state);
+        state.done = true;
+        state.outcome = Some(outcome);
+        self.done.notify_all();
     }
 
     /// The I/O manager's part of the completion, in whatever thread, at or below `DISPATCH_LEVEL`.
@@ -214,8 +229,7 @@ impl Request {
         }
         // Last: whoever waits may unload the driver and look for leaks.
         let completed = Completed { status: outcome.Status, information: outcome.Information, output };
-        lock(&request.state).outcome = Some(completed);
-        request.done.notify_all();
+        request.end(completed);
     }
 
     /// `IoCancelIrp`, if the request is not complete yet.
@@ -243,7 +257,7 @@ impl Request {
     }
 
     pub(crate) fn is_done(&self) -> bool {
-        lock(&self.state).outcome.is_some()
+        lock(&self.state).done
     }
 
     /// Whether this is a request on that file.
@@ -271,7 +285,7 @@ impl Request {
     pub(crate) fn wait_within(&self, limit: Duration) -> bool {
         let deadline = Instant::now() + limit;
         let mut state = lock(&self.state);
-        while state.outcome.is_none() {
+        while !state.done {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return false;

@@ -119,11 +119,14 @@ fn the_log_counts_on_and_can_be_off() {
     let expected = IrpEvent { sequence: 2, irp: 3, system: false, kind, irql: PASSIVE_LEVEL };
     assert_eq!(machine.irp_log(), [expected]);
     free(irp);
-    for _ in 0..irp_log::CAPACITY {
-        free(allocate(1));
+    // Slow under Miri, and nothing but a queue.
+    if !cfg!(miri) {
+        for _ in 0..irp_log::CAPACITY {
+            free(allocate(1));
+        }
+        assert_eq!(machine.irp_log().len(), irp_log::CAPACITY);
     }
     let log = machine.irp_log();
-    assert_eq!(log.len(), irp_log::CAPACITY);
     assert!(log.windows(2).all(|pair| pair[0].sequence + 1 == pair[1].sequence));
     machine.shutdown();
 }

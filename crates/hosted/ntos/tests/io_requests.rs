@@ -11,13 +11,13 @@ use io::{
 };
 use ntos::{Completed, Config, Machine, Token};
 use wsk_sys::{
-    CTL_CODE, DEVICE_OBJECT, FILE_ANY_ACCESS, FILE_READ_ACCESS, FILE_WRITE_ACCESS, IRP, IRP_MJ_CLEANUP,
-    IRP_MJ_CLOSE, IRP_MJ_CREATE, IoGetCurrentProcess, IoGetRequestorProcessId, IoReleaseCancelSpinLock,
-    IoSetCancelRoutine, MDL, METHOD_BUFFERED, METHOD_IN_DIRECT, METHOD_NEITHER, METHOD_OUT_DIRECT,
-    MmGetMdlByteCount, MmGetSystemAddressForMdlSafe, NTSTATUS, NormalPagePriority, STATUS_ACCESS_DENIED,
-    STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_CANCELLED, STATUS_INVALID_DEVICE_REQUEST,
-    STATUS_INVALID_HANDLE, STATUS_IO_TIMEOUT, STATUS_NO_SUCH_DEVICE, STATUS_OBJECT_NAME_NOT_FOUND,
-    STATUS_PENDING, STATUS_SUCCESS,
+    CTL_CODE, DEVICE_OBJECT, DRIVER_OBJECT, FILE_ANY_ACCESS, FILE_READ_ACCESS, FILE_WRITE_ACCESS, IRP,
+    IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_CREATE, IoGetCurrentProcess, IoGetRequestorProcessId,
+    IoReleaseCancelSpinLock, IoSetCancelRoutine, MDL, METHOD_BUFFERED, METHOD_IN_DIRECT, METHOD_NEITHER,
+    METHOD_OUT_DIRECT, MmGetMdlByteCount, MmGetSystemAddressForMdlSafe, NTSTATUS, NormalPagePriority,
+    PCUNICODE_STRING, STATUS_ACCESS_DENIED, STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL,
+    STATUS_CANCELLED, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_HANDLE, STATUS_IO_TIMEOUT,
+    STATUS_NO_SUCH_DEVICE, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_PENDING, STATUS_SUCCESS,
 };
 
 const fn code(method: u32) -> u32 {
@@ -378,6 +378,53 @@ fn a_killed_process_leaves_nothing() {
     assert_eq!(probe().held(), 1, "the other process' request");
     complete_held(STATUS_SUCCESS, 0);
     thread.join().unwrap();
+    finish(machine, driver);
+}
+
+#[test]
+fn a_process_dies_while_its_thread_waits() {
+    let (machine, driver) = boot();
+    let _entered = machine.enter();
+    probe().handle(pend);
+    let process = machine.process(Token::User);
+    let file = process.create_file(PATH, ACCESS).expect("the probe opens");
+    let thread = machine.spawn("waiter", move || file.device_io_control(BUFFERED, &[], &mut []));
+    while probe().held() == 0 {
+        std::thread::yield_now();
+    }
+    process.kill();
+    assert_eq!(thread.join().unwrap(), (STATUS_CANCELLED, 0));
+    finish(machine, driver);
+}
+
+/// A dispatch routine for creates that leaves them to another thread, as a framework's queues may.
+unsafe extern "system" fn pend_create(_device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+    pend(irp)
+}
+
+unsafe extern "system" fn pending_entry(driver: *mut DRIVER_OBJECT, path: PCUNICODE_STRING) -> NTSTATUS {
+    // SAFETY: called with what this was called with.
+    let status = unsafe { io::entry(driver, path) };
+    io::set_major(driver, IRP_MJ_CREATE, pend_create);
+    status
+}
+
+#[test]
+fn a_create_may_pend() {
+    let machine = Machine::boot(Config::default());
+    let driver = machine.load_driver("probe", pending_entry).expect("it loads");
+    let _entered = machine.enter();
+    for status in [STATUS_SUCCESS, STATUS_ACCESS_DENIED] {
+        let completer = machine.spawn("completer", move || {
+            while probe().held() == 0 {
+                std::thread::yield_now();
+            }
+            complete_held(status, 0);
+        });
+        let opened = machine.process(Token::User).create_file(PATH, ACCESS);
+        assert_eq!(opened.err().unwrap_or(STATUS_SUCCESS), status);
+        completer.join().unwrap();
+    }
     finish(machine, driver);
 }
 

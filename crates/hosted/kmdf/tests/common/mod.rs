@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use kmdf::{
     _WDF_EXECUTION_LEVEL as Level, _WDF_IO_QUEUE_DISPATCH_TYPE as Type, _WDF_SYNCHRONIZATION_SCOPE as Scope,
-    CTL_CODE, DRIVER_OBJECT, METHOD_BUFFERED, METHOD_IN_DIRECT, METHOD_NEITHER, METHOD_OUT_DIRECT, NT_SUCCESS,
-    NTSTATUS, PCUNICODE_STRING, PWDFDEVICE_INIT, STATUS_BUFFER_TOO_SMALL, STATUS_CANCELLED,
-    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_REQUEST, STATUS_SUCCESS, WDFDEVICE, WDFDPC, WDFDRIVER,
-    WDFFILEOBJECT, WDFOBJECT, WDFQUEUE, WDFREQUEST, WDFSPINLOCK, WDFTIMER, WDFWORKITEM,
+    CTL_CODE, DRIVER_OBJECT, METHOD_BUFFERED, METHOD_IN_DIRECT, METHOD_NEITHER, METHOD_OUT_DIRECT,
+    NT_SUCCESS, NTSTATUS, PCUNICODE_STRING, PWDFDEVICE_INIT, STATUS_BUFFER_TOO_SMALL, STATUS_CANCELLED,
+    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_REQUEST, STATUS_SUCCESS, WDFDEVICE, WDFDPC,
+    WDFDRIVER, WDFFILEOBJECT, WDFOBJECT, WDFQUEUE, WDFREQUEST, WDFSPINLOCK, WDFTIMER, WDFWORKITEM,
 };
 use ntos::{BugCheck, Config, Driver, File, Machine, Process, Token};
 
@@ -220,11 +220,15 @@ pub(crate) fn until(so: impl Fn() -> bool, what: &str) {
 
 /// Runs `f` on a machine with the driver loaded, and returns the bug check that it leads to.
 pub(crate) fn bug_check(options: Options, f: impl FnOnce(&Rig) + Send + 'static) -> BugCheck {
-    bug_check_on(boot(), options, f)
+    bug_check_on(&boot(), options, f)
 }
 
 /// As [`bug_check`], on a given machine.
-pub(crate) fn bug_check_on(machine: Machine, options: Options, f: impl FnOnce(&Rig) + Send + 'static) -> BugCheck {
+pub(crate) fn bug_check_on(
+    machine: &Machine,
+    options: Options,
+    f: impl FnOnce(&Rig) + Send + 'static,
+) -> BugCheck {
     let inside = machine.clone();
     let result = machine.catch_bug_check(move || {
         let rig = Rig::on(inside, options);
@@ -251,7 +255,8 @@ pub(crate) extern "system" fn driver_entry(driver: *mut DRIVER_OBJECT, path: PCU
 
 fn enter(driver_object: *mut DRIVER_OBJECT, path: PCUNICODE_STRING) -> Result<(), NTSTATUS> {
     let driver = wdf::driver_create(driver_object, path, Some(unload))?;
-    let init = wdf::init_allocate(driver, "D:P(A;;GA;;;SY)(A;;GA;;;BA)").ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
+    let init =
+        wdf::init_allocate(driver, "D:P(A;;GA;;;SY)(A;;GA;;;BA)").ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
     let result = make(driver, init);
     if result.is_err() && wdf::init_lives(init) {
         wdf::init_free(init);
@@ -345,7 +350,8 @@ extern "C" fn control(queue: WDFQUEUE, request: WDFREQUEST, output: usize, input
             }
         }
         SUM => {
-            let sum = wdf::output(request, 1).map(|bytes| bytes.iter().map(|byte| u32::from(*byte)).sum::<u32>());
+            let sum =
+                wdf::output(request, 1).map(|bytes| bytes.iter().map(|byte| u32::from(*byte)).sum::<u32>());
             trace(format!("sum {sum:?}"));
             wdf::complete(request, STATUS_SUCCESS);
         }
@@ -377,6 +383,10 @@ extern "C" fn control(queue: WDFQUEUE, request: WDFREQUEST, output: usize, input
         DPC => {
             wdf::dpc_enqueue(made.dpc);
             wdf::complete(request, STATUS_SUCCESS);
+        }
+        NEITHER => {
+            let status = wdf::input(request, 1).err().unwrap_or(STATUS_SUCCESS);
+            wdf::complete(request, status);
         }
         SPECIAL => match options().special {
             Some(special) => special(&made, request),
@@ -450,4 +460,18 @@ extern "C" fn work(item: WDFWORKITEM) {
 extern "C" fn dpc(dpc: WDFDPC) {
     trace(format!("EvtDpcFunc at {}", wdf::irql()));
     finish(&wdf::made(wdf::dpc_parent(dpc).cast()));
+}
+
+/// A handle that goes to another thread. It is a number; nobody follows it.
+#[derive(Clone, Copy)]
+pub(crate) struct Handle(usize);
+
+impl Handle {
+    pub(crate) fn new(handle: WDFOBJECT) -> Handle {
+        Handle(handle.addr())
+    }
+
+    pub(crate) fn get(self) -> WDFOBJECT {
+        std::ptr::without_provenance_mut(self.0)
+    }
 }

@@ -206,8 +206,13 @@ impl Client {
     }
 
     pub fn try_socket(&self, family: ADDRESS_FAMILY) -> Result<Socket, NTSTATUS> {
-        let (status, information) = self.open(family, SOCK_DGRAM, IPPROTO_UDP, WSK_FLAG_DATAGRAM_SOCKET).wait();
-        if status == STATUS_SUCCESS { Ok(Socket(ptr::with_exposed_provenance_mut(information))) } else { Err(status) }
+        let (status, information) =
+            self.open(family, SOCK_DGRAM, IPPROTO_UDP, WSK_FLAG_DATAGRAM_SOCKET).wait();
+        if status == STATUS_SUCCESS {
+            Ok(Socket(ptr::with_exposed_provenance_mut(information)))
+        } else {
+            Err(status)
+        }
     }
 
     pub fn socket(&self, family: ADDRESS_FAMILY) -> Socket {
@@ -616,7 +621,14 @@ impl Socket {
     }
 
     /// `WskControlSocket`, in all its generality.
-    pub fn start_control(self, kind: i32, code: ULONG, level: ULONG, input: &[u8], output: &mut [u8]) -> Request {
+    pub fn start_control(
+        self,
+        kind: i32,
+        code: ULONG,
+        level: ULONG,
+        input: &[u8],
+        output: &mut [u8],
+    ) -> Request {
         let control = self.basic_table().WskControlSocket.unwrap();
         let from = if input.is_empty() { ptr::null_mut() } else { input.as_ptr().cast_mut().cast() };
         let to = if output.is_empty() { ptr::null_mut() } else { output.as_mut_ptr().cast() };
@@ -626,7 +638,14 @@ impl Socket {
         })
     }
 
-    pub fn control(self, kind: i32, code: ULONG, level: ULONG, input: &[u8], output: &mut [u8]) -> (NTSTATUS, usize) {
+    pub fn control(
+        self,
+        kind: i32,
+        code: ULONG,
+        level: ULONG,
+        input: &[u8],
+        output: &mut [u8],
+    ) -> (NTSTATUS, usize) {
         self.start_control(kind, code, level, input, output).wait()
     }
 

@@ -10,15 +10,21 @@ use kmdf::{
     _WDF_DRIVER_INIT_FLAGS as Flags, _WDF_EXECUTION_LEVEL as Level, _WDF_FILEOBJECT_CLASS as Class,
     _WDF_IO_QUEUE_DISPATCH_TYPE as Type, _WDF_SYNCHRONIZATION_SCOPE as Scope, _WDF_TRI_STATE as TriState,
     DRIVER_OBJECT, NT_SUCCESS, NTSTATUS, PCUNICODE_STRING, PFN_WDF_DEVICE_FILE_CREATE, PFN_WDF_DPC,
-    PFN_WDF_DRIVER_UNLOAD, PFN_WDF_FILE_CLEANUP, PFN_WDF_FILE_CLOSE, PFN_WDF_IO_QUEUE_IO_DEVICE_CONTROL, PFN_WDF_IO_QUEUE_STATE,
-    PFN_WDF_OBJECT_CONTEXT_CLEANUP, PFN_WDF_REQUEST_CANCEL, PFN_WDF_TIMER, PFN_WDF_WORKITEM, PVOID,
-    PWDFDEVICE_INIT, UNICODE_STRING, WDF_DPC_CONFIG, WDF_DRIVER_CONFIG, WDF_FILEOBJECT_CONFIG,
-    WDF_IO_QUEUE_CONFIG, WDF_NO_OBJECT_ATTRIBUTES, WDF_OBJECT_ATTRIBUTES, WDF_OBJECT_CONTEXT_TYPE_INFO,
-    WDF_TIMER_CONFIG, WDF_WORKITEM_CONFIG, WDFDEVICE, WDFDPC, WDFDRIVER, WDFFILEOBJECT, WDFOBJECT, WDFQUEUE,
-    WDFREQUEST, WDFSPINLOCK, WDFTIMER, WDFWORKITEM,
+    PFN_WDF_DRIVER_UNLOAD, PFN_WDF_FILE_CLEANUP, PFN_WDF_FILE_CLOSE, PFN_WDF_IO_QUEUE_IO_DEVICE_CONTROL,
+    PFN_WDF_IO_QUEUE_STATE, PFN_WDF_OBJECT_CONTEXT_CLEANUP, PFN_WDF_REQUEST_CANCEL, PFN_WDF_TIMER,
+    PFN_WDF_WORKITEM, PVOID, PWDFDEVICE_INIT, UNICODE_STRING, WDF_DPC_CONFIG, WDF_DRIVER_CONFIG,
+    WDF_FILEOBJECT_CONFIG, WDF_IO_QUEUE_CONFIG, WDF_NO_OBJECT_ATTRIBUTES, WDF_OBJECT_ATTRIBUTES,
+    WDF_OBJECT_CONTEXT_TYPE_INFO, WDF_TIMER_CONFIG, WDF_WORKITEM_CONFIG, WDFDEVICE, WDFDPC, WDFDRIVER,
+    WDFFILEOBJECT, WDFOBJECT, WDFQUEUE, WDFREQUEST, WDFSPINLOCK, WDFTIMER, WDFWORKITEM,
 };
 
 use super::Made;
+
+mod objects;
+mod requests;
+
+pub(crate) use objects::*;
+pub(crate) use requests::*;
 
 /// Calls a framework function.
 macro_rules! wdf {
@@ -39,7 +45,7 @@ unsafe impl Sync for TypeInfo {}
 macro_rules! context_type {
     ($name:ident, $type:ty, $text:literal) => {
         pub(crate) static $name: TypeInfo = TypeInfo(WDF_OBJECT_CONTEXT_TYPE_INFO {
-            Size: size_of::<WDF_OBJECT_CONTEXT_TYPE_INFO>() as u32,
+            Size: 0x28,
             ContextName: $text.as_ptr(),
             ContextSize: size_of::<$type>(),
             UniqueType: &raw const $name.0,
@@ -72,7 +78,7 @@ pub(crate) fn child_of(parent: WDFOBJECT) -> WDF_OBJECT_ATTRIBUTES {
     WDF_OBJECT_ATTRIBUTES { ParentObject: parent, ..attributes() }
 }
 
-fn check(status: NTSTATUS) -> Result<(), NTSTATUS> {
+pub(crate) fn check(status: NTSTATUS) -> Result<(), NTSTATUS> {
     if NT_SUCCESS(status) { Ok(()) } else { Err(status) }
 }
 
@@ -221,7 +227,10 @@ pub(crate) fn queue_create(
     queue_create_with(device, queue_config(kind, default, control))
 }
 
-pub(crate) fn queue_create_with(device: WDFDEVICE, mut config: WDF_IO_QUEUE_CONFIG) -> Result<WDFQUEUE, NTSTATUS> {
+pub(crate) fn queue_create_with(
+    device: WDFDEVICE,
+    mut config: WDF_IO_QUEUE_CONFIG,
+) -> Result<WDFQUEUE, NTSTATUS> {
     let mut queue = ptr::null_mut();
     check(wdf!(WdfIoQueueCreate, device, &raw mut config, WDF_NO_OBJECT_ATTRIBUTES, &raw mut queue))?;
     Ok(queue)
@@ -254,55 +263,10 @@ pub(crate) fn forward(request: WDFREQUEST, queue: WDFQUEUE) -> Result<(), NTSTAT
     check(wdf!(WdfRequestForwardToIoQueue, request, queue))
 }
 
-pub(crate) fn complete(request: WDFREQUEST, status: NTSTATUS) {
-    wdf!(WdfRequestComplete, request, status);
-}
-
-pub(crate) fn complete_with(request: WDFREQUEST, status: NTSTATUS, information: usize) {
-    wdf!(WdfRequestCompleteWithInformation, request, status, information as kmdf::ULONG_PTR);
-}
-
-pub(crate) fn mark_ex(request: WDFREQUEST, cancel: PFN_WDF_REQUEST_CANCEL) -> Result<(), NTSTATUS> {
-    check(wdf!(WdfRequestMarkCancelableEx, request, cancel))
-}
-
-pub(crate) fn mark(request: WDFREQUEST, cancel: PFN_WDF_REQUEST_CANCEL) {
-    wdf!(WdfRequestMarkCancelable, request, cancel);
-}
-
-pub(crate) fn unmark(request: WDFREQUEST) -> NTSTATUS {
-    wdf!(WdfRequestUnmarkCancelable, request)
-}
-
-/// A copy of the input.
-pub(crate) fn input(request: WDFREQUEST, minimum: usize) -> Result<Vec<u8>, NTSTATUS> {
-    let (mut buffer, mut length) = (ptr::null_mut(), 0);
-    check(wdf!(WdfRequestRetrieveInputBuffer, request, minimum, &raw mut buffer, &raw mut length))?;
-    // SAFETY: the framework says that the buffer has that many bytes, and no one writes to it during the copy.
-    Ok(unsafe { std::slice::from_raw_parts(buffer.cast::<u8>(), length) }.to_vec())
-}
-
-/// A copy of what is in the output buffer.
-pub(crate) fn output(request: WDFREQUEST, minimum: usize) -> Result<Vec<u8>, NTSTATUS> {
-    let (mut buffer, mut length) = (ptr::null_mut(), 0);
-    check(wdf!(WdfRequestRetrieveOutputBuffer, request, minimum, &raw mut buffer, &raw mut length))?;
-    // SAFETY: the framework says that the buffer has that many bytes, and no one writes to it during the copy.
-    Ok(unsafe { std::slice::from_raw_parts(buffer.cast::<u8>(), length) }.to_vec())
-}
-
-pub(crate) fn write_output(request: WDFREQUEST, bytes: &[u8]) -> Result<(), NTSTATUS> {
-    let mut buffer = ptr::null_mut();
-    check(wdf!(WdfRequestRetrieveOutputBuffer, request, bytes.len(), &raw mut buffer, ptr::null_mut()))?;
-    // SAFETY: the framework says that the buffer has at least that many bytes.
-    unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), buffer.cast::<u8>(), bytes.len()) };
-    Ok(())
-}
-
 pub(crate) fn context(object: WDFOBJECT, info: &TypeInfo) -> PVOID {
     wdf!(WdfObjectGetTypedContextWorker, object, info.0.UniqueType)
 }
 
-/// The handle's type and number, as a report has them.
 pub(crate) fn name(object: WDFOBJECT) -> &'static str {
     if !context(object, &DEVICE).is_null() {
         "WDFDEVICE"
@@ -336,7 +300,6 @@ pub(crate) fn set_made(device: WDFDEVICE, made: Made) {
     unsafe { context.write(made) };
 }
 
-/// The driver's objects. The held request is not read, as it changes.
 pub(crate) fn made(device: WDFDEVICE) -> Made {
     let context = made_context(device);
     let mut made = std::mem::MaybeUninit::<Made>::zeroed();
@@ -347,141 +310,18 @@ pub(crate) fn made(device: WDFDEVICE) -> Made {
     unsafe { made.assume_init() }
 }
 
-/// To be called with the driver's lock held.
 pub(crate) fn set_held(device: WDFDEVICE, request: WDFREQUEST) {
     let context = made_context(device);
     // SAFETY: the device's context; the caller holds the lock.
     unsafe { (*context).held = request };
 }
 
-/// To be called with the driver's lock held.
 pub(crate) fn take_held(device: WDFDEVICE) -> WDFREQUEST {
     let context = made_context(device);
     // SAFETY: the device's context; only the field's address is taken.
     let held = unsafe { &raw mut (*context).held };
     // SAFETY: the caller holds the lock.
     unsafe { ptr::replace(held, ptr::null_mut()) }
-}
-
-pub(crate) fn reference(object: WDFOBJECT) {
-    wdf!(WdfObjectReferenceActual, object, ptr::null_mut(), 0, ptr::null());
-}
-
-pub(crate) fn dereference(object: WDFOBJECT) {
-    wdf!(WdfObjectDereferenceActual, object, ptr::null_mut(), 0, ptr::null());
-}
-
-pub(crate) fn delete(object: WDFOBJECT) {
-    wdf!(WdfObjectDelete, object);
-}
-
-pub(crate) fn spin_lock_create(parent: WDFOBJECT) -> Result<WDFSPINLOCK, NTSTATUS> {
-    let mut attributes = child_of(parent);
-    let mut lock = ptr::null_mut();
-    check(wdf!(WdfSpinLockCreate, &raw mut attributes, &raw mut lock))?;
-    Ok(lock)
-}
-
-pub(crate) fn with_lock<R>(lock: WDFSPINLOCK, f: impl FnOnce() -> R) -> R {
-    wdf!(WdfSpinLockAcquire, lock);
-    let result = f();
-    wdf!(WdfSpinLockRelease, lock);
-    result
-}
-
-pub(crate) fn timer_create(
-    parent: WDFOBJECT,
-    function: PFN_WDF_TIMER,
-    period: u32,
-    passive: bool,
-) -> Result<WDFTIMER, NTSTATUS> {
-    let mut config = WDF_TIMER_CONFIG {
-        Size: size::<WDF_TIMER_CONFIG>(),
-        EvtTimerFunc: function,
-        Period: period,
-        AutomaticSerialization: 1,
-        ..WDF_TIMER_CONFIG::default()
-    };
-    let mut attributes = child_of(parent);
-    if passive {
-        attributes.ExecutionLevel = Level::WdfExecutionLevelPassive;
-    }
-    let mut timer = ptr::null_mut();
-    check(wdf!(WdfTimerCreate, &raw mut config, &raw mut attributes, &raw mut timer))?;
-    Ok(timer)
-}
-
-/// Starts a timer for so long from now.
-pub(crate) fn timer_start(timer: WDFTIMER, after: Duration) -> bool {
-    let after = i64::try_from(after.as_nanos() / 100).expect("tests are short");
-    wdf!(WdfTimerStart, timer, -after) != 0
-}
-
-pub(crate) fn timer_stop(timer: WDFTIMER, wait: bool) -> bool {
-    wdf!(WdfTimerStop, timer, u8::from(wait)) != 0
-}
-
-pub(crate) fn timer_parent(timer: WDFTIMER) -> WDFOBJECT {
-    wdf!(WdfTimerGetParentObject, timer)
-}
-
-pub(crate) fn work_item_create(parent: WDFOBJECT, function: PFN_WDF_WORKITEM) -> Result<WDFWORKITEM, NTSTATUS> {
-    let mut config = WDF_WORKITEM_CONFIG {
-        Size: size::<WDF_WORKITEM_CONFIG>(),
-        EvtWorkItemFunc: function,
-        AutomaticSerialization: 0,
-    };
-    let mut attributes = child_of(parent);
-    let mut item = ptr::null_mut();
-    check(wdf!(WdfWorkItemCreate, &raw mut config, &raw mut attributes, &raw mut item))?;
-    Ok(item)
-}
-
-pub(crate) fn work_item_enqueue(item: WDFWORKITEM) {
-    wdf!(WdfWorkItemEnqueue, item);
-}
-
-pub(crate) fn work_item_parent(item: WDFWORKITEM) -> WDFOBJECT {
-    wdf!(WdfWorkItemGetParentObject, item)
-}
-
-pub(crate) fn dpc_create(parent: WDFOBJECT, function: PFN_WDF_DPC) -> Result<WDFDPC, NTSTATUS> {
-    let mut config =
-        WDF_DPC_CONFIG { Size: size::<WDF_DPC_CONFIG>(), EvtDpcFunc: function, AutomaticSerialization: 0 };
-    let mut attributes = child_of(parent);
-    let mut dpc = ptr::null_mut();
-    check(wdf!(WdfDpcCreate, &raw mut config, &raw mut attributes, &raw mut dpc))?;
-    Ok(dpc)
-}
-
-pub(crate) fn dpc_enqueue(dpc: WDFDPC) -> bool {
-    wdf!(WdfDpcEnqueue, dpc) != 0
-}
-
-pub(crate) fn dpc_parent(dpc: WDFDPC) -> WDFOBJECT {
-    wdf!(WdfDpcGetParentObject, dpc)
-}
-
-/// The calling thread's IRQL.
-pub(crate) fn irql() -> u8 {
-    // SAFETY: reads a value of the calling thread.
-    unsafe { kmdf::ntddk::KeGetCurrentIrql() }
-}
-
-pub(crate) fn is_canceled(request: WDFREQUEST) -> bool {
-    wdf!(WdfRequestIsCanceled, request) != 0
-}
-
-pub(crate) fn requeue(request: WDFREQUEST) -> Result<(), NTSTATUS> {
-    check(wdf!(WdfRequestRequeue, request))
-}
-
-pub(crate) fn request_file(request: WDFREQUEST) -> WDFFILEOBJECT {
-    wdf!(WdfRequestGetFileObject, request)
-}
-
-pub(crate) fn request_process(request: WDFREQUEST) -> u32 {
-    wdf!(WdfRequestGetRequestorProcessId, request)
 }
 
 pub(crate) fn file_process(file: WDFFILEOBJECT) -> u32 {
@@ -508,22 +348,36 @@ pub(crate) fn queue_purge_and_wait(queue: WDFQUEUE) {
     wdf!(WdfIoQueuePurgeSynchronously, queue);
 }
 
-pub(crate) fn work_item_flush(item: WDFWORKITEM) {
-    wdf!(WdfWorkItemFlush, item);
+pub(crate) fn file_name(file: WDFFILEOBJECT) -> String {
+    let name = wdf!(WdfFileObjectGetFileName, file);
+    // SAFETY: the framework's string, which lives as long as the file.
+    let name = unsafe { name.read() };
+    if name.Buffer.is_null() {
+        return String::new();
+    }
+    // SAFETY: the string has that many characters.
+    let name = unsafe { std::slice::from_raw_parts(name.Buffer, usize::from(name.Length / 2)) };
+    String::from_utf16_lossy(name)
 }
 
-pub(crate) fn object_create(attributes: &mut WDF_OBJECT_ATTRIBUTES) -> Result<WDFOBJECT, NTSTATUS> {
-    let mut object = ptr::null_mut();
-    check(wdf!(WdfObjectCreate, &raw mut *attributes, &raw mut object))?;
-    Ok(object)
+pub(crate) fn file_object(file: WDFFILEOBJECT) -> *mut kmdf::FILE_OBJECT {
+    wdf!(WdfFileObjectWdmGetFileObject, file)
 }
 
-/// Calls `f` at `DISPATCH_LEVEL`.
-pub(crate) fn at_dispatch<R>(f: impl FnOnce() -> R) -> R {
-    // SAFETY: raises the calling thread's level.
-    let before = unsafe { kmdf::ntddk::KfRaiseIrql(kmdf::DISPATCH_LEVEL) };
-    let result = f();
-    // SAFETY: the level from before.
-    unsafe { kmdf::ntddk::KeLowerIrql(before) };
-    result
+pub(crate) fn call_missing() {
+    let function = kmdf::FUNCTIONS[0].expect("every entry is filled in");
+    // SAFETY: the stand-in of a missing function, which takes nothing.
+    unsafe { function() };
+}
+
+pub(crate) fn driver_object(driver: WDFDRIVER) -> *mut DRIVER_OBJECT {
+    wdf!(WdfDriverWdmGetDriverObject, driver)
+}
+
+pub(crate) fn retrieve_into_null(queue: WDFQUEUE) -> NTSTATUS {
+    wdf!(WdfIoQueueRetrieveNextRequest, queue, ptr::null_mut())
+}
+
+pub(crate) fn init_set_io_type(init: PWDFDEVICE_INIT, io_type: i32) {
+    wdf!(WdfDeviceInitSetIoType, init, io_type);
 }

@@ -1,0 +1,90 @@
+//! Requests.
+
+use super::*;
+
+pub(crate) fn complete(request: WDFREQUEST, status: NTSTATUS) {
+    wdf!(WdfRequestComplete, request, status);
+}
+
+pub(crate) fn complete_with(request: WDFREQUEST, status: NTSTATUS, information: usize) {
+    wdf!(WdfRequestCompleteWithInformation, request, status, information as kmdf::ULONG_PTR);
+}
+
+pub(crate) fn mark_ex(request: WDFREQUEST, cancel: PFN_WDF_REQUEST_CANCEL) -> Result<(), NTSTATUS> {
+    check(wdf!(WdfRequestMarkCancelableEx, request, cancel))
+}
+
+pub(crate) fn mark(request: WDFREQUEST, cancel: PFN_WDF_REQUEST_CANCEL) {
+    wdf!(WdfRequestMarkCancelable, request, cancel);
+}
+
+pub(crate) fn unmark(request: WDFREQUEST) -> NTSTATUS {
+    wdf!(WdfRequestUnmarkCancelable, request)
+}
+
+pub(crate) fn input(request: WDFREQUEST, minimum: usize) -> Result<Vec<u8>, NTSTATUS> {
+    let (mut buffer, mut length) = (ptr::null_mut(), 0);
+    check(wdf!(WdfRequestRetrieveInputBuffer, request, minimum, &raw mut buffer, &raw mut length))?;
+    // SAFETY: the framework says that the buffer has that many bytes, and no one writes to it during the copy.
+    Ok(unsafe { std::slice::from_raw_parts(buffer.cast::<u8>(), length) }.to_vec())
+}
+
+pub(crate) fn output(request: WDFREQUEST, minimum: usize) -> Result<Vec<u8>, NTSTATUS> {
+    let (mut buffer, mut length) = (ptr::null_mut(), 0);
+    check(wdf!(WdfRequestRetrieveOutputBuffer, request, minimum, &raw mut buffer, &raw mut length))?;
+    // SAFETY: the framework says that the buffer has that many bytes, and no one writes to it during the copy.
+    Ok(unsafe { std::slice::from_raw_parts(buffer.cast::<u8>(), length) }.to_vec())
+}
+
+pub(crate) fn write_output(request: WDFREQUEST, bytes: &[u8]) -> Result<(), NTSTATUS> {
+    let mut buffer = ptr::null_mut();
+    check(wdf!(WdfRequestRetrieveOutputBuffer, request, bytes.len(), &raw mut buffer, ptr::null_mut()))?;
+    // SAFETY: the framework says that the buffer has at least that many bytes.
+    unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), buffer.cast::<u8>(), bytes.len()) };
+    Ok(())
+}
+
+pub(crate) fn is_canceled(request: WDFREQUEST) -> bool {
+    wdf!(WdfRequestIsCanceled, request) != 0
+}
+
+pub(crate) fn requeue(request: WDFREQUEST) -> Result<(), NTSTATUS> {
+    check(wdf!(WdfRequestRequeue, request))
+}
+
+pub(crate) fn request_file(request: WDFREQUEST) -> WDFFILEOBJECT {
+    wdf!(WdfRequestGetFileObject, request)
+}
+
+pub(crate) fn request_process(request: WDFREQUEST) -> u32 {
+    wdf!(WdfRequestGetRequestorProcessId, request)
+}
+
+pub(crate) fn irp_is_cancelled(request: WDFREQUEST) -> bool {
+    let irp = wdf!(WdfRequestWdmGetIrp, request);
+    // SAFETY: the request's IRP, which is not completed; only the field's address is taken.
+    let field = unsafe { &raw mut (*irp).Cancel };
+    // SAFETY: in bounds, a byte, which the canceller writes atomically.
+    let field = unsafe { std::sync::atomic::AtomicU8::from_ptr(field) };
+    field.load(std::sync::atomic::Ordering::Acquire) != 0
+}
+
+pub(crate) fn input_memory(request: WDFREQUEST) -> Result<kmdf::WDFMEMORY, NTSTATUS> {
+    let mut memory = ptr::null_mut();
+    check(wdf!(WdfRequestRetrieveInputMemory, request, &raw mut memory))?;
+    Ok(memory)
+}
+
+pub(crate) fn parameters(request: WDFREQUEST, size: u16) -> kmdf::WDF_REQUEST_PARAMETERS {
+    let mut parameters =
+        kmdf::WDF_REQUEST_PARAMETERS { Size: size, ..kmdf::WDF_REQUEST_PARAMETERS::default() };
+    wdf!(WdfRequestGetParameters, request, &raw mut parameters);
+    parameters
+}
+
+/// Output length, input length and code.
+pub(crate) fn control_parameters(parameters: &kmdf::WDF_REQUEST_PARAMETERS) -> (usize, usize, u32) {
+    // SAFETY: the parameters are those of a device control; every variant is plain data.
+    let control = unsafe { parameters.Parameters.DeviceIoControl };
+    (control.OutputBufferLength, control.InputBufferLength, control.IoControlCode)
+}

@@ -1,0 +1,212 @@
+//! What runs later: timers, work items and DPCs; and the locks between them.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{DPC, FINISH, HOLD, LIMIT, Made, Options, Rig, SPECIAL, TIMED, WORK, trace, until, wdf};
+use kmdf::{
+    _WDF_EXECUTION_LEVEL as Level, _WDF_SYNCHRONIZATION_SCOPE as Scope, STATUS_INVALID_DEVICE_REQUEST,
+    STATUS_NOT_SUPPORTED, STATUS_SUCCESS, STATUS_TIMEOUT, STATUS_WDF_PARENT_NOT_SPECIFIED, WDFTIMER,
+};
+
+fn held_request_ends_by(code: u32, callback: &str, options: Options) {
+    let rig = Rig::new(options);
+    let file = rig.open();
+    let held = file.begin(HOLD, vec![], vec![]);
+    assert_eq!(file.device_io_control(code, b"", &mut []).0, STATUS_SUCCESS);
+    assert_eq!(held.wait_for(LIMIT).expect("the callback completes it").status, STATUS_SUCCESS);
+    assert!(rig.taken().contains(&callback.to_owned()), "{callback}");
+    file.close();
+    rig.end();
+}
+
+#[test]
+fn a_timer_runs_at_dispatch_level() {
+    held_request_ends_by(TIMED, "EvtTimerFunc at 2", Options::default());
+}
+
+#[test]
+fn a_passive_timer_runs_at_passive_level() {
+    let options = Options { level: Level::WdfExecutionLevelPassive, ..Options::default() };
+    held_request_ends_by(TIMED, "EvtTimerFunc at 0", options);
+}
+
+#[test]
+fn a_timer_is_serialised_with_its_device() {
+    let level = Level::WdfExecutionLevelPassive;
+    let options = Options { level, scope: Scope::WdfSynchronizationScopeDevice, ..Options::default() };
+    held_request_ends_by(TIMED, "EvtTimerFunc at 0", options);
+}
+
+#[test]
+fn a_work_item_runs_at_passive_level() {
+    held_request_ends_by(WORK, "EvtWorkItem at 0", Options::default());
+}
+
+#[test]
+fn a_dpc_runs_at_dispatch_level() {
+    held_request_ends_by(DPC, "EvtDpcFunc at 2", Options::default());
+}
+
+#[test]
+fn a_stopped_timer_does_not_fire() {
+    let special = |made: &Made, request| {
+        assert!(!wdf::timer_start(made.timer, Duration::from_hours(1)));
+        assert!(wdf::timer_start(made.timer, Duration::from_hours(1)), "it was running");
+        assert!(wdf::timer_stop(made.timer, true), "it was running");
+        assert!(!wdf::timer_stop(made.timer, true));
+        wdf::complete(request, STATUS_SUCCESS);
+    };
+    let rig = Rig::new(Options { special: Some(special), ..Options::default() });
+    let file = rig.open();
+    assert_eq!(file.device_io_control(SPECIAL, b"", &mut []).0, STATUS_SUCCESS);
+    file.close();
+    rig.end();
+}
+
+#[test]
+fn unloading_cancels_a_timer_that_runs() {
+    let entry = |made: &Made| {
+        wdf::timer_start(made.timer, Duration::from_hours(1));
+        STATUS_SUCCESS
+    };
+    Rig::new(Options { entry: Some(entry), ..Options::default() }).end();
+}
+
+#[test]
+fn a_periodic_timer_fires_until_it_is_stopped() {
+    let entry = |made: &Made| {
+        let periodic = wdf::timer_create(made.device.cast(), Some(tick), 1, false).expect("a timer");
+        wdf::timer_start(periodic, Duration::from_millis(1));
+        STATUS_SUCCESS
+    };
+    let rig = Rig::new(Options { entry: Some(entry), ..Options::default() });
+    let seen = rig.machine.extension(common::Trace::default);
+    until(|| seen.seen().iter().filter(|what| *what == "tick").count() >= 3, "three ticks");
+    rig.end();
+}
+
+extern "C" fn tick(_timer: WDFTIMER) {
+    trace("tick");
+}
+
+#[test]
+fn a_timer_deleted_in_a_dpc_ends_in_a_worker_thread() {
+    let timer = |made: &Made, timer: WDFTIMER| {
+        wdf::delete(timer.cast());
+        let _ = made;
+    };
+    let rig = Rig::new(Options { timer: Some(timer), ..Options::default() });
+    let file = rig.open();
+    assert_eq!(file.device_io_control(TIMED, b"", &mut []).0, STATUS_SUCCESS);
+    rig.wait_for("EvtTimerFunc at 2");
+    file.close();
+    rig.end();
+}
+
+#[test]
+fn a_flushed_work_item_has_run() {
+    let special = |made: &Made, request| {
+        wdf::work_item_enqueue(made.work);
+        wdf::work_item_flush(made.work);
+        trace("flushed");
+        wdf::complete(request, STATUS_SUCCESS);
+    };
+    let rig = Rig::new(Options { special: Some(special), ..Options::default() });
+    let file = rig.open();
+    rig.taken();
+    assert_eq!(file.device_io_control(SPECIAL, b"", &mut []).0, STATUS_SUCCESS);
+    assert_eq!(rig.taken()[..2], ["EvtWorkItem at 0", "flushed"]);
+    file.close();
+    rig.end();
+}
+
+#[test]
+fn a_work_item_may_delete_itself() {
+    let work = |_: &Made, item: kmdf::WDFWORKITEM| wdf::delete(item.cast());
+    let rig = Rig::new(Options { work: Some(work), ..Options::default() });
+    let file = rig.open();
+    assert_eq!(file.device_io_control(WORK, b"", &mut []).0, STATUS_SUCCESS);
+    rig.wait_for("EvtWorkItem at 0");
+    file.close();
+    rig.end();
+}
+
+#[test]
+fn timers_and_work_items_need_a_device() {
+    let entry = |made: &Made| {
+        let none = std::ptr::null_mut();
+        assert_eq!(wdf::timer_create(none, Some(tick), 0, false), Err(STATUS_WDF_PARENT_NOT_SPECIFIED));
+        let driver = made.driver.cast();
+        assert_eq!(wdf::timer_create(driver, Some(tick), 0, false), Err(STATUS_INVALID_DEVICE_REQUEST));
+        assert_eq!(wdf::work_item_create(driver, Some(item)), Err(STATUS_INVALID_DEVICE_REQUEST));
+        let device = made.device.cast();
+        assert_eq!(wdf::timer_create(device, Some(tick), 1, true), Err(STATUS_NOT_SUPPORTED));
+        STATUS_SUCCESS
+    };
+    Rig::new(Options { entry: Some(entry), ..Options::default() }).end();
+}
+
+extern "C" fn item(_item: kmdf::WDFWORKITEM) {}
+
+#[test]
+fn a_wait_lock_lets_one_thread_in() {
+    let special = |made: &Made, request| {
+        let lock = wdf::wait_lock_create(made.device.cast()).expect("a lock");
+        assert_eq!(wdf::wait_lock_acquire(lock, None), STATUS_SUCCESS);
+        let other = {
+            let lock = common::Handle::new(lock.cast());
+            ntos::Machine::current()
+                .spawn("other", move || wdf::wait_lock_acquire(lock.get().cast(), Some(0)))
+        };
+        assert_eq!(other.join().expect("the other returns"), STATUS_TIMEOUT);
+        wdf::wait_lock_release(lock);
+        assert_eq!(wdf::wait_lock_acquire(lock, Some(0)), STATUS_SUCCESS);
+        wdf::wait_lock_release(lock);
+        wdf::delete(lock.cast());
+        wdf::complete(request, STATUS_SUCCESS);
+    };
+    let rig = Rig::new(Options { special: Some(special), ..Options::default() });
+    let file = rig.open();
+    assert_eq!(file.device_io_control(SPECIAL, b"", &mut []).0, STATUS_SUCCESS);
+    file.close();
+    rig.end();
+}
+
+#[test]
+fn completing_at_dispatch_level_presents_the_next_at_passive_level() {
+    let special = |_: &Made, request| {
+        assert_eq!(wdf::irql(), 0, "the handler is at passive level");
+        wdf::complete(request, STATUS_SUCCESS);
+    };
+    let rig = Rig::new(Options {
+        queue: kmdf::_WDF_IO_QUEUE_DISPATCH_TYPE::WdfIoQueueDispatchSequential,
+        level: Level::WdfExecutionLevelPassive,
+        special: Some(special),
+        entry: Some(|made: &Made| {
+            let mut made = *made;
+            made.timer =
+                wdf::timer_create(made.device.cast(), Some(finish_later), 0, false).expect("a timer");
+            wdf::set_made(made.device, made);
+            wdf::timer_start(made.timer, Duration::from_millis(20));
+            STATUS_SUCCESS
+        }),
+        ..Options::default()
+    });
+    let file = rig.open();
+    let held = file.begin(HOLD, vec![], vec![]);
+    let behind = file.begin(SPECIAL, vec![], vec![]);
+    assert_eq!(held.wait_for(LIMIT).expect("by the timer").status, STATUS_SUCCESS);
+    assert_eq!(behind.wait_for(LIMIT).expect("by a worker thread").status, STATUS_SUCCESS);
+    assert_ne!(file.device_io_control(FINISH, b"", &mut []).0, STATUS_SUCCESS);
+    file.close();
+    rig.end();
+}
+
+/// Completes the held request at dispatch level, as soon as there is one.
+extern "C" fn finish_later(timer: WDFTIMER) {
+    if !common::finish(&wdf::made(wdf::timer_parent(timer).cast())) {
+        wdf::timer_start(timer, Duration::from_millis(5));
+    }
+}

@@ -1,0 +1,79 @@
+//! Wrong drivers: each breaks one rule, and is caught by name, with the object.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod objects;
+mod requests;
+mod start;
+
+use common::{Options, Rig, SPECIAL, boot_lenient, bug_check};
+use ntos::Rule;
+
+/// One wrong driver, and what a process does to show it.
+struct Case {
+    rule: &'static Rule,
+    /// Part of the report: the type of the object.
+    object: &'static str,
+    options: Options,
+    act: fn(&Rig),
+}
+
+impl Case {
+    /// A driver that is wrong in its handler.
+    fn special(
+        rule: &'static Rule,
+        object: &'static str,
+        special: fn(&common::Made, kmdf::WDFREQUEST),
+    ) -> Case {
+        let options = Options { special: Some(special), ..Options::default() };
+        Case { rule, object, options, act: send_special }
+    }
+
+    /// A driver that is wrong in its `DriverEntry`.
+    fn entry(rule: &'static Rule, object: &'static str, entry: fn(&common::Made) -> kmdf::NTSTATUS) -> Case {
+        let options = Options { entry: Some(entry), ..Options::default() };
+        Case { rule, object, options, act: |_| () }
+    }
+}
+
+fn send_special(rig: &Rig) {
+    rig.open().device_io_control(SPECIAL, b"input", &mut [0; 4]);
+}
+
+fn cases() -> Vec<Case> {
+    requests::cases().into_iter().chain(objects::cases()).chain(start::cases()).collect()
+}
+
+#[test]
+fn each_wrong_driver_is_caught() {
+    for case in cases() {
+        let act = case.act;
+        let report = bug_check(case.options, act);
+        common::assert_rule(&report, case.rule, case.object);
+        assert_eq!(report.rule.code, 0x10D, "WDF_VIOLATION");
+    }
+}
+
+#[test]
+fn each_rule_has_a_wrong_driver() {
+    let cases = cases();
+    for rule in kmdf::rules::RULES {
+        let tried = cases.iter().any(|case| std::ptr::eq(case.rule, *rule));
+        assert!(tried, "{rule} has no wrong driver");
+    }
+}
+
+#[test]
+fn a_lenient_machine_takes_what_only_the_verifier_reports() {
+    let special = |_: &common::Made, request| {
+        assert_eq!(requests::mark(request), Ok(()));
+        assert_eq!(requests::mark(request), Err(kmdf::STATUS_INVALID_DEVICE_REQUEST));
+        common::wdf::complete(request, kmdf::STATUS_SUCCESS);
+    };
+    let rig = Rig::on(boot_lenient(), Options { special: Some(special), ..Options::default() });
+    let file = rig.open();
+    assert_eq!(file.device_io_control(SPECIAL, b"input", &mut [0; 4]).0, kmdf::STATUS_SUCCESS);
+    file.close();
+    rig.end();
+}
