@@ -2,6 +2,8 @@
 
 #[cfg(feature = "kernel")]
 fn main() -> Result<(), wdk_build::ConfigError> {
+    // Winsock Kernel's import library, which the wdk crates do not know.
+    println!("cargo::rustc-link-lib=netio");
     wdk_build::configure_wdk_binary_build()
 }
 

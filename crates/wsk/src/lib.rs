@@ -1,4 +1,201 @@
 //! A safe Winsock Kernel (WSK) client.
+//!
+//! WSK is Windows' interface for sockets in the kernel. A driver registers with it as a *client*, captures the
+//! *provider*, and makes sockets; each function of a socket takes an I/O request packet (IRP) and completes it, now
+//! or later, on any thread, at up to `DISPATCH_LEVEL`. What the call points to must live until then. This crate owns
+//! all of that: the IRP, the buffers, the cancellation, the time limits, the order of teardown. It has datagram
+//! sockets, their options and IOCTLs; no event callbacks, no streams.
+//!
+//! It needs no WDK, no `std` and no global allocator, and allocates nothing from the submission of an operation to
+//! its result. The kernel's functions are those of [`wsk_sys`]: `ntoskrnl.exe` and `netio.sys` supply them in a
+//! driver, the hosted kernel in a test.
+//!
+//! **Nothing here has met a real Windows kernel yet.** The examples and tests run on the hosted kernel, which
+//! enforces what Microsoft's pages say; where they are silent, it has made a choice. See "What is checked, and what
+//! is not" below.
+//!
+//! # The life of a client
+//!
+//! ```
+//! use wsk::ioctl::SetRemoteAddress;
+//! use wsk::option::socket::ExclusiveAddressUse;
+//! use wsk::{Buffer, Family, Op, Passive, ReceiveFrom, Registration, SendTo, Version};
+//!
+//! # fn main() { hosted(|| client().unwrap()); }
+//! # fn hosted(driver: impl FnOnce()) {
+//! #     let machine = ntos::Machine::boot(ntos::Config::default());
+//! #     let network = netio::Network::Memory(netio::memory::Net::new());
+//! #     netio::install(&machine, netio::Config { network, ..Default::default() });
+//! #     let entered = machine.enter();
+//! #     driver();
+//! #     drop(entered);
+//! #     machine.shutdown();
+//! # }
+//! fn client() -> wsk::Result {
+//!     // In a driver: `unsafe { Passive::assume() }`, in a callback that the framework calls at PASSIVE_LEVEL.
+//!     let passive = &Passive::check().expect("this may wait");
+//!
+//!     // 1. A registration, for as long as the driver is loaded; and the provider, waited for if it is not up yet.
+//!     let registration = Registration::register(Version::V1_0, passive)?;
+//!     let provider = registration.provider(passive)?;
+//!
+//!     // 2. A socket. Some options come before the bind, some requests after it: the types keep the order.
+//!     let socket = provider.datagram(Family::V4, passive)?;
+//!     socket.set::<ExclusiveAddressUse>(true, passive)?;
+//!     let socket = socket.bind("127.0.0.1:0".parse().unwrap(), passive).map_err(|(error, _)| error)?;
+//!     let address = socket.local_address(passive)?;
+//!     socket.ioctl::<SetRemoteAddress>(Some(address), passive)?;
+//!
+//!     // 3. Operations: made once, flown many times. Each comes back with its buffers and its result.
+//!     let mut buffer = Buffer::new(1500)?;
+//!     buffer.fill(b"hello, myself")?;
+//!     let op = Op::new(buffer)?;
+//!     let (sent, op) = socket.submit(op, SendTo(None), None).wait(passive);
+//!     assert_eq!(sent?, 13);
+//!     let (received, op) = socket.submit(op, ReceiveFrom, None).wait(passive);
+//!     let received = received?;
+//!     assert_eq!((received.from, &op.buffers()[..received.length]), (address, &b"hello, myself"[..]));
+//!
+//!     // 4. Sockets, then the provider, then the registration: in this order their borrows end.
+//!     socket.close(passive)
+//! }
+//! ```
+//!
+//! # Two doors
+//!
+//! - **Calls that wait**: `set`, `get`, `ioctl`, `bind`, `close` and their kin take a [`Wait`], which is `&Passive` or
+//!   [`passive.within(limit)`](Passive::within), and return when the IRP has completed, never before. Each allocates
+//!   an operation for itself.
+//! - **Operations**: `submit` and `submit_to` move an [`Op`] into flight and return at once, at any IRQL up to
+//!   `DISPATCH_LEVEL`. They allocate nothing and cannot fail: a refusal comes as the operation's result. It comes to
+//!   the owner of the [`Pending`], or to a [`CompletionQueue`]:
+//!
+//! ```
+//! # use std::ffi::c_void;
+//! # use std::sync::atomic::{AtomicBool, Ordering};
+//! # use wsk::{Buffer, CompletionQueue, Doorbell, Family, Op, Passive, ReceiveFrom, Registration, Version};
+//! # fn main() { hosted(|| client().unwrap()); }
+//! # fn hosted(driver: impl FnOnce()) {
+//! #     let machine = ntos::Machine::boot(ntos::Config::default());
+//! #     let network = netio::Network::Memory(netio::memory::Net::new());
+//! #     netio::install(&machine, netio::Config { network, ..Default::default() });
+//! #     let entered = machine.enter();
+//! #     driver();
+//! #     drop(entered);
+//! #     machine.shutdown();
+//! # }
+//! # static RUNG: AtomicBool = AtomicBool::new(false);
+//! # unsafe fn enqueue_work_item(_: *mut c_void) { RUNG.store(true, Ordering::SeqCst); }
+//! # fn client() -> wsk::Result {
+//! # let passive = &Passive::check().unwrap();
+//! # let registration = Registration::register(Version::V1_0, passive)?;
+//! # let provider = registration.provider(passive)?;
+//! # let socket = provider.datagram(Family::V4, passive)?;
+//! # let socket = socket.bind("127.0.0.1:0".parse().unwrap(), passive).map_err(|(error, _)| error)?;
+//! # let work_item = std::ptr::null_mut();
+//! // SAFETY: enqueueing a work item may be done at DISPATCH_LEVEL, by anyone; it exists as long as the queue.
+//! let doorbell = unsafe { Doorbell::new(enqueue_work_item, work_item) };
+//! let queue = CompletionQueue::new(doorbell, passive)?;
+//! for _ in 0..4 {
+//!     socket.submit_to(&queue, Op::new(Buffer::new(1500)?)?, ReceiveFrom, None);
+//! }
+//! # let to = Some(socket.local_address(passive)?);
+//! # socket.submit(Op::new(Buffer::new(3)?)?, wsk::SendTo(to), None).wait(passive).0?;
+//! # while !RUNG.load(Ordering::SeqCst) { std::thread::yield_now(); }
+//!
+//! // In the work item:
+//! for completion in queue.drain() {
+//!     let (received, from) = (completion.result()?, completion.address());
+//!     // ... use the data ...
+//! #   assert_eq!((received, from), (3, to));
+//!     socket.submit_to(&queue, completion.into_op(), ReceiveFrom, None);
+//! }
+//! # socket.close(passive)?;
+//! # drop(queue);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # An operation's states
+//!
+//! | state | who has it | how it leaves |
+//! |---|---|---|
+//! | idle | the owner of the [`Op`], who reads and writes its buffers | `submit`, `submit_to`; or it is dropped |
+//! | in flight | the submitter until the call returns, WSK, the timer, cancellers: each may touch the IRP | the last of them is done with the IRP |
+//! | delivered | the owner of the [`Pending`], or the queue | [`Pending::wait`], [`CompletionQueue::drain`] |
+//! | abandoned | nobody: the [`Pending`] was dropped, which cancels | it frees itself when the last one is done with the IRP |
+//!
+//! An IRP that WSK got is completed on every path, whatever the call returned, so the result is read there and nowhere
+//! else. The completion routine copies it, and does nothing more than to leave; it calls no code of the driver and no
+//! WSK function, and returns `STATUS_MORE_PROCESSING_REQUIRED`.
+//!
+//! # Time limits and cancellation
+//!
+//! Both ask, and then wait for the answer. A request that WSK completes all the same is a success, or the failure that
+//! WSK gave; only one that really was cancelled yields [`Error::CANCELLED`], or [`Error::IO_TIMEOUT`] if it was the
+//! time limit that asked. Nothing is ever given up while WSK still has it. [`Pending::cancel`] is for the owner,
+//! [`Op::canceller`] for everybody else: its cancel may come before the submission, which it then meets, or after the
+//! result.
+//!
+//! # IRQL
+//!
+//! | what | IRQL |
+//! |---|---|
+//! | [`Registration::register`], [`negotiate`](Registration::negotiate), [`provider`](Registration::provider); its drop | `PASSIVE_LEVEL` |
+//! | [`Registration::try_provider`], [`characteristics`](Registration::characteristics); drop of a [`Provider`] | <= `DISPATCH_LEVEL` |
+//! | everything that takes a [`Wait`] or `&Passive` | `PASSIVE_LEVEL`, proven |
+//! | `submit`, `submit_to`, [`Provider::submit_datagram`], [`CompletionQueue::drain`], cancels, [`Pending::is_done`] | <= `DISPATCH_LEVEL` |
+//! | [`Op::new`], [`Buffer::new`]; drops of these, of a [`Pending`], of a [`Canceller`], of a socket | <= `DISPATCH_LEVEL` |
+//! | drop of a [`CompletionQueue`], which waits | `PASSIVE_LEVEL` |
+//! | your buffers' drop, if an operation is abandoned in flight; the [`Doorbell`] | called at <= `DISPATCH_LEVEL` |
+//!
+//! [`Passive`] proves the level for calls. A drop cannot take a proof, so the two drops that wait are for you to place.
+//!
+//! # Teardown
+//!
+//! 1. Sockets: `close` waits, and cancels what is pending; a drop sends the close and leaves, and the close cannot fail
+//!    for lack of memory, because its IRP was made with the socket. While a call is in progress the socket cannot be
+//!    closed: the call borrows it.
+//! 2. Completion queues: the drop waits for what was submitted to them, which the close of the sockets has ended.
+//! 3. The provider, then the registration. `WskDeregister` waits for every close that is still under way; then the
+//!    processors' DPC queues are flushed, so that no routine of this crate runs any more when the driver is unloaded.
+//!
+//! Sockets and providers borrow the registration, so the compiler refuses any other order. One that is leaked on
+//! purpose (`mem::forget`) makes `WskDeregister` wait for ever, as in C; it never dangles.
+//!
+//! # What the documented sample gets wrong
+//!
+//! Microsoft's page "Performing Control Operations on a Socket" sets `SO_EXCLUSIVEADDRUSE` (sample A) and
+//! `SIO_WSK_SET_REMOTE_ADDRESS` (sample B). It is where many clients start from. What is wrong in it, and what
+//! makes it impossible here; the tests are those of `tests/sample.rs`, and the cases of `tests/ui` that must not
+//! compile:
+//!
+//! | | the sample | here | test |
+//! |---|---|---|---|
+//! | A1 | The value is on the stack, and the function returns while WSK may still read it. | Values are copied into the operation. | `a1_the_value_travels_with_the_operation` |
+//! | A2 | The option must be set before the bind, and the caller cannot know when it is. | `set` returns when it is, and after the bind it does not compile. | `a2_the_option_is_set_when_the_bind_begins`, `ui/option_after_bind.rs` |
+//! | A3 | A failure is both returned and given to the completion routine; who cleans up? | One result, with the operation. | `a3_a_failure_is_reported_once` |
+//! | A4 | The request's context is the socket: nothing belongs to the request. | IRP, arguments, result and buffers are one block, which nobody can use in flight. | `a4_requests_at_a_time_do_not_share_anything`, `ui/op_after_submit.rs` |
+//! | A5 | Another thread may close the socket during the call. | A call borrows the socket; `close` takes it. | `ui/close_during_a_call.rs` |
+//! | A6 | The completion routine is told to perform the next operation, which WSK's own pages advise against. | The routine runs no driver code; the next operation starts where the result is taken. | `a6_the_next_operation_starts_where_the_result_is_taken` |
+//! | A7 | The IRP's pointer is not kept: no cancel, no time limit. | [`Pending::cancel`], [`Op::canceller`], a limit for every request. | `a7_a_request_is_cancelled_or_ends_in_time` |
+//! | A8 | Nothing is made for `DISPATCH_LEVEL`, nor for the routine's end at unload. | All of it is non-paged and callable there; the registration's drop outwaits the routines. | `a8_completion_at_dispatch_level` |
+//! | A9 | It does not compile as C++, defines one name twice, and casts `const` away. | One declaration for each function, with its layout asserted at compile time. | `layout.rs` of [`wsk_sys`] |
+//! | A10 | The dispatch table is cast to a datagram socket's, whatever the socket is. | There are datagram sockets only. | `a10_the_sockets_are_datagram_sockets` |
+//! | A11 | The option's number is a negative `int`, passed as a `ULONG`. | The row has the `ULONG`. | `a11_the_number_is_the_unsigned_one` |
+//! | B1 | The address stays the caller's until nobody knows when. | Addresses are copied into the operation. | `b1_the_address_travels_with_the_operation` |
+//! | B2 | The size is an IPv4 address's, for whatever family. | Size and family follow from the address, and must be the socket's. | `b2_size_and_family_are_the_sockets` |
+//! | B3 | It needs a bound socket, and does not look. | Before the bind it does not compile. | `ui/ioctl_before_bind.rs` |
+//! | B4 | Receives are filtered from then on: not said, and no way back. | Said, and `None` clears it. | `b4_the_filter_can_be_cleared` |
+//! | B5 | It has A3 to A9 again. | So has each answer. | `b5_ioctls_have_no_level`, and those above |
+//!
+//! # What is checked, and what is not
+//!
+//! On the hosted kernel, with completion inside the call, at `DISPATCH_LEVEL` on another thread, and late in random
+//! order: every request, and every call that can fail made to fail. loom explores the interleavings of an operation's
+//! parties on the crate's own code (`tests/loom`), Miri runs the suites. Not on Windows: whether the choices that the
+//! hosted kernel makes where the documentation is silent are those of Windows is not known. Such are the statuses of
+//! requests that are refused, whether a request can be cancelled at all, and what a truncated datagram's status is.
 #![no_std]
 
 mod addr;

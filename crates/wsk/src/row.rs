@@ -1,6 +1,6 @@
 //! The table of control requests: what WSK's pages say of each, as data.
 //!
-//! The typed requests ([`option`](crate::option), [`ioctl`](crate::ioctl)) are made from these rows, and so is
+//! The typed requests ([`option`](mod@crate::option), [`ioctl`]) are made from these rows, and so is
 //! everything that handles requests by number: a driver's front door, a harness, a page of documentation.
 
 use wsk_sys::ULONG;

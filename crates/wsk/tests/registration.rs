@@ -97,7 +97,8 @@ fn the_version_is_negotiated() {
     let cases = [
         (Version::V1_0..=Version::V1_0, Version::V1_0..=V1_2, Ok(Version::V1_0)),
         (Version::V1_0..=V1_1, Version::V1_0..=V2_0, Ok(V1_1)),
-        (Version::V1_0..=V2_0, Version::V1_0..=V1_1, Ok(V1_1)),
+        (Version::V1_0..=V1_2, Version::V1_0..=V1_1, Ok(V1_1)),
+        (V2_0..=V2_0, Version::V1_0..=V2_0, Ok(V2_0)),
         (V1_1..=V1_1, V1_1..=V1_1, Ok(V1_1)),
         (V2_0..=V2_0, Version::V1_0..=V1_2, Err(Error::NOINTERFACE)),
         (Version::V1_0..=Version::V1_0, V1_1..=V2_0, Err(Error::NOINTERFACE)),

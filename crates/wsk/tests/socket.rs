@@ -28,7 +28,10 @@ fn a_socket_is_made_bound_and_closed() {
                     panic!("{address} can be bound");
                 };
                 let local = socket.local_address(passive).unwrap();
-                assert_eq!((Family::of(&local), local.ip()), (family, address.parse::<SocketAddr>().unwrap().ip()));
+                assert_eq!(
+                    (Family::of(&local), local.ip()),
+                    (family, address.parse::<SocketAddr>().unwrap().ip())
+                );
                 assert_ne!(local.port(), 0, "the stack has chosen a port");
                 assert_eq!(socket.close(passive), Ok(()));
                 assert_eq!(world.netio.sockets(), 0, "a close that has returned is complete");
@@ -129,7 +132,8 @@ fn every_row_of_the_table_is_true() {
         world.with_client(|_, provider, passive| {
             for row in ROWS {
                 let socket = Socket::from(provider.datagram(family_of(row), passive).unwrap());
-                let run = |control: Control<'_>| socket.submit(Op::new(()).unwrap(), control, None).wait(passive).0;
+                let run =
+                    |control: Control<'_>| socket.submit(Op::new(()).unwrap(), control, None).wait(passive).0;
                 if row.state == StateRule::AfterBind {
                     assert!(row.permits(true) && !row.permits(false));
                     let bind = Bind(SocketAddr::new(

@@ -13,12 +13,6 @@ use crate::rule;
 pub(crate) fn object<H: Tag>(function: &'static str, handle: *mut H) -> Arc<Object> {
     let address = handle.addr();
     if let Some(object) = framework().find(address) {
-        if H::KIND.is_some_and(|kind| kind != object.kind()) {
-            platform::violation(
-                &rule::WRONG_TYPE,
-                format!("{function} was given {object}; it takes a {}", expected::<H>()),
-            );
-        }
         return object;
     }
     let (rule, what) = match Kind::of_handle(address) {

@@ -85,6 +85,24 @@ fn a_child_deleted_alone_leaves_its_parent() {
     assert_eq!(seen, ["child cleanup", "child destroy", "deleted", "parent cleanup", "parent destroy"]);
 }
 
+extern "C" fn adopting_cleanup(parent: WDFOBJECT) {
+    let mut attributes =
+        WDF_OBJECT_ATTRIBUTES { ContextTypeInfo: wdf::FILE.0.UniqueType, ..wdf::child_of(parent) };
+    trace(format!("{:x?}", wdf::object_create(&mut attributes)));
+}
+
+#[test]
+fn an_object_that_is_being_deleted_has_no_new_children() {
+    let seen = in_entry(|_| {
+        let mut attributes =
+            WDF_OBJECT_ATTRIBUTES { EvtCleanupCallback: Some(adopting_cleanup), ..wdf::attributes() };
+        let parent = wdf::object_create(&mut attributes).expect("a parent");
+        wdf::delete(parent);
+        STATUS_SUCCESS
+    });
+    assert_eq!(seen, [format!("{:x?}", Err::<WDFOBJECT, _>(kmdf::STATUS_DELETE_PENDING))]);
+}
+
 #[test]
 fn an_object_without_a_parent_goes_with_the_driver() {
     let entry = |_: &Made| {

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::sync::{Arc, Barrier};
+
 use common::{FINISH, HOLD, LIMIT, Made, Options, PEND, RELEASE, Rig, SPECIAL, finish, trace, until, wdf};
 use kmdf::{
     _WDF_IO_QUEUE_DISPATCH_TYPE as Type, _WDF_IO_QUEUE_STATE as Bits, STATUS_CANCELLED,
@@ -114,14 +116,25 @@ fn an_unmarked_request_is_not_cancelled() {
 fn unmark_and_cancel_never_both_win() {
     let rig = Rig::new(Options::default());
     let file = rig.open();
-    for _ in 0..100 {
-        let held = file.begin(HOLD, vec![], vec![]);
+    for round in 0..300 {
+        let held = Arc::new(file.begin(HOLD, vec![], vec![]));
+        let start = Arc::new(Barrier::new(2));
         let canceller = {
-            let file = file.clone();
-            rig.machine.spawn("canceller", move || file.cancel_all())
+            let held = Arc::clone(&held);
+            let start = Arc::clone(&start);
+            rig.machine.spawn("canceller", move || {
+                start.wait();
+                // Later from round to round, so that the cancellation meets each step of the other thread.
+                for _ in 0..round * 20 {
+                    std::hint::spin_loop();
+                }
+                held.cancel();
+            })
         };
+        start.wait();
         let (finished, _) = file.device_io_control(FINISH, b"", &mut []);
         canceller.join().expect("the canceller returns");
+        let held = Arc::into_inner(held).expect("the canceller is gone");
         assert_eq!(ended(held).status, finished, "one of the two completed it, and says so");
     }
     file.close();
@@ -355,6 +368,21 @@ fn a_sequential_queue_presents_one_at_a_time() {
     assert_eq!(ended(held).status, STATUS_CANCELLED);
     assert_eq!(ended(behind).status, STATUS_SUCCESS);
     assert_eq!(file.device_io_control(FINISH, b"", &mut []).0, STATUS_CANCELLED);
+    file.close();
+    rig.end();
+}
+
+#[test]
+fn deleting_a_queue_cancels_what_waits_in_it() {
+    let special = |made: &Made, request| {
+        wdf::delete(made.manual.cast());
+        wdf::complete(request, STATUS_SUCCESS);
+    };
+    let rig = Rig::new(Options { special: Some(special), ..Options::default() });
+    let file = rig.open();
+    let waiting = file.begin(PEND, vec![], vec![]);
+    assert_eq!(file.device_io_control(SPECIAL, b"", &mut []).0, STATUS_SUCCESS);
+    assert_eq!(ended(waiting).status, STATUS_CANCELLED);
     file.close();
     rig.end();
 }

@@ -8,10 +8,11 @@ use wsk_sys::{
 
 use crate::bind::{wsk_bind, wsk_get_local_address};
 use crate::check;
+use crate::close::wsk_close_socket;
 use crate::control::wsk_control_socket;
 use crate::receive::wsk_receive_from;
 use crate::send::{wsk_send_messages, wsk_send_to};
-use crate::socket::{SocketCall, wsk_close_socket};
+use crate::socket::SocketCall;
 
 /// The functions of a basic socket.
 pub(crate) static BASIC: WSK_PROVIDER_BASIC_DISPATCH = WSK_PROVIDER_BASIC_DISPATCH {

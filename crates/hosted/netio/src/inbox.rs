@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(inbox.wait(Some(Duration::from_millis(1))), None);
         std::thread::scope(|scope| {
             scope.spawn(|| inbox.push(datagram(1, 1)));
-            assert_eq!(inbox.wait(Some(Duration::from_secs(60))), Some(datagram(1, 1)));
+            assert_eq!(inbox.wait(Some(Duration::from_mins(1))), Some(datagram(1, 1)));
         });
     }
 }

@@ -12,11 +12,11 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | [`registration`], `client` | the exported functions; what concerns a client as a whole |
-//! | `socket`, `bind`, `send`, `receive`, `datagram` | the life of a socket, and its functions |
+//! | [`registration`], [`deregister`], `client` | the exported functions; what concerns a client as a whole |
+//! | `socket`, `bind`, `send`, `receive`, `datagram`, `close` | the life of a socket, and its functions |
 //! | `control`, `option` | `WskControlSocket`, and the table of options |
 //! | `check`, [`rules`] | what every call must obey |
-//! | `provider`, `completion`, `cancel`, `irp`, `buffer` | the state; how requests run, end and are cancelled |
+//! | `provider`, `engine`, `completion`, `cancel`, `irp`, `buffer` | the state; how requests run, end, are cancelled |
 //! | `bind_table` | who may share an address with whom |
 //! | `transport`, `host`, `poll`, [`memory`], `inbox` | the networks |
 //! | `platform` | what no kernel exports: the only file that knows which kernel this is |
@@ -33,9 +33,12 @@ mod buffer;
 mod cancel;
 mod check;
 mod client;
+mod close;
 mod completion;
 mod control;
 mod datagram;
+pub mod deregister;
+mod engine;
 mod host;
 mod inbox;
 mod irp;

@@ -12,7 +12,8 @@ use wsk_sys::WSK_PROVIDER_DISPATCH;
 
 use crate::Config;
 use crate::client::dispatch_table;
-use crate::completion::{Engine, Request};
+use crate::completion::Request;
+use crate::engine::Engine;
 use crate::irp::Irp;
 use crate::platform::Owner;
 use crate::poll::Poller;

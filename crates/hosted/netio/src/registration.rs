@@ -13,17 +13,13 @@ use wsk_sys::{
     WSK_REGISTRATION,
 };
 
-use crate::check::not_in_completion_routine;
 use crate::client;
-use crate::platform::{self, Owner, Rule};
+use crate::platform::{self, Owner};
 use crate::provider::{Provider, State};
 use crate::rules::{self, at_most};
 
-/// How long `WskDeregister` waits for what is on its way.
-const DEREGISTER_LIMIT: Duration = Duration::from_mins(1);
-
 /// The state of a `WSK_REGISTRATION` whose client has gone.
-const DEREGISTERED: u64 = u64::MAX;
+pub(crate) const DEREGISTERED: u64 = u64::MAX;
 
 /// A client.
 pub(crate) struct Registration {
@@ -38,7 +34,7 @@ pub(crate) struct Registration {
     pub(crate) calls: usize,
     /// Requests that were taken and whose completion routine has not returned.
     pub(crate) in_flight: usize,
-    deregistering: bool,
+    pub(crate) deregistering: bool,
 }
 
 /// The client's own table.
@@ -125,7 +121,7 @@ pub unsafe extern "system" fn WskRegister(
 ///
 /// # Safety
 /// `block` points to memory of the size of a `WSK_REGISTRATION`, and does so while the result is used.
-unsafe fn state_field<'a>(block: *mut WSK_REGISTRATION) -> &'a AtomicU64 {
+pub(crate) unsafe fn state_field<'a>(block: *mut WSK_REGISTRATION) -> &'a AtomicU64 {
     // SAFETY: in bounds; only the field's address is taken.
     let field = unsafe { &raw mut (*block).ReservedRegistrationState };
     // SAFETY: eight bytes, aligned as the structure is.
@@ -136,7 +132,7 @@ unsafe fn state_field<'a>(block: *mut WSK_REGISTRATION) -> &'a AtomicU64 {
 ///
 /// # Safety
 /// `block` points to memory of the size of a `WSK_REGISTRATION`.
-unsafe fn find(block: *mut WSK_REGISTRATION, what: &str) -> Option<u64> {
+pub(crate) unsafe fn find(block: *mut WSK_REGISTRATION, what: &str) -> Option<u64> {
     // SAFETY: this function's contract.
     let state = unsafe { state_field(block) };
     // Acquire: pairs with the release of WskDeregister, though the table's lock orders everything already.
@@ -295,103 +291,4 @@ pub unsafe extern "system" fn WskQueryProviderCharacteristics(
     // SAFETY: the client's structure, not null.
     unsafe { WskProviderCharacteristics.write(characteristics) };
     STATUS_SUCCESS
-}
-
-/// Ends a registration: waits until nothing of the client is left.
-///
-/// On Windows a client that left a socket open, a provider unreleased or a request pending waits here for ever. What
-/// nobody is about to end is a bug check instead; for the rest the wait is bounded. On a lenient machine it is as on
-/// Windows.
-///
-/// # IRQL
-/// `PASSIVE_LEVEL`
-#[unsafe(no_mangle)]
-pub unsafe extern "system" fn WskDeregister(WskRegistration: *mut WSK_REGISTRATION) {
-    const WHAT: &str = "WskDeregister";
-    at_most(PASSIVE_LEVEL, WHAT);
-    not_in_completion_routine(WHAT);
-    // SAFETY: the caller's block.
-    let Some(number) = (unsafe { find(WskRegistration, WHAT) }) else {
-        platform::violation(
-            &rules::REGISTRATION_UNKNOWN,
-            format!("{WHAT} with a block that is deregistered"),
-        );
-    };
-    let provider = platform::provider();
-    let strict = platform::strict();
-    let deadline = strict.then(|| Instant::now() + DEREGISTER_LIMIT);
-    let mut state = provider.lock();
-    if let Some(registration) = state.registrations.get_mut(&number) {
-        registration.deregistering = true;
-    }
-    // Captures that wait give up.
-    provider.notify();
-    loop {
-        if strict && let Some((rule, detail)) = left_behind(&state, number) {
-            drop(state);
-            platform::violation(rule, detail);
-        }
-        let Some(coming) = still_coming(&state, number) else { break };
-        let (relocked, in_time) = provider.wait(state, deadline);
-        state = relocked;
-        if !in_time {
-            drop(state);
-            platform::violation(&rules::DEREGISTER_STUCK, coming);
-        }
-    }
-    drop(state);
-    let lifecycle = provider.lifecycle.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut state = provider.lock();
-    state.registrations.remove(&number);
-    let last = state.registrations.is_empty();
-    drop(state);
-    if last {
-        provider.stop_threads();
-    }
-    drop(lifecycle);
-    // SAFETY: the caller's block.
-    let state = unsafe { state_field(WskRegistration) };
-    // Told from "never registered" by it.
-    state.store(DEREGISTERED, Ordering::Release);
-}
-
-/// What would keep `WskDeregister` waiting for ever.
-fn left_behind(state: &State, number: u64) -> Option<(&'static Rule, String)> {
-    let name = format!("WskDeregister of registration #{number}");
-    let open: Vec<_> = state
-        .sockets
-        .values()
-        .filter(|entry| entry.socket.client == number && !entry.closing)
-        .map(crate::provider::Entry::describe)
-        .collect();
-    if !open.is_empty() {
-        return Some((&rules::DEREGISTER_SOCKET, format!("{name} with open sockets: {}", open.join(", "))));
-    }
-    let captures = state.registrations.get(&number).map_or(0, |registration| registration.captures);
-    if captures != 0 {
-        return Some((&rules::DEREGISTER_CAPTURE, format!("{name} with {captures} captures not released")));
-    }
-    let pending = state.requests.values().filter(|request| request.target.client == number);
-    let pending = pending.filter(|request| request.target.socket.is_none()).count();
-    if pending != 0 {
-        return Some((&rules::DEREGISTER_IRP, format!("{name} with {pending} requests pending")));
-    }
-    None
-}
-
-/// What `WskDeregister` still waits for.
-fn still_coming(state: &State, number: u64) -> Option<String> {
-    let registration = state.registrations.get(&number)?;
-    let (calls, in_flight, captures) = (registration.calls, registration.in_flight, registration.captures);
-    let sockets = state.sockets.values().filter(|entry| entry.socket.client == number);
-    let sockets: Vec<_> = sockets.map(crate::provider::Entry::describe).collect();
-    if calls + in_flight + captures + sockets.len() == 0 {
-        return None;
-    }
-    Some(format!(
-        "WskDeregister of registration #{number} waited {} s for {calls} calls, {in_flight} requests, {captures} \
-         captures, and sockets being closed: {}",
-        DEREGISTER_LIMIT.as_secs(),
-        if sockets.is_empty() { "none".to_owned() } else { sockets.join(", ") },
-    ))
 }

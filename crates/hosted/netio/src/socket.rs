@@ -1,4 +1,4 @@
-//! The life of a socket: `WskSocket`, the calls on it, `WskCloseSocket`.
+//! A socket: what it is, `WskSocket`, and the calls on it.
 #![expect(unsafe_code, reason = "functions that clients call through C tables; memory that clients point to")]
 
 use core::ffi::c_void;
@@ -9,24 +9,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wsk_sys::{
     ADDRESS_FAMILY, ExAllocatePool2, ExFreePoolWithTag, IPPROTO_UDP, IRP, NTSTATUS, PEPROCESS, PETHREAD,
-    POOL_FLAG_NON_PAGED, PSECURITY_DESCRIPTOR, PVOID, PWSK_CLIENT, PWSK_SOCKET, SOCK_DGRAM, STATUS_CANCELLED,
+    POOL_FLAG_NON_PAGED, PSECURITY_DESCRIPTOR, PVOID, PWSK_CLIENT, PWSK_SOCKET, SOCK_DGRAM,
     STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, STATUS_INVALID_SECURITY_DESCR,
-    STATUS_NOT_SUPPORTED, STATUS_PENDING, STATUS_SUCCESS, ULONG, USHORT, WSK_FLAG_BASIC_SOCKET,
-    WSK_FLAG_CONNECTION_SOCKET, WSK_FLAG_DATAGRAM_SOCKET, WSK_FLAG_LISTEN_SOCKET, WSK_FLAG_STREAM_SOCKET,
-    WSK_SOCKET,
+    STATUS_NOT_SUPPORTED, STATUS_SUCCESS, ULONG, USHORT, WSK_FLAG_BASIC_SOCKET, WSK_FLAG_CONNECTION_SOCKET,
+    WSK_FLAG_DATAGRAM_SOCKET, WSK_FLAG_LISTEN_SOCKET, WSK_FLAG_STREAM_SOCKET, WSK_SOCKET,
 };
 
 use crate::address::Family;
 use crate::check;
 use crate::client::{Call, refuse};
-use crate::completion::{Job, Outcome, Target, Work};
+use crate::completion::{Outcome, Target, Work};
 use crate::datagram::{BASIC, DATAGRAM};
+use crate::engine::Job;
 use crate::inbox::Inbox;
 use crate::irp::Irp;
 use crate::option::Values;
-use crate::platform::{self, Owner, Rule};
+use crate::platform::{self, Owner};
 use crate::provider::{Entry, Provider, State};
-use crate::rules::{CLOSE_DURING_CALL, SOCKET_CLOSED};
+use crate::rules::SOCKET_CLOSED;
 use crate::transport::Endpoint;
 
 /// The pool tag of `WSK_SOCKET`s.
@@ -292,7 +292,7 @@ impl Drop for SocketCall {
 
 impl State {
     /// The socket at an address, if it is open.
-    fn open_socket(&mut self, socket: PWSK_SOCKET, what: &str) -> Result<&mut Entry, String> {
+    pub(crate) fn open_socket(&mut self, socket: PWSK_SOCKET, what: &str) -> Result<&mut Entry, String> {
         let address = socket.addr();
         let Some(entry) = self.by_address.get(&address).and_then(|number| self.sockets.get_mut(number))
         else {
@@ -305,104 +305,4 @@ impl State {
         }
         Ok(entry)
     }
-}
-
-/// `WskCloseSocket`: cancels what is pending, and completes its IRP when the last request is completed.
-///
-/// # IRQL
-/// `<= DISPATCH_LEVEL`
-pub(crate) unsafe extern "system" fn wsk_close_socket(socket: PWSK_SOCKET, irp: *mut IRP) -> NTSTATUS {
-    const WHAT: &str = "WskCloseSocket";
-    check::caller(WHAT);
-    if irp.is_null() {
-        return STATUS_INVALID_PARAMETER;
-    }
-    // SAFETY: not null, and the caller's.
-    unsafe { check::irp(irp, WHAT) };
-    let provider = platform::provider();
-    let (socket, cancelled) = match begin_close(&provider, socket, WHAT) {
-        Ok(begun) => begun,
-        Err((rule, detail)) => platform::violation(rule, detail),
-    };
-    let inline = provider.engine.is_inline();
-    platform::sent(irp, &format!("{WHAT} of socket #{}", socket.number));
-    // SAFETY: the client has just passed it, and it was checked.
-    let irp = unsafe { Irp::take(irp) };
-    for (irp, target) in cancelled {
-        if inline {
-            provider.complete(irp, target, STATUS_CANCELLED, 0);
-        } else {
-            provider.engine.schedule(Job::Complete(irp, target, STATUS_CANCELLED));
-        }
-    }
-    let status = end_close(&provider, &socket, irp, inline);
-    // The call, counted by `begin_close`, is over.
-    if let Some(registration) = provider.lock().registrations.get_mut(&socket.client) {
-        registration.calls = registration.calls.saturating_sub(1);
-    }
-    provider.notify();
-    status
-}
-
-type Cancelled = Vec<(Irp, Target)>;
-
-/// Closes the socket to all further calls, and takes out of the tables what waits.
-fn begin_close(
-    provider: &Provider,
-    socket: PWSK_SOCKET,
-    what: &str,
-) -> Result<(Arc<Socket>, Cancelled), (&'static Rule, String)> {
-    let mut state = provider.lock();
-    let entry = state.open_socket(socket, what).map_err(|detail| (&SOCKET_CLOSED, detail))?;
-    if entry.calls != 0 {
-        let detail = format!("{what} of {} with {} calls in progress", entry.describe(), entry.calls);
-        return Err((&CLOSE_DURING_CALL, detail));
-    }
-    entry.closing = true;
-    entry.receives.clear();
-    let numbers = entry.requests.clone();
-    let socket = Arc::clone(&entry.socket);
-    if let Some(registration) = state.registrations.get_mut(&socket.client) {
-        registration.calls += 1;
-    }
-    state.count(Target { client: socket.client, socket: None }, 1);
-    // In the order in which they came.
-    let claimed = numbers.into_iter().filter_map(|number| state.claim(number));
-    let cancelled = claimed.map(|request| (request.irp, request.target)).collect();
-    Ok((socket, cancelled))
-}
-
-/// Completes the close if nothing is in flight, or leaves that to the last request.
-fn end_close(provider: &Arc<Provider>, socket: &Arc<Socket>, irp: Irp, inline: bool) -> NTSTATUS {
-    let mut state = provider.lock();
-    let in_flight = state.sockets.get_mut(&socket.number).filter(|entry| entry.in_flight != 0);
-    if let Some(entry) = in_flight {
-        irp.mark_pending();
-        entry.close = Some(irp);
-        return STATUS_PENDING;
-    }
-    drop(state);
-    if inline {
-        let client = release(provider, socket.number);
-        provider.complete(irp, Target { client, socket: None }, STATUS_SUCCESS, 0);
-        return STATUS_SUCCESS;
-    }
-    irp.mark_pending();
-    provider.engine.schedule(Job::Close(socket.number, irp));
-    STATUS_PENDING
-}
-
-/// Takes a closed socket out of the tables, unbinds it and frees its memory. Returns the number of its registration.
-pub(crate) fn release(provider: &Provider, number: u64) -> u64 {
-    let mut state = provider.lock();
-    let Some(entry) = state.sockets.remove(&number) else { return 0 };
-    let address = entry.memory.address();
-    state.by_address.remove(&address);
-    state.remember_closed(address, format!("socket #{number}, which is closed"));
-    drop(state);
-    let client = entry.socket.client;
-    let endpoint = entry.socket.settings().endpoint.take();
-    drop(endpoint);
-    drop(entry);
-    client
 }

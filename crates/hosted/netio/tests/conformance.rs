@@ -9,6 +9,9 @@ use ::netio::Completion;
 use support::{Buffer, Client, LIMIT, Received, Request, SHORT, everywhere, in_memory};
 use wsk_sys::*;
 
+const ANY: [u8; 4] = [0; 4];
+const ONE: [u8; 4] = [127, 0, 0, 1];
+
 fn loopback(port: u16) -> SocketAddr {
     ([127, 0, 0, 1], port).into()
 }
@@ -39,16 +42,12 @@ fn datagrams_go_there_and_back() {
             assert_ne!(local.port(), 0);
             socket.send(b"there", Some(peer.address()));
             assert_eq!(peer.receive().unwrap(), (b"there".to_vec(), local));
-            eprintln!("{:?} {loopback} A", world.mode);
             peer.send(b"back", local);
             let back = Received { bytes: b"back".to_vec(), from: peer.address(), flags: 0 };
             assert_eq!(socket.receive(100), Ok(back));
-            eprintln!("B");
             // An empty datagram is one, too.
             peer.send(b"", local);
-            eprintln!("C");
             assert_eq!(socket.receive(100).unwrap().bytes, b"");
-            eprintln!("D");
             socket.send(b"", Some(peer.address()));
             assert_eq!(peer.receive().unwrap().0, b"");
             socket.close();
@@ -168,8 +167,6 @@ fn addresses_are_shared_as_the_table_says() {
             let status = socket.bind((ip, port).into());
             (socket, status)
         };
-        const ANY: [u8; 4] = [0; 4];
-        const ONE: [u8; 4] = [127, 0, 0, 1];
         let (first, status) = bind(&[], ANY, 0);
         assert_eq!(status, STATUS_SUCCESS);
         let port = first.local_address().port();
@@ -237,15 +234,13 @@ fn a_close_completes_what_is_pending_first() {
         let client = Client::new();
         let socket = client.bound("127.0.0.1:0");
         let receives: Vec<_> = (0..5).map(|_| socket.start_receive(10)).collect();
-        let close = socket.start_close();
-        close.wait_only();
-        assert!(receives.iter().all(|receive| receive.request.is_done()));
-        let (_, place) = close.wait_for_circumstances();
+        let (_, close) = socket.start_close().wait_for_circumstances();
         for receive in receives {
+            assert!(receive.request.is_done());
             assert_eq!(receive.request.wait_only(), (STATUS_CANCELLED, 0));
-            let Err(STATUS_CANCELLED) = receive.wait() else { panic!("not cancelled") };
+            let (_, place) = receive.request.wait_for_circumstances();
+            assert!(place < close);
         }
-        assert!(place > 0);
         client.end();
     });
 }
@@ -273,15 +268,23 @@ fn completion_is_as_the_mode_says() {
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "Miri's clock runs with the work done: a delay is over before the next request comes"
+)]
 fn delays_reorder_requests() {
     in_memory(|world| {
         let client = Client::new();
         let socket = client.bound("127.0.0.1:0");
         let addresses: Vec<_> = (0..16).map(|_| support::Address::empty()).collect();
-        let requests: Vec<_> = addresses.iter().map(|address| socket.start_local_address(address)).collect();
-        let places: Vec<_> = requests.into_iter().map(|request| request.wait_for_circumstances().1).collect();
-        let delayed = matches!(world.mode, Completion::Delayed { .. });
-        assert_eq!(places.is_sorted(), !delayed, "{places:?}");
+        let in_order = || {
+            let requests: Vec<_> =
+                addresses.iter().map(|address| socket.start_local_address(address)).collect();
+            requests.into_iter().map(|request| request.wait_for_circumstances().1).is_sorted()
+        };
+        // On a busy machine a round may be in order by chance, but not all of them.
+        let sorted = (0..50).all(|_| in_order());
+        assert_eq!(sorted, !matches!(world.mode, Completion::Delayed { .. }));
         socket.close();
         client.end();
     });
@@ -342,6 +345,12 @@ fn refused_sends() {
         assert_eq!(socket.try_send(b"x", None), Err(STATUS_INVALID_DEVICE_STATE));
         assert_eq!(socket.try_send(b"x", Some("[::1]:9".parse().unwrap())), Err(STATUS_INVALID_PARAMETER));
         assert_eq!(socket.try_send(b"x", Some(loopback(0))), Err(STATUS_INVALID_ADDRESS_COMPONENT));
+        if cfg!(miri) {
+            // So many bytes take Miri minutes.
+            socket.close();
+            client.end();
+            return;
+        }
         let large = vec![7; 65508];
         assert_eq!(socket.try_send(&large, Some(peer.address())), Err(STATUS_INVALID_BUFFER_SIZE));
         assert_eq!(socket.try_send(&large[1..], Some(peer.address())), Ok(65507));
@@ -418,7 +427,7 @@ fn two_threads_send_and_cancel() {
             // Each has a datagram, or was cancelled; none is lost, and none hangs.
             for receive in receives {
                 match receive.wait() {
-                    Ok(received) => assert_eq!(received.bytes.len(), 1),
+                    Ok(datagram) => assert_eq!(datagram.bytes.len(), 1),
                     Err(status) => assert_eq!(status, STATUS_CANCELLED),
                 }
             }

@@ -110,7 +110,7 @@ fn wait_for_ever() {
 
 #[test]
 fn a_call_in_a_completion_routine() {
-    for mode in support::MODES {
+    for &mode in support::MODES {
         caught_in(mode, &rules::CALL_IN_COMPLETION_ROUTINE, "WskGetLocalAddress", || {
             let client = Client::new();
             let socket = client.bound("127.0.0.1:0");
@@ -210,7 +210,7 @@ fn an_irp_that_is_still_on_its_way() {
 
 #[test]
 fn an_irp_that_was_not_reused() {
-    for mode in support::MODES {
+    for &mode in support::MODES {
         caught_in(mode, &rules::IRP_NOT_REUSED, "IoReuseIrp", || {
             let client = Client::new();
             let socket = client.bound("127.0.0.1:0");
@@ -365,7 +365,7 @@ fn a_provider_used_after_its_release() {
 
 #[test]
 fn what_is_left_at_deregistration() {
-    for mode in support::MODES {
+    for &mode in support::MODES {
         caught_in(mode, &rules::DEREGISTER_SOCKET, "(AF_INET datagram, bound to 127.0.0.1:", || {
             let client = Client::new();
             client.bound("127.0.0.1:0");
@@ -382,7 +382,7 @@ fn what_is_left_at_deregistration() {
         let other = Client::new();
         stall(other.bound("127.0.0.1:0"));
         std::thread::sleep(Duration::from_millis(20));
-        drop(client.open(AF_INET, SOCK_DGRAM, IPPROTO_UDP, WSK_FLAG_DATAGRAM_SOCKET));
+        client.open(AF_INET, SOCK_DGRAM, IPPROTO_UDP, WSK_FLAG_DATAGRAM_SOCKET);
         client.end();
     });
 }

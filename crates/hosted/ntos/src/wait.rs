@@ -56,8 +56,10 @@ pub(crate) fn until(units: i64) -> Duration {
     if units < 0 {
         return duration;
     }
+    // Zero above all: a time that has passed on any clock, so none is asked.
+    let Some(after_1970) = duration.checked_sub(EPOCH) else { return Duration::ZERO };
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    duration.saturating_sub(EPOCH + since_1970)
+    after_1970.saturating_sub(since_1970)
 }
 
 /// Waits for an event or timer. `STATUS_TIMEOUT`, which is a success code, if the time runs out first.

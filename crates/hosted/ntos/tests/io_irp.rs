@@ -84,7 +84,11 @@ fn an_irp_goes_down_comes_back_and_is_reused() {
         assert_eq!(seen.calls.load(Ordering::SeqCst), round);
         assert_eq!(irp::state(irp), Some(State::Completed));
         // SAFETY: completed, and the test's own.
+        unsafe { (*irp).AllocationFlags = 0x5A };
+        // SAFETY: as above.
         unsafe { IoReuseIrp(irp, STATUS_UNSUCCESSFUL) };
+        // SAFETY: as above.
+        assert_eq!(unsafe { (*irp).AllocationFlags }, 0x5A, "how it was allocated does not change");
         assert_eq!(irp::state(irp), Some(State::Idle));
         // SAFETY: as above.
         assert_eq!(unsafe { (*irp).IoStatus }.Status, STATUS_UNSUCCESSFUL);

@@ -11,8 +11,8 @@ use netio::memory::{Net, Peer};
 use netio::{Completion, Netio, Network};
 use ntos::Machine;
 use wsk::{
-    Buffer, Completion as Finished, CompletionQueue, Datagram, Doorbell, Error, Family, Op, Passive, Provider,
-    ReceiveFrom, Received, Registration, Result, SendTo, Version,
+    Buffer, Completion as Finished, CompletionQueue, Datagram, Doorbell, Error, Family, Op, Passive,
+    Provider, ReceiveFrom, Received, Registration, Result, SendTo, Version,
 };
 
 /// The longest that a test waits for something that must come.
@@ -132,7 +132,12 @@ pub(crate) fn op_for(capacity: usize) -> Op<Buffer> {
     Op::new(Buffer::new(capacity).unwrap()).unwrap()
 }
 
-pub(crate) fn send(socket: &Datagram<'_>, bytes: &[u8], to: Option<SocketAddr>, passive: &Passive) -> Result<usize> {
+pub(crate) fn send(
+    socket: &Datagram<'_>,
+    bytes: &[u8],
+    to: Option<SocketAddr>,
+    passive: &Passive,
+) -> Result<usize> {
     socket.submit(op_with(bytes), SendTo(to), Some(SOON)).wait(passive).0
 }
 
@@ -165,10 +170,14 @@ struct Rings {
 impl Bell {
     /// A queue that rings this bell, which outlives it: the caller keeps a clone until the queue is gone.
     pub(crate) fn queue<B: Send + 'static>(&self, passive: &Passive) -> CompletionQueue<B> {
+        self.try_queue(passive).unwrap()
+    }
+
+    pub(crate) fn try_queue<B: Send + 'static>(&self, passive: &Passive) -> Result<CompletionQueue<B>> {
         // SAFETY: `ring` may be called on any thread at any IRQL that a test has; the bell lives as long as the
         // caller's clone, which the tests drop after the queue.
         let doorbell = unsafe { Doorbell::new(ring, Arc::as_ptr(&self.0).cast_mut().cast()) };
-        CompletionQueue::new(doorbell, passive).unwrap()
+        CompletionQueue::new(doorbell, passive)
     }
 
     pub(crate) fn rings(&self) -> usize {
@@ -185,7 +194,11 @@ impl Bell {
     }
 
     /// Takes `count` operations from the queue, whenever the bell rings.
-    pub(crate) fn take<B: Send + 'static>(&self, queue: &CompletionQueue<B>, count: usize) -> Vec<Finished<B>> {
+    pub(crate) fn take<B: Send + 'static>(
+        &self,
+        queue: &CompletionQueue<B>,
+        count: usize,
+    ) -> Vec<Finished<B>> {
         let mut taken = Vec::new();
         while taken.len() < count {
             self.listen();

@@ -10,18 +10,6 @@ use wsk_sys::{
 
 use crate::io::{create_device, delete_device, delete_link, open, probe};
 
-unsafe extern "system" fn nothing(_driver: *mut DRIVER_OBJECT) {}
-
-/// A driver that does nothing and can be unloaded.
-pub(crate) unsafe extern "system" fn empty_entry(
-    driver: *mut DRIVER_OBJECT,
-    _path: PCUNICODE_STRING,
-) -> NTSTATUS {
-    // SAFETY: the driver object of a DriverEntry in progress.
-    unsafe { (*driver).DriverUnload = Some(nothing) };
-    STATUS_SUCCESS
-}
-
 unsafe extern "system" fn delete_only_the_link(_driver: *mut DRIVER_OBJECT) {
     delete_link();
 }

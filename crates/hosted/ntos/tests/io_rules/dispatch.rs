@@ -8,8 +8,9 @@ use ntos::rule::SPIN_LOCK_AT_RETURN;
 use ntos::{Machine, Token};
 use wsk_sys::{
     DEVICE_OBJECT, DISPATCH_LEVEL, HIGH_LEVEL, IRP, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL,
-    IoGetNextIrpStackLocation, IoSetCompletionRoutine, IofCallDriver, KeAcquireSpinLockRaiseToDpc,
-    KfRaiseIrql, NTSTATUS, SL_PENDING_RETURNED, STATUS_PENDING, STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
+    IoGetCurrentIrpStackLocation, IoGetNextIrpStackLocation, IoSetCompletionRoutine, IofCallDriver,
+    KeAcquireSpinLockRaiseToDpc, KfRaiseIrql, NTSTATUS, SL_PENDING_RETURNED, STATUS_PENDING, STATUS_SUCCESS,
+    STATUS_UNSUCCESSFUL,
 };
 
 use crate::io::{ACCESS, BUFFERED, PATH, complete, mark_pending, open, probe};
@@ -99,7 +100,12 @@ violations! {
         let irp = allocate(2);
         watch(irp, keep);
         step(irp);
-        watch(irp, keep);
+        // SAFETY: the layer below has the IRP.
+        let current = unsafe { IoGetCurrentIrpStackLocation(irp) };
+        // SAFETY: as above, and there is a location left.
+        let next = unsafe { IoGetNextIrpStackLocation(irp) };
+        // SAFETY: two locations of a living IRP.
+        unsafe { ptr::copy_nonoverlapping(current, next, 1) };
         call(device(), irp);
     };
     no_location_left: rules::NO_LOCATION_LEFT, "IRP #1 has 1 stack locations, all in use", |_| {

@@ -1,0 +1,117 @@
+//! `WskDeregister`: a client goes, and everything of it must have ended.
+#![expect(unsafe_code, reason = "exports the C interface of netio.sys")]
+#![allow(non_snake_case, reason = "the function bears its C name")]
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use wsk_sys::{PASSIVE_LEVEL, WSK_REGISTRATION};
+
+use crate::check::not_in_completion_routine;
+use crate::platform::{self, Rule};
+use crate::provider::{Entry, State};
+use crate::registration::{DEREGISTERED, find, state_field};
+use crate::rules::{self, at_most};
+
+/// How long `WskDeregister` waits for what is on its way.
+const DEREGISTER_LIMIT: Duration = Duration::from_mins(1);
+
+/// Ends a registration: waits until nothing of the client is left.
+///
+/// On Windows a client that left a socket open, a provider unreleased or a request pending waits here for ever. What
+/// nobody is about to end is a bug check instead; for the rest the wait is bounded. On a lenient machine it is as on
+/// Windows.
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn WskDeregister(WskRegistration: *mut WSK_REGISTRATION) {
+    const WHAT: &str = "WskDeregister";
+    at_most(PASSIVE_LEVEL, WHAT);
+    not_in_completion_routine(WHAT);
+    // SAFETY: the caller's block.
+    let Some(number) = (unsafe { find(WskRegistration, WHAT) }) else {
+        platform::violation(
+            &rules::REGISTRATION_UNKNOWN,
+            format!("{WHAT} with a block that is deregistered"),
+        );
+    };
+    let provider = platform::provider();
+    let strict = platform::strict();
+    let deadline = strict.then(|| Instant::now() + DEREGISTER_LIMIT);
+    let mut state = provider.lock();
+    if let Some(registration) = state.registrations.get_mut(&number) {
+        registration.deregistering = true;
+    }
+    // Captures that wait give up.
+    provider.notify();
+    loop {
+        if strict && let Some((rule, detail)) = left_behind(&state, number) {
+            drop(state);
+            platform::violation(rule, detail);
+        }
+        let Some(coming) = still_coming(&state, number) else { break };
+        let (relocked, in_time) = provider.wait(state, deadline);
+        state = relocked;
+        if !in_time {
+            drop(state);
+            platform::violation(&rules::DEREGISTER_STUCK, coming);
+        }
+    }
+    drop(state);
+    let lifecycle = provider.lifecycle.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut state = provider.lock();
+    state.registrations.remove(&number);
+    let last = state.registrations.is_empty();
+    drop(state);
+    if last {
+        provider.stop_threads();
+    }
+    drop(lifecycle);
+    // SAFETY: the caller's block.
+    let state = unsafe { state_field(WskRegistration) };
+    // Told from "never registered" by it.
+    state.store(DEREGISTERED, Ordering::Release);
+}
+
+/// What would keep `WskDeregister` waiting for ever.
+fn left_behind(state: &State, number: u64) -> Option<(&'static Rule, String)> {
+    let name = format!("WskDeregister of registration #{number}");
+    let open: Vec<_> = state
+        .sockets
+        .values()
+        .filter(|entry| entry.socket.client == number && !entry.closing)
+        .map(Entry::describe)
+        .collect();
+    if !open.is_empty() {
+        return Some((&rules::DEREGISTER_SOCKET, format!("{name} with open sockets: {}", open.join(", "))));
+    }
+    let captures = state.registrations.get(&number).map_or(0, |registration| registration.captures);
+    if captures != 0 {
+        return Some((&rules::DEREGISTER_CAPTURE, format!("{name} with {captures} captures not released")));
+    }
+    let pending = state.requests.values().filter(|request| request.target.client == number);
+    let pending = pending.filter(|request| request.target.socket.is_none()).count();
+    if pending != 0 {
+        return Some((&rules::DEREGISTER_IRP, format!("{name} with {pending} requests pending")));
+    }
+    None
+}
+
+/// What `WskDeregister` still waits for.
+fn still_coming(state: &State, number: u64) -> Option<String> {
+    let registration = state.registrations.get(&number)?;
+    let (calls, in_flight, captures) = (registration.calls, registration.in_flight, registration.captures);
+    let sockets = state.sockets.values().filter(|entry| entry.socket.client == number);
+    let sockets: Vec<_> = sockets.map(Entry::describe).collect();
+    if calls + in_flight + captures + sockets.len() == 0 {
+        return None;
+    }
+    Some(format!(
+        "WskDeregister of registration #{number} waited {} s for {calls} calls, {in_flight} requests, {captures} \
+         captures, and sockets being closed: {}",
+        DEREGISTER_LIMIT.as_secs(),
+        if sockets.is_empty() { "none".to_owned() } else { sockets.join(", ") },
+    ))
+}

@@ -1,0 +1,113 @@
+//! Registration, capture, and the provider's functions.
+
+use std::net::SocketAddr;
+use std::ptr;
+
+use wsk_sys::*;
+
+use super::{Request, Socket};
+
+/// A registered client that has captured the provider.
+pub struct Client {
+    pub registration: *mut WSK_REGISTRATION,
+    pub npi: WSK_PROVIDER_NPI,
+}
+
+pub static DISPATCH: WSK_CLIENT_DISPATCH =
+    WSK_CLIENT_DISPATCH { Version: MAKE_WSK_VERSION(1, 0), Reserved: 0, WskClientEvent: None };
+
+/// A block for a registration, at an address that does not change.
+pub fn block() -> *mut WSK_REGISTRATION {
+    let empty = WSK_REGISTRATION {
+        ReservedRegistrationState: 0,
+        ReservedRegistrationContext: ptr::null_mut(),
+        ReservedRegistrationLock: 0,
+    };
+    Box::into_raw(Box::new(empty))
+}
+
+pub fn free_block(block: *mut WSK_REGISTRATION) {
+    drop(unsafe { Box::from_raw(block) });
+}
+
+pub fn register(block: *mut WSK_REGISTRATION, dispatch: &'static WSK_CLIENT_DISPATCH) -> NTSTATUS {
+    let mut npi = WSK_CLIENT_NPI { ClientContext: ptr::null_mut(), Dispatch: dispatch };
+    unsafe { WskRegister(&raw mut npi, block) }
+}
+
+pub fn capture(block: *mut WSK_REGISTRATION, timeout: ULONG) -> Result<WSK_PROVIDER_NPI, NTSTATUS> {
+    let mut npi = WSK_PROVIDER_NPI { Client: ptr::null_mut(), Dispatch: ptr::null() };
+    match unsafe { WskCaptureProviderNPI(block, timeout, &raw mut npi) } {
+        STATUS_SUCCESS => Ok(npi),
+        status => Err(status),
+    }
+}
+
+impl Client {
+    pub fn new() -> Client {
+        Client::try_new().unwrap()
+    }
+
+    pub fn try_new() -> Result<Client, NTSTATUS> {
+        let registration = block();
+        match register(registration, &DISPATCH) {
+            STATUS_SUCCESS => {}
+            status => {
+                free_block(registration);
+                return Err(status);
+            }
+        }
+        match capture(registration, WSK_NO_WAIT) {
+            Ok(npi) => Ok(Client { registration, npi }),
+            Err(status) => {
+                unsafe { WskDeregister(registration) };
+                free_block(registration);
+                Err(status)
+            }
+        }
+    }
+
+    pub fn end(self) {
+        unsafe { WskReleaseProviderNPI(self.registration) };
+        unsafe { WskDeregister(self.registration) };
+        free_block(self.registration);
+    }
+
+    pub fn open(&self, family: ADDRESS_FAMILY, kind: USHORT, protocol: ULONG, flags: ULONG) -> Request {
+        let open = unsafe { (*self.npi.Dispatch).WskSocket }.unwrap();
+        let client = self.npi.Client;
+        let (context, table) = (ptr::null_mut(), ptr::null());
+        let (process, thread, security) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+        Request::start(|irp| unsafe {
+            open(client, family, kind, protocol, flags, context, table, process, thread, security, irp)
+        })
+    }
+
+    pub fn try_socket(&self, family: ADDRESS_FAMILY) -> Result<Socket, NTSTATUS> {
+        let (status, information) =
+            self.open(family, SOCK_DGRAM, IPPROTO_UDP, WSK_FLAG_DATAGRAM_SOCKET).wait();
+        if status == STATUS_SUCCESS {
+            Ok(Socket(ptr::with_exposed_provenance_mut(information)))
+        } else {
+            Err(status)
+        }
+    }
+
+    pub fn socket(&self, family: ADDRESS_FAMILY) -> Socket {
+        self.try_socket(family).unwrap()
+    }
+
+    /// A socket that is bound to the address.
+    pub fn bound(&self, address: &str) -> Socket {
+        let address: SocketAddr = address.parse().unwrap();
+        let socket = self.socket(if address.is_ipv4() { AF_INET } else { AF_INET6 });
+        assert_eq!(socket.bind(address), STATUS_SUCCESS, "{address}");
+        socket
+    }
+
+    pub fn control(&self, code: ULONG, irp: *mut IRP) -> NTSTATUS {
+        let control = unsafe { (*self.npi.Dispatch).WskControlClient }.unwrap();
+        let none = ptr::null_mut;
+        unsafe { control(self.npi.Client, code, 0, none(), 0, none(), ptr::null_mut(), irp) }
+    }
+}

@@ -1,0 +1,110 @@
+//! Requests: an IRP, an event, a completion routine.
+
+use wsk_sys::*;
+
+use super::LIMIT;
+use super::memory::{pool, sure};
+
+/// A request on its way: its IRP, its event, and what the function returned.
+pub struct Request {
+    pub irp: *mut IRP,
+    pub returned: NTSTATUS,
+    context: *mut Context,
+}
+
+// An IRP belongs to no thread.
+unsafe impl Send for Request {}
+
+/// What the completion routine is given.
+struct Context {
+    event: KEVENT,
+    irql: KIRQL,
+    /// The number of this completion among all of this process.
+    place: usize,
+}
+
+static COMPLETIONS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+
+unsafe extern "system" fn routine(_device: *mut DEVICE_OBJECT, _irp: *mut IRP, context: PVOID) -> NTSTATUS {
+    let context: *mut Context = context.cast();
+    unsafe { (*context).irql = KeGetCurrentIrql() };
+    let place = COMPLETIONS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    unsafe { (*context).place = place };
+    unsafe { KeSetEvent(&raw mut (*context).event, 0, FALSE) };
+    STATUS_MORE_PROCESSING_REQUIRED
+}
+
+/// An IRP with one location.
+pub fn irp() -> *mut IRP {
+    sure(|| unsafe { IoAllocateIrp(1, FALSE) })
+}
+
+impl Request {
+    /// A request that was not sent yet.
+    pub fn new() -> Request {
+        let context: *mut Context = pool(size_of::<Context>());
+        unsafe { KeInitializeEvent(&raw mut (*context).event, NotificationEvent, FALSE) };
+        let irp = irp();
+        unsafe { IoSetCompletionRoutine(irp, Some(routine), context.cast(), true, true, true) };
+        Request { irp, returned: STATUS_PENDING, context }
+    }
+
+    pub fn start(call: impl FnOnce(*mut IRP) -> NTSTATUS) -> Request {
+        let mut request = Request::new();
+        request.returned = call(request.irp);
+        request
+    }
+
+    pub fn is_done(&self) -> bool {
+        unsafe { KeReadStateEvent(&raw mut (*self.context).event) != 0 }
+    }
+
+    pub fn cancel(&self) -> bool {
+        unsafe { IoCancelIrp(self.irp) != 0 }
+    }
+
+    /// Waits for the completion; frees nothing.
+    pub fn wait_only(&self) -> (NTSTATUS, usize) {
+        let limit = -(i64::try_from(LIMIT.as_nanos()).unwrap() / 100);
+        let event: PVOID = unsafe { &raw mut (*self.context).event }.cast();
+        let status = unsafe { KeWaitForSingleObject(event, Executive, KernelMode, FALSE, &raw const limit) };
+        assert_eq!(status, STATUS_SUCCESS, "the request did not complete");
+        let result = unsafe { (*self.irp).IoStatus };
+        if self.returned != STATUS_PENDING {
+            assert_eq!(self.returned, result.Status, "the function returned something else");
+        }
+        (result.Status, result.Information)
+    }
+
+    /// Waits for the completion; returns status and information.
+    pub fn wait(self) -> (NTSTATUS, usize) {
+        let result = self.wait_only();
+        self.free();
+        result
+    }
+
+    /// Waits, and returns the IRQL and the place of the completion.
+    pub fn wait_for_circumstances(self) -> (KIRQL, usize) {
+        self.wait_only();
+        let circumstances = unsafe { ((*self.context).irql, (*self.context).place) };
+        self.free();
+        circumstances
+    }
+
+    pub fn free(self) {
+        unsafe { IoFreeIrp(self.irp) };
+        unsafe { ExFreePool(self.context.cast()) };
+    }
+
+    /// Waits, and makes the IRP ready for another call.
+    pub fn reuse(&self) {
+        self.wait_only();
+        unsafe { KeClearEvent(&raw mut (*self.context).event) };
+        unsafe { IoReuseIrp(self.irp, STATUS_SUCCESS) };
+        self.arm();
+    }
+
+    pub fn arm(&self) {
+        unsafe { IoSetCompletionRoutine(self.irp, Some(routine), self.context.cast(), true, true, true) };
+    }
+}

@@ -1,0 +1,113 @@
+//! Every call that can fail is made to fail, one after the other: each time a clean error, and nothing left behind.
+#![cfg(not(loom))]
+#![allow(missing_docs, reason = "a test")]
+
+mod common;
+
+use common::{Bell, LOOPBACK_V4, MODES, SOON, World, run};
+use netio::Completion;
+use wsk::ioctl::SetRemoteAddress;
+use wsk::option::socket::{Broadcast, ExclusiveAddressUse};
+use wsk::{Buffer, Error, Family, LocalAddress, Op, ReceiveFrom, Registration, Result, SendTo, Version};
+
+/// Everything that a client does; ends at the first failure.
+fn scenario(world: &World) -> Result {
+    let passive = &world.passive();
+    let registration = Registration::negotiate(Version::V1_0..=Version::new(1, 1), passive)?;
+    let provider = registration.provider(passive)?;
+    let socket = provider.datagram(Family::V4, passive)?;
+    socket.set::<ExclusiveAddressUse>(true, passive)?;
+    let socket = socket.bind(LOOPBACK_V4.parse().unwrap(), passive).map_err(|(error, _)| error)?;
+    let address = socket.local_address(passive)?;
+    socket.set::<Broadcast>(true, passive)?;
+    assert!(socket.get::<Broadcast>(passive)?);
+    socket.ioctl::<SetRemoteAddress>(Some(address), passive)?;
+
+    let op = Op::new(Buffer::new(4)?)?;
+    let canceller = op.canceller();
+    let (sent, op) = socket.submit(op, SendTo(None), Some(SOON)).wait(passive);
+    assert_eq!(sent?, 4);
+    let (received, op) = socket.submit(op, ReceiveFrom, Some(SOON)).wait(passive);
+    assert_eq!(received?.length, 4);
+    drop(socket.submit(op, ReceiveFrom, None));
+    drop(canceller);
+
+    let bell = Bell::default();
+    let queue = bell.try_queue::<()>(passive)?;
+    socket.submit_to(&queue, Op::new(())?, LocalAddress, None);
+    let completion = bell.take(&queue, 1).remove(0);
+    completion.result()?;
+    let made = provider.submit_datagram(&queue, completion.into_op(), Family::V6, None);
+    made.map_err(|(error, _)| error)?;
+    let mut completion = bell.take(&queue, 1).remove(0);
+    completion.result()?;
+    assert!(completion.take_socket(&registration).is_some());
+    drop(completion);
+    socket.close(passive)
+}
+
+#[test]
+fn every_failure_is_clean() {
+    let modes = if cfg!(miri) { &[Completion::Inline][..] } else { MODES };
+    for mode in modes {
+        let mut struck: Vec<&str> = Vec::new();
+        for n in 0.. {
+            let mut fired = None;
+            run(*mode, |world| {
+                world.machine.faults().fail_nth(n);
+                let result = scenario(world);
+                fired = world.machine.faults().fired();
+                world.machine.faults().disarm();
+                match (result, fired) {
+                    (Ok(()), _) => {}
+                    (Err(error), Some(_)) => assert_eq!(error, Error::INSUFFICIENT_RESOURCES, "{fired:?}"),
+                    (Err(error), None) => panic!("nothing failed, and yet: {error}"),
+                }
+                if result.is_err() {
+                    struck.extend(fired);
+                }
+            });
+            if fired.is_none() {
+                break;
+            }
+        }
+        // The crate has seen each of its own failures, and those of WSK's requests.
+        for expected in [
+            "ExAllocatePool2",
+            "IoAllocateIrp",
+            "IoAllocateMdl",
+            "WskRegister",
+            "WskCaptureProviderNPI",
+            "WskSocket",
+            "WskBind",
+            "WskControlSocket",
+            "WskGetLocalAddress",
+            "WskSendTo",
+            "WskReceiveFrom",
+        ] {
+            assert!(struck.contains(&expected), "{mode:?}: {expected} is not among {struck:?}");
+        }
+    }
+}
+
+#[test]
+fn nothing_works_and_nothing_is_left() {
+    let modes = if cfg!(miri) { &[Completion::Inline][..] } else { MODES };
+    for mode in modes {
+        let mut n = 0;
+        loop {
+            let mut result = Ok(());
+            run(*mode, |world| {
+                world.machine.faults().fail_from(n);
+                result = scenario(world);
+                world.machine.faults().disarm();
+            });
+            if result.is_ok() {
+                break;
+            }
+            assert_eq!(result, Err(Error::INSUFFICIENT_RESOURCES));
+            n += 1;
+        }
+        assert!(n > 10, "the scenario has more fault points than {n}");
+    }
+}
