@@ -39,6 +39,8 @@ mod dispatch;
 mod driver;
 mod file;
 mod job;
+#[cfg(feature = "kernel")]
+mod layout;
 mod lock;
 mod request;
 mod wdf;

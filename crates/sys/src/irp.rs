@@ -113,7 +113,7 @@ pub union IRP_TAIL {
 }
 
 /// An I/O request packet. Its stack locations follow it in memory.
-#[repr(C)]
+#[repr(C, align(16))]
 pub struct IRP {
     pub Type: CSHORT,
     pub Size: USHORT,

@@ -93,7 +93,7 @@
 //! # let socket = provider.datagram(Family::V4, passive)?;
 //! # let socket = socket.bind("127.0.0.1:0".parse().unwrap(), passive).map_err(|(error, _)| error)?;
 //! # let work_item = std::ptr::null_mut();
-//! // SAFETY: enqueueing a work item may be done at DISPATCH_LEVEL, by anyone; it exists as long as the queue.
+//! // Anyone may enqueue a work item, at DISPATCH_LEVEL too, and it exists as long as the queue.
 //! let doorbell = unsafe { Doorbell::new(enqueue_work_item, work_item) };
 //! let queue = CompletionQueue::new(doorbell, passive)?;
 //! for _ in 0..4 {

@@ -35,6 +35,8 @@ fn numbered(number: usize) -> Op<Numbered> {
     Op::new(Numbered { number, buffer: Buffer::new(8).unwrap() }).unwrap()
 }
 
+const RECEIVES: usize = 8;
+
 #[test]
 fn results_come_in_the_order_of_completion() {
     for mode in [Completion::Inline, Completion::Deferred] {
@@ -42,15 +44,14 @@ fn results_come_in_the_order_of_completion() {
             world.with_socket(|socket, address, passive| {
                 let bell = Bell::default();
                 let queue = bell.queue(passive);
-                const COUNT: usize = 8;
-                for number in 0..COUNT {
+                for number in 0..RECEIVES {
                     socket.submit_to(&queue, numbered(number), ReceiveFrom, None);
                 }
                 let peer = world.peer();
-                for byte in 0..COUNT {
+                for byte in 0..RECEIVES {
                     peer.send_to(&[u8::try_from(byte).unwrap()], address).unwrap();
                 }
-                for (number, completion) in bell.take(&queue, COUNT).iter().enumerate() {
+                for (number, completion) in bell.take(&queue, RECEIVES).iter().enumerate() {
                     assert_eq!(completion.result(), Ok(1));
                     assert_eq!(completion.address(), Some(peer.local_addr().unwrap()));
                     assert_eq!(completion.flags(), 0);

@@ -59,12 +59,12 @@ fn a2_the_option_is_set_when_the_bind_begins() {
                 let is = |kind: &IrpEventKind| matches!(kind, IrpEventKind::Sent { what: name } if name.contains(what));
                 log.iter().position(|event| is(&event.kind)).unwrap_or_else(|| panic!("{what} is not in {log:?}"))
             };
-            let (set, bind) = (sent("WskControlSocket"), sent("WskBind"));
+            let (control, bind) = (sent("WskControlSocket"), sent("WskBind"));
             let completed = |event: &ntos::IrpEvent| {
-                event.irp == log[set].irp && matches!(event.kind, IrpEventKind::Completed { .. })
+                event.irp == log[control].irp && matches!(event.kind, IrpEventKind::Completed { .. })
             };
             let completed = log.iter().position(completed).unwrap();
-            assert!(set < completed && completed < bind, "{log:?}");
+            assert!(control < completed && completed < bind, "{log:?}");
         });
     });
 }

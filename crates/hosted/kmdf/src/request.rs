@@ -67,6 +67,7 @@ pub(crate) struct Request {
 }
 
 /// What changes of a request.
+#[expect(clippy::struct_excessive_bools, reason = "the past of a request, beside its phase")]
 pub(crate) struct State {
     pub(crate) phase: Phase,
     /// Whether the IRP is out of reach: disposed of and about to be completed.

@@ -1,7 +1,7 @@
 //! The rules of the framework, each with the code that Windows gives it.
 //!
 //! The bug check is `WDF_VIOLATION` (0x10D); its first parameter tells what was violated. What Windows' verifier
-//! reports by a break into the debugger, without a number, has the parameter [`OWN`] here.
+//! reports by a break into the debugger, without a number, has the parameter 0xFFFF0000 here.
 
 use alloc::string::String;
 

@@ -386,3 +386,38 @@ fn deleting_a_queue_cancels_what_waits_in_it() {
     file.close();
     rig.end();
 }
+
+#[test]
+fn unmark_loses_to_a_canceller_that_has_the_routine() {
+    let special = |_: &Made, request| {
+        assert_eq!(wdf::mark_ex(request, Some(late_cancel)), Ok(()));
+        let routine = wdf::take_cancel_routine(request).expect("the request is marked");
+        assert_eq!(wdf::unmark(request), STATUS_CANCELLED, "the callback is about to come");
+        wdf::run_cancel_routine(request, routine);
+    };
+    let rig = Rig::new(Options { special: Some(special), ..Options::default() });
+    let file = rig.open();
+    assert_eq!(file.device_io_control(SPECIAL, b"", &mut []).0, STATUS_CANCELLED);
+    assert!(rig.taken().contains(&"called back".to_owned()));
+    file.close();
+    rig.end();
+}
+
+#[test]
+fn a_request_that_is_being_cancelled_is_not_handed_out() {
+    let special = |made: &Made, request| {
+        let waiting = wdf::retrieve_next(made.manual).expect("one waits");
+        assert_eq!(wdf::requeue(waiting), Ok(()));
+        let routine = wdf::take_cancel_routine(waiting).expect("it waits");
+        assert_eq!(wdf::retrieve_next(made.manual).err(), Some(STATUS_NO_MORE_ENTRIES));
+        wdf::run_cancel_routine(waiting, routine);
+        wdf::complete(request, STATUS_SUCCESS);
+    };
+    let rig = Rig::on(common::boot_lenient(), Options { special: Some(special), ..Options::default() });
+    let file = rig.open();
+    let waiting = file.begin(PEND, vec![], vec![]);
+    assert_eq!(file.device_io_control(SPECIAL, b"", &mut []).0, STATUS_SUCCESS);
+    assert_eq!(ended(waiting).status, STATUS_CANCELLED);
+    file.close();
+    rig.end();
+}

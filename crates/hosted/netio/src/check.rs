@@ -75,13 +75,13 @@ unsafe fn examine(irp: *mut IRP) -> Result<(), Broken> {
     }
     // SAFETY: the current location is above the lowest, so there is a next one.
     let next = unsafe { IoGetNextIrpStackLocation(irp) };
-    own_irp(irp, next)
+    own_irp(next)
 }
 
-/// Checks an IRP that the client made itself: a living one in the caller's hands, and its next stack location.
-fn own_irp(irp: *mut IRP, next: *mut IO_STACK_LOCATION) -> Result<(), Broken> {
-    // The provider writes the one, the I/O manager the other; IoReuseIrp clears both.
-    if field!(irp, PendingReturned) != 0 || field!(next, MajorFunction) != 0 {
+/// Checks the next stack location of an IRP that the client made itself.
+fn own_irp(next: *mut IO_STACK_LOCATION) -> Result<(), Broken> {
+    // The provider writes it, completion leaves it, and IoReuseIrp clears it.
+    if field!(next, MajorFunction) != 0 {
         let why = "it was completed, or filled by hand, and not reused with IoReuseIrp";
         return Err((&rules::IRP_NOT_REUSED, why));
     }

@@ -312,7 +312,7 @@ fn caught_buffer(rule: &Rule, object: &str, spoil: impl FnOnce(&mut WSK_BUF) + S
 fn bad_buffers() {
     caught_buffer(&rules::BUFFER_BOUNDS, "11 bytes", |buffer| buffer.Length = 11);
     caught_buffer(&rules::BUFFER_BOUNDS, "from offset 1", |buffer| buffer.Offset = 1);
-    caught_buffer(&rules::BUFFER_BOUNDS, "from offset 10", |buffer| {
+    caught_buffer(&rules::BUFFER_BOUNDS, "not in the first MDL", |buffer| {
         (buffer.Offset, buffer.Length) = (10, 1);
     });
     caught_buffer(&rules::BUFFER_BOUNDS, "chain", |buffer| buffer.Mdl = ptr::null_mut());

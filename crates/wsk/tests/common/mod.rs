@@ -16,7 +16,7 @@ use wsk::{
 };
 
 /// The longest that a test waits for something that must come.
-pub(crate) const SOON: Duration = if cfg!(miri) { Duration::from_secs(300) } else { Duration::from_secs(20) };
+pub(crate) const SOON: Duration = if cfg!(miri) { Duration::from_mins(5) } else { Duration::from_secs(20) };
 /// A time limit that passes.
 pub(crate) const BRIEFLY: Duration = Duration::from_millis(5);
 

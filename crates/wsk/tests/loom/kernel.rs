@@ -16,9 +16,10 @@ use loom::cell::UnsafeCell;
 use loom::sync::{Condvar, Mutex};
 use wsk_sys::{
     BOOLEAN, CCHAR, DISPATCH_LEVEL, EVENT_TYPE, FALSE, IO_STACK_LOCATION, IO_STATUS_BLOCK, IRP,
-    IoGetNextIrpStackLocation, KDEFERRED_ROUTINE, KDPC, KEVENT, KIRQL, KPROCESSOR_MODE, KTIMER, KWAIT_REASON,
-    LARGE_INTEGER, LONG, NTSTATUS, NotificationEvent, PASSIVE_LEVEL, PVOID, SIZE_T, STATUS_CANCELLED,
-    STATUS_MORE_PROCESSING_REQUIRED, STATUS_PENDING, STATUS_SUCCESS, TIMER_TYPE, TRUE, ULONG, ULONG64,
+    IRP_TAIL_OVERLAY, IoGetNextIrpStackLocation, KDEFERRED_ROUTINE, KDPC, KEVENT, KIRQL, KPROCESSOR_MODE,
+    KTIMER, KWAIT_REASON, LARGE_INTEGER, LONG, NTSTATUS, NotificationEvent, PASSIVE_LEVEL, PVOID, SIZE_T,
+    STATUS_CANCELLED, STATUS_MORE_PROCESSING_REQUIRED, STATUS_PENDING, STATUS_SUCCESS, TIMER_TYPE, TRUE,
+    ULONG, ULONG64,
 };
 
 use crate::provider::Provider;
@@ -129,7 +130,7 @@ pub(crate) fn shutdown() {
 
 /// The kernel of this execution.
 pub(crate) fn kernel() -> Rc<Kernel> {
-    KERNEL.with_borrow(|kernel| kernel.clone()).expect("the model calls `boot` first")
+    KERNEL.with_borrow(Clone::clone).expect("the model calls `boot` first")
 }
 
 /// The clock ticks: waits until a timer has been set, and if it still is, runs its DPC.
@@ -208,13 +209,15 @@ extern "system" fn ExFreePoolWithTag(block: PVOID, _tag: ULONG) {
 extern "system" fn IoAllocateIrp(locations: CCHAR, _charge: BOOLEAN) -> *mut IRP {
     assert_eq!(locations, 1);
     let packet = Packet { memory: Memory::new(Layout::new::<PacketLayout>()), uses: UnsafeCell::new(()) };
-    let packet_layout = packet.memory.address.cast::<PacketLayout>();
+    let layout = packet.memory.address.cast::<c_void>().cast::<PacketLayout>();
     // SAFETY: the memory was allocated with this layout.
-    let end = unsafe { (&raw mut (*packet_layout).location).add(1) };
+    let location = unsafe { &raw mut (*layout).location };
+    // SAFETY: as above.
+    let tail = unsafe { &raw mut (*layout).irp.Tail }.cast::<IRP_TAIL_OVERLAY>();
     // SAFETY: as above; the variant is the one that the inlines use.
-    unsafe { (*packet_layout).irp.Tail.Overlay.CurrentStackLocation = end };
-    kernel().irps.borrow_mut().insert(packet_layout.addr(), Rc::new(packet));
-    packet_layout.cast()
+    unsafe { (*tail).CurrentStackLocation = location.wrapping_add(1) };
+    kernel().irps.borrow_mut().insert(layout.addr(), Rc::new(packet));
+    layout.cast()
 }
 
 #[unsafe(no_mangle)]

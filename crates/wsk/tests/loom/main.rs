@@ -11,7 +11,22 @@
 //!
 //! | mutation | found by |
 //! |---|---|
-//! @@MUTATIONS@@
+//! | `Pending`'s drop gives up its handle before it cancels | `a_pending_operation_is_dropped` and two more |
+//! | a canceller uses the IRP without being a party | `cancel_against_completion_and_a_second_flight` |
+//! | the submitter does not look for a cancel that came too early | `a_cancel_is_not_lost` and four more |
+//! | the submitter is no party | every model |
+//! | the timer is no party | `the_time_limit_ends_a_flight` and three more |
+//! | a timer that was cancelled does not leave | `the_time_limit_against_completion` and two more |
+//! | the flags of a flight stay for the next | `a_cancel_is_not_lost` and two more |
+//! | the event stays set for the next flight | `a_cancel_between_two_flights_meets_the_next` |
+//! | the flight keeps no handle of its own | every model |
+//! | the flight's handle goes before the event is set | `completion_against_a_second_flight` and ten more |
+//! | `Flight::leave` is relaxed | every model |
+//! | `Flight::release` is relaxed | `a_pending_operation_is_dropped` and twelve more |
+//! | `Flight::begin` is relaxed, or both steps of `Flight::cancel` | `cancel_against_completion_and_a_second_flight` and one more |
+//! | an operation is pushed into the queue relaxed | `a_queue_is_drained_by_two_threads` and two more |
+//! | the doorbell rings before the operation is in the queue | `a_queue_delivers_each_operation_once_and_rings` and one more |
+//! | the queue's drop does not wait for whoever still rings | `a_queue_is_dropped_while_operations_are_outstanding` and one more |
 #![cfg(loom)]
 #![allow(unsafe_code, reason = "defines the kernel's functions")]
 #![allow(missing_docs, clippy::missing_panics_doc, reason = "a test")]
@@ -207,7 +222,7 @@ fn two_cancels_at_a_time() {
 }
 
 #[test]
-fn a_cancel_of_the_landed_flight_spares_the_next() {
+fn a_cancel_between_two_flights_meets_the_next() {
     explore(|model| {
         let op = model.op();
         let canceller = op.canceller();

@@ -178,8 +178,8 @@ unsafe extern "system" fn WskQueryProviderCharacteristics(
     let version = MAKE_WSK_VERSION(1, 0);
     // SAFETY: the caller's variable.
     unsafe {
-        offered.write(WSK_PROVIDER_CHARACTERISTICS { HighestVersion: version, LowestVersion: version })
-    };
+        offered.write(WSK_PROVIDER_CHARACTERISTICS { HighestVersion: version, LowestVersion: version });
+    }
     STATUS_SUCCESS
 }
 

@@ -18,7 +18,7 @@ mod socket;
 
 pub use client::*;
 pub use memory::{Address, Buffer};
-pub use request::{Request, irp};
+pub use request::{Gate, Request, irp};
 pub use socket::{Receive, Received, Socket};
 
 use ::netio::memory::{Net, Peer as MemoryPeer};

@@ -1,5 +1,7 @@
 //! Requests: an IRP, an event, a completion routine.
 
+use std::sync::{Condvar, Mutex};
+
 use wsk_sys::*;
 
 use super::LIMIT;
@@ -21,12 +23,45 @@ struct Context {
     irql: KIRQL,
     /// The number of this completion among all of this process.
     place: usize,
+    /// What the routine waits for; usually null.
+    gate: *const Gate,
+}
+
+/// Holds completion routines, and with them the provider's thread.
+#[derive(Default)]
+pub struct Gate {
+    /// How many routines have come to the gate, and whether it is open.
+    state: Mutex<(usize, bool)>,
+    changed: Condvar,
+}
+
+impl Gate {
+    fn pass(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.0 += 1;
+        self.changed.notify_all();
+        drop(self.changed.wait_timeout_while(state, LIMIT, |state| !state.1).unwrap());
+    }
+
+    /// Waits until a routine is held.
+    pub fn wait(&self) {
+        let state = self.state.lock().unwrap();
+        drop(self.changed.wait_timeout_while(state, LIMIT, |state| state.0 == 0).unwrap());
+    }
+
+    pub fn open(&self) {
+        self.state.lock().unwrap().1 = true;
+        self.changed.notify_all();
+    }
 }
 
 static COMPLETIONS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 
 unsafe extern "system" fn routine(_device: *mut DEVICE_OBJECT, _irp: *mut IRP, context: PVOID) -> NTSTATUS {
     let context: *mut Context = context.cast();
+    if let Some(gate) = unsafe { (*context).gate.as_ref() } {
+        gate.pass();
+    }
     unsafe { (*context).irql = KeGetCurrentIrql() };
     let place = COMPLETIONS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     unsafe { (*context).place = place };
@@ -53,6 +88,11 @@ impl Request {
         let mut request = Request::new();
         request.returned = call(request.irp);
         request
+    }
+
+    /// Lets the routine wait at a gate.
+    pub fn hold(&self, gate: &Gate) {
+        unsafe { (*self.context).gate = gate };
     }
 
     pub fn is_done(&self) -> bool {

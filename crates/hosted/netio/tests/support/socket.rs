@@ -68,11 +68,14 @@ impl Socket {
         assert_eq!(self.start_close().wait(), (STATUS_SUCCESS, 0));
     }
 
+    pub fn start_bind(self, address: &Address) -> Request {
+        let bind = self.table().WskBind.unwrap();
+        Request::start(|irp| unsafe { bind(self.0, address.pointer(), 0, irp) })
+    }
+
     pub fn bind(self, address: SocketAddr) -> NTSTATUS {
         let address = Address::new(address);
-        let bind = self.table().WskBind.unwrap();
-        let request = Request::start(|irp| unsafe { bind(self.0, address.pointer(), 0, irp) });
-        let (status, information) = request.wait();
+        let (status, information) = self.start_bind(&address).wait();
         assert_eq!(information, 0);
         status
     }
@@ -120,14 +123,18 @@ impl Socket {
     }
 
     pub fn start_receive_into(self, buffer: Buffer) -> Receive {
+        self.start_receive_with(Request::new(), buffer)
+    }
+
+    pub fn start_receive_with(self, mut request: Request, buffer: Buffer) -> Receive {
         let from = Address::empty();
         let control_length = Place::new(0);
         let flags = Place::new(0);
         let receive = self.table().WskReceiveFrom.unwrap();
         let (control, flag) = (control_length.pointer(), flags.pointer());
-        let request = Request::start(|irp| unsafe {
-            receive(self.0, buffer.wsk(), 0, from.pointer(), control, ptr::null_mut(), flag, irp)
-        });
+        let irp = request.irp;
+        request.returned =
+            unsafe { receive(self.0, buffer.wsk(), 0, from.pointer(), control, ptr::null_mut(), flag, irp) };
         Receive { request, buffer, from, control_length, flags }
     }
 

@@ -5,7 +5,6 @@ use std::ptr;
 use ntos::io_rules as rules;
 use wsk_sys::{
     APC_LEVEL, DISPATCH_LEVEL, DRIVER_OBJECT, IoDeleteDevice, KfRaiseIrql, NTSTATUS, PCUNICODE_STRING,
-    STATUS_SUCCESS,
 };
 
 use crate::io::{create_device, delete_device, delete_link, open, probe};

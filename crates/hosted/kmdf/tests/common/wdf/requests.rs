@@ -88,3 +88,22 @@ pub(crate) fn control_parameters(parameters: &kmdf::WDF_REQUEST_PARAMETERS) -> (
     let control = unsafe { parameters.Parameters.DeviceIoControl };
     (control.OutputBufferLength, control.InputBufferLength, control.IoControlCode)
 }
+
+/// Takes the cancel routine out of the request's IRP, as a canceller does before it calls it.
+pub(crate) fn take_cancel_routine(request: WDFREQUEST) -> Option<kmdf::DRIVER_CANCEL> {
+    let irp = wdf!(WdfRequestWdmGetIrp, request);
+    // SAFETY: the request's IRP, which is not completed.
+    unsafe { kmdf::IoSetCancelRoutine(irp, None) }
+}
+
+/// Calls the cancel routine that was taken, as a canceller does: with the cancel spin lock held.
+pub(crate) fn run_cancel_routine(request: WDFREQUEST, routine: kmdf::DRIVER_CANCEL) {
+    let irp = wdf!(WdfRequestWdmGetIrp, request);
+    let mut before = 0;
+    // SAFETY: a variable of this frame.
+    unsafe { kmdf::ntddk::IoAcquireCancelSpinLock(&raw mut before) };
+    // SAFETY: the canceller has the IRP, whose routine it took.
+    unsafe { (*irp).CancelIrql = before };
+    // SAFETY: the framework's routine for this IRP; it releases the lock.
+    unsafe { routine(ptr::null_mut(), irp) };
+}

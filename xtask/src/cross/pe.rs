@@ -1,0 +1,219 @@
+//! What must hold of the driver's image, as the loader of the Windows kernel and its policies want it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use anyhow::{Context, Result, bail, ensure};
+use object::LittleEndian as LE;
+use object::pe;
+use object::read::pe::{ImageNtHeaders, ImageThunkData, PeFile64};
+
+/// Resident for as long as the driver is loaded, so it should not grow unnoticed.
+pub(crate) const LARGEST: usize = 128 * 1024;
+
+/// Names by the module that they are imported from.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Imports(BTreeMap<String, BTreeSet<String>>);
+
+impl Imports {
+    /// Reads a list: a module on a line, its names indented below; `#` begins a comment.
+    pub(crate) fn parse(text: &str) -> Result<Imports> {
+        let mut imports = Imports::default();
+        let mut module = None;
+        for line in text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
+            if line.starts_with(' ') {
+                let module: &String = module.as_ref().context("a name before the first module")?;
+                imports.add(module, line.trim());
+            } else {
+                module = Some(line.trim().to_owned());
+            }
+        }
+        Ok(imports)
+    }
+
+    fn add(&mut self, module: &str, name: &str) {
+        self.0.entry(module.to_owned()).or_default().insert(name.to_owned());
+    }
+
+    /// The modules, each with its names.
+    #[cfg(test)]
+    pub(crate) fn modules(&self) -> impl Iterator<Item = (&String, &BTreeSet<String>)> {
+        self.0.iter()
+    }
+
+    /// What `self` has and `other` has not, as `module!name`.
+    fn without(&self, other: &Imports) -> Vec<String> {
+        let names = self.0.iter().flat_map(|(module, names)| names.iter().map(move |name| (module, name)));
+        names
+            .filter(|(module, name)| !other.0.get(*module).is_some_and(|names| names.contains(*name)))
+            .map(|(module, name)| format!("{module}!{name}"))
+            .collect()
+    }
+}
+
+/// What there is to say about an image in which all is well.
+#[derive(Debug)]
+pub(crate) struct Report {
+    size: usize,
+    imports: usize,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes, {} imports, all checks passed", self.size, self.imports)
+    }
+}
+
+/// Checks an image that is not signed yet.
+///
+/// # Errors
+/// It is no image, or something is wrong with it; the text has everything that is.
+pub(crate) fn check(image: &[u8], expected: &Imports) -> Result<Report> {
+    let problems = problems(image, expected)?;
+    ensure!(problems.is_empty(), "the driver's image is not as it should be:\n    {}", problems.join("\n    "));
+    Ok(Report { size: image.len(), imports: expected.0.values().map(BTreeSet::len).sum() })
+}
+
+/// Everything that is wrong with an image.
+pub(crate) fn problems(image: &[u8], expected: &Imports) -> Result<Vec<String>> {
+    let file = PeFile64::parse(image).context("the driver is not a 64-bit image for Windows")?;
+    let mut problems = headers(&file);
+    problems.extend(directories(&file));
+    problems.extend(sections(&file));
+    let actual = imports(&file)?;
+    problems.extend(actual.without(expected).iter().map(|name| format!("{name} is imported, but not listed")));
+    problems.extend(expected.without(&actual).iter().map(|name| format!("{name} is listed, but not imported")));
+    if image.len() > LARGEST {
+        problems.push(format!("{} bytes, more than {LARGEST}", image.len()));
+    }
+    problems.extend(check_checksum(image).err().map(|error| error.to_string()));
+    Ok(problems)
+}
+
+/// The loader's switches, each with what it is for.
+const SWITCHES: [(u16, &str); 4] = [
+    (pe::IMAGE_DLLCHARACTERISTICS_NX_COMPAT, "NX_COMPAT: data is not executed"),
+    (pe::IMAGE_DLLCHARACTERISTICS_DYNAMIC_BASE, "DYNAMIC_BASE: loaded at any address"),
+    (pe::IMAGE_DLLCHARACTERISTICS_HIGH_ENTROPY_VA, "HIGH_ENTROPY_VA: loaded at any 64-bit address"),
+    (pe::IMAGE_DLLCHARACTERISTICS_FORCE_INTEGRITY, "FORCE_INTEGRITY: only loaded if signed"),
+];
+
+fn headers(file: &PeFile64<'_>) -> Vec<String> {
+    let mut problems = Vec::new();
+    let nt = file.nt_headers();
+    let machine = nt.file_header.machine.get(LE);
+    if machine != pe::IMAGE_FILE_MACHINE_AMD64 {
+        problems.push(format!("machine {machine:#06x}, not x64"));
+    }
+    let characteristics = nt.file_header.characteristics.get(LE);
+    if characteristics & pe::IMAGE_FILE_EXECUTABLE_IMAGE == 0 {
+        problems.push("not marked as executable".to_owned());
+    }
+    if characteristics & pe::IMAGE_FILE_RELOCS_STRIPPED != 0 {
+        problems.push("relocations are marked as stripped".to_owned());
+    }
+    let subsystem = nt.optional_header.subsystem.get(LE);
+    if subsystem != pe::IMAGE_SUBSYSTEM_NATIVE {
+        problems.push(format!("subsystem {subsystem}, not native"));
+    }
+    let switches = nt.optional_header.dll_characteristics.get(LE);
+    for (switch, meaning) in SWITCHES {
+        if switches & switch == 0 {
+            problems.push(format!("without {meaning}"));
+        }
+    }
+    problems
+}
+
+/// The directories that must have something in them, and the one that must not.
+fn directories(file: &PeFile64<'_>) -> Vec<String> {
+    let present = |directory: usize| file.data_directory(directory).is_some_and(|entry| entry.size.get(LE) > 0);
+    let required = [
+        (pe::IMAGE_DIRECTORY_ENTRY_BASERELOC, "no relocations"),
+        (pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION, "no unwind table (.pdata)"),
+        (pe::IMAGE_DIRECTORY_ENTRY_RESOURCE, "no version resource"),
+    ];
+    let mut problems: Vec<String> = required
+        .iter()
+        .filter(|(directory, _)| !present(*directory))
+        .map(|(_, problem)| (*problem).to_owned())
+        .collect();
+    if present(pe::IMAGE_DIRECTORY_ENTRY_TLS) {
+        problems.push("thread-local storage, which the kernel does not have".to_owned());
+    }
+    problems
+}
+
+fn sections(file: &PeFile64<'_>) -> Vec<String> {
+    let mut problems = Vec::new();
+    let entry = file.nt_headers().address_of_entry_point();
+    let mut entry_found = false;
+    for section in file.section_table().iter() {
+        let name = String::from_utf8_lossy(section.raw_name()).into_owned();
+        let flags = section.characteristics.get(LE);
+        let executable = flags & pe::IMAGE_SCN_MEM_EXECUTE != 0;
+        if executable && flags & pe::IMAGE_SCN_MEM_WRITE != 0 {
+            problems.push(format!("section {name} is writable and executable"));
+        }
+        let begin = section.virtual_address.get(LE);
+        entry_found |= executable && (begin..begin + section.virtual_size.get(LE)).contains(&entry);
+    }
+    if !entry_found {
+        problems.push(format!("the entry point {entry:#x} lies in no executable section"));
+    }
+    problems
+}
+
+fn imports(file: &PeFile64<'_>) -> Result<Imports> {
+    let mut imports = Imports::default();
+    let Some(table) = file.import_table()? else { return Ok(imports) };
+    let mut descriptors = table.descriptors()?;
+    while let Some(descriptor) = descriptors.next()? {
+        let module = String::from_utf8_lossy(table.name(descriptor.name.get(LE))?).into_owned();
+        let mut thunks = table.thunks(descriptor.original_first_thunk.get(LE))?;
+        while let Some(thunk) = thunks.next::<pe::ImageNtHeaders64>()? {
+            if thunk.is_ordinal() {
+                imports.add(&module, &format!("#{}", thunk.ordinal()));
+            } else {
+                let (_, name) = table.hint_name(thunk.address())?;
+                imports.add(&module, &String::from_utf8_lossy(name));
+            }
+        }
+    }
+    Ok(imports)
+}
+
+/// Checks the sum in the image's header, without which the kernel does not load it.
+///
+/// # Errors
+/// It is another, or this is no image.
+pub(crate) fn check_checksum(image: &[u8]) -> Result<()> {
+    let place = checksum_place(image).context("too short for an image")?;
+    let found = u32::from_le_bytes(image[place..place + 4].try_into()?);
+    let right = checksum(image, place);
+    if found != right {
+        bail!("checksum {found:#x}, not {right:#x}");
+    }
+    Ok(())
+}
+
+/// Where the sum stands: in the optional header, which follows the signature and the file header.
+pub(crate) fn checksum_place(image: &[u8]) -> Option<usize> {
+    let headers = u32::from_le_bytes(image.get(0x3C..0x40)?.try_into().ok()?);
+    let place = usize::try_from(headers).ok()?.checked_add(24 + 64)?;
+    (place.checked_add(4)? <= image.len()).then_some(place)
+}
+
+/// The sum of all 16-bit words but the sum's own, with the carries added in, and of the length.
+pub(crate) fn checksum(image: &[u8], place: usize) -> u32 {
+    let mut sum: u32 = 0;
+    for (index, word) in image.chunks(2).enumerate() {
+        if (place..place + 4).contains(&(index * 2)) {
+            continue;
+        }
+        sum += u32::from(word[0]) | u32::from(word.get(1).copied().unwrap_or_default()) << 8;
+        sum = (sum & 0xFFFF) + (sum >> 16);
+    }
+    // A PE image is smaller than 4 GiB: its own fields count its bytes in 32 bits.
+    u32::try_from(image.len()).map_or(u32::MAX, |length| sum.wrapping_add(length))
+}
