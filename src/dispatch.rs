@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use wsk::{Bind, Error, Family, LocalAddress, Op, ReceiveFrom, Result, SendTo};
 use wsk_sys::STATUS_SUCCESS;
-use wskdrv_abi::{ABI_MAJOR, ABI_MINOR, Provider, Received, Version};
+use wskdrv_abi::{ABI_MAJOR, ABI_MINOR, Provider, Received, Version, code};
 use zerocopy::{Immutable, IntoBytes};
 
 use crate::decode::{Demand, Operation, decode};
@@ -54,6 +54,8 @@ fn serve(
     input: usize,
     output: usize,
 ) -> Result<Served> {
+    // An unknown code may have any transfer method: its buffers are not even looked for.
+    let code = code::find(code).ok_or(Error::INVALID_DEVICE_REQUEST)?.value;
     // SAFETY: the input is read before an operation that could complete the request is submitted, and before output is
     // written.
     let input = unsafe { request.input(input) }?;

@@ -233,6 +233,7 @@ fn requests_in_the_wrong_state_are_refused() {
         wrong(&file, code, input);
     }
 
+    drop(file);
     let file = unbound(&rig, 2);
     wrong(&file, IOCTL_WSKDRV_CREATE, &create_input(2));
     for (code, input) in [
@@ -245,6 +246,7 @@ fn requests_in_the_wrong_state_are_refused() {
     }
     assert_eq!(status(&file, IOCTL_WSKDRV_SET_OPTION, &exclusive, 0), STATUS_SUCCESS);
 
+    drop(file);
     let file = bound(&rig);
     wrong(&file, IOCTL_WSKDRV_CREATE, &create_input(2));
     wrong(&file, IOCTL_WSKDRV_BIND, &bind);

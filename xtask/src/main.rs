@@ -1,5 +1,6 @@
 //! The project's own commands: `cargo xtask help`.
 
+mod cross;
 mod headers;
 mod no_std;
 mod tidy;
@@ -20,6 +21,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Build the driver and the harness for Windows, on Linux and without the WDK.
+    Cross(cross::Options),
     /// Compare every declaration of `wsk-sys` with C headers that others wrote (mingw-w64, Wine).
     Headers(headers::Options),
     /// Check the crates that go into the kernel against a standard library of nothing but `core`.
@@ -30,6 +33,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Cross(options) => cross::run(&options),
         Command::Headers(options) => headers::run(&options),
         Command::NoStd => no_std::run(),
         Command::Tidy => tidy::run(),

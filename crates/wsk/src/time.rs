@@ -4,9 +4,12 @@ use core::time::Duration;
 
 use wsk_sys::{ULONG, WSK_INFINITE_WAIT};
 
+/// The longest interval, 14,600 years: the kernel adds the time since boot, and the sum must not overflow.
+const LONGEST: i64 = i64::MAX / 2;
+
 /// The kernel's form of an interval from now; one that is too long is the longest there is.
 pub(crate) fn interval(duration: Duration) -> i64 {
-    i64::try_from(duration.as_nanos() / 100).map_or(i64::MIN, |units| -units)
+    i64::try_from(duration.as_nanos() / 100).map_or(-LONGEST, |units| -units.min(LONGEST))
 }
 
 /// The same in milliseconds, rounded up; one that is too long for the type is the longest that is not infinite.
@@ -23,7 +26,8 @@ mod tests {
     fn intervals_are_negative_hundreds_of_nanoseconds() {
         assert_eq!(super::interval(Duration::from_millis(5)), -50_000);
         assert_eq!(super::interval(Duration::ZERO), 0);
-        assert_eq!(super::interval(Duration::MAX), i64::MIN);
+        assert_eq!(super::interval(Duration::MAX), -super::LONGEST);
+        assert_eq!(super::interval(Duration::from_secs(900_000_000_000)), -super::LONGEST);
     }
 
     #[test]

@@ -46,12 +46,18 @@ fn scenario(world: &World) -> Result {
     socket.close(passive)
 }
 
+/// Miri is slow, and sees the same code at each fault point: some will do.
+const STEP: usize = if cfg!(miri) { 6 } else { 1 };
+
+fn modes() -> &'static [Completion] {
+    if cfg!(miri) { &[Completion::Inline] } else { MODES }
+}
+
 #[test]
 fn every_failure_is_clean() {
-    let modes = if cfg!(miri) { &[Completion::Inline][..] } else { MODES };
-    for mode in modes {
+    for mode in modes() {
         let mut struck: Vec<&str> = Vec::new();
-        for n in 0.. {
+        for n in (0..).step_by(STEP) {
             let mut fired = None;
             run(*mode, |world| {
                 world.machine.faults().fail_nth(n);
@@ -70,6 +76,10 @@ fn every_failure_is_clean() {
             if fired.is_none() {
                 break;
             }
+        }
+        if STEP > 1 {
+            assert!(!struck.is_empty());
+            continue;
         }
         // The crate has seen each of its own failures, and those of WSK's requests.
         for expected in [
@@ -92,8 +102,7 @@ fn every_failure_is_clean() {
 
 #[test]
 fn nothing_works_and_nothing_is_left() {
-    let modes = if cfg!(miri) { &[Completion::Inline][..] } else { MODES };
-    for mode in modes {
+    for mode in modes() {
         let mut n = 0;
         loop {
             let mut result = Ok(());
@@ -106,7 +115,7 @@ fn nothing_works_and_nothing_is_left() {
                 break;
             }
             assert_eq!(result, Err(Error::INSUFFICIENT_RESOURCES));
-            n += 1;
+            n += u64::try_from(STEP).unwrap();
         }
         assert!(n > 10, "the scenario has more fault points than {n}");
     }

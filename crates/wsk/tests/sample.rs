@@ -159,6 +159,8 @@ fn a8_completion_at_dispatch_level() {
         world.with_socket(|socket, _, passive| {
             world.machine.clear_irp_log();
             assert_eq!(socket.set::<Broadcast>(true, passive), Ok(()));
+            // The waiter may be awake before the routine has returned. WSK's thread does one thing after the other.
+            assert_eq!(socket.get::<Broadcast>(passive), Ok(true));
             let log = world.machine.irp_log();
             let returned = log.iter().find_map(|event| match event.kind {
                 IrpEventKind::RoutineReturned { status } => Some((status, event.irql)),

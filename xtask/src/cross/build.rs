@@ -107,7 +107,7 @@ fn environment(command: &mut Command, root: &Path, kit: &Kit) {
         .env("CROSS_INCLUDE", &kit.include)
         .env("CROSS_LIB", &kit.libraries)
         .env("CROSS_RESOURCE", &kit.resource)
-        .env("LIBCLANG_PATH", &kit.clang)
+        .env("LIBCLANG_PATH", tools::LIBCLANG)
         .env("CC_x86_64_pc_windows_msvc", tools::CLANG)
         .env("AR_x86_64_pc_windows_msvc", tools::LIB)
         .env("CFLAGS_x86_64_pc_windows_msvc", kit::COMPILER.join(" "));

@@ -27,8 +27,6 @@ const LIBRARIES: [&str; 3] = ["ntoskrnl", "wdfldr", "netio"];
 pub(crate) struct Kit {
     /// Libraries for the linker.
     pub(crate) libraries: PathBuf,
-    /// Where libclang is found by its plain name.
-    pub(crate) clang: PathBuf,
     /// The headers' directories, in the form of `PATH`.
     pub(crate) include: OsString,
     /// The version resource.
@@ -40,8 +38,7 @@ pub(crate) fn make(root: &Path, out: &Path) -> Result<Kit> {
     let cross = root.join("cross");
     let libraries = out.join("lib");
     let objects = out.join("obj");
-    let clang = out.join("libclang");
-    for directory in [&libraries, &objects, &clang] {
+    for directory in [&libraries, &objects] {
         fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
     }
     for name in LIBRARIES {
@@ -54,13 +51,8 @@ pub(crate) fn make(root: &Path, out: &Path) -> Result<Kit> {
     let include = [&cross.join("include"), &tools::CLANG_HEADERS.into(), &ddk(), &tools::MINGW.into()].map(PathBuf::clone);
     entry(&cross, &include, &objects)?;
     put(&objects.join("entry.lib"), &libraries)?;
-
-    let link = clang.join("libclang.so");
-    if !link.exists() {
-        std::os::unix::fs::symlink(tools::LIBCLANG, &link).with_context(|| format!("making {}", link.display()))?;
-    }
     let resource = resource(root, out)?;
-    Ok(Kit { libraries, clang, include: env::join_paths(&include)?, resource })
+    Ok(Kit { libraries, include: env::join_paths(&include)?, resource })
 }
 
 fn ddk() -> PathBuf {

@@ -6,7 +6,7 @@ use std::fmt;
 use anyhow::{Context, Result, bail, ensure};
 use object::LittleEndian as LE;
 use object::pe;
-use object::read::pe::{ImageNtHeaders, ImageThunkData, PeFile64};
+use object::read::pe::{ImageThunkData, PeFile64};
 
 /// Resident for as long as the driver is loaded, so it should not grow unnoticed.
 pub(crate) const LARGEST: usize = 128 * 1024;
@@ -146,7 +146,7 @@ fn directories(file: &PeFile64<'_>) -> Vec<String> {
 
 fn sections(file: &PeFile64<'_>) -> Vec<String> {
     let mut problems = Vec::new();
-    let entry = file.nt_headers().address_of_entry_point();
+    let entry = file.nt_headers().optional_header.address_of_entry_point.get(LE);
     let mut entry_found = false;
     for section in file.section_table().iter() {
         let name = String::from_utf8_lossy(section.raw_name()).into_owned();

@@ -22,8 +22,8 @@ use crate::sync::{AtomicPtr, UnsafeCell};
 /// # Invariants
 /// - `irp` was allocated with one stack location, and lives as long as the block.
 /// - Outside a flight, only the owner of the operation touches the cells. In a flight: `arguments` belongs to the
-///   provider; `status` to the completion routine; `timer` to the submitter before the WSK call and the completion
-///   routine after it; `queue` to the deliverer; `event` to the dispatcher, which has locks of its own.
+///   provider; `status` to the completion routine, which also reads `timed`; `queue` to the deliverer. `event`,
+///   `timer` and `dpc` are the dispatcher's, which has locks of its own.
 #[derive(Debug)]
 pub(crate) struct Header {
     pub(crate) irp: NonNull<IRP>,

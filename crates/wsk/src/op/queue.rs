@@ -39,7 +39,7 @@ impl Doorbell {
     ///
     /// # Safety
     /// While the queue lives, `ring(context)` may be called at any IRQL <= `DISPATCH_LEVEL`, on any thread, by
-    /// several threads at a time. It does not wait and calls no WSK function.
+    /// several threads at a time. It does not wait and calls no WSK function. A queue that is leaked lives for ever.
     #[must_use]
     pub const unsafe fn new(ring: unsafe fn(*mut c_void), context: *mut c_void) -> Doorbell {
         Doorbell { ring, context }
