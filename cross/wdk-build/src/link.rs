@@ -48,5 +48,7 @@ impl Config {
 
 /// A block that links a library, which is searched for when the driver is linked, not before.
 fn link(library: &str) -> String {
-    format!("#[link(name = \"{library}\", kind = \"static\", modifiers = \"-bundle\")]\nunsafe extern \"C\" {{}}\n")
+    format!(
+        "#[link(name = \"{library}\", kind = \"static\", modifiers = \"-bundle\")]\nunsafe extern \"C\" {{}}\n"
+    )
 }

@@ -54,7 +54,8 @@ impl DriverConfig {
             return Err(wrong("package.metadata.wdk.driver-model.driver-type is not \"KMDF\""));
         }
         let version = |key: &str| model[key].as_u64().and_then(|version| u8::try_from(version).ok());
-        let (Some(major), Some(minor)) = (version("kmdf-version-major"), version("target-kmdf-version-minor"))
+        let (Some(major), Some(minor)) =
+            (version("kmdf-version-major"), version("target-kmdf-version-minor"))
         else {
             return Err(wrong("kmdf-version-major and target-kmdf-version-minor are not both given"));
         };

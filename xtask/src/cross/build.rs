@@ -29,7 +29,11 @@ impl Build<'_> {
         command
             .args(["--package", "wskdrv", "--lib", "--no-default-features", "--features", "kernel"])
             .args(["-Zbuild-std=core,alloc,compiler_builtins", "-Zbuild-std-features=compiler-builtins-mem"])
-            .args(["-Zlockfile-path", "--config", &format!("resolver.lockfile-path={lock:?}")])
+            .args([
+                "-Zlockfile-path",
+                "--config",
+                &format!("resolver.lockfile-path={:?}", lock.display().to_string()),
+            ])
             .args(["--config", r#"patch.crates-io.wdk-build.path="cross/wdk-build""#])
             .args(["--config", &format!("target.{DRIVER_TARGET}.linker={:?}", tools::LINK)])
             .args(["--config", &self.flags(DRIVER_TARGET, &["-Clinker-flavor=lld-link"])]);
@@ -46,7 +50,10 @@ impl Build<'_> {
             .args(["--package", "wskctl", "--bin", "wskctl", "--locked"])
             .arg("-Zbuild-std=std,panic_abort")
             .args(["--config", &format!("target.{HARNESS_TARGET}.linker={:?}", tools::GCC)])
-            .args(["--config", &self.flags(HARNESS_TARGET, &["-Cstrip=symbols", "-Clink-arg=-Wl,--no-insert-timestamp"])]);
+            .args([
+                "--config",
+                &self.flags(HARNESS_TARGET, &["-Cstrip=symbols", "-Clink-arg=-Wl,--no-insert-timestamp"]),
+            ]);
         run(&mut command)?;
         let built = self.out.join("harness").join(HARNESS_TARGET).join("release/wskctl.exe");
         let program = self.out.join("wskctl.exe");
@@ -95,7 +102,12 @@ impl Build<'_> {
     /// A lock file of this build's own, from the workspace's: it differs by what the replaced crate depends on.
     fn lock(&self) -> Result<PathBuf> {
         let own = self.out.join("Cargo.lock");
-        fs::copy(self.root.join("Cargo.lock"), &own).context("copying Cargo.lock")?;
+        let origin = self.out.join("obj/Cargo.lock");
+        let current = fs::read(self.root.join("Cargo.lock")).context("reading Cargo.lock")?;
+        if !own.exists() || fs::read(&origin).ok().as_ref() != Some(&current) {
+            fs::write(&own, &current).with_context(|| format!("writing {}", own.display()))?;
+            fs::write(&origin, &current).with_context(|| format!("writing {}", origin.display()))?;
+        }
         Ok(own)
     }
 }

@@ -48,7 +48,8 @@ pub(crate) fn make(root: &Path, out: &Path) -> Result<Kit> {
         run_quietly(command.arg("-l").arg(&library))?;
         put(&library, &libraries)?;
     }
-    let include = [&cross.join("include"), &tools::CLANG_HEADERS.into(), &ddk(), &tools::MINGW.into()].map(PathBuf::clone);
+    let include = [&cross.join("include"), &tools::CLANG_HEADERS.into(), &ddk(), &tools::MINGW.into()]
+        .map(PathBuf::clone);
     entry(&cross, &include, &objects)?;
     put(&objects.join("entry.lib"), &libraries)?;
     let resource = resource(root, out)?;

@@ -31,9 +31,6 @@ pub(crate) struct Options {
     /// Build the driver only, not wskctl.exe.
     #[arg(long)]
     driver_only: bool,
-    /// Leave the driver unsigned.
-    #[arg(long)]
-    no_sign: bool,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -54,15 +51,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let changed = fs::read(&unsigned).ok().as_deref() != Some(&image[..]);
     fs::write(&unsigned, &image).with_context(|| format!("writing {}", unsigned.display()))?;
     println!("{}: {report}", unsigned.display());
-    if !options.no_sign {
-        // An image that has not changed keeps its signature, so that its certificate need not be trusted again.
-        if changed || !signed.exists() {
-            sign::sign(&unsigned, &signed, &out.join("wskdrv.cer"))?;
-        }
-        sign::verify(&signed, &out.join("wskdrv.cer"))?;
-        pe::check_checksum(&fs::read(&signed)?)?;
-        println!("{}: signed for test; the certificate is wskdrv.cer next to it", signed.display());
+    // An image that has not changed keeps its signature, so that its certificate need not be trusted again.
+    let certificate = out.join("wskdrv.cer");
+    if changed || !signed.exists() {
+        sign::sign(&unsigned, &signed, &certificate)?;
     }
+    sign::verify(&signed, &certificate)?;
+    pe::check_checksum(&fs::read(&signed)?)?;
+    println!("{}: signed for test; the certificate is wskdrv.cer next to it", signed.display());
     if !options.driver_only {
         let program = build.harness()?;
         println!("{}: {} bytes", program.display(), fs::metadata(&program)?.len());
@@ -118,7 +114,11 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), 458);
         // Documented places, one in each quarter.
-        for known in [(25, "WdfControlDeviceInitAllocate"), (116, "WdfDriverCreate"), (457, "WdfDeviceSetDeviceInterfaceStateEx")] {
+        for known in [
+            (25, "WdfControlDeviceInitAllocate"),
+            (116, "WdfDriverCreate"),
+            (457, "WdfDeviceSetDeviceInterfaceStateEx"),
+        ] {
             assert!(functions.contains(&known), "{known:?}");
         }
     }

@@ -70,7 +70,11 @@ impl fmt::Display for Report {
 /// It is no image, or something is wrong with it; the text has everything that is.
 pub(crate) fn check(image: &[u8], expected: &Imports) -> Result<Report> {
     let problems = problems(image, expected)?;
-    ensure!(problems.is_empty(), "the driver's image is not as it should be:\n    {}", problems.join("\n    "));
+    ensure!(
+        problems.is_empty(),
+        "the driver's image is not as it should be:\n    {}",
+        problems.join("\n    ")
+    );
     Ok(Report { size: image.len(), imports: expected.0.values().map(BTreeSet::len).sum() })
 }
 
@@ -81,8 +85,10 @@ pub(crate) fn problems(image: &[u8], expected: &Imports) -> Result<Vec<String>> 
     problems.extend(directories(&file));
     problems.extend(sections(&file));
     let actual = imports(&file)?;
-    problems.extend(actual.without(expected).iter().map(|name| format!("{name} is imported, but not listed")));
-    problems.extend(expected.without(&actual).iter().map(|name| format!("{name} is listed, but not imported")));
+    problems
+        .extend(actual.without(expected).iter().map(|name| format!("{name} is imported, but not listed")));
+    problems
+        .extend(expected.without(&actual).iter().map(|name| format!("{name} is listed, but not imported")));
     if image.len() > LARGEST {
         problems.push(format!("{} bytes, more than {LARGEST}", image.len()));
     }
@@ -127,7 +133,8 @@ fn headers(file: &PeFile64<'_>) -> Vec<String> {
 
 /// The directories that must have something in them, and the one that must not.
 fn directories(file: &PeFile64<'_>) -> Vec<String> {
-    let present = |directory: usize| file.data_directory(directory).is_some_and(|entry| entry.size.get(LE) > 0);
+    let present =
+        |directory: usize| file.data_directory(directory).is_some_and(|entry| entry.size.get(LE) > 0);
     let required = [
         (pe::IMAGE_DIRECTORY_ENTRY_BASERELOC, "no relocations"),
         (pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION, "no unwind table (.pdata)"),

@@ -137,7 +137,9 @@ fn wrong_subsystem() {
 
 #[test]
 fn each_switch() {
-    for (off, name) in [(0x0E0_u16, "NX"), (0x1A0, "DYNAMIC_BASE"), (0x1C0, "HIGH_ENTROPY"), (0x160, "FORCE_INTEGRITY")] {
+    for (off, name) in
+        [(0x0E0_u16, "NX"), (0x1A0, "DYNAMIC_BASE"), (0x1C0, "HIGH_ENTROPY"), (0x160, "FORCE_INTEGRITY")]
+    {
         let found = broken(SWITCHES, &off.to_le_bytes());
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].starts_with(&format!("without {name}")), "{found:?}");
@@ -170,7 +172,10 @@ fn writable_code() {
 
 #[test]
 fn entry_point_in_data() {
-    assert_eq!(broken(ENTRY, &0x2000_u32.to_le_bytes()), ["the entry point 0x2000 lies in no executable section"]);
+    assert_eq!(
+        broken(ENTRY, &0x2000_u32.to_le_bytes()),
+        ["the entry point 0x2000 lies in no executable section"]
+    );
 }
 
 #[test]
@@ -181,7 +186,8 @@ fn import_not_listed() {
 
 #[test]
 fn listed_but_not_imported() {
-    let found = problems(&image(), &listed(&format!("{MODULE}\n {FUNCTION}\nNETIO.SYS\n WskRegister\n"))).unwrap();
+    let found =
+        problems(&image(), &listed(&format!("{MODULE}\n {FUNCTION}\nNETIO.SYS\n WskRegister\n"))).unwrap();
     assert_eq!(found, ["NETIO.SYS!WskRegister is listed, but not imported"]);
 }
 

@@ -30,9 +30,14 @@ pub(crate) fn sign(image: &Path, signed: &Path, certificate: &Path) -> Result<()
     if signed.exists() {
         fs::remove_file(signed)?;
     }
-    let mut signer = Command::new(tools::SIGN);
-    signer.args(["sign", "-h", "sha256", "-ph", "-n", "wskdrv"]).arg("-certs").arg(&pem).arg("-key").arg(&key);
-    run_quietly(signer.arg("-in").arg(image).arg("-out").arg(signed))?;
+    let mut osslsigncode = Command::new(tools::SIGN);
+    osslsigncode
+        .args(["sign", "-h", "sha256", "-ph", "-n", "wskdrv"])
+        .arg("-certs")
+        .arg(&pem)
+        .arg("-key")
+        .arg(&key);
+    run_quietly(osslsigncode.arg("-in").arg(image).arg("-out").arg(signed))?;
     let mut convert = Command::new(tools::OPENSSL);
     run_quietly(convert.args(["x509", "-outform", "DER"]).arg("-in").arg(&pem).arg("-out").arg(certificate))
 }

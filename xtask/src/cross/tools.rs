@@ -100,6 +100,9 @@ mod tests {
 
     #[test]
     fn a_package_is_named_once() {
-        assert_eq!(missing(|path| !path.contains("llvm-")), ["libclang-common-19-dev", "libclang1-19", "llvm-19"]);
+        assert_eq!(
+            missing(|path| !path.contains("llvm-")),
+            ["libclang-common-19-dev", "libclang1-19", "llvm-19"]
+        );
     }
 }

@@ -14,7 +14,7 @@ const READ_WRITE: u32 = 0xC000_0000;
 
 /// A booted kernel with the driver in it.
 pub(super) struct Machine {
-    machine: ntos::Machine,
+    kernel: ntos::Machine,
     netio: Netio,
     process: Process,
     driver: Mutex<Option<Driver>>,
@@ -23,19 +23,19 @@ pub(super) struct Machine {
 
 impl Machine {
     pub(super) fn boot(config: &Hosted) -> Result<Self, OpenError> {
-        let machine = ntos::Machine::boot(ntos::Config::default());
+        let kernel = ntos::Machine::boot(ntos::Config::default());
         let completion = match config.completion {
             Completion::Inline => netio::Completion::Inline,
             Completion::Deferred => netio::Completion::Deferred,
             Completion::Delayed(seed) => netio::Completion::Delayed { seed },
         };
         let netio =
-            netio::install(&machine, Config { network: Network::Host, completion, ..Config::default() });
-        let driver = kmdf::load(&machine, wskdrv_abi::SERVICE_NAME, wskdrv::driver_entry)
+            netio::install(&kernel, Config { network: Network::Host, completion, ..Config::default() });
+        let driver = kmdf::load(&kernel, wskdrv_abi::SERVICE_NAME, wskdrv::driver_entry)
             .map_err(|status| OpenError::Hosted { doing: "loading the driver", status })?;
-        let process = machine.process(Token::Administrator);
+        let process = kernel.process(Token::Administrator);
         let driver = Mutex::new(Some(driver));
-        Ok(Self { machine, netio, process, driver, completion: config.completion })
+        Ok(Self { kernel, netio, process, driver, completion: config.completion })
     }
 }
 
@@ -58,15 +58,15 @@ impl Kind for Machine {
     }
 
     fn irp_log(&self) -> Option<Vec<IrpEvent>> {
-        Some(self.machine.irp_log().into_iter().map(event).collect())
+        Some(self.kernel.irp_log().into_iter().map(event).collect())
     }
 
     fn clear_irp_log(&self) {
-        self.machine.clear_irp_log();
+        self.kernel.clear_irp_log();
     }
 
     fn alive(&self) -> Vec<(&'static str, u64)> {
-        let counters = self.machine.counters();
+        let counters = self.kernel.counters();
         vec![
             ("WSK sockets", self.netio.sockets() as u64),
             ("WSK registrations", self.netio.registrations() as u64),
