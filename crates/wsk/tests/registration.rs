@@ -9,6 +9,7 @@ use std::time::Duration;
 use common::{BRIEFLY, LOOPBACK_V4, bound, in_every_mode, run_with};
 use netio::memory::Net;
 use netio::{Completion, Config, Network};
+use ntos::IrpEventKind;
 use wsk::{Error, Family, Registration, Version};
 
 fn offering(versions: std::ops::RangeInclusive<Version>) -> (Config, Net) {
@@ -134,10 +135,14 @@ fn sockets_outlive_the_provider_and_end_before_the_registration() {
         assert!(first.local_address(&passive).is_ok());
         assert_eq!(world.netio.sockets(), 2);
         // Both closes are sent, and may be under way when the registration ends: it waits for them.
+        world.machine.clear_irp_log();
         drop(first);
         drop(second);
         drop(registration);
         assert_eq!(world.netio.sockets(), 0);
+        let log = world.machine.irp_log();
+        let cancels = log.iter().filter(|event| event.kind == IrpEventKind::Cancelled).count();
+        assert_eq!(cancels, 0, "a close that nobody waits for is not cancelled: {log:?}");
     });
 }
 

@@ -108,7 +108,7 @@ impl Config {
         let mut source = String::new();
         for subset in subsets {
             for header in self.headers(subset)? {
-                source += &format!("#include \"{header}\"\n");
+                source.extend(["#include \"", &header, "\"\n"]);
             }
         }
         Ok(source)

@@ -52,7 +52,6 @@ where
 /// # Errors
 /// As for [`configure_wdk_library_build`].
 pub fn configure_wdk_binary_build() -> Result<(), ConfigError> {
-    let config = Config::from_environment()?;
-    config.emit_cfg();
-    config.emit_link_arguments()
+    Config::from_environment()?.emit_cfg();
+    Config::emit_link_arguments()
 }

@@ -20,7 +20,7 @@ const ARGUMENTS: [&str; 9] = [
 const REPRODUCIBLE: [&str; 3] = ["/Brepro", "/DEBUG:NONE", "/RELEASE"];
 
 impl Config {
-    pub(crate) fn emit_link_arguments(&self) -> Result<(), ConfigError> {
+    pub(crate) fn emit_link_arguments() -> Result<(), ConfigError> {
         let libraries = variable("CROSS_LIB")?;
         println!("cargo::rustc-link-search={libraries}");
         println!("cargo::rerun-if-changed={libraries}");
