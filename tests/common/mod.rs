@@ -72,18 +72,14 @@ impl Rig {
     /// A socket outside the driver, on whichever network the machine has.
     pub fn peer(&self, local: &str) -> Outside {
         let local: SocketAddr = local.parse().expect("an address");
-        match &self.net {
-            Some(net) => {
-                let peer = net.peer(local).expect("a peer");
-                peer.set_read_timeout(Some(SOON)).expect("a time limit");
-                Outside::Memory(peer)
-            }
-            None => {
-                let socket = std::net::UdpSocket::bind(local).expect("a socket");
-                socket.set_read_timeout(Some(SOON)).expect("a time limit");
-                Outside::Host(socket)
-            }
+        if let Some(net) = &self.net {
+            let peer = net.peer(local).expect("a peer");
+            peer.set_read_timeout(Some(SOON)).expect("a time limit");
+            return Outside::Memory(peer);
         }
+        let socket = std::net::UdpSocket::bind(local).expect("a socket");
+        socket.set_read_timeout(Some(SOON)).expect("a time limit");
+        Outside::Host(socket)
     }
 
     /// Waits until every handle and socket is gone; the last request of a handle closes it, on a thread of its own.

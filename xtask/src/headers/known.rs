@@ -50,6 +50,7 @@ const fn prototype(view: &'static str, item: &'static str, reason: &'static str)
     Known { view, item, there: There::Prototype, reason }
 }
 
+const IRP: &str = "the WDK aligns the structure to 16 bytes, as every allocation in the kernel is";
 const DEVICE_OBJECT: &str = "the WDK aligns the structure to 16 bytes, which adds eight bytes at the end";
 const WINE_KDPC: &str =
     "Wine keeps the order of fields of Windows 2000; nothing here uses a KDPC's fields under Wine";
@@ -60,6 +61,8 @@ const PRIORITY: &str =
     "Priority is an enumeration there; Microsoft's page says ULONG, as flags are or-ed to it";
 
 pub(super) const DIFFERENCES: &[Known] = &[
+    value("ddk", "alignof(IRP)", 8, IRP),
+    value("wine", "alignof(IRP)", 8, IRP),
     value("ddk", "sizeof(DEVICE_OBJECT)", 0x148, DEVICE_OBJECT),
     value("ddk", "alignof(DEVICE_OBJECT)", 8, DEVICE_OBJECT),
     value("wine", "sizeof(DEVICE_OBJECT)", 0x148, DEVICE_OBJECT),
