@@ -122,5 +122,5 @@ fn environment(command: &mut Command, root: &Path, kit: &Kit) {
         .env("LIBCLANG_PATH", tools::LIBCLANG)
         .env("CC_x86_64_pc_windows_msvc", tools::CLANG)
         .env("AR_x86_64_pc_windows_msvc", tools::LIB)
-        .env("CFLAGS_x86_64_pc_windows_msvc", kit::COMPILER.join(" "));
+        .env("CFLAGS_x86_64_pc_windows_msvc", tools::COMPILER.join(" "));
 }

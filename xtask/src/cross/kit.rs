@@ -8,17 +8,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use super::entry;
 use super::tools::{self, run_quietly};
-
-/// What makes clang read mingw-w64's headers as they are meant: Microsoft's extensions, but not Microsoft's compiler.
-pub(crate) const COMPILER: [&str; 6] = [
-    "-fms-compatibility",
-    "-fms-extensions",
-    "-U_MSC_VER",
-    "-fgnuc-version=4.2.1",
-    "-nostdinc",
-    "-Wno-#warnings",
-];
 
 /// The import libraries, each from the definition file of its name.
 const LIBRARIES: [&str; 3] = ["ntoskrnl", "wdfldr", "netio"];
@@ -48,33 +39,9 @@ pub(crate) fn make(root: &Path, out: &Path) -> Result<Kit> {
         run_quietly(command.arg("-l").arg(&library))?;
         put(&library, &libraries)?;
     }
-    let include = [&cross.join("include"), &tools::CLANG_HEADERS.into(), &ddk(), &tools::MINGW.into()]
-        .map(PathBuf::clone);
-    entry(&cross, &include, &objects)?;
-    put(&objects.join("entry.lib"), &libraries)?;
+    put(&entry::library(root, &objects)?, &libraries)?;
     let resource = resource(root, out)?;
-    Ok(Kit { libraries, include: env::join_paths(&include)?, resource })
-}
-
-fn ddk() -> PathBuf {
-    Path::new(tools::MINGW).join("ddk")
-}
-
-/// Compiles the entry stub.
-fn entry(cross: &Path, include: &[PathBuf], objects: &Path) -> Result<()> {
-    let object = objects.join("entry.obj");
-    let mut command = Command::new(tools::CLANG);
-    command.args(["--target=x86_64-pc-windows-msvc", "-O2", "-ffreestanding", "-fno-stack-protector"]);
-    command.args(["-ffunction-sections", "-Wall", "-Wextra", "-Werror"]).args(COMPILER);
-    command.args(["-D_WIN64", "-D_AMD64_", "-DAMD64", "-D_KERNEL_MODE", "-D_WIN32_WINNT=0x0A00"]);
-    command.args(["-DKMDF_VERSION_MAJOR=1", "-DKMDF_VERSION_MINOR=31"]);
-    for (place, directory) in include.iter().enumerate() {
-        command.arg(if place == 0 { "-I" } else { "-isystem" }).arg(directory);
-    }
-    run_quietly(command.arg("-c").arg(cross.join("entry/entry.c")).arg("-o").arg(&object))?;
-    let mut library = OsString::from("/out:");
-    library.push(objects.join("entry.lib"));
-    run_quietly(Command::new(tools::LIB).arg("/nologo").arg(library).arg(object))
+    Ok(Kit { libraries, include: env::join_paths(entry::include(root))?, resource })
 }
 
 /// Copies a file into a directory if it is new there: cargo builds again what depends on a file that was touched.

@@ -4,6 +4,7 @@
 //! patch that replaces that one crate, and the lock file that results from it, stand on cargo's command line only.
 
 mod build;
+mod entry;
 mod kit;
 mod pe;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use crate::root;
 use build::Build;
 
 /// Options of `cargo xtask cross`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Install the missing packages with apt-get first.
@@ -28,6 +30,9 @@ pub(crate) struct Options {
     /// Build the driver a second time, from nothing and in another directory, and compare.
     #[arg(long)]
     check_reproducible: bool,
+    /// Run the test of the entry stub, which needs Wine.
+    #[arg(long)]
+    check_entry: bool,
     /// Build the driver only, not wskctl.exe.
     #[arg(long)]
     driver_only: bool,
@@ -43,6 +48,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let build = Build { root: &root, out: &out };
     let image = build.driver()?;
     let report = pe::check(&image, &imports(&root)?)?;
+    if options.check_entry {
+        entry::test(&root, &out)?;
+    }
     if options.check_reproducible {
         reproduce(&build, &image)?;
     }

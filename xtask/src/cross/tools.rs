@@ -23,6 +23,16 @@ pub(crate) const CLANG_HEADERS: &str = "/usr/lib/llvm-19/lib/clang/19/include";
 /// mingw-w64's headers; the kernel's are in `ddk`.
 pub(crate) const MINGW: &str = "/usr/share/mingw-w64/include";
 
+/// What makes clang read mingw-w64's headers as they are meant: Microsoft's extensions, but not Microsoft's compiler.
+pub(crate) const COMPILER: [&str; 6] = [
+    "-fms-compatibility",
+    "-fms-extensions",
+    "-U_MSC_VER",
+    "-fgnuc-version=4.2.1",
+    "-nostdinc",
+    "-Wno-#warnings",
+];
+
 /// What must be there, and the package that brings it.
 const NEEDED: [(&str, &str); 15] = [
     (CARGO, "cargo-web"),

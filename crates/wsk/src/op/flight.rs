@@ -10,7 +10,7 @@
 //!
 //! Each is counted in. Whoever brings the count to zero delivers the result: only then can the owner take the
 //! operation back, re-arm its IRP or free it. So `IoCancelIrp` never meets an IRP that was freed or is being
-//! re-armed, whichever way the threads interleave. `tests/loom.rs` explores the interleavings.
+//! re-armed, whichever way the threads interleave. `tests/loom` explores the interleavings.
 
 use crate::sync::{AtomicU32, Ordering};
 
