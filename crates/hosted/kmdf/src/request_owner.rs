@@ -1,4 +1,4 @@
-//! Giving requests away and taking them back: cancelable marks, forwarding, requeueing.
+//! Giving requests away and taking them back: cancelable marks, forwarding, requeuing.
 #![expect(unsafe_code, reason = "the functions are called through the driver's table")]
 
 use alloc::format;
