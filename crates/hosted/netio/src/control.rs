@@ -184,6 +184,8 @@ unsafe fn perform(
         Request::Get(row) => unsafe { get_option(socket, row, input, output) },
         Request::Ioctl(Ioctl { effect: Effect::Refuse(status), .. }) => Err(*status),
         Request::Ioctl(Ioctl { effect: Effect::Address(field), .. }) => {
+            // What came under the fixed remote address from elsewhere is discarded, and does not come back with it.
+            socket.inbox.discard(socket.remote());
             // SAFETY: this function's contract.
             unsafe { set_address(socket, *field, input, output) }.map(|()| 0)
         }

@@ -75,6 +75,11 @@ impl Inbox {
         state.pop()
     }
 
+    /// Drops what others than the fixed remote address have sent: when that address is about to change.
+    pub(crate) fn discard(&self, remote: Option<SocketAddr>) {
+        self.lock().drop_others(remote);
+    }
+
     /// Whether [`Inbox::pop`] would find a datagram.
     pub(crate) fn has(&self, remote: Option<SocketAddr>) -> bool {
         let mut state = self.lock();
@@ -118,13 +123,13 @@ impl State {
         Some(datagram)
     }
 
-    /// Drops what comes before the first datagram from the fixed remote address.
+    /// Drops what did not come from the fixed remote address.
     fn drop_others(&mut self, remote: Option<SocketAddr>) {
         let Some(remote) = remote else { return };
-        while self.queue.front().is_some_and(|datagram| !same_peer(remote, datagram.from)) {
-            self.pop();
-            self.dropped += 1;
-        }
+        let before = self.queue.len();
+        self.queue.retain(|datagram| same_peer(remote, datagram.from));
+        self.dropped += (before - self.queue.len()) as u64;
+        self.bytes = self.queue.iter().map(|datagram| datagram.bytes.len()).sum();
     }
 }
 
@@ -170,6 +175,14 @@ mod tests {
         assert_eq!(inbox.pop(Some(([127, 0, 0, 1], 2).into())), Some(datagram(2, 2)));
         assert_eq!(inbox.pop(Some(([127, 0, 0, 1], 2).into())), None);
         assert_eq!(inbox.dropped(), 2);
+        inbox.push(datagram(1, 4));
+        inbox.push(datagram(2, 5));
+        inbox.discard(Some(([127, 0, 0, 1], 2).into()));
+        assert_eq!(
+            (inbox.pop(None), inbox.pop(None)),
+            (Some(datagram(2, 5)), None),
+            "gone before the change"
+        );
     }
 
     #[test]
