@@ -43,6 +43,16 @@ enum State {
     Closed,
 }
 
+impl State {
+    /// Why a request that needs another state is refused in this one.
+    const fn refusal(&self) -> Error {
+        match self {
+            State::Closed => Error::FILE_CLOSED,
+            _ => Error::INVALID_DEVICE_STATE,
+        }
+    }
+}
+
 static TYPE: ContextType = ContextType::new::<File>(c"wskdrv::File", &TYPE);
 
 impl Context for File {
@@ -64,13 +74,12 @@ impl File {
 
     /// Begins the creation of the socket.
     pub(crate) fn begin_create(&self, canceller: Canceller) -> Result {
-        self.inner.with(|inner| match inner.state {
-            State::NoSocket => {
-                inner.state = State::Creating(canceller);
-                Ok(())
+        self.inner.with(|inner| {
+            if !matches!(inner.state, State::NoSocket) {
+                return Err(inner.state.refusal());
             }
-            State::Closed => Err(Error::FILE_CLOSED),
-            _ => Err(Error::INVALID_DEVICE_STATE),
+            inner.state = State::Creating(canceller);
+            Ok(())
         })
     }
 
@@ -78,16 +87,18 @@ impl File {
     ///
     /// Gives the status of a creation that was overtaken by the close of the handle; then the socket is closed.
     pub(crate) fn end_create(&self, socket: Option<Socket<'static>>) -> Result {
-        let created = socket.is_some();
         let next = socket.map_or(State::NoSocket, State::Unbound);
         // What is replaced is dropped outside the lock: it may send a close.
-        let (result, _replaced) = self.inner.with(|inner| match inner.state {
-            State::Closed => (Err(Error::CANCELLED), next),
-            _ => (Ok(()), core::mem::replace(&mut inner.state, next)),
+        let (result, _replaced) = self.inner.with(|inner| {
+            if matches!(inner.state, State::Closed) {
+                return (Err(Error::CANCELLED), next);
+            }
+            if matches!(next, State::Unbound(_)) {
+                // Under the lock: a close that sees the socket must not count it down first.
+                self.driver.counters.sockets_open.up();
+            }
+            (Ok(()), core::mem::replace(&mut inner.state, next))
         });
-        if created && result.is_ok() {
-            self.driver.counters.sockets_open.up();
-        }
         result
     }
 
@@ -99,9 +110,8 @@ impl File {
                 Ok(socket)
             }
             other => {
-                let closed = matches!(other, State::Closed);
                 inner.state = other;
-                Err(if closed { Error::FILE_CLOSED } else { Error::INVALID_DEVICE_STATE })
+                Err(inner.state.refusal())
             }
         })
     }
@@ -120,8 +130,7 @@ impl File {
         self.inner.with(|inner| match &inner.state {
             State::Unbound(socket) => Ok((socket.clone(), false)),
             State::Bound(socket) => Ok((socket.clone(), true)),
-            State::Closed => Err(Error::FILE_CLOSED),
-            State::NoSocket | State::Creating(_) | State::Binding(_) => Err(Error::INVALID_DEVICE_STATE),
+            other => Err(other.refusal()),
         })
     }
 
