@@ -1,0 +1,148 @@
+//! Why the verifiers could not be turned on or off.
+
+use std::{fmt, io};
+
+/// Why the verifiers could not be turned on or off.
+#[derive(Debug)]
+pub enum Error {
+    /// This system is not Windows.
+    NotWindows,
+    /// The service does not exist, and its values would have no place.
+    NotInstalled {
+        /// Its name.
+        service: String,
+    },
+    /// Driver Verifier is set already, for these files.
+    Busy {
+        /// The files.
+        drivers: Vec<String>,
+    },
+    /// `on` has been here before.
+    AlreadyOn {
+        /// For which service.
+        service: String,
+    },
+    /// `on` has not been here.
+    NotOn {
+        /// For which service.
+        service: String,
+    },
+    /// The driver's entry cannot be taken out of Driver Verifier's settings alone.
+    Entangled {
+        /// The files that are verified beside the driver.
+        drivers: Vec<String>,
+    },
+    /// What `on` has recorded cannot be read.
+    Record {
+        /// The record's key.
+        key: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The registry refused.
+    Registry {
+        /// The key.
+        key: String,
+        /// The system's word.
+        source: io::Error,
+    },
+    /// verifier.exe could not be run.
+    NotRun {
+        /// The system's word.
+        source: io::Error,
+    },
+    /// verifier.exe failed.
+    Failed {
+        /// The command line.
+        line: String,
+        /// Its exit code.
+        code: i32,
+        /// What it printed.
+        output: String,
+    },
+}
+
+impl Error {
+    /// Whether Windows said no, rather than that the command does not fit the machine.
+    #[must_use]
+    pub const fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Busy { .. } | Self::Entangled { .. } | Self::Registry { .. } | Self::Failed { .. }
+        )
+    }
+
+    /// What to do about it, where there is something to say.
+    #[must_use]
+    pub fn advice(&self) -> Option<&'static str> {
+        const ELEVATED: &str = "Run this from an elevated prompt (Run as administrator).";
+        match self {
+            Self::NotWindows => Some(
+                "`wskctl verifier on --print` shows what it would do. Here the hosted kernel watches the driver by \
+                 the same rules: `cargo test`.",
+            ),
+            Self::NotInstalled { .. } => Some("`wskctl driver install PATH-TO-SYS` makes it."),
+            Self::Busy { .. } => Some(
+                "It has one set of flags for all drivers, so this would change theirs. Clear it with `verifier \
+                 /reset` if nobody needs them, or set all of them by hand on one command line.",
+            ),
+            Self::AlreadyOn { .. } => {
+                Some("To turn it on otherwise, turn it off first: `wskctl verifier off`.")
+            }
+            Self::NotOn { .. } => Some(
+                "What was turned on by hand is turned off by hand: `verifier /reset`, which is for all drivers.",
+            ),
+            Self::Entangled { .. } => Some(
+                "Give the others anew with their flags: `verifier /flags FLAGS /driver NAMES`; then \
+                 `wskctl verifier off` undoes the rest.",
+            ),
+            Self::Record { .. } => Some("Undo it by hand (`wskctl verifier status`), and delete the key."),
+            Self::Registry { source, .. } | Self::NotRun { source }
+                if source.kind() == io::ErrorKind::PermissionDenied || source.raw_os_error() == Some(740) =>
+            {
+                Some(ELEVATED)
+            }
+            Self::Registry { .. } => None,
+            Self::NotRun { .. } => Some(
+                "Windows has verifier.exe in its System32 folder, Wine has none; --framework-only does without it.",
+            ),
+            Self::Failed { .. } => Some(ELEVATED),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotWindows => f.write_str("Driver Verifier is a part of Windows"),
+            Self::NotInstalled { service } => write!(f, "{service} is not installed"),
+            Self::Busy { drivers } => write!(f, "Driver Verifier is set already, for {}", list(drivers)),
+            Self::AlreadyOn { service } => write!(f, "the verifiers are on for {service} already"),
+            Self::NotOn { service } => write!(f, "`wskctl verifier on` has not been run for {service}"),
+            Self::Entangled { drivers } => {
+                write!(f, "Driver Verifier also watches {}, with flags that cannot be read", list(drivers))
+            }
+            Self::Record { key, what } => write!(f, r"the record in HKLM\{key} cannot be read: {what}"),
+            Self::Registry { key, source } => write!(f, r"HKLM\{key}: {source}"),
+            Self::NotRun { source } => write!(f, "verifier.exe cannot be run: {source}"),
+            Self::Failed { line, code, output } => {
+                write!(f, "`{line}` ended with exit code {code}")?;
+                let output = output.trim();
+                if output.is_empty() { Ok(()) } else { write!(f, ":\n{output}") }
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Registry { source, .. } | Self::NotRun { source } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+fn list(drivers: &[String]) -> String {
+    if drivers.iter().any(|driver| driver == "*") { "all drivers".to_owned() } else { drivers.join(", ") }
+}
