@@ -11,10 +11,20 @@ use crate::{ConfigError, DriverConfig};
 pub struct Config {
     /// The driver model.
     pub driver_config: DriverConfig,
+    pub(crate) kit: Kit,
     include: Vec<PathBuf>,
 }
 
-/// A part of the kit. Of the parts that `wdk-sys` names, the headers here have the first two.
+/// Whose headers and libraries they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Kit {
+    /// Of `cross/`, beside mingw-w64's.
+    Own,
+    /// Of a WDK; its headers are found by way of an overlay in which their names have no case.
+    Wdk { overlay: String },
+}
+
+/// A part of the kit. Of the parts that `wdk-sys` names, the driver uses the first two, and no others are here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApiSubset {
     /// The kernel.
@@ -45,13 +55,16 @@ impl Config {
             return Err(ConfigError::Target(target));
         }
         let manifest = PathBuf::from(variable("CROSS_MANIFEST")?);
+        let kit = variable("CROSS_OVERLAY").map_or(Kit::Own, |overlay| Kit::Wdk { overlay });
         let include: Vec<PathBuf> = env::split_paths(&variable("CROSS_INCLUDE")?).collect();
         println!("cargo::rerun-if-changed={}", manifest.display());
-        // The first directory has the headers that the project wrote; the others come with the system.
-        if let Some(own) = include.first() {
-            println!("cargo::rerun-if-changed={}", own.display());
+        match (&kit, include.first()) {
+            // The first directory has the headers that the project wrote; the others come with the system.
+            (Kit::Own, Some(own)) => println!("cargo::rerun-if-changed={}", own.display()),
+            (Kit::Own, None) => {}
+            (Kit::Wdk { overlay }, _) => println!("cargo::rerun-if-changed={overlay}"),
         }
-        Ok(Config { driver_config: DriverConfig::read(&manifest)?, include })
+        Ok(Config { driver_config: DriverConfig::read(&manifest)?, kit, include })
     }
 
     /// Sets what the wdk crates are compiled for.
@@ -89,12 +102,13 @@ impl Config {
     /// # Errors
     /// None: a part that is not here has no headers.
     pub fn headers(&self, subset: ApiSubset) -> Result<impl Iterator<Item = String>, ConfigError> {
-        let header = match subset {
-            ApiSubset::Base => Some("ntkernel.h"),
-            ApiSubset::Wdf => Some("wdf.h"),
-            _ => None,
+        let headers: &[&str] = match (subset, &self.kit) {
+            (ApiSubset::Base, Kit::Own) => &["ntkernel.h"],
+            (ApiSubset::Base, Kit::Wdk { .. }) => &["ntifs.h", "ntddk.h", "ntstrsafe.h"],
+            (ApiSubset::Wdf, _) => &["wdf.h"],
+            _ => &[],
         };
-        Ok(header.map(str::to_owned).into_iter())
+        Ok(headers.iter().map(|header| (*header).to_owned()))
     }
 
     /// A C source that includes the headers of some parts.
@@ -134,34 +148,50 @@ pub(crate) fn variable(name: &'static str) -> Result<String, ConfigError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::KmdfConfig;
 
-    fn kmdf(minor: u8) -> Config {
+    pub(crate) fn kmdf(minor: u8, kit: Kit) -> Config {
         let driver_config = DriverConfig::Kmdf(KmdfConfig {
             kmdf_version_major: 1,
             target_kmdf_version_minor: minor,
             minimum_kmdf_version_minor: None,
         });
-        Config { driver_config, include: Vec::new() }
+        Config { driver_config, kit, include: Vec::new() }
     }
 
     #[test]
     fn function_table_has_two_and_three_digits() {
-        assert_eq!(kmdf(31).compute_wdffunctions_symbol_name().as_deref(), Some("WdfFunctions_01031"));
-        assert_eq!(kmdf(9).compute_wdffunctions_symbol_name().as_deref(), Some("WdfFunctions_01009"));
+        assert_eq!(
+            kmdf(31, Kit::Own).compute_wdffunctions_symbol_name().as_deref(),
+            Some("WdfFunctions_01031")
+        );
+        assert_eq!(
+            kmdf(9, Kit::Own).compute_wdffunctions_symbol_name().as_deref(),
+            Some("WdfFunctions_01009")
+        );
     }
 
     #[test]
     fn source_includes_the_headers_in_order() {
-        let source = kmdf(31).bindgen_header_contents([ApiSubset::Base, ApiSubset::Wdf, ApiSubset::Usb]);
+        let source =
+            kmdf(31, Kit::Own).bindgen_header_contents([ApiSubset::Base, ApiSubset::Wdf, ApiSubset::Usb]);
         assert_eq!(source.ok().as_deref(), Some("#include \"ntkernel.h\"\n#include \"wdf.h\"\n"));
     }
 
     #[test]
+    fn a_wdk_has_headers_of_its_own() {
+        let config = kmdf(31, Kit::Wdk { overlay: String::new() });
+        let source = config.bindgen_header_contents([ApiSubset::Base, ApiSubset::Wdf]).ok();
+        let headers = ["ntifs.h", "ntddk.h", "ntstrsafe.h", "wdf.h"];
+        assert_eq!(source, Some(headers.map(|header| format!("#include \"{header}\"\n")).concat()));
+    }
+
+    #[test]
     fn definitions_carry_the_version() {
-        let minor = kmdf(31).preprocessor_definitions().find(|(name, _)| name == "KMDF_VERSION_MINOR");
+        let minor =
+            kmdf(31, Kit::Own).preprocessor_definitions().find(|(name, _)| name == "KMDF_VERSION_MINOR");
         assert_eq!(minor, Some(("KMDF_VERSION_MINOR".to_owned(), Some("31".to_owned()))));
     }
 }

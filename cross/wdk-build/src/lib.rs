@@ -9,7 +9,7 @@
 //! | `CROSS_MANIFEST` | the driver's `Cargo.toml`, for its driver model |
 //! | `CROSS_INCLUDE` | the directories of the headers, in the form of `PATH` |
 //! | `CROSS_LIB` | the directory of the import libraries and the entry stub |
-//! | `CROSS_RESOURCE` | optional: a compiled resource file to link into the driver |
+//! | `CROSS_OVERLAY` | only if headers and libraries are a WDK's: clang's overlay of its headers |
 //!
 //! Only KMDF drivers for x64 are built this way; anything else is refused.
 

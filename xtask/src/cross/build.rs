@@ -6,11 +6,19 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use super::imports::{List, Parts};
 use super::kit::{self, Kit};
+use super::toolchain::Toolchain;
 use super::tools::{self, run};
+use super::wdk::Wdk;
 
-const DRIVER_TARGET: &str = "x86_64-pc-windows-msvc";
-const HARNESS_TARGET: &str = "x86_64-pc-windows-gnu";
+pub(crate) const DRIVER_TARGET: &str = "x86_64-pc-windows-msvc";
+pub(crate) const HARNESS_TARGET: &str = "x86_64-pc-windows-gnu";
+
+/// The parts of Debian's standard library that each build compiles along.
+const DRIVER_STD: [&str; 2] =
+    ["-Zbuild-std=core,alloc,compiler_builtins", "-Zbuild-std-features=compiler-builtins-mem"];
+const HARNESS_STD: [&str; 1] = ["-Zbuild-std=std,panic_abort"];
 
 /// A build of the workspace at `root` into `out`.
 pub(crate) struct Build<'p> {
@@ -18,17 +26,41 @@ pub(crate) struct Build<'p> {
     pub(crate) root: &'p Path,
     /// Where everything goes that is made.
     pub(crate) out: &'p Path,
+    /// What the driver may import.
+    pub(crate) list: &'p List,
+    /// The WDK, if there is one.
+    pub(crate) wdk: Option<&'p Wdk>,
+    /// Who compiles the driver.
+    pub(crate) driver: Toolchain,
+    /// Who compiles the harness.
+    pub(crate) harness: Toolchain,
 }
 
 impl Build<'_> {
+    /// Which parts of the driver are not the project's own.
+    pub(crate) fn parts(&self) -> Parts {
+        Parts { prebuilt_std: self.driver == Toolchain::Rustup, wdk: self.wdk.is_some() }
+    }
+
     /// Builds the driver, and gives its image.
     pub(crate) fn driver(&self) -> Result<Vec<u8>> {
-        let kit = kit::make(self.root, self.out)?;
+        run(&mut self.driver_command("build")?)?;
+        let image = self.out.join("driver").join(DRIVER_TARGET).join("release/wskdrv.dll");
+        fs::read(&image).with_context(|| format!("reading {}", image.display()))
+    }
+
+    /// Checks with clippy the driver, as it is compiled for the kernel, and the modules for Wine.
+    pub(crate) fn clippy(&self) -> Result<()> {
+        run(self.driver_command("clippy")?.args(["--", "--deny", "warnings"]))?;
+        run(self.modules_command("clippy").args(["--", "--deny", "warnings"]))
+    }
+
+    fn driver_command(&self, verb: &str) -> Result<Command> {
+        let kit = kit::make(self.root, self.out, self.list, self.wdk, self.parts())?;
         let lock = self.lock()?;
-        let mut command = self.cargo("driver", DRIVER_TARGET);
+        let mut command = self.cargo(verb, self.driver, "driver", DRIVER_TARGET, &DRIVER_STD);
         command
             .args(["--package", "wskdrv", "--lib", "--no-default-features", "--features", "kernel"])
-            .args(["-Zbuild-std=core,alloc,compiler_builtins", "-Zbuild-std-features=compiler-builtins-mem"])
             .args([
                 "-Zlockfile-path",
                 "--config",
@@ -38,43 +70,67 @@ impl Build<'_> {
             .args(["--config", &format!("target.{DRIVER_TARGET}.linker={:?}", tools::LINK)])
             .args(["--config", &self.flags(DRIVER_TARGET, &["-Clinker-flavor=lld-link"])]);
         environment(&mut command, self.root, &kit);
-        run(&mut command)?;
-        let image = self.out.join("driver").join(DRIVER_TARGET).join("release/wskdrv.dll");
-        fs::read(&image).with_context(|| format!("reading {}", image.display()))
+        Ok(command)
     }
 
     /// Builds the harness, and gives its place.
     pub(crate) fn harness(&self) -> Result<PathBuf> {
-        let mut command = self.cargo("harness", HARNESS_TARGET);
-        command
-            .args(["--package", "wskctl", "--bin", "wskctl", "--locked"])
-            .arg("-Zbuild-std=std,panic_abort")
-            .args(["--config", &format!("target.{HARNESS_TARGET}.linker={:?}", tools::GCC)])
-            .args([
-                "--config",
-                &self.flags(HARNESS_TARGET, &["-Cstrip=symbols", "-Clink-arg=-Wl,--no-insert-timestamp"]),
-            ]);
-        run(&mut command)?;
+        let mut command = self.user_mode("build");
+        run(command.args(["--package", "wskctl", "--bin", "wskctl", "--locked"]))?;
         let built = self.out.join("harness").join(HARNESS_TARGET).join("release/wskctl.exe");
         let program = self.out.join("wskctl.exe");
         fs::copy(&built, &program).with_context(|| format!("copying {}", built.display()))?;
         Ok(program)
     }
 
-    /// Debian's cargo and compiler, which build the standard library too: no target is installed for Windows.
-    fn cargo(&self, directory: &str, target: &str) -> Command {
-        let mut command = Command::new(tools::CARGO);
+    /// Builds the modules that stand beside the driver under Wine, and gives their directory. `kernel` is the import
+    /// library of Wine's kernel.
+    pub(crate) fn modules(&self, kernel: &Path) -> Result<PathBuf> {
+        run(self.modules_command("build").env("WINE_KERNEL_LIB", kernel))?;
+        Ok(self.out.join("harness").join(HARNESS_TARGET).join("release"))
+    }
+
+    fn modules_command(&self, verb: &str) -> Command {
+        let mut command = self.user_mode(verb);
+        command.args(["--manifest-path", "cross/wine/Cargo.toml", "--locked"]);
+        command
+    }
+
+    /// A build for user mode. All have the same flags and directory, and so one standard library.
+    fn user_mode(&self, verb: &str) -> Command {
+        let mut command = self.cargo(verb, self.harness, "harness", HARNESS_TARGET, &HARNESS_STD);
+        command.args(["--config", &format!("target.{HARNESS_TARGET}.linker={:?}", tools::GCC)]).args([
+            "--config",
+            &self.flags(HARNESS_TARGET, &["-Cstrip=symbols", "-Clink-arg=-Wl,--no-insert-timestamp"]),
+        ]);
+        command
+    }
+
+    /// A command of cargo's. Debian's builds the standard library too.
+    fn cargo(&self, verb: &str, by: Toolchain, directory: &str, target: &str, std: &[&str]) -> Command {
+        let mut command = match (by, verb) {
+            (Toolchain::Rustup, _) => Command::new("cargo"),
+            // By its path: another toolchain's may be found first.
+            (Toolchain::Debian, "clippy") => Command::new(tools::CLIPPY),
+            (Toolchain::Debian, _) => Command::new(tools::CARGO),
+        };
         command
             .current_dir(self.root)
-            .env("RUSTC", tools::RUSTC)
+            // For the lock file's place, and the standard library.
             .env("RUSTC_BOOTSTRAP", "1")
             .env("CARGO_TARGET_DIR", self.out.join(directory))
             .env_remove("RUSTFLAGS")
             .env_remove("CARGO_ENCODED_RUSTFLAGS")
             // Set by the cargo that started this program, for its own toolchain.
-            .env_remove("RUSTUP_TOOLCHAIN")
             .env_remove("CARGO")
-            .args(["build", "--release", "--target", target]);
+            .args([verb, "--release", "--target", target]);
+        if by == Toolchain::Debian {
+            command
+                .env("CARGO", tools::CARGO)
+                .env("RUSTC", tools::RUSTC)
+                .env_remove("RUSTUP_TOOLCHAIN")
+                .args(std);
+        }
         command
     }
 
@@ -112,15 +168,23 @@ impl Build<'_> {
     }
 }
 
-/// What the replaced `wdk-build` and the build script of `wdk-sys` find in the environment.
+/// What the replaced `wdk-build`, the driver's build script and that of `wdk-sys` find in the environment.
 fn environment(command: &mut Command, root: &Path, kit: &Kit) {
     command
         .env("CROSS_MANIFEST", root.join("Cargo.toml"))
         .env("CROSS_INCLUDE", &kit.include)
         .env("CROSS_LIB", &kit.libraries)
-        .env("CROSS_RESOURCE", &kit.resource)
+        .env_remove("CROSS_OVERLAY")
+        .env("RC_PATH", tools::RC)
         .env("LIBCLANG_PATH", tools::LIBCLANG)
         .env("CC_x86_64_pc_windows_msvc", tools::CLANG)
-        .env("AR_x86_64_pc_windows_msvc", tools::LIB)
-        .env("CFLAGS_x86_64_pc_windows_msvc", tools::COMPILER.join(" "));
+        .env("AR_x86_64_pc_windows_msvc", tools::LIB);
+    let flags = match &kit.overlay {
+        Some(overlay) => {
+            command.env("CROSS_OVERLAY", overlay).env("CC_SHELL_ESCAPED_FLAGS", "1");
+            format!("{} '{}'", tools::WDK_COMPILER.join(" "), overlay.display())
+        }
+        None => tools::COMPILER.join(" "),
+    };
+    command.env("CFLAGS_x86_64_pc_windows_msvc", flags);
 }

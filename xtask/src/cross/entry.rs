@@ -20,9 +20,6 @@ const MACROS: [&str; 7] = [
     "-DKMDF_VERSION_MINOR=31",
 ];
 
-/// The C runtime that the test prints with.
-const RUNTIME: &str = "/usr/x86_64-w64-mingw32/lib/libmsvcrt.a";
-
 /// The directories of the headers: the project's own first.
 pub(crate) fn include(root: &Path) -> [PathBuf; 4] {
     let mingw = Path::new(tools::MINGW);
@@ -44,11 +41,11 @@ fn compile(root: &Path, source: &str, object: &Path, further: &[&str]) -> Result
     run_quietly(command.arg("-c").arg(root.join("cross/entry").join(source)).arg("-o").arg(object))
 }
 
-/// Makes the stub's library, and gives its place.
+/// Makes the stub's library, of the name that the WDK's has, and gives its place.
 pub(crate) fn library(root: &Path, objects: &Path) -> Result<PathBuf> {
     let object = objects.join("entry.obj");
     compile(root, "entry.c", &object, &[])?;
-    let library = objects.join("entry.lib");
+    let library = objects.join("wdfdriverentry.lib");
     run_quietly(Command::new(tools::LIB).arg("/nologo").arg(with_path("/out:", &library)).arg(object))?;
     Ok(library)
 }
@@ -56,6 +53,8 @@ pub(crate) fn library(root: &Path, objects: &Path) -> Result<PathBuf> {
 /// Runs the stub in user mode, under Wine, with a loader and a driver that note how they are called.
 pub(crate) fn test(root: &Path, out: &Path) -> Result<()> {
     let objects = out.join("obj");
+    // Not made yet if the driver is linked with a WDK's.
+    library(root, &objects)?;
     let prefix = out.join("wine");
     fs::create_dir_all(&prefix).with_context(|| format!("making {}", prefix.display()))?;
     for (name, further) in [("entry-test", &[][..]), ("entry-test-class", &["-DCLASS_EXTENSION"][..])] {
@@ -68,7 +67,9 @@ pub(crate) fn test(root: &Path, out: &Path) -> Result<()> {
         compile(root, "test.c", &object, &flags)?;
         let mut link = Command::new(tools::LINK);
         link.args(["/nologo", "/entry:main", "/subsystem:console", "/nodefaultlib"]);
-        link.arg(with_path("/out:", &program)).args([&object, &objects.join("entry.obj")]).arg(RUNTIME);
+        link.arg(with_path("/out:", &program))
+            .args([&object, &objects.join("entry.obj")])
+            .arg(tools::RUNTIME);
         run_quietly(&mut link)?;
         let mut wine = Command::new("wine");
         run(wine.env("WINEPREFIX", &prefix).env("WINEDEBUG", "-all").arg(&program))

@@ -1,4 +1,6 @@
-//! What a WDK would give: import libraries, the entry stub, the headers' directories; and the version resource.
+//! What the driver is compiled and linked with: headers, import libraries and the entry point's library.
+//!
+//! From a WDK if there is one, else the project's own.
 
 use std::env;
 use std::ffi::OsString;
@@ -9,39 +11,59 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::entry;
+use super::imports::{List, Parts};
 use super::tools::{self, run_quietly};
-
-/// The import libraries, each from the definition file of its name.
-const LIBRARIES: [&str; 3] = ["ntoskrnl", "wdfldr", "netio"];
+use super::wdk::Wdk;
 
 /// The parts that were made, for cargo's environment.
+#[derive(Debug)]
 pub(crate) struct Kit {
     /// Libraries for the linker.
     pub(crate) libraries: PathBuf,
     /// The headers' directories, in the form of `PATH`.
     pub(crate) include: OsString,
-    /// The version resource.
-    pub(crate) resource: PathBuf,
+    /// For a WDK's headers: what makes their names' case unimportant.
+    pub(crate) overlay: Option<PathBuf>,
 }
 
-/// Makes the parts in `out`, from `cross/`.
-pub(crate) fn make(root: &Path, out: &Path) -> Result<Kit> {
-    let cross = root.join("cross");
-    let libraries = out.join("lib");
+/// Makes the parts in `out`, from the WDK or from `cross/`.
+pub(crate) fn make(root: &Path, out: &Path, list: &List, wdk: Option<&Wdk>, parts: Parts) -> Result<Kit> {
     let objects = out.join("obj");
-    for directory in [&libraries, &objects] {
-        fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
+    fs::create_dir_all(&objects).with_context(|| format!("making {}", objects.display()))?;
+    match wdk {
+        Some(wdk) => given(&out.join("lib-wdk"), &objects, wdk),
+        None => own(root, &out.join("lib"), &objects, list, parts),
     }
-    for name in LIBRARIES {
-        let library = objects.join(format!("{name}.lib"));
+}
+
+/// The kit of a WDK.
+fn given(libraries: &Path, objects: &Path, wdk: &Wdk) -> Result<Kit> {
+    fs::create_dir_all(libraries).with_context(|| format!("making {}", libraries.display()))?;
+    for (name, file) in &wdk.libraries {
+        let content = fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+        write_if_new(&libraries.join(name).with_extension("lib"), &content)?;
+    }
+    let overlay = objects.join("headers.yaml");
+    write_if_new(&overlay, wdk.overlay()?.as_bytes())?;
+    // The compiler's own headers come last, as they do with Microsoft's.
+    let include = wdk.include.iter().map(PathBuf::as_path).chain([Path::new(tools::CLANG_HEADERS)]);
+    Ok(Kit { libraries: libraries.into(), include: env::join_paths(include)?, overlay: Some(overlay) })
+}
+
+/// The project's own kit.
+fn own(root: &Path, libraries: &Path, objects: &Path, list: &List, parts: Parts) -> Result<Kit> {
+    fs::create_dir_all(libraries).with_context(|| format!("making {}", libraries.display()))?;
+    for (name, definition) in list.definitions(parts) {
+        let source = objects.join(&name).with_extension("def");
+        let library = objects.join(&name).with_extension("lib");
+        write_if_new(&source, definition.as_bytes())?;
         let mut command = Command::new(tools::DLLTOOL);
-        command.args(["-m", "i386:x86-64", "-d"]).arg(cross.join(format!("lib/{name}.def")));
+        command.args(["-m", "i386:x86-64", "-d"]).arg(&source);
         run_quietly(command.arg("-l").arg(&library))?;
-        put(&library, &libraries)?;
+        put(&library, libraries)?;
     }
-    put(&entry::library(root, &objects)?, &libraries)?;
-    let resource = resource(root, out)?;
-    Ok(Kit { libraries, include: env::join_paths(entry::include(root))?, resource })
+    put(&entry::library(root, objects)?, libraries)?;
+    Ok(Kit { libraries: libraries.into(), include: env::join_paths(entry::include(root))?, overlay: None })
 }
 
 /// Copies a file into a directory if it is new there: cargo builds again what depends on a file that was touched.
@@ -55,61 +77,4 @@ fn write_if_new(file: &Path, content: &[u8]) -> Result<()> {
         fs::write(file, content).with_context(|| format!("writing {}", file.display()))?;
     }
     Ok(())
-}
-
-/// Compiles the version resource.
-fn resource(root: &Path, out: &Path) -> Result<PathBuf> {
-    let source = out.join("obj/wskdrv.rc");
-    let fresh = out.join("obj/wskdrv.res");
-    let kept = out.join("lib/wskdrv.res");
-    fs::write(&source, script(&root.join("Cargo.toml"))?)?;
-    let mut command = Command::new(tools::RC);
-    run_quietly(command.args(["/no-preprocess", "/fo"]).arg(&fresh).arg(&source))?;
-    write_if_new(&kept, &fs::read(&fresh)?)?;
-    Ok(kept)
-}
-
-/// The resource script: what the file's properties show on Windows.
-fn script(manifest: &Path) -> Result<String> {
-    // The workspace gives every package its version, xtask's among them.
-    let version = env!("CARGO_PKG_VERSION");
-    let (major, minor, patch) =
-        (env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"), env!("CARGO_PKG_VERSION_PATCH"));
-    let text = fs::read_to_string(manifest).with_context(|| format!("reading {}", manifest.display()))?;
-    let description = text
-        .lines()
-        .find_map(|line| line.strip_prefix("description = \"")?.strip_suffix('"'))
-        .context("the driver's package has no description")?;
-    // 3 and 7: a driver, of the kind "system". 0x40004: Windows NT, 32 bits and more.
-    Ok(format!(
-        r#"1 VERSIONINFO
-FILEVERSION {major},{minor},{patch},0
-PRODUCTVERSION {major},{minor},{patch},0
-FILEFLAGSMASK 0x3F
-FILEFLAGS 0
-FILEOS 0x40004
-FILETYPE 3
-FILESUBTYPE 7
-BEGIN
-    BLOCK "StringFileInfo"
-    BEGIN
-        BLOCK "040904B0"
-        BEGIN
-            VALUE "CompanyName", "The wskdrv authors"
-            VALUE "FileDescription", "{description}"
-            VALUE "FileVersion", "{version}"
-            VALUE "InternalName", "wskdrv"
-            VALUE "LegalCopyright", "The wskdrv authors; MIT OR Apache-2.0"
-            VALUE "OriginalFilename", "wskdrv.sys"
-            VALUE "ProductName", "wskdrv"
-            VALUE "ProductVersion", "{version}"
-        END
-    END
-    BLOCK "VarFileInfo"
-    BEGIN
-        VALUE "Translation", 0x0409, 1200
-    END
-END
-"#
-    ))
 }

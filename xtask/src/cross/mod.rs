@@ -1,16 +1,22 @@
 //! `cargo xtask cross`: the driver and the harness for Windows, built on a machine without Windows or the WDK.
 //!
 //! Everything but `wdk-build` is what a Windows build uses: the same manifests, the same crates from the registry. The
-//! patch that replaces that one crate, and the lock file that results from it, stand on cargo's command line only.
+//! patch that replaces that one crate, and the lock file that results from it, stand on cargo's command line only. A WDK
+//! and an installed target are used where they are found.
 
+mod breaks;
 mod build;
 mod entry;
+mod imports;
 mod kit;
 mod pe;
 #[cfg(test)]
 mod pe_tests;
 mod sign;
+mod toolchain;
 mod tools;
+mod version;
+mod wdk;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +24,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::root;
-use build::Build;
+pub(crate) use build::Build;
+use build::{DRIVER_TARGET, HARNESS_TARGET};
+use imports::List;
+use pe::Expected;
+use toolchain::Toolchain;
+use tools::Needs;
+pub(crate) use tools::run_quietly;
+use wdk::Wdk;
 
 /// Options of `cargo xtask cross`.
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
@@ -33,21 +46,69 @@ pub(crate) struct Options {
     /// Run the test of the entry stub, which needs Wine.
     #[arg(long)]
     check_entry: bool,
+    /// Check the driver and the modules for Wine with clippy, as they are compiled, and build nothing.
+    #[arg(long, conflicts_with_all = ["check_reproducible", "check_entry", "driver_only"])]
+    clippy: bool,
     /// Build the driver only, not wskctl.exe.
     #[arg(long)]
     driver_only: bool,
+    /// It will run under Wine.
+    #[arg(skip)]
+    wine: bool,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    tools::require(options.install)?;
+    build(options, |_| Ok(())).map(drop)
+}
+
+/// Builds the driver and the harness for Wine, and what else `further` builds; gives the directory that all is in.
+pub(crate) fn build_for_wine(
+    install: bool,
+    further: impl FnOnce(&Build<'_>) -> Result<()>,
+) -> Result<PathBuf> {
+    let options = Options {
+        install,
+        check_reproducible: false,
+        check_entry: false,
+        clippy: false,
+        driver_only: false,
+        wine: true,
+    };
+    build(&options, further)
+}
+
+/// Sees to it that Wine is there.
+pub(crate) fn require_wine(install: bool) -> Result<()> {
+    tools::require(install, Needs { wine: true, ..Needs::default() })
+}
+
+fn build(options: &Options, further: impl FnOnce(&Build<'_>) -> Result<()>) -> Result<PathBuf> {
     let root = root()?;
+    let list = List::read(&root)?;
+    let wdk = Wdk::from_environment(list.kmdf())?;
+    let driver = Toolchain::for_target(&root, DRIVER_TARGET);
+    let harness = Toolchain::for_target(&root, HARNESS_TARGET);
+    tools::require(
+        options.install,
+        Needs {
+            rust: driver == Toolchain::Debian || harness == Toolchain::Debian && !options.driver_only,
+            clippy: options.clippy,
+            wine: options.check_entry || options.wine,
+        },
+    )?;
     let out = output_directory(&root);
     fs::create_dir_all(&out).with_context(|| format!("making {}", out.display()))?;
     let out = out.canonicalize()?;
 
-    let build = Build { root: &root, out: &out };
+    let build = Build { root: &root, out: &out, list: &list, wdk: wdk.as_ref(), driver, harness };
+    if options.clippy {
+        build.clippy()?;
+        return Ok(out);
+    }
     let image = build.driver()?;
-    let report = pe::check(&image, &imports(&root)?)?;
+    let expected = Expected { list: &list, parts: build.parts(), version: version::of_package()? };
+    let report = pe::check(&image, expected)?;
+    let broken = breaks::tried(&image, expected)?;
     if options.check_entry {
         entry::test(&root, &out)?;
     }
@@ -58,20 +119,23 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let signed = out.join("wskdrv.sys");
     let changed = fs::read(&unsigned).ok().as_deref() != Some(&image[..]);
     fs::write(&unsigned, &image).with_context(|| format!("writing {}", unsigned.display()))?;
-    println!("{}: {report}", unsigned.display());
+    println!("{}: {report}; {broken} broken copies were found out", unsigned.display());
+    println!("nothing that it imports is newer than Windows {}", list.target());
     // An image that has not changed keeps its signature, so that its certificate need not be trusted again.
     let certificate = out.join("wskdrv.cer");
     if changed || !signed.exists() {
         sign::sign(&unsigned, &signed, &certificate)?;
+        sign::check_refusals(&unsigned, &signed, &certificate)?;
     }
     sign::verify(&signed, &certificate)?;
-    pe::check_checksum(&fs::read(&signed)?)?;
+    pe::check(&fs::read(&signed)?, expected)?;
     println!("{}: signed for test; the certificate is wskdrv.cer next to it", signed.display());
     if !options.driver_only {
         let program = build.harness()?;
         println!("{}: {} bytes", program.display(), fs::metadata(&program)?.len());
     }
-    Ok(())
+    further(&build)?;
+    Ok(out)
 }
 
 /// Builds the driver again in a directory of its own, with nothing in it.
@@ -81,7 +145,7 @@ fn reproduce(build: &Build<'_>, image: &[u8]) -> Result<()> {
         fs::remove_dir_all(&again).with_context(|| format!("removing {}", again.display()))?;
     }
     fs::create_dir_all(&again)?;
-    let second = Build { root: build.root, out: &again }.driver()?;
+    let second = Build { out: &again, ..*build }.driver()?;
     if second != image {
         let kept = again.join("wskdrv.sys");
         fs::write(&kept, &second)?;
@@ -92,14 +156,9 @@ fn reproduce(build: &Build<'_>, image: &[u8]) -> Result<()> {
     Ok(())
 }
 
-fn output_directory(root: &Path) -> PathBuf {
+/// Where everything goes that is made.
+pub(crate) fn output_directory(root: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from).join("cross")
-}
-
-fn imports(root: &Path) -> Result<pe::Imports> {
-    let file = root.join("cross/imports.txt");
-    let text = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
-    pe::Imports::parse(&text)
 }
 
 #[cfg(test)]
@@ -128,19 +187,6 @@ mod tests {
             (457, "WdfDeviceSetDeviceInterfaceStateEx"),
         ] {
             assert!(functions.contains(&known), "{known:?}");
-        }
-    }
-
-    #[test]
-    fn every_import_is_in_a_library() {
-        let root = root().unwrap();
-        for (module, names) in imports(&root).unwrap().modules() {
-            let stem = module.split('.').next().unwrap().to_ascii_lowercase();
-            let library = fs::read_to_string(root.join(format!("cross/lib/{stem}.def"))).unwrap();
-            assert!(library.lines().any(|line| line == format!("LIBRARY {module}")), "{module}");
-            for name in names {
-                assert!(library.lines().any(|line| line.trim() == name), "{module}: {name}");
-            }
         }
     }
 }

@@ -1,6 +1,5 @@
 //! What must hold of the driver's image, as the loader of the Windows kernel and its policies want it.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -8,47 +7,21 @@ use object::LittleEndian as LE;
 use object::pe;
 use object::read::pe::{ImageThunkData, PeFile64};
 
+use super::imports::{Imports, List, Parts};
+use super::version;
+
 /// Resident for as long as the driver is loaded, so it should not grow unnoticed.
-pub(crate) const LARGEST: usize = 128 * 1024;
+pub(super) const LARGEST: usize = 128 * 1024;
 
-/// Names by the module that they are imported from.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Imports(BTreeMap<String, BTreeSet<String>>);
-
-impl Imports {
-    /// Reads a list: a module on a line, its names indented below; `#` begins a comment.
-    pub(crate) fn parse(text: &str) -> Result<Imports> {
-        let mut imports = Imports::default();
-        let mut module = None;
-        for line in text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
-            if line.starts_with(' ') {
-                let module: &String = module.as_ref().context("a name before the first module")?;
-                imports.add(module, line.trim());
-            } else {
-                module = Some(line.trim().to_owned());
-            }
-        }
-        Ok(imports)
-    }
-
-    fn add(&mut self, module: &str, name: &str) {
-        self.0.entry(module.to_owned()).or_default().insert(name.to_owned());
-    }
-
-    /// The modules, each with its names.
-    #[cfg(test)]
-    pub(crate) fn modules(&self) -> impl Iterator<Item = (&String, &BTreeSet<String>)> {
-        self.0.iter()
-    }
-
-    /// What `self` has and `other` has not, as `module!name`.
-    fn without(&self, other: &Imports) -> Vec<String> {
-        let names = self.0.iter().flat_map(|(module, names)| names.iter().map(move |name| (module, name)));
-        names
-            .filter(|(module, name)| !other.0.get(*module).is_some_and(|names| names.contains(*name)))
-            .map(|(module, name)| format!("{module}!{name}"))
-            .collect()
-    }
+/// What an image is compared with.
+#[derive(Clone, Copy)]
+pub(crate) struct Expected<'l> {
+    /// What it may import.
+    pub(crate) list: &'l List,
+    /// Which parts of the build were not the project's own.
+    pub(crate) parts: Parts,
+    /// The version in its resource.
+    pub(crate) version: [u16; 4],
 }
 
 /// What there is to say about an image in which all is well.
@@ -64,31 +37,28 @@ impl fmt::Display for Report {
     }
 }
 
-/// Checks an image that is not signed yet.
+/// Checks an image, signed or not.
 ///
 /// # Errors
 /// It is no image, or something is wrong with it; the text has everything that is.
-pub(crate) fn check(image: &[u8], expected: &Imports) -> Result<Report> {
+pub(crate) fn check(image: &[u8], expected: Expected<'_>) -> Result<Report> {
     let problems = problems(image, expected)?;
     ensure!(
         problems.is_empty(),
         "the driver's image is not as it should be:\n    {}",
         problems.join("\n    ")
     );
-    Ok(Report { size: image.len(), imports: expected.0.values().map(BTreeSet::len).sum() })
+    Ok(Report { size: image.len(), imports: imports(&PeFile64::parse(image)?)?.count() })
 }
 
 /// Everything that is wrong with an image.
-pub(crate) fn problems(image: &[u8], expected: &Imports) -> Result<Vec<String>> {
+pub(crate) fn problems(image: &[u8], expected: Expected<'_>) -> Result<Vec<String>> {
     let file = PeFile64::parse(image).context("the driver is not a 64-bit image for Windows")?;
     let mut problems = headers(&file);
     problems.extend(directories(&file));
     problems.extend(sections(&file));
-    let actual = imports(&file)?;
-    problems
-        .extend(actual.without(expected).iter().map(|name| format!("{name} is imported, but not listed")));
-    problems
-        .extend(expected.without(&actual).iter().map(|name| format!("{name} is listed, but not imported")));
+    problems.extend(version::problems(&file, expected.version)?);
+    problems.extend(expected.list.problems(&imports(&file)?, expected.parts));
     if image.len() > LARGEST {
         problems.push(format!("{} bytes, more than {LARGEST}", image.len()));
     }
@@ -138,7 +108,6 @@ fn directories(file: &PeFile64<'_>) -> Vec<String> {
     let required = [
         (pe::IMAGE_DIRECTORY_ENTRY_BASERELOC, "no relocations"),
         (pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION, "no unwind table (.pdata)"),
-        (pe::IMAGE_DIRECTORY_ENTRY_RESOURCE, "no version resource"),
     ];
     let mut problems: Vec<String> = required
         .iter()
@@ -194,7 +163,7 @@ fn imports(file: &PeFile64<'_>) -> Result<Imports> {
 ///
 /// # Errors
 /// It is another, or this is no image.
-pub(crate) fn check_checksum(image: &[u8]) -> Result<()> {
+fn check_checksum(image: &[u8]) -> Result<()> {
     let place = checksum_place(image).context("too short for an image")?;
     let found = u32::from_le_bytes(image[place..place + 4].try_into()?);
     let right = checksum(image, place);
@@ -204,15 +173,28 @@ pub(crate) fn check_checksum(image: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Where the headers stand, from their signature on.
+pub(crate) fn headers_place(image: &[u8]) -> Option<usize> {
+    let place = u32::from_le_bytes(image.get(0x3C..0x40)?.try_into().ok()?);
+    usize::try_from(place).ok()
+}
+
+/// Puts the right sum into an image's header.
+pub(crate) fn set_checksum(image: &mut [u8]) -> Result<()> {
+    let place = checksum_place(image).context("too short for an image")?;
+    let sum = checksum(image, place);
+    image[place..place + 4].copy_from_slice(&sum.to_le_bytes());
+    Ok(())
+}
+
 /// Where the sum stands: in the optional header, which follows the signature and the file header.
-pub(crate) fn checksum_place(image: &[u8]) -> Option<usize> {
-    let headers = u32::from_le_bytes(image.get(0x3C..0x40)?.try_into().ok()?);
-    let place = usize::try_from(headers).ok()?.checked_add(24 + 64)?;
+fn checksum_place(image: &[u8]) -> Option<usize> {
+    let place = headers_place(image)?.checked_add(24 + 64)?;
     (place.checked_add(4)? <= image.len()).then_some(place)
 }
 
 /// The sum of all 16-bit words but the sum's own, with the carries added in, and of the length.
-pub(crate) fn checksum(image: &[u8], place: usize) -> u32 {
+fn checksum(image: &[u8], place: usize) -> u32 {
     let mut sum: u32 = 0;
     for (index, word) in image.chunks(2).enumerate() {
         if (place..place + 4).contains(&(index * 2)) {

@@ -1,34 +1,30 @@
-//! Each property of the image, broken on a copy of one in which all is well, is found out, and nothing else is.
+//! The checks of the image, on one made here in which all is well, and on broken copies of it.
 
 use object::pe;
 use object::write::pe::{NtHeaders, Writer};
 
-use super::pe::{Imports, LARGEST, check, checksum, checksum_place, problems};
-
-/// Offsets in the headers, from the signature.
-const MACHINE: usize = 4;
-const CHARACTERISTICS: usize = 22;
-const ENTRY: usize = 24 + 16;
-const SUBSYSTEM: usize = 24 + 68;
-const SWITCHES: usize = 24 + 70;
-const DIRECTORIES: usize = 24 + 112;
-const SECTIONS: usize = DIRECTORIES + 16 * 8;
+use super::breaks;
+use super::imports::{List, Parts};
+use super::pe::{Expected, check, problems, set_checksum};
+use super::version::DRIVER;
 
 /// The module and the function that the image imports.
 const MODULE: &str = "ntoskrnl.exe";
 const FUNCTION: &str = "KeBugCheckEx";
 
 /// An image with code, one import and everything else that a driver's has.
-fn image() -> Vec<u8> {
+pub(crate) fn image() -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut writer = Writer::new(true, 0x1000, 0x200, &mut bytes);
     writer.reserve_dos_header();
     writer.reserve_nt_headers(16);
-    writer.reserve_section_headers(5);
+    writer.reserve_section_headers(6);
     let text = writer.reserve_text_section(16);
+    // The first section that is writable, so that the table of breaks finds the one it does in a driver.
+    let data = writer.reserve_data_section(16, 16);
     let import = writer.reserve_idata_section(u32::try_from(import_table(0).len()).unwrap());
     let unwind = writer.reserve_pdata_section(12);
-    let resource = writer.reserve_rsrc_section(16);
+    let resource = writer.reserve_rsrc_section(u32::try_from(resources(0).len()).unwrap());
     writer.add_reloc(text.virtual_address, pe::IMAGE_REL_BASED_DIR64);
     writer.reserve_reloc_section();
 
@@ -56,11 +52,13 @@ fn image() -> Vec<u8> {
     });
     writer.write_section_headers();
     writer.write_section(text.file_offset, &[0xC3; 16]);
+    writer.write_section(data.file_offset, &[0; 16]);
     writer.write_section(import.file_offset, &import_table(import.virtual_address));
     writer.write_section(unwind.file_offset, &[0; 12]);
-    writer.write_section(resource.file_offset, &[0; 16]);
+    writer.write_section(resource.file_offset, &resources(resource.virtual_address));
     writer.write_reloc_section();
-    summed(bytes)
+    set_checksum(&mut bytes).unwrap();
+    bytes
 }
 
 /// The import directory for a section at an address: descriptors, lookup and address table, hint and name, module.
@@ -81,136 +79,109 @@ fn import_table(base: u32) -> Vec<u8> {
     table
 }
 
-fn listed(text: &str) -> Imports {
-    Imports::parse(text).unwrap()
+/// The resource section at an address: three directories of one entry each, the place of the data, and the data.
+fn resources(base: u32) -> Vec<u8> {
+    const DIRECTORY: u32 = 24;
+    const BELOW: u32 = 0x8000_0000;
+    let mut section = Vec::new();
+    for (id, offset) in
+        [(u32::from(pe::RT_VERSION), BELOW + DIRECTORY), (1, BELOW + 2 * DIRECTORY), (0x409, 3 * DIRECTORY)]
+    {
+        section.extend([0; 14]);
+        section.extend(1_u16.to_le_bytes());
+        section.extend(id.to_le_bytes());
+        section.extend(offset.to_le_bytes());
+    }
+    let data = version_resource([1, 2, 3, 4]);
+    for number in [base + 3 * DIRECTORY + 16, u32::try_from(data.len()).unwrap(), 0, 0] {
+        section.extend(number.to_le_bytes());
+    }
+    section.extend(data);
+    section
 }
 
-fn expected() -> Imports {
-    listed(&format!("# a comment\n\n{MODULE}\n    {FUNCTION}\n"))
+fn version_resource([major, minor, patch, build]: [u32; 4]) -> Vec<u8> {
+    let mut data = vec![92, 0, 52, 0, 0, 0];
+    data.extend("VS_VERSION_INFO\0\0".encode_utf16().flat_map(u16::to_le_bytes));
+    let version = [major << 16 | minor, patch << 16 | build];
+    let [kind, subkind] = DRIVER;
+    for number in [
+        0xFEEF_04BD,
+        0x1_0000,
+        version[0],
+        version[1],
+        version[0],
+        version[1],
+        0x3F,
+        0,
+        0x4_0004,
+        kind,
+        subkind,
+        0,
+        0,
+    ] {
+        data.extend(number.to_le_bytes());
+    }
+    data
 }
 
-/// The image with its checksum put right.
-fn summed(mut image: Vec<u8>) -> Vec<u8> {
-    let place = checksum_place(&image).unwrap();
-    let sum = checksum(&image, place);
-    image[place..place + 4].copy_from_slice(&sum.to_le_bytes());
-    image
+pub(crate) fn list(names: &str) -> List {
+    List::parse(&format!("target 10.0.19041\nkmdf 1.31 10.0.19041\n{names}")).unwrap()
 }
 
-/// What is found in the image after a change to the headers, at an offset from their signature.
-fn broken(offset: usize, bytes: &[u8]) -> Vec<String> {
-    let mut image = image();
-    let place = checksum_place(&image).unwrap() - 24 - 64 + offset;
-    image[place..place + bytes.len()].copy_from_slice(bytes);
-    problems(&summed(image), &expected()).unwrap()
+fn expected(list: &List) -> Expected<'_> {
+    Expected { list, parts: Parts::default(), version: [1, 2, 3, 4] }
 }
 
-fn directory(index: usize) -> usize {
-    DIRECTORIES + index * 8
+fn only_import() -> List {
+    list(&format!("{MODULE}\n    {FUNCTION} 5.0\n"))
 }
 
 #[test]
 fn a_good_image_passes() {
-    let report = check(&image(), &expected()).unwrap();
+    let list = only_import();
+    let report = check(&image(), expected(&list)).unwrap();
     assert!(report.to_string().ends_with("1 imports, all checks passed"), "{report}");
 }
 
 #[test]
-fn wrong_machine() {
-    assert_eq!(broken(MACHINE, &0xAA64_u16.to_le_bytes()), ["machine 0xaa64, not x64"]);
+fn each_broken_copy_is_found_out() {
+    let list = only_import();
+    assert_eq!(breaks::tried(&image(), expected(&list)).unwrap(), 20);
 }
 
 #[test]
-fn not_executable() {
-    assert_eq!(broken(CHARACTERISTICS, &0x2000_u16.to_le_bytes()), ["not marked as executable"]);
-}
-
-#[test]
-fn relocations_stripped() {
-    assert_eq!(broken(CHARACTERISTICS, &0x2003_u16.to_le_bytes()), ["relocations are marked as stripped"]);
-}
-
-#[test]
-fn wrong_subsystem() {
-    assert_eq!(broken(SUBSYSTEM, &3_u16.to_le_bytes()), ["subsystem 3, not native"]);
-}
-
-#[test]
-fn each_switch() {
-    for (off, name) in
-        [(0x0E0_u16, "NX"), (0x1A0, "DYNAMIC_BASE"), (0x1C0, "HIGH_ENTROPY"), (0x160, "FORCE_INTEGRITY")]
-    {
-        let found = broken(SWITCHES, &off.to_le_bytes());
-        assert_eq!(found.len(), 1, "{found:?}");
-        assert!(found[0].starts_with(&format!("without {name}")), "{found:?}");
-    }
-}
-
-#[test]
-fn directories_that_must_be_there() {
-    for (index, problem) in [
-        (pe::IMAGE_DIRECTORY_ENTRY_BASERELOC, "no relocations"),
-        (pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION, "no unwind table (.pdata)"),
-        (pe::IMAGE_DIRECTORY_ENTRY_RESOURCE, "no version resource"),
-    ] {
-        assert_eq!(broken(directory(index), &[0; 8]), [problem]);
-    }
-}
-
-#[test]
-fn thread_local_storage() {
-    let found = broken(directory(pe::IMAGE_DIRECTORY_ENTRY_TLS), &[0, 0x10, 0, 0, 1, 0, 0, 0]);
-    assert_eq!(found, ["thread-local storage, which the kernel does not have"]);
-}
-
-#[test]
-fn writable_code() {
-    // The flags of the first section header, at its end.
-    let found = broken(SECTIONS + 36, &0xE000_0020_u32.to_le_bytes());
-    assert_eq!(found, ["section .text is writable and executable"]);
-}
-
-#[test]
-fn entry_point_in_data() {
-    assert_eq!(
-        broken(ENTRY, &0x2000_u32.to_le_bytes()),
-        ["the entry point 0x2000 lies in no executable section"]
-    );
-}
-
-#[test]
-fn import_not_listed() {
-    let found = problems(&image(), &listed("")).unwrap();
-    assert_eq!(found, ["ntoskrnl.exe!KeBugCheckEx is imported, but not listed"]);
+fn a_check_that_finds_nothing_is_found_out() {
+    // What is broken by another import goes unnoticed if that is expected, and the old one is not.
+    let list = list(&format!("{MODULE}\n    {FUNCTION} 5.0 dropped\n    XeBugCheckEx 5.0 std\n"));
+    let parts = Parts { prebuilt_std: true, wdk: false };
+    let error = breaks::tried(&image(), Expected { parts, ..expected(&list) }).unwrap_err();
+    assert!(error.to_string().starts_with("an image was broken: "), "{error}");
 }
 
 #[test]
 fn listed_but_not_imported() {
-    let found =
-        problems(&image(), &listed(&format!("{MODULE}\n {FUNCTION}\nNETIO.SYS\n WskRegister\n"))).unwrap();
+    let list = list(&format!("{MODULE}\n    {FUNCTION} 5.0\nNETIO.SYS\n    WskRegister 6.0\n"));
+    let found = problems(&image(), expected(&list)).unwrap();
     assert_eq!(found, ["NETIO.SYS!WskRegister is listed, but not imported"]);
 }
 
 #[test]
-fn wrong_checksum() {
-    let mut image = image();
-    let last = image.len() - 1;
-    image[last] ^= 1;
-    let found = problems(&image, &expected()).unwrap();
-    assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].starts_with("checksum "), "{found:?}");
-}
-
-#[test]
-fn too_large() {
-    let mut image = image();
-    image.resize(LARGEST + 1, 0);
-    let found = problems(&summed(image), &expected()).unwrap();
-    assert_eq!(found, [format!("{} bytes, more than {LARGEST}", LARGEST + 1)]);
+fn both_versions_are_compared() {
+    let list = only_import();
+    let found = problems(&image(), Expected { version: [1, 2, 3, 5], ..expected(&list) }).unwrap();
+    assert_eq!(
+        found,
+        [
+            "the version of the file is 1.2.3.4, the package's 1.2.3.5",
+            "the version of the product is 1.2.3.4, the package's 1.2.3.5",
+        ]
+    );
 }
 
 #[test]
 fn not_an_image() {
-    assert!(problems(b"MZ", &expected()).is_err());
-    assert!(check(&[0; 4096], &expected()).is_err());
+    let list = only_import();
+    assert!(problems(b"MZ", expected(&list)).is_err());
+    assert!(check(&[0; 4096], expected(&list)).is_err());
 }

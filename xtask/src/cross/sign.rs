@@ -7,8 +7,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
+use super::pe;
 use super::tools::{self, run_quietly};
 
 /// Signs `image` as `signed`, and writes the certificate.
@@ -50,4 +51,51 @@ pub(crate) fn verify(signed: &Path, certificate: &Path) -> Result<()> {
     run_quietly(convert.args(["x509", "-inform", "DER"]).arg("-in").arg(certificate).arg("-out").arg(&pem))?;
     let mut verify = Command::new(tools::SIGN);
     run_quietly(verify.arg("verify").arg("-CAfile").arg(&pem).arg("-in").arg(signed))
+}
+
+/// Sees to it that the verification above refuses what it should: an image without a signature, one that was changed
+/// after it was signed, and one that another key has signed.
+pub(crate) fn check_refusals(image: &Path, signed: &Path, certificate: &Path) -> Result<()> {
+    ensure!(verify(image, certificate).is_err(), "an image without a signature was verified");
+    let scratch = tempfile::tempdir().context("making a directory for broken copies")?;
+    let tampered = scratch.path().join("tampered.sys");
+    let mut bytes = fs::read(signed).with_context(|| format!("reading {}", signed.display()))?;
+    // In the middle of the image, with the sum put right: only the signature can tell.
+    let place = fs::metadata(image)?.len() / 2;
+    bytes[usize::try_from(place)?] ^= 1;
+    pe::set_checksum(&mut bytes)?;
+    fs::write(&tampered, &bytes).with_context(|| format!("writing {}", tampered.display()))?;
+    ensure!(
+        verify(&tampered, certificate).is_err(),
+        "an image that was changed after it was signed was verified"
+    );
+    let (other, other_certificate) = (scratch.path().join("other.sys"), scratch.path().join("other.cer"));
+    sign(image, &other, &other_certificate)?;
+    ensure!(verify(&other, certificate).is_err(), "an image that another key has signed was verified");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cross::pe_tests;
+
+    #[test]
+    fn only_the_image_as_it_was_signed_is_verified() {
+        for program in [tools::OPENSSL, tools::SIGN] {
+            if Command::new(program).arg("version").output().is_err() {
+                eprintln!("not tried: {program} is missing; `cargo xtask cross` tries it after each build");
+                return;
+            }
+        }
+        let scratch = tempfile::tempdir().unwrap();
+        let [image, signed, certificate] =
+            ["image.sys", "signed.sys", "cer"].map(|name| scratch.path().join(name));
+        fs::write(&image, pe_tests::image()).unwrap();
+        sign(&image, &signed, &certificate).unwrap();
+        verify(&signed, &certificate).unwrap();
+        check_refusals(&image, &signed, &certificate).unwrap();
+        // What it would say of a signature that is none.
+        assert!(check_refusals(&signed, &signed, &certificate).is_err());
+    }
 }

@@ -8,11 +8,13 @@ use anyhow::{Context, Result, bail};
 /// Debian's Rust, beside whichever one builds the workspace: its package has the source of the standard library.
 pub(crate) const CARGO: &str = "/usr/bin/cargo";
 pub(crate) const RUSTC: &str = "/usr/bin/rustc";
+pub(crate) const CLIPPY: &str = "/usr/bin/cargo-clippy";
 pub(crate) const CLANG: &str = "clang-19";
 pub(crate) const DLLTOOL: &str = "llvm-dlltool-19";
 pub(crate) const LIB: &str = "llvm-lib-19";
 pub(crate) const LINK: &str = "lld-link-19";
-pub(crate) const RC: &str = "llvm-rc-19";
+/// With its directory, in which the resource compiler looks for the preprocessor.
+pub(crate) const RC: &str = "/usr/bin/llvm-rc-19";
 pub(crate) const GCC: &str = "x86_64-w64-mingw32-gcc";
 pub(crate) const SIGN: &str = "osslsigncode";
 pub(crate) const OPENSSL: &str = "openssl";
@@ -22,6 +24,9 @@ pub(crate) const LIBCLANG: &str = "/usr/lib/llvm-19/lib/libclang-19.so.19";
 pub(crate) const CLANG_HEADERS: &str = "/usr/lib/llvm-19/lib/clang/19/include";
 /// mingw-w64's headers; the kernel's are in `ddk`.
 pub(crate) const MINGW: &str = "/usr/share/mingw-w64/include";
+
+/// The C runtime that the entry stub's test prints with.
+pub(crate) const RUNTIME: &str = "/usr/x86_64-w64-mingw32/lib/libmsvcrt.a";
 
 /// What makes clang read mingw-w64's headers as they are meant: Microsoft's extensions, but not Microsoft's compiler.
 pub(crate) const COMPILER: [&str; 6] = [
@@ -33,31 +38,55 @@ pub(crate) const COMPILER: [&str; 6] = [
     "-Wno-#warnings",
 ];
 
-/// What must be there, and the package that brings it.
-const NEEDED: [(&str, &str); 15] = [
-    (CARGO, "cargo-web"),
-    (RUSTC, "rustc-web"),
-    ("/usr/lib/rustlib/src/rust/library/Cargo.lock", "rust-web-src"),
-    ("/usr/bin/clang-19", "clang-19"),
-    (CLANG_HEADERS, "libclang-common-19-dev"),
-    (LIBCLANG, "libclang1-19"),
-    ("/usr/bin/lld-link-19", "lld-19"),
-    ("/usr/bin/llvm-dlltool-19", "llvm-19"),
-    ("/usr/bin/llvm-lib-19", "llvm-19"),
-    ("/usr/bin/llvm-rc-19", "llvm-19"),
-    ("/usr/share/mingw-w64/include/ddk/ntddk.h", "mingw-w64-x86-64-dev"),
-    ("/usr/share/mingw-w64/include/windows.h", "mingw-w64-common"),
-    ("/usr/bin/x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64"),
-    ("/usr/bin/osslsigncode", "osslsigncode"),
-    ("/usr/bin/openssl", "openssl"),
+/// What makes clang read a WDK's headers, which Microsoft's compiler reads without a warning; the overlay's file follows.
+pub(crate) const WDK_COMPILER: [&str; 4] = ["-fms-compatibility", "-fms-extensions", "-w", "-ivfsoverlay"];
+
+/// What only some builds need.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Needs {
+    /// Debian's Rust: some target is not installed by rustup.
+    pub(crate) rust: bool,
+    /// Its linter.
+    pub(crate) clippy: bool,
+    /// Wine, for the test of the entry stub.
+    pub(crate) wine: bool,
+}
+
+/// When a file is needed.
+type When = fn(Needs) -> bool;
+
+const ALWAYS: When = |_| true;
+const RUST: When = |needs| needs.rust;
+
+/// What must be there, the package that brings it, and when.
+const NEEDED: [(&str, &str, When); 19] = [
+    (CARGO, "cargo-web", RUST),
+    (RUSTC, "rustc-web", RUST),
+    ("/usr/lib/rustlib/src/rust/library/Cargo.lock", "rust-web-src", RUST),
+    (CLIPPY, "rust-web-clippy", |needs| needs.rust && needs.clippy),
+    ("/usr/bin/clippy-driver", "rust-web-clippy", |needs| needs.rust && needs.clippy),
+    ("/usr/bin/clang-19", "clang-19", ALWAYS),
+    (CLANG_HEADERS, "libclang-common-19-dev", ALWAYS),
+    (LIBCLANG, "libclang1-19", ALWAYS),
+    ("/usr/bin/lld-link-19", "lld-19", ALWAYS),
+    ("/usr/bin/llvm-dlltool-19", "llvm-19", ALWAYS),
+    ("/usr/bin/llvm-lib-19", "llvm-19", ALWAYS),
+    (RC, "llvm-19", ALWAYS),
+    ("/usr/share/mingw-w64/include/ddk/ntddk.h", "mingw-w64-common", ALWAYS),
+    ("/usr/bin/x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64-win32", ALWAYS),
+    ("/usr/bin/osslsigncode", "osslsigncode", ALWAYS),
+    ("/usr/bin/openssl", "openssl", ALWAYS),
+    (RUNTIME, "mingw-w64-x86-64-dev", |needs| needs.wine),
+    ("/usr/bin/wine", "wine", |needs| needs.wine),
+    ("/usr/lib/wine/wine64", "wine64", |needs| needs.wine),
 ];
 
 /// Sees to it that everything is there.
 ///
 /// # Errors
 /// Something is missing: the text has the line that installs it.
-pub(crate) fn require(install: bool) -> Result<()> {
-    let missing = missing(|path| Path::new(path).exists());
+pub(crate) fn require(install: bool, needs: Needs) -> Result<()> {
+    let missing = missing(needs, |path| Path::new(path).exists());
     if missing.is_empty() {
         return Ok(());
     }
@@ -65,16 +94,27 @@ pub(crate) fn require(install: bool) -> Result<()> {
     if !install {
         bail!("the cross build needs more packages; install them, or add --install:\n\n    {line}\n");
     }
+    // A fresh machine has no list of packages yet.
+    run(Command::new("apt-get").args(["update", "--quiet", "--quiet"]))?;
     println!("{line}");
     let mut command = Command::new("apt-get");
     command.args(["install", "--yes", "--no-install-recommends"]).args(&missing);
-    run(&mut command)
+    run(command.env("DEBIAN_FRONTEND", "noninteractive"))?;
+    let still = self::missing(needs, |path| Path::new(path).exists());
+    if !still.is_empty() {
+        bail!("apt-get has installed them, but what is needed of these is not there: {}", still.join(" "));
+    }
+    Ok(())
 }
 
-fn missing(exists: impl Fn(&str) -> bool) -> Vec<&'static str> {
-    let mut packages: Vec<&str> =
-        NEEDED.iter().filter(|(path, _)| !exists(path)).map(|(_, package)| *package).collect();
-    packages.dedup();
+fn missing(needs: Needs, exists: impl Fn(&str) -> bool) -> Vec<&'static str> {
+    let wanted = NEEDED.iter().filter(|(path, _, when)| when(needs) && !exists(path));
+    let mut packages = Vec::new();
+    for (_, package, _) in wanted {
+        if !packages.contains(package) {
+            packages.push(*package);
+        }
+    }
     packages
 }
 
@@ -103,16 +143,56 @@ pub(crate) fn run_quietly(command: &mut Command) -> Result<()> {
 mod tests {
     use super::*;
 
+    const ALL: Needs = Needs { rust: true, clippy: true, wine: true };
+
     #[test]
     fn nothing_is_missing_when_all_is_there() {
-        assert!(missing(|_| true).is_empty());
+        assert!(missing(ALL, |_| true).is_empty());
     }
 
     #[test]
     fn a_package_is_named_once() {
+        let packages = missing(ALL, |path| !path.contains("llvm-") && !path.contains("mingw"));
         assert_eq!(
-            missing(|path| !path.contains("llvm-")),
-            ["libclang-common-19-dev", "libclang1-19", "llvm-19"]
+            packages,
+            [
+                "libclang-common-19-dev",
+                "libclang1-19",
+                "llvm-19",
+                "mingw-w64-common",
+                "gcc-mingw-w64-x86-64-win32",
+                "mingw-w64-x86-64-dev",
+            ]
         );
+    }
+
+    #[test]
+    fn only_what_a_build_needs_is_asked_for() {
+        let packages = |needs| missing(needs, |_| false);
+        let none = packages(Needs::default());
+        assert!(!none.iter().any(|package| package.contains("web") || package.contains("wine")), "{none:?}");
+        let rust = packages(Needs { rust: true, ..Needs::default() });
+        assert!(rust.starts_with(&["cargo-web", "rustc-web", "rust-web-src", "clang-19"]), "{rust:?}");
+        assert!(packages(ALL).ends_with(&["wine", "wine64"]));
+        // rustup's own linter is no package.
+        assert!(!packages(Needs { rust: false, ..ALL }).contains(&"rust-web-clippy"));
+    }
+
+    /// Where a file of the list is there, Debian's database agrees on the package that brings it.
+    #[test]
+    fn files_come_from_the_packages_named() {
+        // An alternative, a link by way of /etc/alternatives, may lead to another package that serves as well.
+        let chosen =
+            |path: &str| Path::new(path).read_link().is_ok_and(|to| to.starts_with("/etc/alternatives"));
+        let listed = NEEDED.iter().filter(|(path, _, _)| !chosen(path));
+        let here: Vec<_> = listed
+            .filter_map(|(path, package, _)| Some((Path::new(path).canonicalize().ok()?, *package)))
+            .collect();
+        for (path, package) in here {
+            let Ok(output) = Command::new("dpkg-query").arg("--search").arg(&path).output() else { return };
+            let owners = String::from_utf8_lossy(&output.stdout).into_owned();
+            let is_owner = owners.split([',', ':', ' ', '\n']).any(|word| word == package);
+            assert!(is_owner, "{} is not from {package}: {owners}", path.display());
+        }
     }
 }
