@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::root;
+use crate::{root, target_directory};
 pub(crate) use build::Build;
 use build::{DRIVER_TARGET, HARNESS_TARGET};
 use imports::List;
@@ -75,6 +75,18 @@ pub(crate) fn build_for_wine(
         wine: true,
     };
     build(&options, further)
+}
+
+/// The driver as it stands, built as [`run`] does, with no look at what came of it: for a driver that is broken on purpose.
+pub(crate) fn unchecked_driver() -> Result<Vec<u8>> {
+    let root = root()?;
+    let list = List::read(&root)?;
+    let wdk = Wdk::from_environment(list.kmdf())?;
+    let driver = Toolchain::for_target(&root, DRIVER_TARGET);
+    let harness = Toolchain::for_target(&root, HARNESS_TARGET);
+    let out = output_directory(&root);
+    let out = out.canonicalize().context("nothing is built yet: run cargo xtask cross first")?;
+    Build { root: &root, out: &out, list: &list, wdk: wdk.as_ref(), driver, harness }.driver()
 }
 
 /// Sees to it that Wine is there.
@@ -158,7 +170,7 @@ fn reproduce(build: &Build<'_>, image: &[u8]) -> Result<()> {
 
 /// Where everything goes that is made.
 pub(crate) fn output_directory(root: &Path) -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from).join("cross")
+    target_directory(root).join("cross")
 }
 
 #[cfg(test)]

@@ -1,27 +1,24 @@
-//! Binding a driver to the framework: the loader's two functions, and the start-up code that a driver is linked with.
+//! Binding a driver to the framework: the loader's two functions.
 #![expect(unsafe_code, reason = "exchanges raw pointers with the driver's start-up code")]
 
 use alloc::format;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use wsk_sys::{
-    DRIVER_OBJECT, NT_SUCCESS, NTSTATUS, PCUNICODE_STRING, PDRIVER_OBJECT, STATUS_INSUFFICIENT_RESOURCES,
-    STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_SUCCESS, UNICODE_STRING,
+    NTSTATUS, PCUNICODE_STRING, PDRIVER_OBJECT, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER,
+    STATUS_SUCCESS,
 };
 
 use crate::args::characters;
-use crate::callback;
 use crate::client::Client;
-use crate::device::Device;
 use crate::device_init;
 use crate::driver::{self, service_name};
 use crate::function_table::FUNCTIONS;
-use crate::object::{self, Object, Typed};
+use crate::object::{self, Object};
 use crate::platform::{self, framework};
 use crate::rule;
-use crate::types::{_WDF_VERSION, PWDF_BIND_INFO, PWDF_DRIVER_GLOBALS, WDF_BIND_INFO, WDFFUNC};
+use crate::types::{PWDF_BIND_INFO, PWDF_DRIVER_GLOBALS, WDFFUNC};
 
 /// The sizes of the function table in the versions before the newest.
 const RELEASED: [u32; 13] = [383, 386, 387, 396, 432, 438, 444, 446, 448, 451, 453, 454, 458];
@@ -68,6 +65,8 @@ pub unsafe extern "C" fn WdfVersionBind(
         // SAFETY: in these versions the field is the address of the driver's pointer to the table.
         unsafe { info.FuncTable.cast::<*const WDFFUNC>().write(table) };
     }
+    // The start-up code calls `DriverEntry` next.
+    client.set_entering(true);
     framework().with(|tables| tables.clients.push(client));
     STATUS_SUCCESS
 }
@@ -102,104 +101,18 @@ pub unsafe extern "C" fn WdfVersionUnbind(
 }
 
 /// The objects of a client that are not destroyed.
-fn left(client: &Arc<Client>) -> Vec<Arc<Object>> {
+pub(crate) fn left(client: &Arc<Client>) -> Vec<Arc<Object>> {
     framework().with(|tables| {
         tables.objects.values().filter(|object| Arc::ptr_eq(object.client(), client)).cloned().collect()
     })
 }
 
 /// Checks that a client has freed or used up its device descriptions.
-fn check_inits(client: &Arc<Client>) {
+pub(crate) fn check_inits(client: &Arc<Client>) {
     for handle in device_init::of_client(client) {
         rule::verify(&rule::INIT_LEAK, || {
             format!("{} neither freed nor used WDFDEVICE_INIT {handle:#x}", client.service())
         });
         drop(device_init::take("WdfVersionUnbind", core::ptr::without_provenance_mut(handle)));
     }
-}
-
-/// Checks that a client has finished its control devices.
-fn check_finished(client: &Arc<Client>) {
-    for object in left(client) {
-        let unfinished =
-            Typed::<Device>::of(Arc::clone(&object)).is_some_and(|device| !device.state().finished);
-        if unfinished {
-            rule::verify(&rule::FINISH_INITIALIZING, || {
-                format!(
-                    "{} returned from DriverEntry without WdfControlFinishInitializing for {object}: nobody can open it",
-                    client.service()
-                )
-            });
-        }
-    }
-}
-
-/// The entry point that a framework driver is linked with: binds it, calls its `DriverEntry`, and puts itself before
-/// its unload routine.
-pub(crate) unsafe extern "system" fn start(
-    driver_object: *mut DRIVER_OBJECT,
-    registry_path: PCUNICODE_STRING,
-) -> NTSTATUS {
-    // SAFETY: the I/O manager passes a counted string.
-    let service = service_name(&unsafe { characters(registry_path) }.unwrap_or_default());
-    let entry = framework().with(|tables| {
-        let index = tables.loading.iter().position(|(name, _)| *name == service)?;
-        Some(tables.loading.remove(index).1)
-    });
-    let Some(entry) = entry else { return STATUS_NOT_FOUND };
-    let mut table: *const WDFFUNC = core::ptr::null();
-    let mut info = WDF_BIND_INFO {
-        Size: 0x30,
-        Version: _WDF_VERSION { Major: 1, Minor: 33, Build: 0 },
-        FuncCount: 458,
-        FuncTable: (&raw mut table).cast(),
-        ..WDF_BIND_INFO::default()
-    };
-    let mut globals = core::ptr::null_mut();
-    // SAFETY: variables of this frame, and the I/O manager's objects.
-    let status = unsafe { WdfVersionBind(driver_object, registry_path, &raw mut info, &raw mut globals) };
-    if !NT_SUCCESS(status) {
-        return status;
-    }
-    let Some(client) = framework().client(globals.addr()) else { return STATUS_NOT_FOUND };
-    client.set_entering(true);
-    let status = callback::call(&client, "DriverEntry", 0, || {
-        // SAFETY: the driver's entry point, called with what the I/O manager passed.
-        unsafe { entry(driver_object, registry_path) }
-    });
-    client.set_entering(false);
-    if !NT_SUCCESS(status) {
-        // SAFETY: bound above; the driver is done.
-        unsafe { WdfVersionUnbind(registry_path, &raw mut info, globals) };
-        return status;
-    }
-    check_inits(&client);
-    check_finished(&client);
-    if client.displaces_unload() {
-        // SAFETY: the I/O manager's object; nobody else touches it while `DriverEntry` runs.
-        let displaced = unsafe { (*driver_object).DriverUnload };
-        client.set_displaced(displaced);
-        // SAFETY: as above.
-        unsafe { (*driver_object).DriverUnload = Some(unload) };
-    }
-    status
-}
-
-/// The start-up code's unload routine: the framework's, then the end of the binding.
-unsafe extern "system" fn unload(driver_object: *mut DRIVER_OBJECT) {
-    let Some(client) = framework().client_of(driver_object) else { return };
-    if let Some(displaced) = client.displaced() {
-        // SAFETY: the routine that was in the driver object, called with it.
-        unsafe { displaced(driver_object) };
-    }
-    let empty = UNICODE_STRING { Length: 0, MaximumLength: 0, Buffer: core::ptr::null_mut() };
-    // SAFETY: bound when the driver was loaded; it is done.
-    unsafe { WdfVersionUnbind(&raw const empty, core::ptr::null_mut(), client.globals()) };
-}
-
-/// The requests that drivers own, for a report: each with its queue.
-pub(crate) fn owned_requests() -> Vec<String> {
-    let devices: Vec<Arc<Object>> = framework().with(|tables| tables.devices.values().cloned().collect());
-    let queues = devices.into_iter().filter_map(Typed::<Device>::of).flat_map(|device| device.queues());
-    queues.map(|queue| queue.owned_names()).filter(|names| !names.is_empty()).collect()
 }

@@ -7,7 +7,9 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::ffi::c_char;
 
-use wsk_sys::{DRIVER_OBJECT, DRIVER_UNLOAD, ULONG};
+#[cfg(feature = "hosted")]
+use wsk_sys::DRIVER_UNLOAD;
+use wsk_sys::{DRIVER_OBJECT, ULONG};
 
 use crate::lock::Lock;
 use crate::object::Object;
@@ -37,6 +39,7 @@ struct State {
     /// Whether `DriverEntry` runs.
     entering: bool,
     /// The unload routine that the start-up stub displaced.
+    #[cfg(feature = "hosted")]
     displaced: Option<DRIVER_UNLOAD>,
 }
 
@@ -89,20 +92,6 @@ impl Client {
         unsafe { (*globals).DisplaceDriverUnload = u8::from(displace) };
     }
 
-    /// Whether the start-up stub is to put its unload routine before the framework's.
-    pub(crate) fn displaces_unload(&self) -> bool {
-        // SAFETY: by the type's invariant the globals live, and `DriverEntry` has returned.
-        unsafe { (*self.globals.0).DisplaceDriverUnload != 0 }
-    }
-
-    pub(crate) fn set_displaced(&self, unload: Option<DRIVER_UNLOAD>) {
-        self.state.lock().displaced = unload;
-    }
-
-    pub(crate) fn displaced(&self) -> Option<DRIVER_UNLOAD> {
-        self.state.lock().displaced
-    }
-
     pub(crate) fn set_entering(&self, entering: bool) {
         self.state.lock().entering = entering;
     }
@@ -118,6 +107,24 @@ impl Client {
     pub(crate) fn set_driver(&self, driver: Option<Arc<Object>>) {
         let old = core::mem::replace(&mut self.state.lock().driver, driver);
         drop(old);
+    }
+}
+
+/// For the start-up stub.
+#[cfg(feature = "hosted")]
+impl Client {
+    /// Whether the stub is to put its unload routine before the framework's.
+    pub(crate) fn displaces_unload(&self) -> bool {
+        // SAFETY: by the type's invariant the globals live, and `DriverEntry` has returned.
+        unsafe { (*self.globals.0).DisplaceDriverUnload != 0 }
+    }
+
+    pub(crate) fn set_displaced(&self, unload: Option<DRIVER_UNLOAD>) {
+        self.state.lock().displaced = unload;
+    }
+
+    pub(crate) fn displaced(&self) -> Option<DRIVER_UNLOAD> {
+        self.state.lock().displaced
     }
 }
 

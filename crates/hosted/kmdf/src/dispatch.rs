@@ -1,6 +1,7 @@
 //! The driver's dispatch routine: from an IRP to a request in a queue, or to the file callbacks.
 #![expect(unsafe_code, reason = "the dispatch routine gets raw pointers, and calls the driver")]
 
+use alloc::format;
 use alloc::sync::Arc;
 
 use wsk_sys::{
@@ -15,9 +16,10 @@ use crate::device::Device;
 use crate::file::File;
 use crate::irp::Irp;
 use crate::object::{self, Family, Object, Typed};
-use crate::platform::framework;
+use crate::platform::{self, framework};
 use crate::queue;
 use crate::request;
+use crate::rule;
 use crate::serial::Serial;
 use crate::types::{
     _WDF_EXECUTION_LEVEL as Level, _WDF_FILEOBJECT_CLASS as Class, _WDF_SYNCHRONIZATION_SCOPE as Scope,
@@ -31,6 +33,7 @@ pub(crate) unsafe extern "system" fn dispatch(device_object: *mut DEVICE_OBJECT,
     let Some(device) = framework().device_of(device_object).and_then(Typed::<Device>::of) else {
         return irp.finish(STATUS_INVALID_DEVICE_REQUEST);
     };
+    platform::arrived(irp);
     match irp.major() {
         IRP_MJ_CREATE => create(&device, irp),
         IRP_MJ_CLEANUP => cleanup(&device, irp),
@@ -167,6 +170,11 @@ fn call_file(device: &Device, file: &Typed<File>, name: &'static str, callback: 
 
 /// The last handle is closed: first the driver's callback, then what waits in queues is cancelled.
 fn cleanup(device: &Typed<Device>, irp: Irp) -> NTSTATUS {
+    clean_up(device, irp);
+    irp.finish(STATUS_SUCCESS)
+}
+
+fn clean_up(device: &Typed<Device>, irp: Irp) {
     if let Some(file) = file_of(device, irp) {
         let callback = device.file.as_ref().and_then(|(config, _)| config.EvtFileCleanup);
         call_file(device, &file, "EvtFileCleanup", callback);
@@ -177,11 +185,32 @@ fn cleanup(device: &Typed<Device>, irp: Irp) -> NTSTATUS {
             cancel::waiting(&queue, |request| request.file_object == address);
         }
     }
-    irp.finish(STATUS_SUCCESS)
+}
+
+/// Where no cleanup is sent: does what it would have done, and waits until no request of the file is left.
+fn clean_up_late(device: &Typed<Device>, irp: Irp) {
+    clean_up(device, irp);
+    let address = irp.file_object().addr();
+    let theirs = |request: &Typed<request::Request>| request.file_object == address;
+    for queue in device.queues() {
+        if !queue.wait_until(|state| !state.owned.iter().any(theirs)) {
+            platform::violation(
+                &rule::NOT_COMPLETED,
+                format!(
+                    "the last handle is closed, and the driver has not completed for {} seconds: {}",
+                    framework().wait_limit(),
+                    queue.owned_names()
+                ),
+            );
+        }
+    }
 }
 
 /// The last request of the file is done, too.
 fn close(device: &Typed<Device>, irp: Irp) -> NTSTATUS {
+    if !platform::CLEANUP_COMES {
+        clean_up_late(device, irp);
+    }
     let file = device.state().files.remove(&irp.file_object().addr());
     if let Some(file) = file {
         let callback = device.file.as_ref().and_then(|(config, _)| config.EvtFileClose);

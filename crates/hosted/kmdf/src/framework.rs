@@ -2,12 +2,11 @@
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use wsk_sys::{DRIVER_INITIALIZE, DRIVER_OBJECT};
+use wsk_sys::DRIVER_OBJECT;
 
 use crate::client::Client;
 use crate::device_init::DeviceInit;
@@ -40,7 +39,8 @@ pub(crate) struct Tables {
     /// The drivers that are bound.
     pub(crate) clients: Vec<Arc<Client>>,
     /// The entry points of the drivers that are being loaded, by the name of their service.
-    pub(crate) loading: Vec<(String, DRIVER_INITIALIZE)>,
+    #[cfg(feature = "hosted")]
+    pub(crate) loading: Vec<(alloc::string::String, wsk_sys::DRIVER_INITIALIZE)>,
 }
 
 impl Default for Framework {
@@ -105,6 +105,7 @@ impl Framework {
     }
 
     /// Sets how many seconds to wait for a driver's requests.
+    #[cfg(feature = "hosted")]
     pub(crate) fn set_wait_limit(&self, seconds: u64) {
         // Relaxed: as above.
         self.wait_limit.store(seconds, Ordering::Relaxed);

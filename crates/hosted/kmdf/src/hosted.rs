@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use wsk_sys::{DRIVER_INITIALIZE, NTSTATUS};
 
-use crate::bind;
+use crate::entry;
 use crate::platform::{self, framework};
 use crate::rule;
 
@@ -19,7 +19,7 @@ use crate::rule;
 pub fn load(machine: &ntos::Machine, name: &str, entry: DRIVER_INITIALIZE) -> Result<ntos::Driver, NTSTATUS> {
     let _entered = machine.enter();
     framework().with(|tables| tables.loading.push((String::from(name), entry)));
-    let result = machine.load_driver(name, bind::start);
+    let result = machine.load_driver(name, entry::start);
     // Still there if the kernel did not get as far as the entry point.
     framework().with(|tables| tables.loading.retain(|(loading, _)| loading != name));
     result
@@ -29,7 +29,7 @@ pub fn load(machine: &ntos::Machine, name: &str, entry: DRIVER_INITIALIZE) -> Re
 #[must_use]
 pub fn owned_requests(machine: &ntos::Machine) -> Vec<String> {
     let _entered = machine.enter();
-    bind::owned_requests()
+    entry::owned_requests()
 }
 
 /// Checks that no driver owns a request: for the point of a test at which each must be completed.
@@ -37,7 +37,7 @@ pub fn owned_requests(machine: &ntos::Machine) -> Vec<String> {
 /// A request that its driver forgot keeps its file open, and with it the driver loaded: an unload would wait for ever.
 pub fn check_requests_completed(machine: &ntos::Machine) {
     let _entered = machine.enter();
-    let owned = bind::owned_requests();
+    let owned = entry::owned_requests();
     if !owned.is_empty() {
         platform::violation(
             &rule::NOT_COMPLETED,

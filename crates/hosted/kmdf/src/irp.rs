@@ -154,6 +154,19 @@ impl Irp {
         field.load(Ordering::Acquire) != 0
     }
 
+    /// Notes that the memory of the MDL, if there is one, stays where it is.
+    #[cfg(not(feature = "hosted"))]
+    pub(crate) fn mark_mdl_locked(self) {
+        let mdl = self.mdl();
+        if mdl.is_null() {
+            return;
+        }
+        // SAFETY: the I/O manager's MDL, which lives until the IRP is completed.
+        let flags = unsafe { (*mdl).MdlFlags };
+        // SAFETY: as above; nobody else has the IRP yet.
+        unsafe { (*mdl).MdlFlags = flags | wsk_sys::MDL_PAGES_LOCKED };
+    }
+
     /// The level to return to when the cancel spin lock is released. For the cancel routine only.
     pub(crate) fn cancel_irql(self) -> KIRQL {
         // SAFETY: by the type's invariant the IRP lives.

@@ -10,7 +10,7 @@
 //! says `n/d` (not documented) and what was chosen.
 //!
 //! Everything the framework needs of the kernel it calls by the exports that `wsk-sys` declares, except for the few things
-//! in `platform.rs`.
+//! in `platform`. Without the feature `hosted` these few are Wine's, and the crate makes a `wdfldr.sys` for it.
 #![no_std]
 #![allow(
     non_camel_case_types,
@@ -47,11 +47,14 @@ mod device_init;
 mod dispatch;
 mod dpc;
 mod driver;
+#[cfg(feature = "hosted")]
+mod entry;
 mod event;
 mod file;
 mod framework;
 mod function_table;
 pub mod functions;
+#[cfg(feature = "hosted")]
 mod hosted;
 mod irp;
 mod kind;
@@ -84,6 +87,7 @@ use rules as rule;
 
 pub use bind::{WdfVersionBind, WdfVersionUnbind};
 pub use function_table::{FUNCTION_COUNT, FUNCTIONS, NAMES};
+#[cfg(feature = "hosted")]
 pub use hosted::{check_requests_completed, load, owned_requests, set_wait_limit};
 pub use status::*;
 pub use types::*;

@@ -1,40 +1,25 @@
 //! What the framework needs of its surroundings and no kernel export offers.
 //!
-//! Here that is: reporting a broken rule, whether rules are strict, fault points, one state for each machine, and a
-//! little memory for each thread. Everything else goes through the kernel functions that `wsk-sys` declares.
+//! That is: reporting a broken rule, whether rules are strict, fault points, the state of the machine, what the I/O
+//! manager leaves to be done, and a little memory for each thread. Everything else goes through the kernel functions
+//! that `wsk-sys` declares. There are two surroundings: the hosted kernel, with the feature `hosted`, and Wine's.
 
 extern crate std;
 
-use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::thread_local;
 
-pub(crate) use ntos::Rule;
+#[cfg(feature = "hosted")]
+mod hosted;
+#[cfg(not(feature = "hosted"))]
+mod wine;
 
-use crate::framework::Framework;
-
-/// Stops the machine with a report that names the rule and the object.
-pub(crate) fn violation(rule: &'static Rule, detail: String) -> ! {
-    ntos::violation(rule, detail)
-}
-
-/// Whether what only the framework's verifier checks is an error too.
-pub(crate) fn strict() -> bool {
-    ntos::Machine::current().config().strict
-}
-
-/// Whether the call named `what` must fail now, as if memory had run out.
-pub(crate) fn fault(what: &'static str) -> bool {
-    ntos::fault::point(what)
-}
-
-/// The framework of the calling thread's machine.
-pub(crate) fn framework() -> Arc<Framework> {
-    ntos::Machine::current().extension(Framework::default)
-}
+#[cfg(feature = "hosted")]
+pub(crate) use hosted::{CLEANUP_COMES, Rule, arrived, fault, framework, strict, violation};
+#[cfg(not(feature = "hosted"))]
+pub(crate) use wine::{CLEANUP_COMES, Rule, arrived, fault, framework, strict, violation};
 
 /// A lock of the framework's that drivers see, held by the calling thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

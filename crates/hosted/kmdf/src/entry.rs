@@ -1,0 +1,105 @@
+//! The start-up code that a framework driver is linked with, for drivers that are linked into the test.
+#![expect(unsafe_code, reason = "takes the place of the driver's entry point")]
+
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use wsk_sys::{DRIVER_OBJECT, NT_SUCCESS, NTSTATUS, PCUNICODE_STRING, STATUS_NOT_FOUND, UNICODE_STRING};
+
+use crate::args::characters;
+use crate::bind::{WdfVersionBind, WdfVersionUnbind, check_inits, left};
+use crate::callback;
+use crate::client::Client;
+use crate::device::Device;
+use crate::driver::service_name;
+use crate::object::{Object, Typed};
+use crate::platform::framework;
+use crate::rule;
+use crate::types::{_WDF_VERSION, WDF_BIND_INFO, WDFFUNC};
+
+/// Checks that a client has finished its control devices.
+fn check_finished(client: &Arc<Client>) {
+    for object in left(client) {
+        let unfinished =
+            Typed::<Device>::of(Arc::clone(&object)).is_some_and(|device| !device.state().finished);
+        if unfinished {
+            rule::verify(&rule::FINISH_INITIALIZING, || {
+                format!(
+                    "{} returned from DriverEntry without WdfControlFinishInitializing for {object}: nobody can open it",
+                    client.service()
+                )
+            });
+        }
+    }
+}
+
+/// The entry point that a framework driver is linked with: binds it, calls its `DriverEntry`, and puts itself before
+/// its unload routine.
+pub(crate) unsafe extern "system" fn start(
+    driver_object: *mut DRIVER_OBJECT,
+    registry_path: PCUNICODE_STRING,
+) -> NTSTATUS {
+    // SAFETY: the I/O manager passes a counted string.
+    let service = service_name(&unsafe { characters(registry_path) }.unwrap_or_default());
+    let entry = framework().with(|tables| {
+        let index = tables.loading.iter().position(|(name, _)| *name == service)?;
+        Some(tables.loading.remove(index).1)
+    });
+    let Some(entry) = entry else { return STATUS_NOT_FOUND };
+    let mut table: *const WDFFUNC = core::ptr::null();
+    let mut info = WDF_BIND_INFO {
+        Size: 0x30,
+        Version: _WDF_VERSION { Major: 1, Minor: 33, Build: 0 },
+        FuncCount: 458,
+        FuncTable: (&raw mut table).cast(),
+        ..WDF_BIND_INFO::default()
+    };
+    let mut globals = core::ptr::null_mut();
+    // SAFETY: variables of this frame, and the I/O manager's objects.
+    let status = unsafe { WdfVersionBind(driver_object, registry_path, &raw mut info, &raw mut globals) };
+    if !NT_SUCCESS(status) {
+        return status;
+    }
+    let Some(client) = framework().client(globals.addr()) else { return STATUS_NOT_FOUND };
+    let status = callback::call(&client, "DriverEntry", 0, || {
+        // SAFETY: the driver's entry point, called with what the I/O manager passed.
+        unsafe { entry(driver_object, registry_path) }
+    });
+    client.set_entering(false);
+    if !NT_SUCCESS(status) {
+        // SAFETY: bound above; the driver is done.
+        unsafe { WdfVersionUnbind(registry_path, &raw mut info, globals) };
+        return status;
+    }
+    check_inits(&client);
+    check_finished(&client);
+    if client.displaces_unload() {
+        // SAFETY: the I/O manager's object; nobody else touches it while `DriverEntry` runs.
+        let displaced = unsafe { (*driver_object).DriverUnload };
+        client.set_displaced(displaced);
+        // SAFETY: as above.
+        unsafe { (*driver_object).DriverUnload = Some(unload) };
+    }
+    status
+}
+
+/// The start-up code's unload routine: the framework's, then the end of the binding.
+unsafe extern "system" fn unload(driver_object: *mut DRIVER_OBJECT) {
+    let Some(client) = framework().client_of(driver_object) else { return };
+    if let Some(displaced) = client.displaced() {
+        // SAFETY: the routine that was in the driver object, called with it.
+        unsafe { displaced(driver_object) };
+    }
+    let empty = UNICODE_STRING { Length: 0, MaximumLength: 0, Buffer: core::ptr::null_mut() };
+    // SAFETY: bound when the driver was loaded; it is done.
+    unsafe { WdfVersionUnbind(&raw const empty, core::ptr::null_mut(), client.globals()) };
+}
+
+/// The requests that drivers own, for a report: each with its queue.
+pub(crate) fn owned_requests() -> Vec<String> {
+    let devices: Vec<Arc<Object>> = framework().with(|tables| tables.devices.values().cloned().collect());
+    let queues = devices.into_iter().filter_map(Typed::<Device>::of).flat_map(|device| device.queues());
+    queues.map(|queue| queue.owned_names()).filter(|names| !names.is_empty()).collect()
+}

@@ -1,0 +1,94 @@
+//! Tagged pool. Wine 8 has no `ExAllocatePool2`, and its pool forgets the tags.
+#![expect(unsafe_code, reason = "functions of the kernel's C names")]
+
+use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
+use std::collections::BTreeMap;
+use std::ptr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use wsk_sys::{POOL_FLAG_UNINITIALIZED, PVOID, SIZE_T, ULONG, ULONG64};
+
+use crate::report::bug_check;
+
+/// `BAD_POOL_CALLER`.
+const BAD_POOL_CALLER: u32 = 0xC2;
+/// The alignment of pool.
+const ALIGNMENT: usize = 16;
+/// What a fresh block holds whose owner wants it uninitialised, and what a freed one holds.
+const FRESH: u8 = 0xCD;
+const FREED: u8 = 0xDD;
+
+#[derive(Clone, Copy)]
+struct Block {
+    size: usize,
+    tag: ULONG,
+}
+
+static BLOCKS: Mutex<BTreeMap<usize, Block>> = Mutex::new(BTreeMap::new());
+
+fn blocks() -> MutexGuard<'static, BTreeMap<usize, Block>> {
+    BLOCKS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn name(tag: ULONG) -> String {
+    String::from_utf8_lossy(&tag.to_le_bytes()).into_owned()
+}
+
+fn layout(size: usize) -> Option<Layout> {
+    Layout::from_size_align(size, ALIGNMENT).ok().filter(|layout| layout.size() != 0)
+}
+
+/// The blocks that drivers have not freed.
+#[must_use]
+pub fn left() -> Vec<String> {
+    let blocks = blocks();
+    blocks
+        .iter()
+        .map(|(at, block)| format!("{} bytes at {at:#x}, tag '{}'", block.size, name(block.tag)))
+        .collect()
+}
+
+#[unsafe(no_mangle)]
+pub(crate) extern "system" fn ExAllocatePool2(Flags: ULONG64, NumberOfBytes: SIZE_T, Tag: ULONG) -> PVOID {
+    let Some(layout) = layout(NumberOfBytes) else { return ptr::null_mut() };
+    let block = if Flags & POOL_FLAG_UNINITIALIZED == 0 {
+        // SAFETY: the size is not zero.
+        unsafe { alloc_zeroed(layout) }
+    } else {
+        // SAFETY: the size is not zero.
+        let block = unsafe { alloc(layout) };
+        if !block.is_null() {
+            // SAFETY: so many bytes were just allocated.
+            unsafe { block.write_bytes(FRESH, NumberOfBytes) };
+        }
+        block
+    };
+    if !block.is_null() {
+        blocks().insert(block.addr(), Block { size: NumberOfBytes, tag: Tag });
+    }
+    block.cast()
+}
+
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "system" fn ExFreePool(P: PVOID) {
+    // SAFETY: this function's own contract.
+    unsafe { ExFreePoolWithTag(P, 0) };
+}
+
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "system" fn ExFreePoolWithTag(P: PVOID, Tag: ULONG) {
+    let block = blocks().remove(&P.addr());
+    let Some((block, layout)) = block.and_then(|block| Some((block, layout(block.size)?))) else {
+        let detail = format!("{P:p} is no block of the pool, or is free already");
+        bug_check(BAD_POOL_CALLER, 0x46, "PoolBadAddress (Bug Check 0xC2: BAD_POOL_CALLER)", &detail);
+    };
+    if Tag != 0 && Tag != block.tag {
+        let detail = format!("{P:p} has the tag '{}', and is freed with '{}'", name(block.tag), name(Tag));
+        bug_check(BAD_POOL_CALLER, 0x0A, "PoolWrongTag (Bug Check 0xC2: BAD_POOL_CALLER)", &detail);
+    }
+    let memory: *mut u8 = P.cast();
+    // SAFETY: a block of this size, which was in the table and now is nobody's.
+    unsafe { memory.write_bytes(FREED, block.size) };
+    // SAFETY: allocated with this layout.
+    unsafe { dealloc(memory, layout) };
+}

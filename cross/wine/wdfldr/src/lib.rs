@@ -1,0 +1,58 @@
+//! `wdfldr.sys` for Wine: the framework of `crates/hosted/kmdf`, and what Wine's kernel lacks for the driver.
+#![cfg(windows)]
+#![expect(unsafe_code, reason = "exports the C interface of wdfldr.sys")]
+#![allow(non_snake_case, reason = "the functions and their parameters bear their C names")]
+
+use kmdf::{PWDF_BIND_INFO, PWDF_DRIVER_GLOBALS};
+use supplement::report::{bug_check, print};
+use supplement::{imports, irp, pool, timer};
+use wsk_sys::{NTSTATUS, PCUNICODE_STRING, PDRIVER_OBJECT};
+
+supplement::module!("wdfldr.sys");
+
+/// `DRIVER_VERIFIER_DETECTED_VIOLATION`.
+const VERIFIER: u32 = 0xC4;
+
+/// Binds a driver, whose imports from the kernel are completed first.
+///
+/// # Safety
+/// As `kmdf::WdfVersionBind`; no code of the driver runs but that which calls.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn WdfVersionBind(
+    DriverObject: PDRIVER_OBJECT,
+    RegistryPath: PCUNICODE_STRING,
+    BindInfo: PWDF_BIND_INFO,
+    ComponentGlobals: *mut PWDF_DRIVER_GLOBALS,
+) -> NTSTATUS {
+    // The bind information lies in the driver's own image.
+    // SAFETY: this function's contract.
+    let supplied = unsafe { imports::supply(BindInfo.cast()) };
+    print(&format!("wdfldr: {supplied} imports of the driver turned to the supplement"));
+    // SAFETY: this function's contract.
+    unsafe { kmdf::WdfVersionBind(DriverObject, RegistryPath, BindInfo, ComponentGlobals) }
+}
+
+/// Ends a binding, and looks for what the driver has left.
+///
+/// # Safety
+/// As `kmdf::WdfVersionUnbind`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn WdfVersionUnbind(
+    RegistryPath: PCUNICODE_STRING,
+    BindInfo: PWDF_BIND_INFO,
+    ComponentGlobals: PWDF_DRIVER_GLOBALS,
+) {
+    // SAFETY: this function's contract.
+    unsafe { kmdf::WdfVersionUnbind(RegistryPath, BindInfo, ComponentGlobals) };
+    let (blocks, irps, timers) = (pool::left(), irp::left(), timer::left());
+    if !blocks.is_empty() {
+        let rule = "PoolLeak (Bug Check 0xC4: DRIVER_VERIFIER_DETECTED_VIOLATION)";
+        bug_check(VERIFIER, 0x62, rule, &format!("left by the driver: {}", blocks.join("; ")));
+    }
+    if !irps.is_empty() {
+        bug_check(VERIFIER, 0x63, "IrpLeak (IoFreeIrp)", &format!("left by the driver: {}", irps.join("; ")));
+    }
+    if timers != 0 {
+        bug_check(0xC7, 0, "TimerFreed (Bug Check 0xC7: TIMER_OR_DPC_INVALID)", "a timer is set");
+    }
+}

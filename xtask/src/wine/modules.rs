@@ -1,0 +1,50 @@
+//! The modules that stand beside the driver: built from `cross/wine`, and put into the prefix.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::prefix::Prefix;
+use crate::cross::{Build, run_quietly};
+
+/// The GNU linker does not read what LLVM's tool makes of a definition file: the imports stay empty.
+const DLLTOOL: &str = "x86_64-w64-mingw32-dlltool";
+
+/// The built files, and their places on drive C.
+const MODULES: [(&str, &str); 3] = [
+    ("wdfldr.dll", "windows/system32/drivers/wdfldr.sys"),
+    ("netio_sys.dll", "windows/system32/drivers/netio.sys"),
+    ("bcryptprimitives.dll", "windows/system32/bcryptprimitives.dll"),
+];
+
+/// Builds the modules.
+pub(crate) fn build(build: &Build<'_>) -> Result<()> {
+    let library = build.out.join("obj/libwinekernel.a");
+    let mut command = Command::new(DLLTOOL);
+    command.arg("-d").arg(build.root.join("cross/wine/ntoskrnl.def")).arg("-l").arg(&library);
+    run_quietly(&mut command)?;
+    let directory = build.modules(&library)?;
+    let kept = directory_of(build.out);
+    fs::create_dir_all(&kept).with_context(|| format!("making {}", kept.display()))?;
+    for (name, _) in MODULES {
+        fs::copy(directory.join(name), kept.join(name)).with_context(|| format!("copying {name}"))?;
+    }
+    Ok(())
+}
+
+/// Where the built modules are kept.
+fn directory_of(out: &Path) -> PathBuf {
+    out.join("modules")
+}
+
+/// Puts the modules, the driver and the harness into the prefix.
+pub(crate) fn install(prefix: &Prefix, out: &Path) -> Result<()> {
+    let directory = directory_of(out);
+    for (name, place) in MODULES {
+        prefix.install(&directory.join(name), place)?;
+    }
+    prefix.install(&out.join("wskdrv.sys"), super::DRIVER)?;
+    prefix.install(&out.join("wskctl.exe"), "wskctl.exe")
+}
