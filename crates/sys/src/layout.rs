@@ -112,6 +112,11 @@ layouts! {
     CMSGHDR = 16 { cmsg_len = 0, cmsg_level = 8, cmsg_type = 12 }
     IN_PKTINFO = 8 { ipi_addr = 0, ipi_ifindex = 4 }
     IN6_PKTINFO = 20 { ipi6_addr = 0, ipi6_ifindex = 16 }
+    IP_MREQ = 8 { imr_multiaddr = 0, imr_interface = 4 }
+    IP_MREQ_SOURCE = 12 { imr_multiaddr = 0, imr_sourceaddr = 4, imr_interface = 8 }
+    IPV6_MREQ = 20 { ipv6mr_multiaddr = 0, ipv6mr_interface = 16 }
+    GROUP_REQ = 136 { gr_interface = 0, gr_group = 8 }
+    GROUP_SOURCE_REQ = 264 { gsr_interface = 0, gsr_group = 8, gsr_source = 136 }
     SOCKET_ADDRESS = 16 { lpSockaddr = 0, iSockaddrLength = 8 }
     SOCKET_ADDRESS_LIST = 24 { iAddressCount = 0, Address = 8 }
     WSK_CLIENT_NPI = 16 { ClientContext = 0, Dispatch = 8 }
@@ -138,5 +143,7 @@ layouts! {
     WSK_BUF = 24 { Mdl = 0, Offset = 8, Length = 16 }
     WSK_BUF_LIST = 32 { Next = 0, Buffer = 8 }
     WSK_EVENT_CALLBACK_CONTROL = 16 { NpiId = 0, EventMask = 8 }
+    WSK_EXTENSION_CONTROL_IN = 24 { NpiId = 0, ClientContext = 8, ClientDispatch = 16 }
+    WSK_EXTENSION_CONTROL_OUT = 16 { ProviderContext = 0, ProviderDispatch = 8 }
     WSK_TRANSPORT = 28 { Version = 0, SocketType = 2, Protocol = 4, AddressFamily = 8, ProviderId = 12 }
 }

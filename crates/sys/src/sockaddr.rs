@@ -92,6 +92,45 @@ pub struct IN6_PKTINFO {
     pub ipi6_ifindex: ULONG,
 }
 
+/// `IN_ADDR`s in network byte order.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct IP_MREQ {
+    pub imr_multiaddr: ULONG,
+    pub imr_interface: ULONG,
+}
+
+/// `IN_ADDR`s in network byte order.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct IP_MREQ_SOURCE {
+    pub imr_multiaddr: ULONG,
+    pub imr_sourceaddr: ULONG,
+    pub imr_interface: ULONG,
+}
+
+#[repr(C, align(4))]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct IPV6_MREQ {
+    pub ipv6mr_multiaddr: [u8; 16],
+    pub ipv6mr_interface: ULONG,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct GROUP_REQ {
+    pub gr_interface: ULONG,
+    pub gr_group: SOCKADDR_STORAGE,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct GROUP_SOURCE_REQ {
+    pub gsr_interface: ULONG,
+    pub gsr_group: SOCKADDR_STORAGE,
+    pub gsr_source: SOCKADDR_STORAGE,
+}
+
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct SOCKET_ADDRESS {

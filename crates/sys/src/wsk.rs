@@ -132,6 +132,21 @@ pub struct WSK_EVENT_CALLBACK_CONTROL {
 }
 
 #[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct WSK_EXTENSION_CONTROL_IN {
+    pub NpiId: *const GUID,
+    pub ClientContext: PVOID,
+    pub ClientDispatch: *const core::ffi::c_void,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct WSK_EXTENSION_CONTROL_OUT {
+    pub ProviderContext: PVOID,
+    pub ProviderDispatch: *const core::ffi::c_void,
+}
+
+#[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WSK_TRANSPORT {
     pub Version: USHORT,
