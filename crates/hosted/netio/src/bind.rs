@@ -12,6 +12,7 @@ use crate::bind_table::Binding;
 use crate::check;
 use crate::completion::{Outcome, Work};
 use crate::provider::Provider;
+use crate::security::Guard;
 use crate::socket::{Socket, SocketCall};
 use crate::transport::Endpoint;
 
@@ -60,10 +61,11 @@ unsafe fn bind(
     if settings.endpoint.is_some() {
         return Err(STATUS_INVALID_DEVICE_STATE);
     }
-    let values = settings.values;
-    let dual = socket.family == Family::V6 && !values.v6_only;
-    let binding = Binding { address, dual, share: values.share() };
-    let endpoint = Endpoint::bind(provider, binding, values, &socket.inbox)?;
+    let values = &settings.values;
+    let dual = socket.family == Family::V6 && !values.v6_only();
+    let guard = Guard::new(socket.who, settings.security.as_deref());
+    let binding = Binding { address, dual, share: values.share(), guard };
+    let endpoint = Endpoint::bind(provider, binding, values, &settings.groups, &socket.inbox)?;
     settings.endpoint = Some(Arc::new(endpoint));
     Ok(())
 }

@@ -4,6 +4,8 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use wsk_sys::{NTSTATUS, STATUS_ACCESS_DENIED, STATUS_ADDRESS_ALREADY_EXISTS};
 
+use crate::security::Guard;
+
 /// How a socket shares its local address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Share {
@@ -67,6 +69,8 @@ pub(crate) struct Binding {
     /// An IPv6 socket with `IPV6_V6ONLY` off, which takes part in IPv4 too.
     pub(crate) dual: bool,
     pub(crate) share: Share,
+    /// Whose it is, and whom its socket's security descriptor lets share it.
+    pub(crate) guard: Guard,
 }
 
 impl Binding {
@@ -130,8 +134,7 @@ impl Table {
             match second.after(first) {
                 Verdict::Ok => {}
                 Verdict::InUse => return Err(STATUS_ADDRESS_ALREADY_EXISTS),
-                // The sockets of one process have one security context, and the default descriptor, the only one
-                // the provider knows, shares with nobody: the check fails.
+                Verdict::Check if first.guard.admits(second.guard) => {}
                 Verdict::Denied | Verdict::Check => return Err(STATUS_ACCESS_DENIED),
             }
         }
@@ -159,6 +162,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::security::Who;
 
     /// The documented table, written out once more, as text.
     const DOCUMENTED: &str = "
@@ -181,6 +185,7 @@ mod tests {
                 "EXCL" => Share::Exclusive,
                 other => panic!("{other}"),
             },
+            guard: Guard::default(),
         }
     }
 
@@ -210,8 +215,33 @@ mod tests {
         assert_eq!(cells, 36);
     }
 
+    #[test]
+    fn a_check_asks_the_descriptor_of_the_first() {
+        let everyone = [&[1, 0, 4, 0x80][..], &[0; 16]].concat();
+        let (open, shut) = (Guard::new(Who::User, Some(&everyone)), Guard::new(Who::User, None));
+        let mut checks = 0;
+        for second in ["none-W", "none-S", "REUSE-W", "REUSE-S", "EXCL-W", "EXCL-S"] {
+            for first in ["none-W", "none-S", "REUSE-W", "REUSE-S", "EXCL-W", "EXCL-S"] {
+                let with = |guard| Binding { guard, ..binding(first) };
+                let outcome = |first| {
+                    let mut table = Table::new();
+                    table.insert(first);
+                    table.check(&binding(second))
+                };
+                if binding(second).after(&binding(first)) == Verdict::Check {
+                    assert_eq!(outcome(with(open)), Ok(()), "{second} after {first}");
+                    assert_eq!(outcome(with(shut)), Err(STATUS_ACCESS_DENIED), "{second} after {first}");
+                    checks += 1;
+                } else {
+                    assert_eq!(outcome(with(open)), outcome(with(shut)), "{second} after {first}");
+                }
+            }
+        }
+        assert_eq!(checks, 5);
+    }
+
     fn at(address: &str, dual: bool) -> Binding {
-        Binding { address: address.parse().unwrap(), dual, share: Share::None }
+        Binding { address: address.parse().unwrap(), dual, share: Share::None, guard: Guard::default() }
     }
 
     #[test]

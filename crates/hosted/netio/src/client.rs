@@ -6,16 +6,20 @@ use std::sync::Arc;
 
 use wsk_sys::{
     IRP, NTSTATUS, PVOID, PWSK_CLIENT, SIZE_T, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER,
-    STATUS_NOT_SUPPORTED, ULONG, USHORT, WSK_PROVIDER_DISPATCH, WSK_TRANSPORT_LIST_CHANGE,
+    STATUS_NOT_SUPPORTED, ULONG, USHORT, WSK_CACHE_SD, WSK_PROVIDER_DISPATCH, WSK_RELEASE_SD,
+    WSK_SET_STATIC_EVENT_CALLBACKS, WSK_TDI_BEHAVIOR, WSK_TRANSPORT_LIST_CHANGE, WSK_TRANSPORT_LIST_QUERY,
 };
 
 use crate::check;
 use crate::completion::{Outcome, Target, Work};
+use crate::event;
 use crate::irp::Irp;
 use crate::platform;
 use crate::provider::{Dispatch, Provider};
 use crate::rules::DISPATCH_AFTER_RELEASE;
+use crate::security;
 use crate::socket::wsk_socket;
+use crate::transports;
 
 /// The provider's table, with the version that it offers. The functions for streams and for names are not there.
 pub(crate) fn dispatch_table(version: USHORT) -> WSK_PROVIDER_DISPATCH {
@@ -103,18 +107,18 @@ pub(crate) unsafe fn refuse(irp: *mut IRP, status: NTSTATUS, what: &str) -> NTST
     status
 }
 
-/// `WskControlClient`: none of its codes is supported.
+/// `WskControlClient`: of its codes, only `WSK_TDI_DEVICENAME_MAPPING` is not supported.
 ///
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
 unsafe extern "system" fn wsk_control_client(
     client: PWSK_CLIENT,
     control_code: ULONG,
-    _input_size: SIZE_T,
-    _input_buffer: PVOID,
-    _output_size: SIZE_T,
-    _output_buffer: PVOID,
-    _output_size_returned: *mut SIZE_T,
+    input_size: SIZE_T,
+    input_buffer: PVOID,
+    output_size: SIZE_T,
+    output_buffer: PVOID,
+    output_size_returned: *mut SIZE_T,
     irp: *mut IRP,
 ) -> NTSTATUS {
     const WHAT: &str = "WskControlClient";
@@ -129,21 +133,45 @@ unsafe extern "system" fn wsk_control_client(
         // SAFETY: checked above.
         Err(status) => return unsafe { refuse(irp, status, WHAT) },
     };
+    let (input, output) = ((input_size, input_buffer), (output_size, output_buffer));
+    let has_output = output_size != 0 || !output_buffer.is_null();
     match (control_code, irp.is_null()) {
         // The only code that takes an IRP must have one. n/d: the status
         (WSK_TRANSPORT_LIST_CHANGE, true) => STATUS_INVALID_PARAMETER,
+        (WSK_SET_STATIC_EVENT_CALLBACKS, true) => {
+            // SAFETY: the client's buffer, in this call.
+            unsafe { event::set_static(&call.provider, call.client, input, has_output) }
+        }
+        (WSK_TRANSPORT_LIST_QUERY, true) => {
+            // SAFETY: the client's buffer and variable, in this call.
+            unsafe { transports::query(&call.provider, output, output_size_returned) }
+        }
+        (WSK_CACHE_SD, true) => {
+            // SAFETY: the client's variables, in this call, and the descriptor that the first points to.
+            unsafe { security::cache(&call.provider, call.client, input, output) }
+        }
+        (WSK_RELEASE_SD, true) => {
+            // SAFETY: the client's variable, in this call.
+            unsafe { security::release(&call.provider, call.client, input, has_output) }
+        }
+        (WSK_TDI_BEHAVIOR, true) => {
+            // SAFETY: the client's variable, in this call.
+            unsafe { transports::tdi_behavior(&call.provider, call.client, input, has_output) }
+        }
         (_, true) => STATUS_NOT_SUPPORTED,
         (code, false) => {
             // n/d: an IRP where there must be none.
-            let status = if code == WSK_TRANSPORT_LIST_CHANGE {
-                STATUS_NOT_SUPPORTED
+            // n/d: that there is neither input nor output.
+            let absent = input_size == 0 && input_buffer.is_null() && !has_output;
+            let work = if code == WSK_TRANSPORT_LIST_CHANGE && absent {
+                Work::ending_with_client(|_| Outcome::TransportChange)
             } else {
-                STATUS_INVALID_PARAMETER
+                Work::new(|_| Outcome::Done(STATUS_INVALID_PARAMETER, 0))
             };
             platform::sent(irp, WHAT);
             // SAFETY: the client has just passed it, and it was checked.
             let irp = unsafe { Irp::take(irp) };
-            call.provider.submit(irp, call.target(), WHAT, Work::new(move |_| Outcome::Done(status, 0)))
+            call.provider.submit(irp, call.target(), WHAT, work)
         }
     }
 }

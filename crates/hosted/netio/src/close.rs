@@ -13,7 +13,7 @@ use crate::engine::Job;
 use crate::irp::Irp;
 use crate::platform::{self, Rule};
 use crate::provider::Provider;
-use crate::rules::{CLOSE_DURING_CALL, SOCKET_CLOSED};
+use crate::rules::{CLOSE_DURING_CALL, RETAINED_AT_CLOSE, SOCKET_CLOSED};
 use crate::socket::Socket;
 
 /// `WskCloseSocket`: cancels what is pending, and completes its IRP when the last request is completed.
@@ -67,7 +67,11 @@ fn begin_close(
         let detail = format!("{what} of {} with {} calls in progress", entry.describe(), entry.calls);
         return Err((&CLOSE_DURING_CALL, detail));
     }
+    if entry.events.retained() != 0 {
+        return Err((&RETAINED_AT_CLOSE, format!("{what} of {}", entry.describe())));
+    }
     entry.closing = true;
+    entry.events.disables.clear();
     entry.receives.clear();
     let numbers = entry.requests.clone();
     let socket = Arc::clone(&entry.socket);

@@ -14,12 +14,14 @@ use wsk_sys::{
 };
 
 use crate::cancel;
+use crate::dead::DEAD;
 use crate::engine::Job;
 use crate::inbox::Datagram;
 use crate::irp::Irp;
 use crate::platform::{self, Owner};
 use crate::provider::{Provider, State};
 use crate::receive::Slot;
+use crate::socket::Socket;
 
 thread_local! {
     /// How many completion routines of WSK requests the thread is in.
@@ -41,7 +43,11 @@ pub(crate) struct Target {
 }
 
 /// What a request does, and how it ended.
-pub(crate) struct Work(Run);
+pub(crate) struct Work {
+    run: Run,
+    /// Whether the client ends it by deregistering.
+    ends_with_client: bool,
+}
 
 type Run = Box<dyn FnOnce(&Arc<Provider>) -> Outcome>;
 
@@ -51,7 +57,16 @@ unsafe impl Send for Work {}
 
 impl Work {
     pub(crate) fn new(work: impl FnOnce(&Arc<Provider>) -> Outcome + 'static) -> Work {
-        Work(Box::new(work))
+        Work { run: Box::new(work), ends_with_client: false }
+    }
+
+    /// That of a request which the client ends by deregistering.
+    pub(crate) fn ending_with_client(work: impl FnOnce(&Arc<Provider>) -> Outcome + 'static) -> Work {
+        Work { ends_with_client: true, ..Work::new(work) }
+    }
+
+    fn run(self, provider: &Arc<Provider>) -> Outcome {
+        (self.run)(provider)
     }
 }
 
@@ -61,6 +76,12 @@ pub(crate) enum Outcome {
     Done(NTSTATUS, usize),
     /// Not yet: it waits for a datagram.
     Receive(Slot),
+    /// It waits for a change of the local addresses.
+    AddressChange(Arc<Socket>),
+    /// It waits for a change of the transports.
+    TransportChange,
+    /// The callback of this socket is turned off; it waits for the calls of it to return.
+    Disable(u64),
 }
 
 impl From<Result<usize, NTSTATUS>> for Outcome {
@@ -85,6 +106,23 @@ pub(crate) enum Stage {
     Queued(Work),
     /// A datagram.
     Receiving(Slot),
+    /// The return of the calls of a callback.
+    Disabling,
+    /// A change of the local addresses.
+    AddressChange,
+    /// A change of the transports.
+    TransportChange,
+}
+
+impl Stage {
+    /// Whether the client ends it by deregistering.
+    pub(crate) fn ends_with_client(&self) -> bool {
+        match self {
+            Stage::Queued(work) => work.ends_with_client,
+            Stage::TransportChange => true,
+            Stage::Receiving(_) | Stage::Disabling | Stage::AddressChange => false,
+        }
+    }
 }
 
 /// The cancel spin lock, held.
@@ -123,8 +161,11 @@ impl Provider {
         } else {
             work
         };
+        if self.lock().holds.contains(&what) {
+            return self.keep(irp, target, what, work);
+        }
         if self.engine.is_inline() {
-            return match (work.0)(self) {
+            return match work.run(self) {
                 Outcome::Done(status, information) => {
                     self.complete(irp, target, status, information);
                     status
@@ -136,19 +177,44 @@ impl Provider {
                     }
                     None => STATUS_PENDING,
                 },
+                Outcome::AddressChange(socket) => match self.await_change(irp, target, &socket, true) {
+                    Some(status) => {
+                        self.complete(irp, target, status, 0);
+                        status
+                    }
+                    None => STATUS_PENDING,
+                },
+                Outcome::TransportChange => match self.await_transport_change(irp, target, true) {
+                    Some(status) => {
+                        self.complete(irp, target, status, 0);
+                        status
+                    }
+                    None => STATUS_PENDING,
+                },
+                Outcome::Disable(socket) => match self.disable(irp, target, socket, true) {
+                    Some(status) => {
+                        self.complete(irp, target, status, 0);
+                        status
+                    }
+                    None => STATUS_PENDING,
+                },
             };
         }
-        irp.mark_pending();
-        let cancel_lock = CancelLock::acquire();
-        let mut state = self.lock();
-        let queued = state.enter(Request { irp, target, stage: Stage::Queued(work) });
-        drop(state);
-        drop(cancel_lock);
+        let queued = self.enter_queued(Request { irp, target, stage: Stage::Queued(work) });
         self.engine.schedule(match queued {
             Some(request) => Job::Run(request),
             None => Job::Complete(irp, target, STATUS_CANCELLED),
         });
         STATUS_PENDING
+    }
+
+    /// Marks a request pending, and makes it one that can be cancelled; none if it is cancelled already.
+    pub(crate) fn enter_queued(&self, request: Request) -> Option<u64> {
+        request.irp.mark_pending();
+        let cancel_lock = CancelLock::acquire();
+        let queued = self.lock().enter(request);
+        drop(cancel_lock);
+        queued
     }
 
     /// Runs a request whose turn has come, on the provider's thread.
@@ -158,9 +224,16 @@ impl Provider {
             // Cancelled.
             return;
         };
-        let outcome = match (work.0)(self) {
+        let outcome = match work.run(self) {
             Outcome::Done(status, information) => Some((status, information)),
             Outcome::Receive(slot) => self.receive(irp, target, slot, false),
+            Outcome::AddressChange(socket) => {
+                self.await_change(irp, target, &socket, false).map(|status| (status, 0))
+            }
+            Outcome::TransportChange => {
+                self.await_transport_change(irp, target, false).map(|status| (status, 0))
+            }
+            Outcome::Disable(socket) => self.disable(irp, target, socket, false).map(|status| (status, 0)),
         };
         if let Some((status, information)) = outcome {
             self.complete_at_dispatch(irp, target, status, information);
@@ -177,6 +250,9 @@ impl Provider {
         let Some(entry) = state.sockets.get(&socket).filter(|entry| !entry.closing) else {
             return Some((STATUS_CANCELLED, 0));
         };
+        if slot.socket.is_dead() {
+            return Some((DEAD, 0));
+        }
         // Those that wait already come first.
         if entry.receives.is_empty()
             && let Some(datagram) = slot.socket.inbox.pop(remote)
@@ -197,12 +273,66 @@ impl Provider {
         None
     }
 
-    /// Gives a socket's datagrams to its waiting requests, on the provider's thread.
+    /// Makes a request one that waits for a change, unless `enter` has a status for it. Returns
+    /// how it ended, if it did.
+    pub(crate) fn enter_waiting(
+        &self,
+        irp: Irp,
+        target: Target,
+        stage: Stage,
+        mark: bool,
+        enter: impl FnOnce(&mut State, u64) -> Option<NTSTATUS>,
+    ) -> Option<NTSTATUS> {
+        let cancel_lock = CancelLock::acquire();
+        let mut state = self.lock();
+        if mark {
+            irp.mark_pending();
+        }
+        let Some(request) = state.enter(Request { irp, target, stage }) else {
+            return Some(STATUS_CANCELLED);
+        };
+        let refused = enter(&mut state, request);
+        if refused.is_some() {
+            // Nobody can have claimed it under the two locks.
+            let _ = state.claim(request);
+        }
+        drop(state);
+        drop(cancel_lock);
+        refused
+    }
+
+    /// Turns a callback off, at once, and lets the request wait until no call of it is left. Returns how it ended, if
+    /// it did.
+    fn disable(&self, irp: Irp, target: Target, socket: u64, mark: bool) -> Option<NTSTATUS> {
+        let cancel_lock = CancelLock::acquire();
+        let mut state = self.lock();
+        match state.disable_event(socket) {
+            Ok(true) => return Some(STATUS_SUCCESS),
+            Ok(false) => {}
+            Err(status) => return Some(status),
+        }
+        if mark {
+            irp.mark_pending();
+        }
+        // Cancelled, the callback is off all the same. n/d
+        let Some(request) = state.enter(Request { irp, target, stage: Stage::Disabling }) else {
+            return Some(STATUS_CANCELLED);
+        };
+        if let Some(entry) = state.sockets.get_mut(&socket) {
+            entry.events.disables.push(request);
+        }
+        drop(state);
+        drop(cancel_lock);
+        None
+    }
+
+    /// Gives a socket's datagrams to its waiting requests, and what is left to its callback, on the provider's thread.
     pub(crate) fn match_receives(self: &Arc<Self>, socket: u64) {
         while let Some((irp, target, slot, datagram)) = self.match_one(socket) {
             let (status, information) = slot.fill(&datagram);
             self.complete_at_dispatch(irp, target, status, information);
         }
+        self.indicate(socket);
     }
 
     fn match_one(&self, number: u64) -> Option<(Irp, Target, Slot, Datagram)> {
@@ -286,7 +416,7 @@ impl State {
     }
 
     /// What is to be done if the socket is being closed and this was its last request.
-    fn last_request_done(&mut self, socket: u64) -> Option<Job> {
+    pub(crate) fn last_request_done(&mut self, socket: u64) -> Option<Job> {
         let entry = self.sockets.get_mut(&socket)?;
         if entry.in_flight != 0 {
             return None;

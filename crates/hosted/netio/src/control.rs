@@ -1,67 +1,40 @@
-//! `WskControlSocket`: options by the table of `option.rs`, IOCTLs by the one here.
+//! `WskControlSocket`: which request it is, and whether IRP, IRQL and buffers are those of its row in `wsk_requests`.
 #![expect(unsafe_code, reason = "functions that clients call through a C table; their buffers")]
 #![expect(non_upper_case_globals, reason = "the request types bear their C names")]
 
 use core::net::SocketAddr;
 use std::sync::Arc;
 
+use wsk_requests::rows::ioctl;
+use wsk_requests::{Hosted, IrpRule, Kind, MaxIrql, Row, ValueKind};
 use wsk_sys::{
-    DISPATCH_LEVEL, IRP, KIRQL, NTSTATUS, PASSIVE_LEVEL, PVOID, PWSK_SOCKET, SIO_ADDRESS_LIST_CHANGE,
-    SIO_ADDRESS_LIST_QUERY, SIO_ADDRESS_LIST_SORT, SIO_WSK_QUERY_IDEAL_SEND_BACKLOG,
-    SIO_WSK_QUERY_INSPECT_ID, SIO_WSK_QUERY_RECEIVE_BACKLOG, SIO_WSK_REGISTER_EXTENSION,
+    DISPATCH_LEVEL, IRP, KIRQL, NTSTATUS, PASSIVE_LEVEL, PVOID, PWSK_SOCKET,
+    SIO_WSK_QUERY_IDEAL_SEND_BACKLOG, SIO_WSK_QUERY_INSPECT_ID, SIO_WSK_QUERY_RECEIVE_BACKLOG,
     SIO_WSK_SET_REMOTE_ADDRESS, SIO_WSK_SET_SENDTO_ADDRESS, SIO_WSK_SET_TCP_SILENT_MODE, SIZE_T,
-    STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_DEVICE_REQUEST,
-    STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, ULONG,
+    SO_WSK_EVENT_CALLBACK, SOL_SOCKET, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_DEVICE_REQUEST,
+    STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, STATUS_SUCCESS, ULONG,
     WSK_CONTROL_SOCKET_TYPE, WskGetOption, WskIoctl, WskSetOption,
 };
 
 use crate::address;
 use crate::check::not_in_completion_routine;
 use crate::completion::{Outcome, Work};
-use crate::option::{self, Field, IrpRule, Row, When};
+use crate::dead::DEAD;
+use crate::event;
+use crate::list;
+use crate::provider::Provider;
 use crate::rules::at_most;
+use crate::security;
+use crate::settings;
 use crate::socket::{Category, Settings, Socket, SocketCall};
 
-/// What an IOCTL does.
-#[derive(Clone, Copy, Debug)]
-enum Effect {
-    /// Sets or clears an address.
-    Address(fn(&mut Settings) -> &mut Option<SocketAddr>),
-    /// Always ends with this status: the code is not supported, or not for a datagram socket.
-    Refuse(NTSTATUS),
-}
-
-/// One IOCTL.
-#[derive(Debug)]
-struct Ioctl {
-    code: ULONG,
-    irp: IrpRule,
-    irql: KIRQL,
-    effect: Effect,
-}
-
-const fn ioctl(code: ULONG, irp: IrpRule, effect: Effect) -> Ioctl {
-    Ioctl { code, irp, irql: DISPATCH_LEVEL, effect }
-}
-
-/// All IOCTLs that are documented for WSK. Statuses other than those of the pages are n/d.
-#[rustfmt::skip]
-static IOCTLS: &[Ioctl] = &[
-    ioctl(SIO_WSK_SET_REMOTE_ADDRESS, IrpRule::Required, Effect::Address(|settings| &mut settings.remote)),
-    ioctl(SIO_WSK_SET_SENDTO_ADDRESS, IrpRule::Required, Effect::Address(|settings| &mut settings.send_to)),
-    // No extension exists: documented.
-    ioctl(SIO_WSK_REGISTER_EXTENSION, IrpRule::Forbidden, Effect::Refuse(STATUS_NOT_SUPPORTED)),
-    // For connection-oriented sockets only; the status is documented for the inspect identifier.
-    ioctl(SIO_WSK_QUERY_INSPECT_ID, IrpRule::Forbidden, Effect::Refuse(STATUS_INVALID_DEVICE_REQUEST)),
-    ioctl(SIO_WSK_QUERY_IDEAL_SEND_BACKLOG, IrpRule::Required, Effect::Refuse(STATUS_INVALID_DEVICE_REQUEST)),
-    ioctl(SIO_WSK_QUERY_RECEIVE_BACKLOG, IrpRule::Required, Effect::Refuse(STATUS_INVALID_DEVICE_REQUEST)),
-    ioctl(SIO_WSK_SET_TCP_SILENT_MODE, IrpRule::Required, Effect::Refuse(STATUS_INVALID_DEVICE_REQUEST)),
-    Ioctl { irql: PASSIVE_LEVEL,
-            ..ioctl(SIO_ADDRESS_LIST_QUERY, IrpRule::Forbidden, Effect::Refuse(STATUS_NOT_SUPPORTED)) },
-    Ioctl { irql: PASSIVE_LEVEL,
-            ..ioctl(SIO_ADDRESS_LIST_CHANGE, IrpRule::Required, Effect::Refuse(STATUS_NOT_SUPPORTED)) },
-    Ioctl { irql: PASSIVE_LEVEL,
-            ..ioctl(SIO_ADDRESS_LIST_SORT, IrpRule::Either, Effect::Refuse(STATUS_NOT_SUPPORTED)) },
+/// The IOCTLs that are documented for WSK, and for connection-oriented sockets only. The status is documented for the
+/// inspect identifier; for the others it is n/d.
+const OF_CONNECTIONS: [(ULONG, IrpRule); 4] = [
+    (SIO_WSK_QUERY_INSPECT_ID, IrpRule::Null),
+    (SIO_WSK_QUERY_IDEAL_SEND_BACKLOG, IrpRule::Required),
+    (SIO_WSK_QUERY_RECEIVE_BACKLOG, IrpRule::Required),
+    (SIO_WSK_SET_TCP_SILENT_MODE, IrpRule::Required),
 ];
 
 /// A request, by its row.
@@ -69,41 +42,37 @@ static IOCTLS: &[Ioctl] = &[
 enum Request {
     Set(&'static Row),
     Get(&'static Row),
-    Ioctl(&'static Ioctl),
-    /// One that no row knows.
-    Refuse(NTSTATUS),
+    Ioctl(&'static Row),
+    /// One that is for other sockets, or that no row knows.
+    Refuse(NTSTATUS, IrpRule),
 }
 
 impl Request {
     fn find(kind: WSK_CONTROL_SOCKET_TYPE, code: ULONG, level: ULONG) -> Request {
+        let unknown = Request::Refuse(STATUS_NOT_SUPPORTED, IrpRule::Either);
         match kind {
-            WskSetOption => {
-                option::find(level, code).map_or(Request::Refuse(STATUS_NOT_SUPPORTED), Request::Set)
-            }
-            WskGetOption => {
-                option::find(level, code).map_or(Request::Refuse(STATUS_NOT_SUPPORTED), Request::Get)
-            }
-            WskIoctl => {
-                let row = IOCTLS.iter().find(|row| row.code == code);
-                row.map_or(Request::Refuse(STATUS_NOT_SUPPORTED), Request::Ioctl)
-            }
+            WskSetOption => Row::option(level, code).map_or(unknown, Request::Set),
+            WskGetOption => Row::option(level, code).map_or(unknown, Request::Get),
+            WskIoctl => match OF_CONNECTIONS.iter().find(|row| row.0 == code) {
+                Some((_, irp)) => Request::Refuse(STATUS_INVALID_DEVICE_REQUEST, *irp),
+                None => Row::ioctl(code).map_or(unknown, Request::Ioctl),
+            },
             // n/d
-            _ => Request::Refuse(STATUS_INVALID_PARAMETER),
+            _ => Request::Refuse(STATUS_INVALID_PARAMETER, IrpRule::Either),
         }
     }
 
     fn irp_rule(self) -> IrpRule {
         match self {
-            Request::Set(row) | Request::Get(row) => row.irp,
-            Request::Ioctl(row) => row.irp,
-            Request::Refuse(_) => IrpRule::Either,
+            Request::Set(row) | Request::Get(row) | Request::Ioctl(row) => row.irp,
+            Request::Refuse(_, rule) => rule,
         }
     }
 
     fn irql(self) -> KIRQL {
         match self {
-            Request::Ioctl(row) => row.irql,
-            Request::Set(_) | Request::Get(_) | Request::Refuse(_) => DISPATCH_LEVEL,
+            Request::Ioctl(row) if row.max_irql == MaxIrql::Passive => PASSIVE_LEVEL,
+            _ => DISPATCH_LEVEL,
         }
     }
 }
@@ -122,6 +91,37 @@ impl Buffer {
     fn is_half(self) -> bool {
         (self.0 == 0) != self.1.is_null()
     }
+
+    /// The bytes.
+    ///
+    /// # Safety
+    /// It is a buffer of the client's, of a request that is not completed, and not half.
+    unsafe fn read(self) -> Vec<u8> {
+        let mut bytes = vec![0; self.0];
+        if !self.is_absent() {
+            // SAFETY: this function's contract; the copy has the same size.
+            unsafe { self.1.cast::<u8>().copy_to_nonoverlapping(bytes.as_mut_ptr(), self.0) };
+        }
+        bytes
+    }
+
+    /// Puts bytes at the beginning.
+    ///
+    /// # Errors
+    /// `STATUS_BUFFER_TOO_SMALL`: there is no room for them. n/d
+    ///
+    /// # Safety
+    /// As for [`Buffer::read`].
+    unsafe fn write(self, bytes: &[u8]) -> Result<(), NTSTATUS> {
+        if self.0 < bytes.len() {
+            return Err(STATUS_BUFFER_TOO_SMALL);
+        }
+        if !bytes.is_empty() {
+            // SAFETY: this function's contract, and the comparison above.
+            unsafe { self.1.cast::<u8>().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        }
+        Ok(())
+    }
 }
 
 /// `WskControlSocket`: sets an option, gets one, or does an IOCTL. `Information` of the IRP is what was put out.
@@ -139,7 +139,7 @@ pub(crate) unsafe extern "system" fn wsk_control_socket(
     input_buffer: PVOID,
     output_size: SIZE_T,
     output_buffer: PVOID,
-    _output_size_returned: *mut SIZE_T,
+    output_size_returned: *mut SIZE_T,
     irp: *mut IRP,
 ) -> NTSTATUS {
     const WHAT: &str = "WskControlSocket";
@@ -147,110 +147,131 @@ pub(crate) unsafe extern "system" fn wsk_control_socket(
     at_most(request.irql(), WHAT);
     not_in_completion_routine(WHAT);
     let call = SocketCall::begin(socket, WHAT);
+    if irp.is_null() && call.socket.is_dead() {
+        return DEAD;
+    }
+    if (request_type, level, control_code) == (WskSetOption, SOL_SOCKET, SO_WSK_EVENT_CALLBACK) {
+        let has_output = output_size != 0 || !output_buffer.is_null();
+        // SAFETY: the buffer and the IRP of this call.
+        return unsafe { event::control(&call, WHAT, (input_size, input_buffer), has_output, irp) };
+    }
     let (input, output) = (Buffer(input_size, input_buffer), Buffer(output_size, output_buffer));
     // n/d: the status.
-    let wrong = if irp.is_null() { IrpRule::Required } else { IrpRule::Forbidden };
-    let request =
-        if request.irp_rule() == wrong { Request::Refuse(STATUS_INVALID_PARAMETER) } else { request };
+    let wrong = if irp.is_null() { IrpRule::Required } else { IrpRule::Null };
+    let request = if request.irp_rule() == wrong {
+        Request::Refuse(STATUS_INVALID_PARAMETER, IrpRule::Either)
+    } else {
+        request
+    };
     if irp.is_null() {
         // SAFETY: the client's buffers, in this call.
-        return match unsafe { perform(&call.socket, request, input, output) } {
-            Ok(_) => wsk_sys::STATUS_SUCCESS,
-            Err(status) => status,
-        };
+        let done = unsafe { perform(&call.provider, &call.socket, request, input, output) };
+        let (status, size) = done.unwrap_or_else(|status| (status, 0));
+        // What the page says: the size of what was put out, or of what would have been.
+        if !output_size_returned.is_null() {
+            // SAFETY: the client's variable, in this call.
+            unsafe { output_size_returned.write(size) };
+        }
+        return status;
     }
     let socket = Arc::clone(&call.socket);
-    // SAFETY: the client's buffers, valid until the request is completed.
-    let work = Work::new(move |_| Outcome::from(unsafe { perform(&socket, request, input, output) }));
+    let work = Work::new(move |provider| {
+        if let Request::Ioctl(row) = request
+            && row.kind == ioctl::SIO_ADDRESS_LIST_CHANGE.kind
+        {
+            let absent = input.is_absent() && output.is_absent();
+            // n/d
+            return if absent {
+                Outcome::AddressChange(socket)
+            } else {
+                Outcome::Done(STATUS_INVALID_PARAMETER, 0)
+            };
+        }
+        // SAFETY: the client's buffers, valid until the request is completed.
+        match unsafe { perform(provider, &socket, request, input, output) } {
+            Ok((status, information)) => Outcome::Done(status, information),
+            Err(status) => Outcome::Done(status, 0),
+        }
+    });
     // SAFETY: the IRP of this call.
     unsafe { call.submit(irp, WHAT, work) }
 }
 
-/// Does what is asked, and returns the number of bytes put out.
+/// Does what is asked; returns the status, and the number of bytes put out, or needed.
 ///
 /// # Safety
 /// The buffers are the client's, of a request that is not completed.
 unsafe fn perform(
+    provider: &Provider,
     socket: &Socket,
     request: Request,
     input: Buffer,
     output: Buffer,
-) -> Result<usize, NTSTATUS> {
+) -> Result<(NTSTATUS, usize), NTSTATUS> {
     match request {
-        Request::Refuse(status) => Err(status),
-        // SAFETY: this function's contract.
-        Request::Set(row) => unsafe { set_option(socket, row, input, output) }.map(|()| 0),
-        // SAFETY: this function's contract.
-        Request::Get(row) => unsafe { get_option(socket, row, input, output) },
-        Request::Ioctl(Ioctl { effect: Effect::Refuse(status), .. }) => Err(*status),
-        Request::Ioctl(Ioctl { effect: Effect::Address(field), .. }) => {
-            // What came under the fixed remote address from elsewhere is discarded, and does not come back with it.
-            socket.inbox.discard(socket.remote());
+        Request::Refuse(status, _) => Err(status),
+        Request::Set(row) if row.value == ValueKind::SecurityDescriptor => {
+            if !output.is_absent() {
+                return Err(STATUS_INVALID_PARAMETER);
+            }
             // SAFETY: this function's contract.
-            unsafe { set_address(socket, *field, input, output) }.map(|()| 0)
+            unsafe { security::set(provider, socket, (input.0, input.1)) }?;
+            Ok((STATUS_SUCCESS, 0))
         }
+        Request::Get(row) if row.value == ValueKind::SecurityDescriptor => {
+            if !input.is_absent() {
+                return Err(STATUS_INVALID_PARAMETER);
+            }
+            // SAFETY: this function's contract.
+            let size = unsafe { security::get(provider, socket, (output.0, output.1)) }?;
+            Ok((STATUS_SUCCESS, size))
+        }
+        Request::Set(row) => {
+            // n/d: the statuses for wrong buffers
+            if !output.is_absent() || input.is_half() {
+                return Err(STATUS_INVALID_PARAMETER);
+            }
+            // SAFETY: this function's contract.
+            settings::set(provider, socket, row, &unsafe { input.read() })?;
+            Ok((STATUS_SUCCESS, 0))
+        }
+        Request::Get(row) => {
+            let value = settings::get(socket, row)?;
+            // n/d: the statuses for wrong buffers
+            if !input.is_absent() || output.is_half() {
+                return Err(STATUS_INVALID_PARAMETER);
+            }
+            // SAFETY: this function's contract.
+            unsafe { output.write(&value) }?;
+            Ok((STATUS_SUCCESS, value.len()))
+        }
+        Request::Ioctl(row) => match row.kind {
+            Kind::Ioctl { code: SIO_WSK_SET_REMOTE_ADDRESS } => {
+                // What came under the fixed remote address from elsewhere is discarded, and does not come back with it.
+                socket.inbox.discard(socket.remote());
+                // SAFETY: this function's contract.
+                unsafe { set_address(socket, |settings| &mut settings.remote, input, output) }?;
+                Ok((STATUS_SUCCESS, 0))
+            }
+            Kind::Ioctl { code: SIO_WSK_SET_SENDTO_ADDRESS } => {
+                // SAFETY: this function's contract.
+                unsafe { set_address(socket, |settings| &mut settings.send_to, input, output) }?;
+                Ok((STATUS_SUCCESS, 0))
+            }
+            kind if kind == ioctl::SIO_ADDRESS_LIST_QUERY.kind => {
+                // n/d
+                if !input.is_absent() || output.is_half() {
+                    return Err(STATUS_INVALID_PARAMETER);
+                }
+                // SAFETY: this function's contract.
+                Ok(unsafe { list::query(provider, socket, output.1.cast(), output.0) })
+            }
+            _ => {
+                debug_assert_eq!(row.hosted, Hosted::Refused);
+                Err(STATUS_NOT_SUPPORTED)
+            }
+        },
     }
-}
-
-/// Whether the socket has the option, in this direction. n/d: all statuses
-fn applies(socket: &Socket, row: &Row, direction: bool) -> Result<(), NTSTATUS> {
-    if socket.category != Category::Datagram || row.family.is_some_and(|family| family != socket.family) {
-        return Err(STATUS_INVALID_DEVICE_REQUEST);
-    }
-    if !direction {
-        return Err(STATUS_INVALID_DEVICE_REQUEST);
-    }
-    if row.field == Field::Unsupported {
-        return Err(STATUS_NOT_SUPPORTED);
-    }
-    Ok(())
-}
-
-/// # Safety
-/// `input` is the client's.
-unsafe fn set_option(socket: &Socket, row: &Row, input: Buffer, output: Buffer) -> Result<(), NTSTATUS> {
-    applies(socket, row, row.set)?;
-    // n/d: the statuses for wrong buffers
-    if !output.is_absent() || input.is_half() {
-        return Err(STATUS_INVALID_PARAMETER);
-    }
-    match input.0 {
-        size if size < row.size => return Err(STATUS_BUFFER_TOO_SMALL),
-        size if size > row.size => return Err(STATUS_INVALID_BUFFER_SIZE),
-        _ => {}
-    }
-    let mut settings = socket.settings();
-    // n/d
-    if row.when == When::BeforeBind && settings.endpoint.is_some() {
-        return Err(STATUS_INVALID_DEVICE_STATE);
-    }
-    // SAFETY: the client's buffer, as large as the option's value.
-    let value = unsafe { input.1.cast::<ULONG>().read_unaligned() };
-    let mut values = settings.values;
-    values.set(row.field, value);
-    if let Some(endpoint) = &settings.endpoint {
-        endpoint.changed(row.field, values)?;
-    }
-    socket.inbox.set_limit(values.receive_buffer as usize);
-    settings.values = values;
-    Ok(())
-}
-
-/// # Safety
-/// `output` is the client's.
-unsafe fn get_option(socket: &Socket, row: &Row, input: Buffer, output: Buffer) -> Result<usize, NTSTATUS> {
-    applies(socket, row, row.get)?;
-    // n/d: the statuses for wrong buffers
-    if !input.is_absent() || output.is_half() {
-        return Err(STATUS_INVALID_PARAMETER);
-    }
-    if output.0 < row.size {
-        return Err(STATUS_BUFFER_TOO_SMALL);
-    }
-    let value = socket.settings().values.get(row.field);
-    // SAFETY: the client's buffer, at least as large as the option's value.
-    unsafe { output.1.cast::<ULONG>().write_unaligned(value) };
-    Ok(size_of::<ULONG>())
 }
 
 /// `SIO_WSK_SET_REMOTE_ADDRESS` and `SIO_WSK_SET_SENDTO_ADDRESS`: an address, or nothing to clear it.

@@ -44,6 +44,9 @@ pub unsafe extern "system" fn WskDeregister(WskRegistration: *mut WSK_REGISTRATI
     if let Some(registration) = state.registrations.get_mut(&number) {
         registration.deregistering = true;
     }
+    drop(state);
+    provider.cancel_transport_waits(number);
+    let mut state = provider.lock();
     // Captures that wait give up.
     provider.notify();
     loop {
@@ -63,6 +66,8 @@ pub unsafe extern "system" fn WskDeregister(WskRegistration: *mut WSK_REGISTRATI
     let lifecycle = provider.lifecycle.lock().unwrap_or_else(PoisonError::into_inner);
     let mut state = provider.lock();
     state.registrations.remove(&number);
+    // On a lenient machine some may be left; Windows would lose their memory.
+    state.descriptors.retain(|_, cached| cached.client != number);
     let last = state.registrations.is_empty();
     drop(state);
     if last {
@@ -81,7 +86,8 @@ fn left_behind(state: &State, number: u64) -> Option<(&'static Rule, String)> {
     let open: Vec<_> = state
         .sockets
         .values()
-        .filter(|entry| entry.socket.client == number && !entry.closing)
+        // One that has retained indications may be closed by whoever releases them.
+        .filter(|entry| entry.socket.client == number && !entry.closing && !entry.events.has_retained)
         .map(Entry::describe)
         .collect();
     if !open.is_empty() {
@@ -92,9 +98,16 @@ fn left_behind(state: &State, number: u64) -> Option<(&'static Rule, String)> {
         return Some((&rules::DEREGISTER_CAPTURE, format!("{name} with {captures} captures not released")));
     }
     let pending = state.requests.values().filter(|request| request.target.client == number);
-    let pending = pending.filter(|request| request.target.socket.is_none()).count();
+    let pending =
+        pending.filter(|request| request.target.socket.is_none() && !request.stage.ends_with_client());
+    let pending = pending.count();
     if pending != 0 {
         return Some((&rules::DEREGISTER_IRP, format!("{name} with {pending} requests pending")));
+    }
+    let cached = state.descriptors.values().filter(|cached| cached.client == number).count();
+    if cached != 0 {
+        let detail = format!("{name} with {cached} cached security descriptors");
+        return Some((&rules::DEREGISTER_SECURITY, detail));
     }
     None
 }

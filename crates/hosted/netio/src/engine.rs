@@ -29,6 +29,8 @@ pub(crate) enum Job {
     Complete(Irp, Target, NTSTATUS),
     /// Give this socket's datagrams to its waiting requests.
     Match(u64),
+    /// Tell this socket's callback that it is dead.
+    TellDead(u64),
     /// Finish the close of this socket.
     Close(u64, Irp),
 }
@@ -179,6 +181,7 @@ unsafe extern "system" fn engine_thread(_context: PVOID) {
             Job::Run(request) => provider.run(request),
             Job::Complete(irp, target, status) => provider.complete_at_dispatch(irp, target, status, 0),
             Job::Match(socket) => provider.match_receives(socket),
+            Job::TellDead(socket) => provider.tell_dead(socket),
             Job::Close(socket, irp) => {
                 let client = close::release(&provider, socket);
                 provider.complete_at_dispatch(irp, Target { client, socket: None }, STATUS_SUCCESS, 0);

@@ -3,7 +3,7 @@
 //! Who may share an address with whom is decided by WSK's table, over all machines of this process. The host's own
 //! rules are then relaxed just as far as that decision needs; towards other processes they hold.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use mio::net::UdpSocket;
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+use wsk_requests::Row;
 use wsk_sys::{
     NTSTATUS, STATUS_ACCESS_DENIED, STATUS_ADDRESS_ALREADY_EXISTS, STATUS_HOST_UNREACHABLE,
     STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_ADDRESS_COMPONENT, STATUS_INVALID_PARAMETER,
@@ -18,15 +19,16 @@ use wsk_sys::{
 };
 
 use crate::bind_table::{Binding, Table};
+use crate::control_info::Overrides;
+use crate::host_option;
 use crate::inbox::Inbox;
-use crate::option::{Field, Values};
+use crate::multicast::{Change, Group, Memberships};
+use crate::option::Values;
 use crate::poll::{Poller, Source};
+use crate::transport;
 
 /// The bindings of this process.
 static TABLE: Mutex<Table> = Mutex::new(Table::new());
-
-/// The host's buffer is at least so large; the bound of `SO_RCVBUF` is that of the inbox.
-const HOST_BUFFER: usize = 0x1_0000;
 
 /// How long a send waits for room in the host's buffer.
 const SEND_LIMIT: Duration = Duration::from_secs(5);
@@ -56,7 +58,8 @@ impl Drop for Place {
 pub(crate) fn bind(
     poller: &Poller,
     mut binding: Binding,
-    values: Values,
+    values: &Values,
+    groups: &Memberships,
     inbox: &Arc<Inbox>,
 ) -> Result<Endpoint, NTSTATUS> {
     // Held until the row is entered, so that no other bind comes between.
@@ -64,7 +67,7 @@ pub(crate) fn bind(
     let port = binding.address.port();
     table.check(&binding)?;
     let shared = port != 0 && table.has_port(port);
-    let socket = open(&binding, values, shared).map_err(|error| status_of(&error))?;
+    let socket = open(&binding, values, groups, shared).map_err(|error| status_of(&error))?;
     let local = socket.local_addr().ok().and_then(|local| local.as_socket()).ok_or(STATUS_UNSUCCESSFUL)?;
     binding.address = local;
     let place = Place(table.insert(binding));
@@ -75,25 +78,49 @@ pub(crate) fn bind(
     Ok(Endpoint { _source: source, socket, local, _place: place })
 }
 
-fn open(binding: &Binding, values: Values, shared: bool) -> io::Result<Socket> {
+fn open(binding: &Binding, values: &Values, groups: &Memberships, shared: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(binding.address), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
     if binding.address.is_ipv6() {
-        socket.set_only_v6(values.v6_only)?;
+        socket.set_only_v6(values.v6_only())?;
     }
-    socket.set_broadcast(values.broadcast)?;
-    socket.set_recv_buffer_size(receive_buffer(values))?;
+    socket.set_recv_buffer_size(host_option::receive_buffer(values))?;
+    host_option::prepare(&SockRef::from(&socket), binding.address.is_ipv6())?;
+    for row in values.changed() {
+        host_option::apply(&SockRef::from(&socket), row, values)?;
+    }
     // The host must not refuse what the table allows; and must refuse what is not in the table, that is, an
     // address that another process has. So sharing is allowed before the bind only where a socket of ours is.
     if shared {
         share(&socket)?;
     }
     socket.bind(&SockAddr::from(binding.address))?;
-    // For those who come later. Windows takes this only before the bind, and does not need it afterwards.
-    if !shared && cfg!(unix) {
-        share(&socket)?;
+    // For those who come later. Windows takes this only before the bind, and does not need it afterwards; Wine takes
+    // it, and does.
+    if !shared {
+        let allowed = share(&socket);
+        if cfg!(unix) {
+            allowed?;
+        }
+    }
+    for (group, sources) in groups.iter() {
+        host_option::join(&SockRef::from(&socket), *group, sources)?;
     }
     Ok(socket)
+}
+
+/// The addresses of the host.
+pub(crate) fn places() -> Result<Vec<transport::Place>, NTSTATUS> {
+    let found = if_addrs::get_if_addrs().map_err(|error| status_of(&error))?;
+    let place = |one: &if_addrs::Interface| {
+        // Wine tells the index of an interface only with its IPv4 address.
+        let twin = || found.iter().find(|twin| twin.name == one.name && twin.index.is_some());
+        let interface = one.index.or_else(|| twin()?.index)?;
+        let link_local = matches!(one.ip(), IpAddr::V6(address) if address.is_unicast_link_local());
+        let scope = if link_local { interface } else { 0 };
+        Some(transport::Place { interface, address: one.ip(), scope })
+    };
+    Ok(found.iter().filter_map(place).collect())
 }
 
 fn share(socket: &Socket) -> io::Result<()> {
@@ -107,16 +134,15 @@ fn share(socket: &Socket) -> io::Result<()> {
     Ok(())
 }
 
-fn receive_buffer(values: Values) -> usize {
-    (values.receive_buffer as usize).clamp(HOST_BUFFER, i32::MAX as usize)
-}
-
 impl Endpoint {
     pub(crate) fn local(&self) -> SocketAddr {
         self.local
     }
 
-    pub(crate) fn send(&self, bytes: &[u8], to: SocketAddr) -> Result<(), NTSTATUS> {
+    pub(crate) fn send(&self, bytes: &[u8], to: SocketAddr, overrides: &Overrides) -> Result<(), NTSTATUS> {
+        if overrides.concern_the_network() {
+            return Err(STATUS_NOT_SUPPORTED);
+        }
         let deadline = Instant::now() + SEND_LIMIT;
         loop {
             match self.socket.send_to(bytes, to) {
@@ -134,14 +160,18 @@ impl Endpoint {
         }
     }
 
-    pub(crate) fn changed(&self, field: Field, values: Values) -> Result<(), NTSTATUS> {
-        let socket = SockRef::from(&*self.socket);
-        let result = match field {
-            Field::Broadcast => socket.set_broadcast(values.broadcast),
-            Field::ReceiveBuffer => socket.set_recv_buffer_size(receive_buffer(values)),
-            Field::Exclusive | Field::Reuse | Field::V6Only | Field::Unsupported => Ok(()),
-        };
-        result.map_err(|error| status_of(&error))
+    pub(crate) fn changed(&self, row: &Row, values: &Values) -> Result<(), NTSTATUS> {
+        host_option::apply(&SockRef::from(&*self.socket), row, values).map_err(|error| status_of(&error))
+    }
+
+    pub(crate) fn changed_group(
+        &self,
+        change: Change,
+        group: Group,
+        source: Option<IpAddr>,
+    ) -> Result<(), NTSTATUS> {
+        host_option::change(&SockRef::from(&*self.socket), change, group, source)
+            .map_err(|error| status_of(&error))
     }
 }
 
@@ -166,12 +196,25 @@ mod tests {
     use super::*;
 
     use crate::bind_table::Share;
+    use crate::security::{Guard, Who};
 
-    fn bind_at(poller: &Poller, address: &str, port: u16, share: Share) -> Result<Endpoint, NTSTATUS> {
+    fn bind_at(
+        poller: &Poller,
+        address: &str,
+        port: u16,
+        share: Share,
+        guard: Guard,
+    ) -> Result<Endpoint, NTSTATUS> {
         let mut address: SocketAddr = address.parse().unwrap();
         address.set_port(port);
         let inbox = Arc::new(Inbox::new(1000, None));
-        bind(poller, Binding { address, dual: false, share }, Values::default(), &inbox)
+        bind(
+            poller,
+            Binding { address, dual: false, share, guard },
+            &Values::default(),
+            &Memberships::default(),
+            &inbox,
+        )
     }
 
     /// Every cell of the table that allows sharing must get past the host, too.
@@ -182,23 +225,29 @@ mod tests {
         let kinds = [Share::None, Share::Reuse, Share::Exclusive]
             .into_iter()
             .flat_map(|share| [("0.0.0.0:0", share), ("127.0.0.1:0", share)]);
-        let mut shared = 0;
-        for (first, first_share) in kinds.clone() {
-            for (second, second_share) in kinds.clone() {
-                let one = bind_at(&poller, first, 0, first_share).unwrap();
-                let port = one.local().port();
-                let wanted = Binding {
-                    address: SocketAddr::new(second.parse::<SocketAddr>().unwrap().ip(), port),
-                    dual: false,
-                    share: second_share,
-                };
-                let expected = TABLE.lock().unwrap().check(&wanted);
-                let result = bind_at(&poller, second, port, second_share).map(drop);
-                assert_eq!(result, expected, "{second} {second_share:?} after {first} {first_share:?}");
-                shared += usize::from(result.is_ok());
+        // A descriptor that lets nobody share, and one without a list, which lets everybody.
+        let everybody = [&[1, 0, 4, 0x80][..], &[0; 16]].concat();
+        let guards = [Guard::default(), Guard::new(Who::System, Some(&everybody))];
+        for (guard, shares) in guards.into_iter().zip([9, 14]) {
+            let mut shared = 0;
+            for (first, first_share) in kinds.clone() {
+                for (second, second_share) in kinds.clone() {
+                    let one = bind_at(&poller, first, 0, first_share, guard).unwrap();
+                    let port = one.local().port();
+                    let wanted = Binding {
+                        address: SocketAddr::new(second.parse::<SocketAddr>().unwrap().ip(), port),
+                        dual: false,
+                        share: second_share,
+                        guard,
+                    };
+                    let expected = TABLE.lock().unwrap().check(&wanted);
+                    let result = bind_at(&poller, second, port, second_share, guard).map(drop);
+                    assert_eq!(result, expected, "{second} {second_share:?} after {first} {first_share:?}");
+                    shared += usize::from(result.is_ok());
+                }
             }
+            assert_eq!(shared, shares);
         }
-        assert_eq!(shared, 9);
         poller.stop();
     }
 
@@ -208,9 +257,9 @@ mod tests {
         let poller = Poller::default();
         let foreign = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let port = foreign.local_addr().unwrap().port();
-        let status = bind_at(&poller, "127.0.0.1:0", port, Share::Reuse).unwrap_err();
+        let status = bind_at(&poller, "127.0.0.1:0", port, Share::Reuse, Guard::default()).unwrap_err();
         assert_eq!(status, STATUS_ADDRESS_ALREADY_EXISTS);
-        let mine = bind_at(&poller, "127.0.0.1:0", 0, Share::None).unwrap();
+        let mine = bind_at(&poller, "127.0.0.1:0", 0, Share::None, Guard::default()).unwrap();
         std::net::UdpSocket::bind(mine.local()).unwrap_err();
         poller.stop();
     }

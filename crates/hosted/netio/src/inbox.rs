@@ -1,10 +1,12 @@
 //! A bounded queue of received datagrams, one per bound socket.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use wsk_sys::ULONG;
 
 use crate::address::same_peer;
 
@@ -15,6 +17,22 @@ pub(crate) struct Datagram {
     /// It was sent to the broadcast address.
     pub(crate) broadcast: bool,
     pub(crate) bytes: Vec<u8>,
+    pub(crate) header: Header,
+}
+
+/// What the network tells of a datagram beside its sender; the host does not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Header {
+    /// Where it was sent to.
+    pub(crate) to: Option<IpAddr>,
+    /// The index of the interface on which it came; 0 if that is not known.
+    pub(crate) interface: ULONG,
+    /// The time to live, or the hop limit.
+    pub(crate) hops: Option<u8>,
+    /// The type of service, or the traffic class.
+    pub(crate) traffic_class: Option<u8>,
+    /// Whether it must not be fragmented.
+    pub(crate) dont_fragment: Option<bool>,
 }
 
 /// Called, with no lock held, after a datagram has been queued.
@@ -73,6 +91,31 @@ impl Inbox {
         let mut state = self.lock();
         state.drop_others(remote);
         state.pop()
+    }
+
+    /// As [`Inbox::pop`], if the first datagram is as wanted.
+    pub(crate) fn pop_if(
+        &self,
+        remote: Option<SocketAddr>,
+        wanted: impl FnOnce(&Datagram) -> bool,
+    ) -> Option<Datagram> {
+        let mut state = self.lock();
+        state.drop_others(remote);
+        if state.queue.front().is_some_and(wanted) { state.pop() } else { None }
+    }
+
+    /// Puts datagrams back that were taken, in front of the others.
+    pub(crate) fn put_back(&self, datagrams: Vec<Datagram>) {
+        let mut state = self.lock();
+        for datagram in datagrams.into_iter().rev() {
+            state.bytes += datagram.bytes.len();
+            state.queue.push_front(datagram);
+        }
+    }
+
+    /// Counts datagrams that were taken and then dropped.
+    pub(crate) fn count_dropped(&self, datagrams: usize) {
+        self.lock().dropped += datagrams as u64;
     }
 
     /// Drops what others than the fixed remote address have sent: when that address is about to change.
@@ -138,7 +181,8 @@ mod tests {
     use super::*;
 
     fn datagram(port: u16, length: usize) -> Datagram {
-        Datagram { from: ([127, 0, 0, 1], port).into(), broadcast: false, bytes: vec![0; length] }
+        let from = ([127, 0, 0, 1], port).into();
+        Datagram { from, broadcast: false, bytes: vec![0; length], header: Header::default() }
     }
 
     #[test]

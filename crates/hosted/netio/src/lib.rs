@@ -14,15 +14,24 @@
 //! |---|---|
 //! | [`registration`], [`deregister`], `client` | the exported functions; what concerns a client as a whole |
 //! | `socket`, `bind`, `send`, `receive`, `datagram`, `close` | the life of a socket, and its functions |
-//! | `control`, `option` | `WskControlSocket`, and the table of options |
+//! | `control`, `settings`, `option`, `multicast` | `WskControlSocket`; what options and groups do; their values |
+//! | `list`, `transports` | the local addresses, the transports, and requests that wait for a change of them |
+//! | `security` | security descriptors, and the check whether they let somebody share an address |
+//! | `hold` | requests that are kept pending, for tests |
+//! | `event`, `indication` | `WskReceiveFromEvent`: when it is called, and with what; `WskRelease` |
+//! | `dead` | sockets that are no longer functional |
 //! | `check`, [`rules`] | what every call must obey |
 //! | `provider`, `engine`, `completion`, `cancel`, `irp`, `buffer` | the state; how requests run, end, are cancelled |
 //! | `bind_table` | who may share an address with whom |
-//! | `transport`, `host`, `poll`, [`memory`], `inbox` | the networks |
-//! | `platform` | what no kernel exports: the only file that knows which kernel this is |
+//! | `transport`, `host`, `host_option`, `poll`, [`memory`], `inbox` | the networks |
+//! | `platform` | what no kernel exports: the only place that knows which kernel this is |
 #![allow(
     clippy::missing_safety_doc,
     reason = "Microsoft's page of the same name is the contract of each function that clients call"
+)]
+#![cfg_attr(
+    not(feature = "hosted"),
+    allow(dead_code, reason = "what only tests do to a provider, and no client can")
 )]
 #![allow(clippy::similar_names, reason = "the parameters are those of the C functions, in snake case")]
 
@@ -36,13 +45,21 @@ mod client;
 mod close;
 mod completion;
 mod control;
+mod control_info;
 mod datagram;
+mod dead;
 pub mod deregister;
 mod engine;
+mod event;
+mod hold;
 mod host;
+mod host_option;
 mod inbox;
+mod indication;
 mod irp;
+mod list;
 pub mod memory;
+mod multicast;
 mod option;
 mod platform;
 mod poll;
@@ -50,15 +67,27 @@ mod provider;
 mod receive;
 pub mod registration;
 pub mod rules;
+mod security;
 mod send;
+mod settings;
 mod socket;
 mod transport;
+mod transports;
 
+use std::fmt;
 use std::ops::RangeInclusive;
+use std::str::FromStr;
+#[cfg(feature = "hosted")]
 use std::sync::Arc;
 
 use wsk_sys::MAKE_WSK_VERSION;
+#[cfg(feature = "hosted")]
+use wsk_sys::WSK_TRANSPORT;
 
+#[cfg(feature = "hosted")]
+pub use crate::hold::Hold;
+
+#[cfg(feature = "hosted")]
 use crate::provider::Provider;
 
 /// How a provider behaves.
@@ -111,10 +140,48 @@ pub enum Completion {
     },
 }
 
+/// A text that is none of a [`Completion`]'s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoCompletion;
+
+impl fmt::Display for NoCompletion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("expected inline, deferred or delayed:SEED, where SEED is a number")
+    }
+}
+
+impl std::error::Error for NoCompletion {}
+
+impl FromStr for Completion {
+    type Err = NoCompletion;
+
+    fn from_str(text: &str) -> Result<Completion, NoCompletion> {
+        match text {
+            "inline" => Ok(Completion::Inline),
+            "deferred" => Ok(Completion::Deferred),
+            _ => {
+                let seed = text.strip_prefix("delayed:").and_then(|seed| seed.parse().ok());
+                seed.map(|seed| Completion::Delayed { seed }).ok_or(NoCompletion)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Completion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Completion::Inline => f.write_str("inline"),
+            Completion::Deferred => f.write_str("deferred"),
+            Completion::Delayed { seed } => write!(f, "delayed:{seed}"),
+        }
+    }
+}
+
 /// Gives the machine a WSK provider.
 ///
 /// # Panics
 /// If the machine has one: from an earlier call, or because a client was there first and got the default.
+#[cfg(feature = "hosted")]
 #[expect(clippy::must_use_candidate, reason = "a test may do without the handle")]
 pub fn install(machine: &ntos::Machine, config: Config) -> Netio {
     let (provider, installed) = platform::install(machine, config);
@@ -126,13 +193,26 @@ pub fn install(machine: &ntos::Machine, config: Config) -> Netio {
 }
 
 /// A machine's WSK provider, as a test sees it. A clone is the same provider.
+#[cfg(feature = "hosted")]
 #[derive(Clone, Debug)]
 pub struct Netio(Arc<Provider>);
 
+#[cfg(feature = "hosted")]
 impl Netio {
     /// Makes the provider ready, which lets waiting captures succeed, or not ready, which lets later ones fail.
     pub fn set_ready(&self, ready: bool) {
         self.0.set_ready(ready);
+    }
+
+    /// Makes every socket dead, as when its transport is unloaded: calls on it return `STATUS_FILE_FORCED_CLOSED`, what
+    /// was pending ends with it, and its callback, if it is on, is told.
+    pub fn kill_sockets(&self) {
+        self.0.kill_sockets();
+    }
+
+    /// Takes the provider away: every socket is dead, and none can be made until [`Netio::set_ready`] brings it back.
+    pub fn detach(&self) {
+        self.0.detach();
     }
 
     /// The number of sockets that are not yet closed.
@@ -147,9 +227,47 @@ impl Netio {
         self.0.lock().registrations.len()
     }
 
+    /// Ends the requests that wait for a change of the local addresses, as if there had been one.
+    pub fn change_addresses(&self) {
+        self.0.addresses_changed();
+    }
+
+    /// Changes the list of transports, and ends the requests that wait for that. Without a transport for the datagrams of
+    /// a family, no socket of it can be made.
+    pub fn change_transports(&self, change: impl FnOnce(&mut Vec<WSK_TRANSPORT>)) {
+        self.0.change_transports(change);
+    }
+
+    /// Keeps requests of one WSK function pending, such as `WskBind`, that come from now on. They can be cancelled, and
+    /// run when the hold is dropped.
+    pub fn hold(&self, function: &'static str) -> Hold {
+        Hold::new(Arc::clone(&self.0), function)
+    }
+
+    /// The number of security descriptors that are cached.
+    #[must_use]
+    pub fn descriptors(&self) -> usize {
+        self.0.lock().descriptors.len()
+    }
+
     /// The number of requests that wait, for their turn or for a datagram.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.0.lock().requests.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn completions_have_a_text() {
+        for text in ["inline", "deferred", "delayed:0", "delayed:18446744073709551615"] {
+            assert_eq!(text.parse::<Completion>().unwrap().to_string(), text);
+        }
+        for text in ["", "Inline", "delayed", "delayed:", "delayed:-1", "delayed:18446744073709551616"] {
+            assert_eq!(text.parse::<Completion>(), Err(NoCompletion), "{text}");
+        }
     }
 }

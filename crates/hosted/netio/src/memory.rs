@@ -3,22 +3,56 @@
 //! There is one host, and it has every address. A datagram reaches the socket that is bound to its destination,
 //! or else the one that is bound to the wildcard address and the port; of several, the one bound last. n/d
 //! A socket bound to the wildcard address sends from the loopback address.
+//!
+//! There are two interfaces: the loopback interface, 1, which has the loopback addresses, and the wire, 2, which has all
+//! others. A multicast datagram goes out on the wire unless its sender says otherwise, and reaches every socket that has
+//! joined the group on its interface and is bound to its port. For the options of multicast, the sockets of the
+//! provider are one machine's, and each [`Peer`] is another's.
+
+mod peer;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use wsk_sys::{NTSTATUS, STATUS_ACCESS_DENIED, STATUS_ADDRESS_ALREADY_EXISTS, STATUS_NETWORK_UNREACHABLE};
+use wsk_sys::{
+    NTSTATUS, STATUS_ACCESS_DENIED, STATUS_ADDRESS_ALREADY_EXISTS, STATUS_INVALID_ADDRESS_COMPONENT,
+    STATUS_INVALID_BUFFER_SIZE, STATUS_NETWORK_UNREACHABLE, ULONG,
+};
 
 use crate::address::{Family, canonical, in_family};
 use crate::bind_table::{Binding, Share, Table};
-use crate::inbox::{Datagram, Inbox};
+use crate::control_info::Overrides;
+use crate::inbox::{Datagram, Header, Inbox};
+use crate::multicast::{Group, Memberships};
+use crate::option::{Outgoing, Values};
+use crate::security::Guard;
+use crate::settings::Filter;
+use crate::transport;
+
+pub use peer::{Arrived, Peer};
 
 /// The first of the ports that are given to sockets that ask for none.
 const FIRST_DYNAMIC_PORT: u16 = 49152;
 /// The room of a peer's receive buffer.
 const PEER_BUFFER: usize = 4 << 20;
+/// The index of the loopback interface.
+const LOOPBACK: ULONG = 1;
+/// The index of the interface with all other addresses.
+pub(crate) const WIRE: ULONG = 2;
+/// The MTU of the wire.
+const WIRE_MTU: ULONG = 1500;
+
+/// The MTU of the path to an address: over the loopback interface, none.
+pub(crate) fn mtu(to: IpAddr) -> ULONG {
+    if interface_of(to) == LOOPBACK { ULONG::MAX } else { WIRE_MTU }
+}
+
+/// The interface that an address is reached by.
+fn interface_of(address: IpAddr) -> ULONG {
+    if address.is_loopback() { LOOPBACK } else { WIRE }
+}
 
 /// An in-memory UDP internet. Clones are the same net.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +63,18 @@ struct State {
     table: Table,
     places: Vec<Place>,
     taken_ports: u16,
+    /// The addresses of the wire that were added.
+    addresses: Vec<IpAddr>,
+    watchers: Vec<Weak<Watcher>>,
+}
+
+/// Called, with no lock held, after an address has come or gone.
+pub(crate) struct Watcher(pub(crate) Box<dyn Fn() + Send + Sync>);
+
+impl fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watcher")
+    }
 }
 
 #[derive(Debug)]
@@ -36,6 +82,9 @@ struct Place {
     id: u64,
     binding: Binding,
     inbox: Arc<Inbox>,
+    filter: Filter,
+    /// Whether it is a socket of the provider.
+    own: bool,
 }
 
 impl Place {
@@ -50,6 +99,15 @@ impl Place {
             Some(ip) if ip.is_unspecified() => 1,
             _ => 0,
         }
+    }
+
+    /// Whether the place hears a multicast datagram to the group and port, from this source, and sent by one of its
+    /// own machine or not. As on Windows, the address that it is bound to does not matter.
+    fn hears(&self, group: Group, port: u16, source: IpAddr, own: bool) -> bool {
+        let claim = self.binding.claims()[usize::from(group.address.is_ipv6())];
+        self.binding.address.port() == port
+            && claim.is_some()
+            && self.filter.takes_group(group, source, own && self.own)
     }
 
     fn family(&self) -> Family {
@@ -70,11 +128,48 @@ impl Net {
     /// `AddrInUse`: another socket has the address.
     pub fn peer(&self, address: SocketAddr) -> io::Result<Peer> {
         let inbox = Arc::new(Inbox::new(PEER_BUFFER, None));
-        let binding = Binding { address, dual: false, share: Share::None };
-        match self.bind(binding, inbox) {
-            Ok(endpoint) => Ok(Peer { endpoint, timeout: Mutex::new(None), broadcast: Mutex::new(false) }),
+        let binding = Binding { address, dual: false, share: Share::None, guard: Guard::default() };
+        match self.bind(binding, inbox, false) {
+            Ok(endpoint) => Ok(Peer::new(endpoint)),
             Err(_) => Err(io::ErrorKind::AddrInUse.into()),
         }
+    }
+
+    /// Gives this machine one more address, on the interface that it belongs to. It receives there in any case; what
+    /// changes is its list of addresses.
+    pub fn add_address(&self, address: IpAddr) {
+        self.change_addresses(|addresses| addresses.push(address));
+    }
+
+    /// Takes an address from this machine's list again.
+    pub fn remove_address(&self, address: IpAddr) {
+        self.change_addresses(|addresses| addresses.retain(|one| *one != address));
+    }
+
+    fn change_addresses(&self, change: impl FnOnce(&mut Vec<IpAddr>)) {
+        let mut state = self.lock();
+        change(&mut state.addresses);
+        state.watchers.retain(|watcher| watcher.strong_count() != 0);
+        let watchers: Vec<_> = state.watchers.iter().filter_map(Weak::upgrade).collect();
+        drop(state);
+        for watcher in watchers {
+            (watcher.0)();
+        }
+    }
+
+    /// Has the watcher called after each change of the addresses, as long as it lives.
+    pub(crate) fn watch(&self, watcher: &Arc<Watcher>) {
+        self.lock().watchers.push(Arc::downgrade(watcher));
+    }
+
+    /// The addresses of this machine.
+    pub(crate) fn places(&self) -> Vec<transport::Place> {
+        let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+        let wire =
+            [IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), IpAddr::V6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1].into())];
+        let added = self.lock().addresses.clone();
+        let place = |address| transport::Place { interface: interface_of(address), address, scope: 0 };
+        loopback.into_iter().chain(wire).chain(added).map(place).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -82,7 +177,12 @@ impl Net {
     }
 
     /// Binds a socket. Port 0 is replaced by a free one.
-    pub(crate) fn bind(&self, mut binding: Binding, inbox: Arc<Inbox>) -> Result<Endpoint, NTSTATUS> {
+    pub(crate) fn bind(
+        &self,
+        mut binding: Binding,
+        inbox: Arc<Inbox>,
+        own: bool,
+    ) -> Result<Endpoint, NTSTATUS> {
         let mut state = self.lock();
         if binding.address.port() == 0 {
             let port = state.free_port().ok_or(STATUS_ADDRESS_ALREADY_EXISTS)?;
@@ -90,35 +190,67 @@ impl Net {
         }
         state.table.check(&binding)?;
         let id = state.table.insert(binding);
-        state.places.push(Place { id, binding, inbox: Arc::clone(&inbox) });
+        let filter = Filter::default();
+        state.places.push(Place { id, binding, inbox: Arc::clone(&inbox), filter, own });
         drop(state);
-        Ok(Endpoint { net: self.clone(), id, binding, inbox })
+        Ok(Endpoint { net: self.clone(), id, binding, inbox, own })
     }
 
     fn send(
         &self,
-        sender: &Binding,
+        sender: &Endpoint,
         to: SocketAddr,
         bytes: &[u8],
-        may_broadcast: bool,
+        outgoing: &Outgoing,
+        overrides: &Overrides,
     ) -> Result<(), NTSTATUS> {
         let to = canonical(to);
-        let claim = sender.claims()[usize::from(to.is_ipv6())].ok_or(STATUS_NETWORK_UNREACHABLE)?;
+        let claim = sender.binding.claims()[usize::from(to.is_ipv6())].ok_or(STATUS_NETWORK_UNREACHABLE)?;
         let broadcast = to.ip() == IpAddr::V4(Ipv4Addr::BROADCAST);
-        if broadcast && !may_broadcast {
+        if broadcast && !outgoing.may_broadcast {
             return Err(STATUS_ACCESS_DENIED);
         }
-        let source = match claim {
+        let interface = match (to.ip().is_multicast(), outgoing.multicast_interface) {
+            (true, _) if overrides.interface != 0 => overrides.interface,
+            (true, 0) => WIRE,
+            (true, interface) => interface,
+            (false, _) => interface_of(to.ip()),
+        };
+        // n/d: the status for an interface that is not there, or does not lead to the address
+        if ![0, interface].contains(&overrides.interface) || ![LOOPBACK, WIRE].contains(&interface) {
+            return Err(STATUS_NETWORK_UNREACHABLE);
+        }
+        // Over the length of the headers: of IPv4 and UDP, or IPv6 and UDP.
+        let size = bytes.len() + if to.is_ipv4() { 28 } else { 48 };
+        let path = if interface == LOOPBACK { ULONG::MAX } else { WIRE_MTU };
+        // n/d: the counterpart of Winsock's WSAEMSGSIZE
+        if outgoing.dont_fragment && size > path.min(outgoing.user_mtu) as usize {
+            return Err(STATUS_INVALID_BUFFER_SIZE);
+        }
+        // n/d: the status for a source that the socket is not bound to
+        let source = match overrides.source {
+            Some(source) if claim.is_unspecified() || claim == source => source,
+            Some(_) => return Err(STATUS_INVALID_ADDRESS_COMPONENT),
+            None => claim,
+        };
+        let source = match source {
             IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
             specific => specific,
         };
-        let from = SocketAddr::new(source, sender.address.port());
+        let from = SocketAddr::new(source, sender.binding.address.port());
+        let header = Header {
+            to: Some(to.ip()),
+            interface,
+            hops: Some(outgoing.hops),
+            traffic_class: Some(outgoing.traffic_class),
+            dont_fragment: Some(outgoing.dont_fragment),
+        };
         // An inbox wakes its owner: the net's lock must not be held then.
-        let receivers = self.lock().receivers(to, broadcast);
+        let receivers = self.lock().receivers(to, source, &header, sender.own);
         for (inbox, family) in receivers {
             let from = in_family(from, family);
-            inbox.push(Datagram { from, broadcast, bytes: bytes.to_vec() });
+            inbox.push(Datagram { from, broadcast, bytes: bytes.to_vec(), header });
         }
         Ok(())
     }
@@ -137,15 +269,32 @@ impl State {
         None
     }
 
-    fn receivers(&self, to: SocketAddr, broadcast: bool) -> Vec<(Arc<Inbox>, Family)> {
+    fn receivers(
+        &self,
+        to: SocketAddr,
+        source: IpAddr,
+        header: &Header,
+        own: bool,
+    ) -> Vec<(Arc<Inbox>, Family)> {
         let name = |place: &Place| (Arc::clone(&place.inbox), place.family());
-        if broadcast {
+        let places =
+            || self.places.iter().filter(|place| place.filter.takes_from(header.interface, to.is_ipv6()));
+        if to.ip().is_multicast() {
+            let group = Group { address: to.ip(), interface: header.interface };
+            // Without hops it does not leave the machine.
+            let reaches = |place: &&Place| place.own == own || header.hops != Some(0);
+            let hears = |place: &&Place| place.hears(group, to.port(), source, own);
+            return places().filter(reaches).filter(hears).map(name).collect();
+        }
+        if to.ip() == IpAddr::V4(Ipv4Addr::BROADCAST) {
             let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, to.port()));
-            return self.places.iter().filter(|place| place.fit(everywhere) == 2).map(name).collect();
+            let takes = |place: &&Place| place.fit(everywhere) == 2 && place.filter.takes_broadcast();
+            return places().filter(takes).map(name).collect();
         }
         // `max_by_key` takes the last of equals: the one bound last.
         let best = self.places.iter().filter(|place| place.fit(to) > 0).max_by_key(|place| place.fit(to));
-        best.map(name).into_iter().collect()
+        let takes = |place: &&Place| place.filter.takes_from(header.interface, to.is_ipv6());
+        best.filter(takes).map(name).into_iter().collect()
     }
 }
 
@@ -156,6 +305,8 @@ pub(crate) struct Endpoint {
     id: u64,
     binding: Binding,
     inbox: Arc<Inbox>,
+    /// Whether it is a socket of the provider.
+    own: bool,
 }
 
 impl Endpoint {
@@ -163,8 +314,22 @@ impl Endpoint {
         self.binding.address
     }
 
-    pub(crate) fn send(&self, bytes: &[u8], to: SocketAddr, may_broadcast: bool) -> Result<(), NTSTATUS> {
-        self.net.send(&self.binding, to, bytes, may_broadcast)
+    pub(crate) fn send(
+        &self,
+        bytes: &[u8],
+        to: SocketAddr,
+        outgoing: &Outgoing,
+        overrides: &Overrides,
+    ) -> Result<(), NTSTATUS> {
+        self.net.send(self, to, bytes, outgoing, overrides)
+    }
+
+    /// Sets what the socket takes from the net.
+    pub(crate) fn filter(&self, values: &Values, groups: &Memberships) {
+        let mut state = self.net.lock();
+        if let Some(place) = state.places.iter_mut().find(|place| place.id == self.id) {
+            place.filter = Filter::new(values, groups);
+        }
     }
 }
 
@@ -176,69 +341,10 @@ impl Drop for Endpoint {
     }
 }
 
-/// A user-mode socket on a [`Net`], in the likeness of [`std::net::UdpSocket`].
-#[derive(Debug)]
-pub struct Peer {
-    endpoint: Endpoint,
-    timeout: Mutex<Option<Duration>>,
-    broadcast: Mutex<bool>,
-}
-
-impl Peer {
-    /// The address that the socket is bound to.
-    ///
-    /// # Errors
-    /// None; the type is that of `std`.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.endpoint.local())
-    }
-
-    /// Sets how long [`Peer::recv_from`] waits; `None`, as at the beginning, is for ever.
-    ///
-    /// # Errors
-    /// None; the type is that of `std`.
-    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        *self.timeout.lock().unwrap_or_else(PoisonError::into_inner) = timeout;
-        Ok(())
-    }
-
-    /// Allows or forbids sending to the broadcast address.
-    ///
-    /// # Errors
-    /// None; the type is that of `std`.
-    pub fn set_broadcast(&self, on: bool) -> io::Result<()> {
-        *self.broadcast.lock().unwrap_or_else(PoisonError::into_inner) = on;
-        Ok(())
-    }
-
-    /// Sends a datagram. That nobody receives it is no error.
-    ///
-    /// # Errors
-    /// `PermissionDenied`: the broadcast address, not allowed. `NetworkUnreachable`: an address of the other family.
-    pub fn send_to(&self, bytes: &[u8], to: SocketAddr) -> io::Result<usize> {
-        let broadcast = *self.broadcast.lock().unwrap_or_else(PoisonError::into_inner);
-        match self.endpoint.send(bytes, to, broadcast) {
-            Ok(()) => Ok(bytes.len()),
-            Err(STATUS_ACCESS_DENIED) => Err(io::ErrorKind::PermissionDenied.into()),
-            Err(_) => Err(io::ErrorKind::NetworkUnreachable.into()),
-        }
-    }
-
-    /// Receives a datagram; what does not fit into the buffer is lost.
-    ///
-    /// # Errors
-    /// `TimedOut`: nothing came within the read timeout.
-    pub fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let timeout = *self.timeout.lock().unwrap_or_else(PoisonError::into_inner);
-        let datagram = self.endpoint.inbox.wait(timeout).ok_or(io::ErrorKind::TimedOut)?;
-        let length = datagram.bytes.len().min(buffer.len());
-        buffer[..length].copy_from_slice(&datagram.bytes[..length]);
-        Ok((length, datagram.from))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn receive(peer: &Peer) -> Option<(Vec<u8>, SocketAddr)> {
@@ -293,15 +399,21 @@ mod tests {
     fn a_dual_stack_socket_speaks_both() {
         let net = Net::new();
         let inbox = Arc::new(Inbox::new(1000, None));
-        let binding = Binding { address: "[::]:7".parse().unwrap(), dual: true, share: Share::None };
-        let dual = net.bind(binding, Arc::clone(&inbox)).unwrap();
+        let binding = Binding {
+            address: "[::]:7".parse().unwrap(),
+            dual: true,
+            share: Share::None,
+            guard: Guard::default(),
+        };
+        let dual = net.bind(binding, Arc::clone(&inbox), true).unwrap();
         let v4 = net.peer("127.0.0.1:9".parse().unwrap()).unwrap();
         let v6 = net.peer("[::1]:9".parse().unwrap()).unwrap();
         v4.send_to(b"4", "127.0.0.1:7".parse().unwrap()).unwrap();
         v6.send_to(b"6", "[::1]:7".parse().unwrap()).unwrap();
         assert_eq!(inbox.pop(None).unwrap().from, "[::ffff:127.0.0.1]:9".parse().unwrap());
         assert_eq!(inbox.pop(None).unwrap().from, "[::1]:9".parse().unwrap());
-        dual.send(b"x", "[::ffff:127.0.0.1]:9".parse().unwrap(), false).unwrap();
+        let to: SocketAddr = "[::ffff:127.0.0.1]:9".parse().unwrap();
+        dual.send(b"x", to, &Values::default().outgoing(canonical(to).ip()), &Overrides::default()).unwrap();
         assert_eq!(receive(&v4).unwrap().1, "127.0.0.1:7".parse().unwrap());
         let crossed = v6.send_to(b"x", "127.0.0.1:9".parse().unwrap()).unwrap_err();
         assert_eq!(crossed.kind(), io::ErrorKind::NetworkUnreachable);

@@ -1,144 +1,153 @@
-//! The socket options that the provider has, one row each.
-//!
-//! A row says for which sockets the option is, in which direction, when it may be set, and how an IRP comes with it.
-//! What a change does to a bound socket is in `control.rs`.
+//! The values of a socket's options. Which options there are is the table of `wsk_requests`.
 
-use wsk_sys::{
-    IPPROTO_IPV6, IPV6_V6ONLY, SO_BROADCAST, SO_EXCLUSIVEADDRUSE, SO_RCVBUF, SO_REUSEADDR,
-    SO_WSK_EVENT_CALLBACK, SO_WSK_SECURITY, SOL_SOCKET, ULONG,
-};
+use core::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use crate::address::Family;
+use wsk_requests::rows::{ip, ipv6, socket};
+use wsk_requests::{Kind, PathMtuDiscovery, Row};
+use wsk_sys::ULONG;
+
 use crate::bind_table::Share;
 
-/// Whether an IRP comes with a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum IrpRule {
-    /// There must be one.
-    Required,
-    /// There must be none.
-    Forbidden,
-    /// There may be one.
-    Either,
-}
-
-/// When an option may be set. It may be got at any time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum When {
-    /// Before the socket is bound.
-    BeforeBind,
-    /// At any time.
-    Always,
-}
-
-/// Which value an option is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Field {
-    /// `SO_EXCLUSIVEADDRUSE`, 0 or 1.
-    Exclusive,
-    /// `SO_REUSEADDR`, 0 or 1.
-    Reuse,
-    /// `SO_BROADCAST`, 0 or 1.
-    Broadcast,
-    /// `SO_RCVBUF`, in bytes.
-    ReceiveBuffer,
-    /// `IPV6_V6ONLY`, 0 or 1.
-    V6Only,
-    /// None: the option is known, for its rules, but not supported.
-    Unsupported,
-}
-
-/// One option.
-#[derive(Debug)]
-pub(crate) struct Row {
-    pub(crate) level: ULONG,
-    pub(crate) name: ULONG,
-    /// The family of the sockets that have the option; `None` for both.
-    pub(crate) family: Option<Family>,
-    pub(crate) get: bool,
-    pub(crate) set: bool,
-    /// In bytes.
-    pub(crate) size: usize,
-    pub(crate) when: When,
-    pub(crate) irp: IrpRule,
-    pub(crate) field: Field,
-}
-
-/// An option with a `ULONG` for a value, got and set, with an IRP.
-const fn row(level: ULONG, name: ULONG, family: Option<Family>, when: When, field: Field) -> Row {
-    Row { level, name, family, get: true, set: true, size: 4, when, irp: IrpRule::Required, field }
-}
-
-/// All options. They are for datagram sockets; a basic socket has none of them.
-#[rustfmt::skip]
-static ROWS: &[Row] = &[
-    row(SOL_SOCKET, SO_REUSEADDR, None, When::BeforeBind, Field::Reuse),
-    row(SOL_SOCKET, SO_EXCLUSIVEADDRUSE, None, When::BeforeBind, Field::Exclusive),
-    row(SOL_SOCKET, SO_BROADCAST, None, When::Always, Field::Broadcast),
-    row(SOL_SOCKET, SO_RCVBUF, None, When::Always, Field::ReceiveBuffer),
-    row(IPPROTO_IPV6, IPV6_V6ONLY, Some(Family::V6), When::BeforeBind, Field::V6Only),
-    Row { size: 8, ..row(SOL_SOCKET, SO_WSK_SECURITY, None, When::BeforeBind, Field::Unsupported) },
-    // No IRP may come with an enabling request, one may with a disabling one. n/d, as neither is supported: both.
-    Row { size: 16, get: false, irp: IrpRule::Either,
-          ..row(SOL_SOCKET, SO_WSK_EVENT_CALLBACK, None, When::Always, Field::Unsupported) },
-];
-
-/// The row of an option, if the provider knows it.
-pub(crate) fn find(level: ULONG, name: ULONG) -> Option<&'static Row> {
-    ROWS.iter().find(|row| row.level == level && row.name == name)
-}
-
-/// The values of a socket's options.
-#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The values of a socket's options. Clones are cheap, and independent of each other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Values {
-    pub(crate) exclusive: bool,
-    pub(crate) reuse: bool,
-    pub(crate) broadcast: bool,
-    pub(crate) receive_buffer: ULONG,
-    pub(crate) v6_only: bool,
+    /// Those that were set and are numbers.
+    numbers: Arc<BTreeMap<Kind, ULONG>>,
+    /// The interface lists: IPv4's and IPv6's.
+    lists: [Arc<BTreeSet<ULONG>>; 2],
 }
 
-impl Default for Values {
-    /// The documented defaults. That of `SO_RCVBUF` is the transport's. n/d
-    fn default() -> Values {
-        Values { exclusive: false, reuse: false, broadcast: false, receive_buffer: 0x1_0000, v6_only: true }
-    }
+/// How datagrams go out to an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Outgoing {
+    /// The time to live, or the hop limit.
+    pub(crate) hops: u8,
+    /// The type of service, or the traffic class.
+    pub(crate) traffic_class: u8,
+    /// Whether a datagram that is larger than the path's MTU is refused.
+    pub(crate) dont_fragment: bool,
+    /// The path's MTU is no larger than this.
+    pub(crate) user_mtu: ULONG,
+    /// The interface of multicast datagrams; 0 is the default one.
+    pub(crate) multicast_interface: ULONG,
+    /// Whether broadcast addresses are allowed.
+    pub(crate) may_broadcast: bool,
 }
 
 impl Values {
-    /// The value as the client sees it.
-    pub(crate) fn get(self, field: Field) -> ULONG {
-        match field {
-            Field::Exclusive => self.exclusive.into(),
-            Field::Reuse => self.reuse.into(),
-            Field::Broadcast => self.broadcast.into(),
-            Field::ReceiveBuffer => self.receive_buffer,
-            Field::V6Only => self.v6_only.into(),
-            Field::Unsupported => 0,
-        }
+    /// The value of an option that is a number.
+    pub(crate) fn number(&self, row: &Row) -> ULONG {
+        self.numbers.get(&row.kind).copied().unwrap_or_else(|| default(row))
     }
 
-    /// Sets a value. Any number but 0 is true. n/d
-    pub(crate) fn set(&mut self, field: Field, value: ULONG) {
-        match field {
-            Field::Exclusive => self.exclusive = value != 0,
-            Field::Reuse => self.reuse = value != 0,
-            Field::Broadcast => self.broadcast = value != 0,
-            Field::ReceiveBuffer => self.receive_buffer = value,
-            Field::V6Only => self.v6_only = value != 0,
-            Field::Unsupported => {}
-        }
+    /// The value of an option that is 0 or 1.
+    pub(crate) fn flag(&self, row: &Row) -> bool {
+        self.number(row) != 0
+    }
+
+    /// Sets the value of an option that is a number.
+    pub(crate) fn set(&mut self, row: &Row, value: ULONG) {
+        Arc::make_mut(&mut self.numbers).insert(row.kind, value);
+    }
+
+    /// The options that were set, by their rows.
+    pub(crate) fn changed(&self) -> impl Iterator<Item = &'static Row> + '_ {
+        self.numbers.keys().filter_map(|kind| Row::find(*kind))
+    }
+
+    /// The interface list of a family.
+    pub(crate) fn list(&self, v6: bool) -> &BTreeSet<ULONG> {
+        &self.lists[usize::from(v6)]
+    }
+
+    /// The interface list of a family, to change.
+    pub(crate) fn list_mut(&mut self, v6: bool) -> &mut BTreeSet<ULONG> {
+        Arc::make_mut(&mut self.lists[usize::from(v6)])
     }
 
     /// How a socket with these options shares its address. If both are set, exclusive use wins. n/d
-    pub(crate) fn share(self) -> Share {
-        match (self.exclusive, self.reuse) {
+    pub(crate) fn share(&self) -> Share {
+        match (self.flag(&socket::SO_EXCLUSIVEADDRUSE), self.flag(&socket::SO_REUSEADDR)) {
             (true, _) => Share::Exclusive,
             (false, true) => Share::Reuse,
             (false, false) => Share::None,
         }
     }
+
+    /// Whether an IPv6 socket is for IPv6 only.
+    pub(crate) fn v6_only(&self) -> bool {
+        self.flag(&ipv6::IPV6_V6ONLY)
+    }
+
+    /// The size of the receive buffer.
+    pub(crate) fn receive_buffer(&self) -> usize {
+        self.number(&socket::SO_RCVBUF) as usize
+    }
+
+    /// How datagrams go out to an address, which wears no disguise.
+    pub(crate) fn outgoing(&self, to: IpAddr) -> Outgoing {
+        let rows = if to.is_ipv4() { &V4 } else { &V6 };
+        let hops = if to.is_multicast() { &rows.multicast_hops } else { &rows.hops };
+        let byte = |row| u8::try_from(self.number(row)).unwrap_or(u8::MAX);
+        let discovery = PathMtuDiscovery::from_number(self.number(&rows.discovery));
+        Outgoing {
+            hops: byte(hops),
+            traffic_class: byte(&rows.traffic_class),
+            dont_fragment: self.flag(&rows.dont_fragment)
+                || matches!(discovery, Some(PathMtuDiscovery::Do | PathMtuDiscovery::Probe)),
+            user_mtu: self.number(&rows.user_mtu),
+            multicast_interface: self.number(&rows.multicast_interface),
+            may_broadcast: self.flag(&socket::SO_BROADCAST),
+        }
+    }
+}
+
+/// The options of a family that concern sends.
+struct Sending {
+    hops: Row,
+    multicast_hops: Row,
+    traffic_class: Row,
+    dont_fragment: Row,
+    discovery: Row,
+    user_mtu: Row,
+    multicast_interface: Row,
+}
+
+static V4: Sending = Sending {
+    hops: ip::IP_TTL,
+    multicast_hops: ip::IP_MULTICAST_TTL,
+    traffic_class: ip::IP_TOS,
+    dont_fragment: ip::IP_DONTFRAGMENT,
+    discovery: ip::IP_MTU_DISCOVER,
+    user_mtu: ip::IP_USER_MTU,
+    multicast_interface: ip::IP_MULTICAST_IF,
+};
+
+static V6: Sending = Sending {
+    hops: ipv6::IPV6_UNICAST_HOPS,
+    multicast_hops: ipv6::IPV6_MULTICAST_HOPS,
+    traffic_class: ipv6::IPV6_TCLASS,
+    dont_fragment: ipv6::IPV6_DONTFRAG,
+    discovery: ipv6::IPV6_MTU_DISCOVER,
+    user_mtu: ipv6::IPV6_USER_MTU,
+    multicast_interface: ipv6::IPV6_MULTICAST_IF,
+};
+
+/// The value of an option that nobody has set: the documented one, or the transport's own.
+fn default(row: &Row) -> ULONG {
+    row.default.unwrap_or(match row.kind {
+        kind if kind == socket::SO_RCVBUF.kind => 0x1_0000,
+        // Windows' usual hop limit. n/d
+        kind if kind == ip::IP_TTL.kind || kind == ipv6::IPV6_UNICAST_HOPS.kind => 128,
+        // n/d since Windows Vista; the page says so of the time before.
+        kind if kind == ip::IP_PROTECTION_LEVEL.kind || kind == ipv6::IPV6_PROTECTION_LEVEL.kind => {
+            wsk_sys::PROTECTION_LEVEL_EDGERESTRICTED
+        }
+        kind if kind == wsk_requests::rows::udp::UDP_CHECKSUM_COVERAGE.kind => 1,
+        _ => 0,
+    })
 }
 
 #[cfg(test)]
@@ -146,39 +155,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_row_is_found_and_keeps_its_value() {
-        for row in ROWS {
-            assert_eq!(find(row.level, row.name).unwrap().field, row.field);
-            if row.field == Field::Unsupported {
-                continue;
-            }
-            let default = Values::default();
-            let mut values = default;
-            let other = u32::from(default.get(row.field) == 0);
-            values.set(row.field, other);
-            assert_eq!(values.get(row.field), other, "{:?}", row.field);
-            assert_ne!(values, default, "{:?}", row.field);
-        }
-        // Numbers are unique only within a level.
-        assert!(find(IPPROTO_IPV6, SO_BROADCAST).is_none());
-    }
-
-    #[test]
-    fn documented_defaults() {
-        let values = Values::default();
-        let defaults =
-            [Field::Exclusive, Field::Reuse, Field::Broadcast, Field::V6Only].map(|field| values.get(field));
-        assert_eq!(defaults, [0, 0, 0, 1]);
+    fn values_are_kept_and_clones_are_independent() {
+        let mut values = Values::default();
+        assert_eq!((values.number(&ip::IP_TTL), values.changed().count()), (128, 0));
+        let before = values.clone();
+        values.set(&ip::IP_TTL, 7);
+        values.list_mut(true).insert(3);
+        assert_eq!((values.number(&ip::IP_TTL), before.number(&ip::IP_TTL)), (7, 128));
+        assert_eq!((values.list(true).len(), values.list(false).len(), before.list(true).len()), (1, 0, 0));
+        assert_eq!(values.changed().map(|row| row.name).collect::<Vec<_>>(), ["IP_TTL"]);
     }
 
     #[test]
     fn sharing_follows_the_options() {
         let mut values = Values::default();
         assert_eq!(values.share(), Share::None);
-        values.set(Field::Reuse, 1);
+        values.set(&socket::SO_REUSEADDR, 1);
         assert_eq!(values.share(), Share::Reuse);
-        values.set(Field::Exclusive, 7);
+        values.set(&socket::SO_EXCLUSIVEADDRUSE, 1);
         assert_eq!(values.share(), Share::Exclusive);
-        assert_eq!(values.get(Field::Exclusive), 1);
+    }
+
+    #[test]
+    fn each_family_goes_out_by_its_own_options() {
+        let mut values = Values::default();
+        values.set(&ip::IP_TTL, 3);
+        values.set(&ip::IP_MTU_DISCOVER, PathMtuDiscovery::Do as u32);
+        values.set(&ipv6::IPV6_MULTICAST_HOPS, 9);
+        let v4 = values.outgoing("10.0.0.1".parse().unwrap());
+        assert_eq!((v4.hops, v4.dont_fragment, v4.user_mtu), (3, true, u32::MAX));
+        assert_eq!(values.outgoing("239.0.0.1".parse().unwrap()).hops, 1);
+        assert_eq!(values.outgoing("ff02::1".parse().unwrap()).hops, 9);
+        let v6 = values.outgoing("fe80::1".parse().unwrap());
+        assert_eq!((v6.hops, v6.dont_fragment), (128, false));
     }
 }

@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
-use crate::inbox::{Datagram, Inbox};
+use crate::inbox::{Datagram, Header, Inbox};
 
 /// The largest datagram there is.
 const LARGEST: usize = 0x1_0000;
@@ -144,7 +144,8 @@ fn drain(shared: &Shared, token: Token, buffer: &mut [u8]) -> bool {
         match socket.recv_from(buffer) {
             // Whether it was sent to the broadcast address, the host does not say. n/d
             Ok((length, from)) => {
-                inbox.push(Datagram { from, broadcast: false, bytes: buffer[..length].to_vec() });
+                let (bytes, header) = (buffer[..length].to_vec(), Header::default());
+                inbox.push(Datagram { from, broadcast: false, bytes, header });
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
             // The echo of an earlier send, on some hosts: not about what is to be received.

@@ -1,24 +1,28 @@
 //! The state of a provider: its clients, their sockets and requests, all under one lock.
 //!
 //! Order of locks: the cancel spin lock, this one, a socket's settings or inbox, the engine's queue. None of them is
-//! held while client code runs, which is: in `IofCompleteRequest`, and nowhere else.
+//! held while client code runs, which is: in `IofCompleteRequest`, and in the callback of a socket.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use wsk_sys::WSK_PROVIDER_DISPATCH;
+use wsk_sys::{WSK_PROVIDER_DISPATCH, WSK_TRANSPORT};
 
 use crate::Config;
 use crate::client::dispatch_table;
 use crate::completion::Request;
 use crate::engine::Engine;
+use crate::event::Events;
 use crate::irp::Irp;
+use crate::memory::Watcher;
 use crate::platform::Owner;
 use crate::poll::Poller;
 use crate::registration::Registration;
+use crate::security::Cached;
 use crate::socket::{Memory, Socket};
+use crate::transports;
 
 /// How many closed sockets are remembered, so that reports can name them.
 const REMEMBERED: usize = 256;
@@ -33,6 +37,8 @@ pub(crate) struct Provider {
     changed: Condvar,
     pub(crate) engine: Engine,
     pub(crate) poller: Poller,
+    /// Called by the network in memory when the local addresses change, once somebody has waited for that.
+    pub(crate) watcher: OnceLock<Arc<Watcher>>,
     /// Held while a registration comes or goes, so that the threads start and stop once.
     pub(crate) lifecycle: Mutex<()>,
 }
@@ -43,6 +49,8 @@ pub(crate) struct Dispatch(pub(crate) WSK_PROVIDER_DISPATCH);
 /// What the lock guards.
 pub(crate) struct State {
     pub(crate) ready: bool,
+    /// The provider was taken away, and is not back.
+    pub(crate) detached: bool,
     pub(crate) registrations: HashMap<u64, Registration>,
     pub(crate) sockets: HashMap<u64, Entry>,
     /// From the address of a `WSK_SOCKET` to its number.
@@ -51,6 +59,18 @@ pub(crate) struct State {
     pub(crate) closed: VecDeque<(usize, String)>,
     /// The requests that can be cancelled, by the number that their IRPs bear.
     pub(crate) requests: HashMap<u64, Request>,
+    /// Those of them that wait for a change of the local addresses; some may have ended.
+    pub(crate) address_waits: Vec<u64>,
+    /// Those that wait for a change of the transports; some may have ended.
+    pub(crate) transport_waits: Vec<u64>,
+    pub(crate) transports: Vec<WSK_TRANSPORT>,
+    /// The functions whose requests are held, and what is; some may have ended.
+    pub(crate) holds: Vec<&'static str>,
+    pub(crate) held: Vec<(&'static str, u64)>,
+    /// The cached security descriptors, by the address that the client knows.
+    pub(crate) descriptors: HashMap<usize, Cached>,
+    /// Addresses of those that were released, oldest first.
+    pub(crate) released_descriptors: VecDeque<usize>,
     last: u64,
 }
 
@@ -70,6 +90,7 @@ pub(crate) struct Entry {
     pub(crate) receives: VecDeque<u64>,
     /// All requests that can be cancelled, by number.
     pub(crate) requests: BTreeSet<u64>,
+    pub(crate) events: Events,
 }
 
 impl State {
@@ -119,11 +140,19 @@ impl Provider {
     pub(crate) fn new(config: Config) -> Provider {
         let state = State {
             ready: config.ready,
+            detached: false,
             registrations: HashMap::new(),
             sockets: HashMap::new(),
             by_address: HashMap::new(),
             closed: VecDeque::new(),
             requests: HashMap::new(),
+            address_waits: Vec::new(),
+            transport_waits: Vec::new(),
+            transports: transports::initial(*config.versions.end()),
+            holds: Vec::new(),
+            held: Vec::new(),
+            descriptors: HashMap::new(),
+            released_descriptors: VecDeque::new(),
             last: 0,
         };
         Provider {
@@ -132,6 +161,7 @@ impl Provider {
             changed: Condvar::new(),
             engine: Engine::new(config.completion),
             poller: Poller::default(),
+            watcher: OnceLock::new(),
             lifecycle: Mutex::new(()),
             config,
         }
@@ -163,7 +193,10 @@ impl Provider {
     }
 
     pub(crate) fn set_ready(&self, ready: bool) {
-        self.lock().ready = ready;
+        let mut state = self.lock();
+        state.ready = ready;
+        state.detached &= !ready;
+        drop(state);
         self.notify();
     }
 

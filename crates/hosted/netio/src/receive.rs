@@ -5,16 +5,23 @@ use std::fmt;
 use std::sync::Arc;
 
 use wsk_sys::{
-    CMSGHDR, IRP, MSG_BCAST, MSG_TRUNC, NTSTATUS, PWSK_SOCKET, SOCKADDR, STATUS_INVALID_DEVICE_STATE,
-    STATUS_INVALID_PARAMETER, STATUS_SUCCESS, ULONG, WSK_BUF,
+    CMSGHDR, IRP, MSG_BCAST, MSG_CTRUNC, MSG_MCAST, MSG_TRUNC, NTSTATUS, PWSK_SOCKET, SOCKADDR,
+    STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, ULONG, WSK_BUF,
 };
 
 use crate::address;
 use crate::buffer;
 use crate::check;
 use crate::completion::{Outcome, Work};
+use crate::control_info;
 use crate::inbox::Datagram;
 use crate::socket::{Socket, SocketCall};
+
+/// The flags that say how a datagram was sent.
+pub(crate) fn flags_of(datagram: &Datagram) -> ULONG {
+    let multicast = datagram.header.to.is_some_and(|to| to.is_multicast());
+    (if datagram.broadcast { MSG_BCAST } else { 0 }) | if multicast { MSG_MCAST } else { 0 }
+}
 
 const WHAT: &str = "WskReceiveFrom";
 
@@ -24,6 +31,7 @@ pub(crate) struct Slot {
     buffer: *mut WSK_BUF,
     remote_address: *mut SOCKADDR,
     control_length: *mut ULONG,
+    control_info: *mut CMSGHDR,
     control_flags: *mut ULONG,
 }
 
@@ -46,17 +54,23 @@ pub(crate) unsafe extern "system" fn wsk_receive_from(
     flags: ULONG,
     remote_address: *mut SOCKADDR,
     control_length: *mut ULONG,
-    _control_info: *mut CMSGHDR,
+    control_info: *mut CMSGHDR,
     control_flags: *mut ULONG,
     irp: *mut IRP,
 ) -> NTSTATUS {
     check::caller(WHAT);
     let call = SocketCall::begin(socket, WHAT);
-    let slot =
-        Slot { socket: Arc::clone(&call.socket), buffer, remote_address, control_length, control_flags };
+    let slot = Slot {
+        socket: Arc::clone(&call.socket),
+        buffer,
+        remote_address,
+        control_length,
+        control_info,
+        control_flags,
+    };
     let work = Work::new(move |_| {
-        // Flags are reserved. n/d: the status
-        if flags != 0 || slot.buffer.is_null() {
+        // Flags are reserved; control information is aligned as its header is. n/d: the status
+        if flags != 0 || slot.buffer.is_null() || !slot.control_info.is_aligned() {
             return Outcome::Done(STATUS_INVALID_PARAMETER, 0);
         }
         let bound = slot.socket.settings().endpoint.is_some();
@@ -84,15 +98,33 @@ impl Slot {
         if self.control_length.is_null() {
             return (STATUS_SUCCESS, copied);
         }
-        // No option that brings control information is there.
-        // SAFETY: the client's variable, of a request that is not completed.
-        unsafe { self.control_length.write(0) };
+        let cut = self.fill_control(datagram);
         if !self.control_flags.is_null() {
             let truncated = if copied < datagram.bytes.len() { MSG_TRUNC } else { 0 };
-            let broadcast = if datagram.broadcast { MSG_BCAST } else { 0 };
-            // SAFETY: as above.
-            unsafe { self.control_flags.write(truncated | broadcast) };
+            let cut = if cut { MSG_CTRUNC } else { 0 };
+            // SAFETY: the client's variable, of a request that is not completed.
+            unsafe { self.control_flags.write(truncated | cut | flags_of(datagram)) };
         }
         (STATUS_SUCCESS, copied)
+    }
+
+    /// Puts control information into the client's buffer; tells whether there is more than fits.
+    ///
+    /// The options that count are those at this moment, not those when the datagram came. n/d
+    fn fill_control(&self, datagram: &Datagram) -> bool {
+        let control = control_info::of(datagram, &self.socket.settings().values);
+        // SAFETY: the client's variable, of a request that is not completed.
+        let room = unsafe { self.control_length.read() } as usize;
+        let room = if self.control_info.is_null() { 0 } else { room };
+        let (fits, cut) = control_info::fitting(control.as_bytes(), room);
+        if !fits.is_empty() {
+            // SAFETY: the client's buffer, with room for at least so much.
+            unsafe { self.control_info.cast::<u8>().copy_from_nonoverlapping(fits.as_ptr(), fits.len()) };
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "at most the room, which was a ULONG")]
+        let length = fits.len() as ULONG;
+        // SAFETY: as above.
+        unsafe { self.control_length.write(length) };
+        cut
     }
 }

@@ -35,6 +35,9 @@ pub(crate) struct Registration {
     /// Requests that were taken and whose completion routine has not returned.
     pub(crate) in_flight: usize,
     pub(crate) deregistering: bool,
+    /// `WSK_SET_STATIC_EVENT_CALLBACKS` for the event of datagram sockets.
+    pub(crate) static_events: bool,
+    pub(crate) has_made_sockets: bool,
 }
 
 /// The client's own table.
@@ -101,6 +104,8 @@ pub unsafe extern "system" fn WskRegister(
         calls: 0,
         in_flight: 0,
         deregistering: false,
+        static_events: false,
+        has_made_sockets: false,
     };
     state.registrations.insert(number, registration);
     drop(state);

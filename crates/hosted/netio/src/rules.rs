@@ -49,6 +49,19 @@ rules! {
     /// `WskCloseSocket` while another thread is inside a function of the socket.
     CLOSE_DURING_CALL = 0x21, "WskCloseDuringCall", "WskCloseSocket";
 
+    /// `WSK_EVENT_RECEIVE_FROM` was enabled on a socket that was made without a function for it.
+    EVENT_WITHOUT_CALLBACK = 0x22, "WskEventWithoutCallback", "SO_WSK_EVENT_CALLBACK";
+    /// `WskReceiveFromEvent` returned something that its page does not have.
+    EVENT_STATUS = 0x23, "WskEventStatus", "WskReceiveFromEvent";
+    /// `WskReceiveFromEvent` returned at another IRQL than it was called at.
+    EVENT_IRQL = 0x24, "WskEventIrql", "WskReceiveFromEvent";
+    /// `WskCloseSocket` with lists of indications that were retained and not released.
+    RETAINED_AT_CLOSE = 0x25, "WskRetainedAtClose", "WskRelease";
+    /// `WskRelease` of a list of indications that was released before.
+    RELEASE_TWICE = 0x26, "WskReleaseTwice", "WskRelease";
+    /// `WskRelease` of a list of indications whose callback then did not return `STATUS_PENDING`.
+    RELEASED_NOT_RETAINED = 0x27, "WskReleasedNotRetained", "WskRelease";
+
     /// The `WSK_BUF` reaches beyond its MDLs, or has none.
     BUFFER_BOUNDS = 0x30, "WskBufferBounds", "WSK_BUF";
     /// An MDL of the `WSK_BUF` is neither locked nor of non-paged pool.
@@ -74,6 +87,14 @@ rules! {
     DEREGISTER_STUCK = 0x48, "WskDeregisterStuck", "WskDeregister";
     /// A registration was left when its driver, or the machine, went.
     REGISTRATION_LEFT = 0x49, "WskRegistrationLeft", "WskDeregister";
+    /// `WskDeregister` with cached security descriptors that were not released.
+    DEREGISTER_SECURITY = 0x4A, "WskDeregisterWithSecurity", "WSK_RELEASE_SD";
+
+    /// A security descriptor was used, or released, that WSK has not cached for this client.
+    SECURITY_NOT_CACHED = 0x50, "WskSecurityNotCached", "WSK_CACHE_SD";
+    /// A cached security descriptor was used after its release, or released twice, or released before the request that
+    /// it was given to had run.
+    SECURITY_RELEASED = 0x51, "WskSecurityReleased", "WSK_RELEASE_SD";
 }
 
 /// Demands that the calling thread is at `limit` or below.

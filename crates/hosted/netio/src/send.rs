@@ -1,20 +1,22 @@
-//! `WskSendTo` and `WskSendMessages`.
-#![expect(unsafe_code, reason = "functions that clients call through a C table")]
+//! `WskSendTo` and `WskSendMessages`: one mechanism, for one datagram or a list of them.
+#![expect(unsafe_code, reason = "functions that clients call through a C table; their buffers")]
 
 use core::net::SocketAddr;
 use std::sync::Arc;
 
+use wsk_requests::rows::udp;
 use wsk_sys::{
     CMSGHDR, IRP, NTSTATUS, PWSK_SOCKET, SOCKADDR, STATUS_INVALID_ADDRESS_COMPONENT,
-    STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED,
-    ULONG, WSK_BUF, WSK_BUF_LIST,
+    STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER, ULONG, WSK_BUF,
+    WSK_BUF_LIST,
 };
 
 use crate::address::{self, canonical};
 use crate::buffer;
 use crate::check;
 use crate::completion::{Outcome, Work};
-use crate::option::Values;
+use crate::control_info::Overrides;
+use crate::option::Outgoing;
 use crate::socket::{Socket, SocketCall};
 use crate::transport::Endpoint;
 
@@ -22,13 +24,21 @@ use crate::transport::Endpoint;
 const LARGEST_V4: usize = 65507;
 const LARGEST_V6: usize = 65527;
 
-/// The parameters that both functions have.
+/// The parameters of a send.
 #[derive(Clone, Copy)]
 struct Sending {
+    data: Data,
     flags: ULONG,
     remote_address: *mut SOCKADDR,
     control_length: ULONG,
     control: *mut CMSGHDR,
+}
+
+/// What is sent.
+#[derive(Clone, Copy)]
+enum Data {
+    One(*mut WSK_BUF),
+    List(*mut WSK_BUF_LIST),
 }
 
 /// `WskSendTo`: sends one datagram. `Information` of its IRP is its length.
@@ -47,23 +57,10 @@ pub(crate) unsafe extern "system" fn wsk_send_to(
     control_info: *mut CMSGHDR,
     irp: *mut IRP,
 ) -> NTSTATUS {
-    const WHAT: &str = "WskSendTo";
-    check::caller(WHAT);
-    let call = SocketCall::begin(socket, WHAT);
-    let socket = Arc::clone(&call.socket);
-    let sending =
-        Sending { flags, remote_address, control_length: control_info_length, control: control_info };
-    let work = Work::new(move |_| {
-        // SAFETY: the client's parameters, valid until the request is completed.
-        let destination = unsafe { destination(&socket, sending) };
-        Outcome::from(destination.and_then(|destination| {
-            // SAFETY: the client's buffer, valid until the request is completed.
-            let bytes = unsafe { buffer::read(buffer, WHAT) }?;
-            destination.send(&bytes)
-        }))
-    });
-    // SAFETY: the IRP of this call.
-    unsafe { call.submit(irp, WHAT, work) }
+    let (control_length, control) = (control_info_length, control_info);
+    let sending = Sending { data: Data::One(buffer), flags, remote_address, control_length, control };
+    // SAFETY: the client's parameters and IRP.
+    unsafe { submit(socket, sending, irp, "WskSendTo") }
 }
 
 /// `WskSendMessages`: sends several datagrams to one destination. `Information` of its IRP is the sum of their lengths.
@@ -81,81 +78,119 @@ pub(crate) unsafe extern "system" fn wsk_send_messages(
     control_info: *mut CMSGHDR,
     irp: *mut IRP,
 ) -> NTSTATUS {
-    const WHAT: &str = "WskSendMessages";
-    check::caller(WHAT);
-    let call = SocketCall::begin(socket, WHAT);
-    let socket = Arc::clone(&call.socket);
-    let sending =
-        Sending { flags, remote_address, control_length: control_info_length, control: control_info };
-    let work = Work::new(move |_| {
-        // SAFETY: the client's parameters, valid until the request is completed.
-        let destination = unsafe { destination(&socket, sending) };
-        Outcome::from(destination.and_then(|destination| {
-            let (mut node, mut sent) = (buffer_list, 0);
-            // n/d
-            if node.is_null() {
-                return Err(STATUS_INVALID_PARAMETER);
-            }
-            while !node.is_null() {
-                // SAFETY: a node of the client's list, valid until the request is completed.
-                let WSK_BUF_LIST { Next: next, Buffer: buffer } = unsafe { node.read() };
-                // SAFETY: as above.
-                let bytes = unsafe { buffer::read(&raw const buffer, WHAT) }?;
-                sent += destination.send(&bytes)?;
-                node = next;
-            }
-            Ok(sent)
-        }))
-    });
-    // SAFETY: the IRP of this call.
-    unsafe { call.submit(irp, WHAT, work) }
+    let (control_length, control) = (control_info_length, control_info);
+    let sending = Sending { data: Data::List(buffer_list), flags, remote_address, control_length, control };
+    // SAFETY: the client's parameters and IRP.
+    unsafe { submit(socket, sending, irp, "WskSendMessages") }
 }
 
-/// Where to send, and by what.
+/// # Safety
+/// `sending` and `irp` are those that the client has passed to the function `what`.
+unsafe fn submit(socket: PWSK_SOCKET, sending: Sending, irp: *mut IRP, what: &'static str) -> NTSTATUS {
+    check::caller(what);
+    let call = SocketCall::begin(socket, what);
+    let socket = Arc::clone(&call.socket);
+    // SAFETY: the client's parameters, valid until the request is completed.
+    let work = Work::new(move |_| Outcome::from(unsafe { perform(&socket, sending, what) }));
+    // SAFETY: the IRP of this call.
+    unsafe { call.submit(irp, what, work) }
+}
+
+/// Sends, and returns how many bytes that were.
+///
+/// # Safety
+/// `sending` holds the client's parameters of a request that is not completed.
+unsafe fn perform(socket: &Socket, sending: Sending, what: &str) -> Result<usize, NTSTATUS> {
+    // SAFETY: passed on.
+    let destination = unsafe { destination(socket, sending) }?;
+    let mut node = match sending.data {
+        Data::One(buffer) => {
+            // SAFETY: the client's buffer, of a request that is not completed.
+            let bytes = unsafe { buffer::read(buffer, what) }?;
+            return destination.send(&bytes);
+        }
+        Data::List(list) => list,
+    };
+    // n/d
+    if node.is_null() {
+        return Err(STATUS_INVALID_PARAMETER);
+    }
+    let mut sent = 0;
+    while !node.is_null() {
+        // SAFETY: a node of the client's list, valid until the request is completed.
+        let WSK_BUF_LIST { Next: next, Buffer: buffer } = unsafe { node.read() };
+        // SAFETY: as above.
+        let bytes = unsafe { buffer::read(&raw const buffer, what) }?;
+        sent += destination.send(&bytes)?;
+        node = next;
+    }
+    Ok(sent)
+}
+
+/// Where to send, and how.
 struct Destination {
     endpoint: Arc<Endpoint>,
-    values: Values,
     address: SocketAddr,
+    outgoing: Outgoing,
+    overrides: Overrides,
+    /// The size of the datagrams that the data is sent as; none if it is sent whole.
+    segment: Option<usize>,
 }
 
-/// Finds out where to send.
+/// Finds out where to send, and how.
 ///
 /// # Safety
 /// `sending` holds the client's parameters of a request that is not completed.
 unsafe fn destination(socket: &Socket, sending: Sending) -> Result<Destination, NTSTATUS> {
-    // Flags are reserved. n/d: the status
-    if sending.flags != 0 || sending.control.is_null() != (sending.control_length == 0) {
+    let Sending { flags, remote_address, control_length, control, .. } = sending;
+    // Flags are reserved; control information is aligned as its header is. n/d: the statuses
+    if flags != 0 || control.is_null() != (control_length == 0) || !control.is_aligned() {
         return Err(STATUS_INVALID_PARAMETER);
     }
-    // The option that any control information would belong to is not there. n/d
-    if sending.control_length != 0 {
-        return Err(STATUS_NOT_SUPPORTED);
-    }
+    let control: &[u8] = if control.is_null() {
+        &[]
+    } else {
+        // SAFETY: the client's control information, as long as said, left alone until the request is completed.
+        unsafe { core::slice::from_raw_parts(control.cast(), control_length as usize) }
+    };
     let settings = socket.settings();
     // n/d
     let endpoint = settings.endpoint.clone().ok_or(STATUS_INVALID_DEVICE_STATE)?;
-    let address = if sending.remote_address.is_null() {
+    let address = if remote_address.is_null() {
         // n/d: which of the two comes first, and the status if there is neither.
         settings.send_to.or(settings.remote).ok_or(STATUS_INVALID_DEVICE_STATE)?
     } else {
         // SAFETY: the client's address, not null.
-        unsafe { address::read(sending.remote_address, socket.family) }?
+        unsafe { address::read(remote_address, socket.family) }?
     };
+    let to = canonical(address).ip();
     // n/d
-    if address.port() == 0 || canonical(address).ip().is_unspecified() {
+    if address.port() == 0 || to.is_unspecified() {
         return Err(STATUS_INVALID_ADDRESS_COMPONENT);
     }
-    Ok(Destination { endpoint, values: settings.values, address })
+    let mut outgoing = settings.values.outgoing(to);
+    let mut overrides = Overrides::read(control, to)?;
+    overrides.apply(&mut outgoing);
+    let segment = overrides.segment(settings.values.number(&udp::UDP_SEND_MSG_SIZE));
+    Ok(Destination { endpoint, address, outgoing, overrides, segment })
 }
 
 impl Destination {
     fn send(&self, bytes: &[u8]) -> Result<usize, NTSTATUS> {
         let largest = if canonical(self.address).is_ipv4() { LARGEST_V4 } else { LARGEST_V6 };
-        // n/d
+        // n/d: for data in segments as well
         if bytes.len() > largest {
             return Err(STATUS_INVALID_BUFFER_SIZE);
         }
-        self.endpoint.send(bytes, self.address, self.values)?;
+        match self.segment {
+            // An empty datagram has no segments, and is one all the same.
+            Some(size) if !bytes.is_empty() => bytes.chunks(size).try_for_each(|part| self.send_one(part))?,
+            _ => self.send_one(bytes)?,
+        }
         Ok(bytes.len())
+    }
+
+    fn send_one(&self, bytes: &[u8]) -> Result<(), NTSTATUS> {
+        self.endpoint.send(bytes, self.address, &self.outgoing, &self.overrides)
     }
 }

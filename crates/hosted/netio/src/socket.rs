@@ -5,13 +5,14 @@ use core::ffi::c_void;
 use core::net::SocketAddr;
 use std::collections::{BTreeSet, VecDeque};
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wsk_sys::{
     ADDRESS_FAMILY, ExAllocatePool2, ExFreePoolWithTag, IPPROTO_UDP, IRP, NTSTATUS, PEPROCESS, PETHREAD,
     POOL_FLAG_NON_PAGED, PSECURITY_DESCRIPTOR, PVOID, PWSK_CLIENT, PWSK_SOCKET, SOCK_DGRAM,
-    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, STATUS_INVALID_SECURITY_DESCR,
-    STATUS_NOT_SUPPORTED, STATUS_SUCCESS, ULONG, USHORT, WSK_FLAG_BASIC_SOCKET, WSK_FLAG_CONNECTION_SOCKET,
+    STATUS_DEVICE_NOT_READY, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED,
+    STATUS_SUCCESS, ULONG, USHORT, WSK_FLAG_BASIC_SOCKET, WSK_FLAG_CONNECTION_SOCKET,
     WSK_FLAG_DATAGRAM_SOCKET, WSK_FLAG_LISTEN_SOCKET, WSK_FLAG_STREAM_SOCKET, WSK_SOCKET,
 };
 
@@ -20,13 +21,16 @@ use crate::check;
 use crate::client::{Call, refuse};
 use crate::completion::{Outcome, Target, Work};
 use crate::datagram::{BASIC, DATAGRAM};
-use crate::engine::Job;
+use crate::dead::DEAD;
+use crate::event::{Callback, Events};
 use crate::inbox::Inbox;
 use crate::irp::Irp;
+use crate::multicast::Memberships;
 use crate::option::Values;
 use crate::platform::{self, Owner};
 use crate::provider::{Entry, Provider, State};
 use crate::rules::SOCKET_CLOSED;
+use crate::security::{self, Who};
 use crate::transport::Endpoint;
 
 /// The pool tag of `WSK_SOCKET`s.
@@ -49,7 +53,12 @@ pub(crate) struct Socket {
     pub(crate) client: u64,
     pub(crate) category: Category,
     pub(crate) family: Family,
+    /// What `WskSocket` was given for its events.
+    pub(crate) callback: Callback,
     pub(crate) inbox: Arc<Inbox>,
+    /// Its security context.
+    pub(crate) who: Who,
+    dead: AtomicBool,
     settings: Mutex<Settings>,
 }
 
@@ -57,12 +66,16 @@ pub(crate) struct Socket {
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) values: Values,
+    /// The multicast groups that the socket has joined.
+    pub(crate) groups: Memberships,
     /// The way to the network, once the socket is bound.
     pub(crate) endpoint: Option<Arc<Endpoint>>,
     /// `SIO_WSK_SET_REMOTE_ADDRESS`.
     pub(crate) remote: Option<SocketAddr>,
     /// `SIO_WSK_SET_SENDTO_ADDRESS`.
     pub(crate) send_to: Option<SocketAddr>,
+    /// The security descriptor, self-relative, if it was given one.
+    pub(crate) security: Option<Arc<[u8]>>,
 }
 
 /// The `WSK_SOCKET` that the client has a pointer to.
@@ -104,6 +117,16 @@ impl Socket {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether it is no longer functional.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Acquire)
+    }
+
+    /// Makes it dead; false if it was.
+    pub(crate) fn mark_dead(&self) -> bool {
+        !self.dead.swap(true, Ordering::AcqRel)
+    }
+
     /// The fixed remote address, which filters what is received.
     pub(crate) fn remote(&self) -> Option<SocketAddr> {
         self.settings().remote
@@ -124,9 +147,13 @@ impl Entry {
             0 => String::new(),
             datagrams => format!(", {datagrams} datagrams dropped"),
         };
+        let retained = match self.events.retained() {
+            0 => String::new(),
+            lists => format!(", {lists} lists retained"),
+        };
         let closing = if self.closing { ", being closed" } else { "" };
         format!(
-            "socket #{} ({} {kind}, {local}, {} requests in flight{dropped}{closing})",
+            "socket #{} ({} {kind}, {local}, {} requests in flight{dropped}{retained}{closing})",
             socket.number,
             socket.family.name(),
             self.in_flight,
@@ -144,9 +171,9 @@ pub(crate) unsafe extern "system" fn wsk_socket(
     socket_type: USHORT,
     protocol: ULONG,
     flags: ULONG,
-    _socket_context: PVOID,
-    _dispatch: *const c_void,
-    _owning_process: PEPROCESS,
+    socket_context: PVOID,
+    dispatch: *const c_void,
+    owning_process: PEPROCESS,
     _owning_thread: PETHREAD,
     security_descriptor: PSECURITY_DESCRIPTOR,
     irp: *mut IRP,
@@ -163,16 +190,23 @@ pub(crate) unsafe extern "system" fn wsk_socket(
         // SAFETY: checked above.
         Err(status) => return unsafe { refuse(irp, status, WHAT) },
     };
-    // WSK_CACHE_SD is not supported, so no descriptor can be one that it gave out. n/d
-    let wanted = if security_descriptor.is_null() {
-        kind(address_family, socket_type, protocol, flags)
-    } else {
-        Err(STATUS_INVALID_SECURITY_DESCR)
-    };
+    let wanted = kind(address_family, socket_type, protocol, flags);
     let number = call.client;
-    let work = Work::new(move |provider| match wanted.and_then(|kind| open(provider, number, kind)) {
-        Ok(information) => Outcome::Done(STATUS_SUCCESS, information),
-        Err(status) => Outcome::Done(status, 0),
+    // The thread matters under impersonation only, which is not modelled.
+    let who = platform::who(owning_process);
+    let security = security_descriptor;
+    let work = Work::new(move |provider| {
+        let made = wanted.and_then(|kind| {
+            let dispatch = if kind.0 == Category::Datagram { dispatch.cast() } else { ptr::null() };
+            // SAFETY: the client's table, or none; a basic socket has no callbacks.
+            let callback = unsafe { Callback::read(dispatch, socket_context) };
+            let security = security::of_new_socket(provider, number, security);
+            open(provider, number, kind, callback, (who, security))
+        });
+        match made {
+            Ok(information) => Outcome::Done(STATUS_SUCCESS, information),
+            Err(status) => Outcome::Done(status, 0),
+        }
     });
     platform::sent(irp, WHAT);
     // SAFETY: the client has just passed it, and it was checked.
@@ -207,6 +241,8 @@ fn open(
     provider: &Arc<Provider>,
     client: u64,
     (category, family): (Category, Family),
+    callback: Callback,
+    (who, security): (Who, Option<Arc<[u8]>>),
 ) -> Result<usize, NTSTATUS> {
     let dispatch: *const c_void = match category {
         Category::Basic => ptr::from_ref(&BASIC).cast(),
@@ -216,16 +252,30 @@ fn open(
     // Information is an integer, from which the client makes the pointer again.
     let information = memory.0.expose_provenance();
     let mut state = provider.lock();
+    // n/d
+    if state.detached {
+        return Err(STATUS_DEVICE_NOT_READY);
+    }
+    // n/d, as for a family that does not exist.
+    if !state.has_transport(family) {
+        return Err(STATUS_NOT_SUPPORTED);
+    }
     let number = state.number();
-    let settings = Settings::default();
+    let is_static = state.registrations.get_mut(&client).is_some_and(|registration| {
+        registration.has_made_sockets = true;
+        registration.static_events && category == Category::Datagram
+    });
+    let settings = Settings { security, ..Settings::default() };
     let owner = Arc::downgrade(provider);
     let wake = move || {
         if let Some(provider) = owner.upgrade() {
-            provider.engine.schedule(Job::Match(number));
+            provider.arrived(number);
         }
     };
-    let inbox = Arc::new(Inbox::new(settings.values.receive_buffer as usize, Some(Box::new(wake))));
-    let socket = Socket { number, client, category, family, inbox, settings: Mutex::new(settings) };
+    let inbox = Arc::new(Inbox::new(settings.values.receive_buffer(), Some(Box::new(wake))));
+    let dead = AtomicBool::new(false);
+    let settings = Mutex::new(settings);
+    let socket = Socket { number, client, category, family, callback, inbox, who, dead, settings };
     state.by_address.insert(memory.address(), number);
     let entry = Entry {
         socket: Arc::new(socket),
@@ -236,6 +286,7 @@ fn open(
         close: None,
         receives: VecDeque::new(),
         requests: BTreeSet::new(),
+        events: Events::new(is_static && callback.function.is_some()),
     };
     state.sockets.insert(number, entry);
     Ok(information)
@@ -273,6 +324,7 @@ impl SocketCall {
         }
         // SAFETY: not null, and the caller's.
         unsafe { check::irp(irp, what) };
+        let work = if self.socket.is_dead() { Work::new(|_| Outcome::Done(DEAD, 0)) } else { work };
         platform::sent(irp, &format!("{what} on socket #{}", self.socket.number));
         // SAFETY: the client has just passed it, and it was checked.
         let irp = unsafe { Irp::take(irp) };

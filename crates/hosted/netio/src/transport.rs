@@ -1,16 +1,47 @@
 //! A bound socket's way to the network: the host's, or one in memory.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use wsk_sys::NTSTATUS;
+use wsk_requests::Row;
+use wsk_sys::{NTSTATUS, ULONG};
 
 use crate::Network;
 use crate::bind_table::Binding;
+use crate::control_info::Overrides;
 use crate::inbox::Inbox;
-use crate::option::{Field, Values};
+use crate::multicast::{Change, Group, Memberships};
+use crate::option::{Outgoing, Values};
 use crate::provider::Provider;
 use crate::{host, memory};
+
+/// An address of this machine, and the interface that has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) interface: ULONG,
+    pub(crate) address: IpAddr,
+    /// Of a link-local IPv6 address, the interface's index once more; otherwise 0.
+    pub(crate) scope: ULONG,
+}
+
+/// The addresses of this machine.
+///
+/// # Errors
+/// What the host says.
+pub(crate) fn places(provider: &Provider) -> Result<Vec<Place>, NTSTATUS> {
+    match &provider.config.network {
+        Network::Host => host::places(),
+        Network::Memory(net) => Ok(net.places()),
+    }
+}
+
+/// The interface on which a group is joined without saying where; the host finds its own.
+pub(crate) fn default_interface(provider: &Provider) -> ULONG {
+    match &provider.config.network {
+        Network::Host => 0,
+        Network::Memory(_) => memory::WIRE,
+    }
+}
 
 /// A bound socket of the network. Unbound when dropped.
 #[derive(Debug)]
@@ -27,12 +58,17 @@ impl Endpoint {
     pub(crate) fn bind(
         provider: &Provider,
         binding: Binding,
-        values: Values,
+        values: &Values,
+        groups: &Memberships,
         inbox: &Arc<Inbox>,
     ) -> Result<Endpoint, NTSTATUS> {
         match &provider.config.network {
-            Network::Host => host::bind(&provider.poller, binding, values, inbox).map(Endpoint::Host),
-            Network::Memory(net) => net.bind(binding, Arc::clone(inbox)).map(Endpoint::Memory),
+            Network::Host => host::bind(&provider.poller, binding, values, groups, inbox).map(Endpoint::Host),
+            Network::Memory(net) => {
+                let endpoint = net.bind(binding, Arc::clone(inbox), true)?;
+                endpoint.filter(values, groups);
+                Ok(Endpoint::Memory(endpoint))
+            }
         }
     }
 
@@ -44,14 +80,20 @@ impl Endpoint {
         }
     }
 
-    /// Sends a datagram.
+    /// Sends a datagram: as the socket's options say, and `overrides`, which are in `outgoing` already.
     ///
     /// # Errors
     /// `STATUS_ACCESS_DENIED`: the broadcast address, without `SO_BROADCAST`; and what the network says.
-    pub(crate) fn send(&self, bytes: &[u8], to: SocketAddr, values: Values) -> Result<(), NTSTATUS> {
+    pub(crate) fn send(
+        &self,
+        bytes: &[u8],
+        to: SocketAddr,
+        outgoing: &Outgoing,
+        overrides: &Overrides,
+    ) -> Result<(), NTSTATUS> {
         match self {
-            Endpoint::Host(endpoint) => endpoint.send(bytes, to),
-            Endpoint::Memory(endpoint) => endpoint.send(bytes, to, values.broadcast),
+            Endpoint::Host(endpoint) => endpoint.send(bytes, to, overrides),
+            Endpoint::Memory(endpoint) => endpoint.send(bytes, to, outgoing, overrides),
         }
     }
 
@@ -59,10 +101,42 @@ impl Endpoint {
     ///
     /// # Errors
     /// What the network says.
-    pub(crate) fn changed(&self, field: Field, values: Values) -> Result<(), NTSTATUS> {
+    pub(crate) fn changed(&self, row: &Row, values: &Values, groups: &Memberships) -> Result<(), NTSTATUS> {
         match self {
-            Endpoint::Host(endpoint) => endpoint.changed(field, values),
-            Endpoint::Memory(_) => Ok(()),
+            Endpoint::Host(endpoint) => endpoint.changed(row, values),
+            Endpoint::Memory(endpoint) => {
+                endpoint.filter(values, groups);
+                Ok(())
+            }
+        }
+    }
+
+    /// Lets a changed group take effect.
+    ///
+    /// # Errors
+    /// What the network says.
+    pub(crate) fn changed_group(
+        &self,
+        values: &Values,
+        groups: &Memberships,
+        change: Change,
+        group: Group,
+        source: Option<IpAddr>,
+    ) -> Result<(), NTSTATUS> {
+        match self {
+            Endpoint::Host(endpoint) => endpoint.changed_group(change, group, source),
+            Endpoint::Memory(endpoint) => {
+                endpoint.filter(values, groups);
+                Ok(())
+            }
+        }
+    }
+
+    /// The MTU of the path to an address, if the network tells.
+    pub(crate) fn mtu(&self, to: IpAddr) -> Option<ULONG> {
+        match self {
+            Endpoint::Host(_) => None,
+            Endpoint::Memory(_) => Some(memory::mtu(to)),
         }
     }
 }

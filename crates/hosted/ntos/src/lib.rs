@@ -71,5 +71,5 @@ pub use fault::Faults;
 pub use irp_log::{IrpEvent, IrpEventKind};
 pub use machine::{Config, Entered, Machine};
 pub use owner::{LeakCheck, LeakScope, Owner};
-pub use process::{Completed, File, Overlapped, Process, Token};
+pub use process::{Completed, File, Overlapped, Process, Token, token_of};
 pub use rule::Rule;

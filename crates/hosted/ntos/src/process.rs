@@ -220,6 +220,12 @@ impl Process {
         self.body.id
     }
 
+    /// What drivers know the process by; valid as long as it lives.
+    #[must_use]
+    pub fn object(&self) -> PEPROCESS {
+        self.body.object()
+    }
+
     /// `CreateFile` with `OPEN_EXISTING` and `FILE_FLAG_OVERLAPPED`: opens a device by its user-visible name.
     ///
     /// # Errors
@@ -295,6 +301,17 @@ impl fmt::Debug for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Process").field("id", &self.body.id).finish_non_exhaustive()
     }
+}
+
+/// Whom a process acts for, by its object; null is the current process, and one that is gone is taken for the system.
+#[must_use]
+pub fn token_of(process: PEPROCESS) -> Token {
+    let machine = Machine::current();
+    if process.is_null() {
+        return current(&machine).token;
+    }
+    let all: Vec<_> = lock(&of(&machine).all).iter().filter_map(Weak::upgrade).collect();
+    all.iter().find(|one| one.object() == process).map_or(Token::System, |one| one.token)
 }
 
 /// `IoGetRequestorProcessId`: the process that asked for the IRP, or 0 if no thread of any did.

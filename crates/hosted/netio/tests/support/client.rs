@@ -74,9 +74,21 @@ impl Client {
     }
 
     pub fn open(&self, family: ADDRESS_FAMILY, kind: USHORT, protocol: ULONG, flags: ULONG) -> Request {
+        self.open_with(family, kind, protocol, flags, (ptr::null(), ptr::null_mut()))
+    }
+
+    /// As `open`, with a table of callbacks and their context.
+    pub fn open_with(
+        &self,
+        family: ADDRESS_FAMILY,
+        kind: USHORT,
+        protocol: ULONG,
+        flags: ULONG,
+        (table, context): (*const WSK_CLIENT_DATAGRAM_DISPATCH, PVOID),
+    ) -> Request {
         let open = unsafe { (*self.npi.Dispatch).WskSocket }.unwrap();
         let client = self.npi.Client;
-        let (context, table) = (ptr::null_mut(), ptr::null());
+        let table = table.cast();
         let (process, thread, security) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
         Request::start(|irp| unsafe {
             open(client, family, kind, protocol, flags, context, table, process, thread, security, irp)
@@ -103,6 +115,35 @@ impl Client {
         let socket = self.socket(if address.is_ipv4() { AF_INET } else { AF_INET6 });
         assert_eq!(socket.bind(address), STATUS_SUCCESS, "{address}");
         socket
+    }
+
+    /// A datagram socket with a table of callbacks and their context, bound to the address.
+    pub fn listening(
+        &self,
+        address: &str,
+        table: *const WSK_CLIENT_DATAGRAM_DISPATCH,
+        context: PVOID,
+    ) -> Socket {
+        let address: SocketAddr = address.parse().unwrap();
+        let family = if address.is_ipv4() { AF_INET } else { AF_INET6 };
+        let opening =
+            self.open_with(family, SOCK_DGRAM, IPPROTO_UDP, WSK_FLAG_DATAGRAM_SOCKET, (table, context));
+        let (status, information) = opening.wait();
+        assert_eq!(status, STATUS_SUCCESS);
+        let socket = Socket(ptr::with_exposed_provenance_mut(information));
+        assert_eq!(socket.bind(address), STATUS_SUCCESS, "{address}");
+        socket
+    }
+
+    /// `WSK_SET_STATIC_EVENT_CALLBACKS`
+    pub fn set_static(&self, mask: ULONG) -> NTSTATUS {
+        let control = unsafe { (*self.npi.Dispatch).WskControlClient }.unwrap();
+        let mut events =
+            WSK_EVENT_CALLBACK_CONTROL { NpiId: &raw const NPI_WSK_INTERFACE_ID, EventMask: mask };
+        let (size, none) = (size_of_val(&events), ptr::null_mut());
+        let code = WSK_SET_STATIC_EVENT_CALLBACKS;
+        let input = (&raw mut events).cast();
+        unsafe { control(self.npi.Client, code, size, input, 0, none, ptr::null_mut(), ptr::null_mut()) }
     }
 
     pub fn control(&self, code: ULONG, irp: *mut IRP) -> NTSTATUS {

@@ -12,13 +12,17 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 mod client;
+mod events;
 mod memory;
 mod request;
+mod security;
 mod socket;
 
 pub use client::*;
-pub use memory::{Address, Buffer};
+pub use events::*;
+pub use memory::{Address, Buffer, Place};
 pub use request::{Gate, Request, irp};
+pub use security::{Variable, descriptor};
 pub use socket::{Receive, Received, Socket};
 
 use ::netio::memory::{Net, Peer as MemoryPeer};
@@ -75,6 +79,10 @@ impl World {
         };
         peer.set_timeout(LIMIT);
         peer
+    }
+
+    pub fn net(&self) -> &Net {
+        self.net.as_ref().expect("a network in memory")
     }
 
     pub fn is_memory(&self) -> bool {

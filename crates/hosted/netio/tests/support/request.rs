@@ -36,7 +36,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    fn pass(&self) {
+    pub fn pass(&self) {
         let mut state = self.state.lock().unwrap();
         state.0 += 1;
         self.changed.notify_all();

@@ -44,7 +44,7 @@ impl Receive {
 }
 
 /// A socket.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Socket(pub *mut WSK_SOCKET);
 
 // A socket belongs to no thread.

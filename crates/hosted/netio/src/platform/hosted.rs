@@ -1,17 +1,16 @@
-//! What the provider needs and no kernel exports: the state of this machine, reports of broken rules, faults, logs.
-//!
-//! All other files call the kernel through its exported functions. Another kernel needs another version of this one.
+//! The hosted kernel: machines of crate `ntos`, each with a provider.
 
 use std::sync::Arc;
 
-use ntos::{LeakScope, Machine};
-use wsk_sys::IRP;
+use ntos::{LeakScope, Machine, Token};
+use wsk_sys::{IRP, PEPROCESS};
 
 pub(crate) use ntos::{Owner, Rule};
 
 use crate::Config;
 use crate::provider::Provider;
 use crate::rules::REGISTRATION_LEFT;
+use crate::security::Who;
 
 /// The provider of the calling thread's machine.
 pub(crate) fn provider() -> Arc<Provider> {
@@ -53,6 +52,11 @@ pub(crate) fn violation(rule: &'static Rule, detail: String) -> ! {
     ntos::violation(rule, detail)
 }
 
+/// Whether the calling thread is one of the provider's own kernel: a thread of the network's is not.
+pub(crate) fn is_own_thread(provider: &Arc<Provider>) -> bool {
+    Machine::try_current().is_some_and(|machine| Arc::ptr_eq(&of(&machine, Config::default), provider))
+}
+
 /// Whether what Windows does not check is checked.
 pub(crate) fn strict() -> bool {
     Machine::current().config().strict
@@ -61,6 +65,15 @@ pub(crate) fn strict() -> bool {
 /// Whether the call named `what` must fail now for lack of memory.
 pub(crate) fn fault(what: &'static str) -> bool {
     ntos::fault::point(what)
+}
+
+/// The security context of a process; null is the current one's.
+pub(crate) fn who(process: PEPROCESS) -> Who {
+    match ntos::token_of(process) {
+        Token::System => Who::System,
+        Token::Administrator => Who::Administrator,
+        Token::User => Who::User,
+    }
 }
 
 /// Tells the log that the IRP has come down to the provider.

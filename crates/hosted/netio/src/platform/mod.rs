@@ -1,0 +1,19 @@
+//! What the provider needs and no kernel exports: the state of this machine, reports of broken rules, faults, logs.
+//!
+//! All other files call the kernel through its exported functions. There are two kernels: the hosted one, with the
+//! feature `hosted`, and Wine's.
+
+#[cfg(feature = "hosted")]
+mod hosted;
+#[cfg(not(feature = "hosted"))]
+mod wine;
+
+#[cfg(feature = "hosted")]
+pub(crate) use hosted::{
+    Owner, Rule, fault, install, irp_name, is_irp, is_own_thread, on_behalf_of, provider, sent, strict,
+    violation, who,
+};
+#[cfg(not(feature = "hosted"))]
+pub(crate) use wine::{
+    Owner, Rule, fault, irp_name, is_irp, is_own_thread, on_behalf_of, provider, sent, strict, violation, who,
+};

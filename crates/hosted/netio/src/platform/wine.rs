@@ -1,0 +1,125 @@
+//! Wine's kernel: `ntoskrnl.exe` in the process that Wine runs drivers in, with one provider for each process.
+//!
+//! Nothing there has an IRQL: every thread is at `PASSIVE_LEVEL`, so the rules on IRQL hold trivially. No fault point
+//! fires, there is no log, and which memory is an IRP nobody knows.
+#![expect(unsafe_code, reason = "reports through the kernel's debugging functions")]
+
+use std::env;
+use std::ffi::CString;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use wsk_sys::{DbgPrint, IRP, KeBugCheckEx, PEPROCESS};
+
+use crate::Config;
+use crate::provider::Provider;
+use crate::security::Who;
+
+/// What a bug check's report names: a rule.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// The bug check code.
+    pub code: u32,
+    /// The first parameter of the bug check, which tells the rules of one code apart.
+    pub parameter: usize,
+    /// The name: that of the DDI compliance rule where there is one.
+    pub name: &'static str,
+    /// The title of Microsoft's page, or the C name of the function whose page states the rule.
+    pub source: &'static str,
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.source)
+    }
+}
+
+/// Whose something is: all drivers' alike.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Owner;
+
+impl Owner {
+    /// No driver.
+    pub(crate) const SYSTEM: Owner = Owner;
+
+    /// The owner of what the calling thread does.
+    pub(crate) fn current() -> Owner {
+        Owner
+    }
+}
+
+/// The environment variable that says how requests end: see [`Completion`](crate::Completion)'s text form.
+const COMPLETION: &str = "WSK_COMPLETION";
+
+/// The provider of this process.
+pub(crate) fn provider() -> Arc<Provider> {
+    static PROVIDER: OnceLock<Arc<Provider>> = OnceLock::new();
+    Arc::clone(PROVIDER.get_or_init(|| Arc::new(Provider::new(config()))))
+}
+
+fn config() -> Config {
+    let mut config = Config::default();
+    if let Ok(text) = env::var(COMPLETION) {
+        match text.parse() {
+            Ok(completion) => config.completion = completion,
+            Err(error) => print(&format!("{COMPLETION}: {error}")),
+        }
+    }
+    print(&format!("netio: completion is {}", config.completion));
+    config
+}
+
+/// Prints a line to the debug output.
+fn print(text: &str) {
+    // A percent sign would begin a conversion.
+    if let Ok(text) = CString::new(text.replace('%', "%%") + "\n") {
+        // SAFETY: a format without conversions.
+        unsafe { DbgPrint(text.as_ptr()) };
+    }
+}
+
+/// Prints the report, and stops the process.
+#[expect(clippy::needless_pass_by_value, reason = "the hosted kernel keeps it")]
+pub(crate) fn violation(rule: &'static Rule, detail: String) -> ! {
+    print(&format!("*** BUG CHECK {:#X} ({:#X}): {rule}: {detail}", rule.code, rule.parameter));
+    // SAFETY: does not return; the report has been printed.
+    unsafe { KeBugCheckEx(rule.code, rule.parameter, 0, 0, 0) }
+}
+
+/// Whether the calling thread is one that drivers know: datagrams come on one that is not.
+pub(crate) fn is_own_thread(_provider: &Arc<Provider>) -> bool {
+    false
+}
+
+/// Whether what Windows does not check is checked: always.
+pub(crate) fn strict() -> bool {
+    true
+}
+
+/// Whether the call named `what` must fail now: never.
+pub(crate) fn fault(_what: &'static str) -> bool {
+    false
+}
+
+/// The security context of a process: drivers run in one of the system's there, whoever asks.
+pub(crate) fn who(_process: PEPROCESS) -> Who {
+    Who::System
+}
+
+/// There is no log.
+pub(crate) fn sent(_irp: *mut IRP, _what: &str) {}
+
+/// Whether this may be an IRP: no other memory can be told from one but by its type, which the caller looks at.
+pub(crate) fn is_irp(irp: *mut IRP) -> bool {
+    irp.is_aligned()
+}
+
+/// What reports call the IRP.
+pub(crate) fn irp_name(irp: *mut IRP) -> String {
+    format!("the IRP at {irp:p}")
+}
+
+/// Calls `f`.
+pub(crate) fn on_behalf_of<R>(_owner: Owner, f: impl FnOnce() -> R) -> R {
+    f()
+}

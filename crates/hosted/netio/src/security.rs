@@ -1,0 +1,348 @@
+//! Security descriptors: `WSK_CACHE_SD`, `WSK_RELEASE_SD`, `SO_WSK_SECURITY`, and who may share an address by them.
+//!
+//! The kernel's access check, `SeAccessCheck`, is in neither kernel that this provider runs in. It is done here on a
+//! model: a socket has one of three identities, and each is a member of the groups that a process of that kind has. n/d:
+//! which access WSK demands of who wants to share; here it is reading and writing.
+#![expect(unsafe_code, reason = "descriptors are the client's memory, and pool that the client is given")]
+
+use core::ptr::{self, NonNull};
+use std::sync::Arc;
+
+use wsk_descriptor::{Descriptor, FILE_READ_DATA, FILE_WRITE_DATA, Sid, sddl};
+use wsk_sys::{
+    ExAllocatePool2, ExFreePoolWithTag, NTSTATUS, POOL_FLAG_NON_PAGED, PSECURITY_DESCRIPTOR, PVOID, SIZE_T,
+    STATUS_BUFFER_TOO_SMALL, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_BUFFER_SIZE,
+    STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER,
+    STATUS_INVALID_SECURITY_DESCR, STATUS_SUCCESS, ULONG,
+};
+
+use crate::platform::{self, Owner};
+use crate::provider::Provider;
+use crate::rules::{SECURITY_NOT_CACHED, SECURITY_RELEASED};
+use crate::socket::{Category, Socket};
+
+/// The pool tag of cached descriptors.
+const TAG: ULONG = u32::from_le_bytes(*b"WskD");
+
+/// How many descriptors are remembered after their release, so that a second one, or a use, is told from any pointer.
+pub(crate) const REMEMBERED: usize = 256;
+
+const SIZE: SIZE_T = size_of::<PSECURITY_DESCRIPTOR>();
+
+/// Whose security context a socket has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// The operating system, and services that run as it.
+    #[default]
+    System,
+    /// A member of the Administrators group, elevated.
+    Administrator,
+    /// Any other user who logged on.
+    User,
+}
+
+impl Who {
+    /// Whether the identifier is one of those of a process of this kind.
+    fn has(self, sid: Sid<'_>) -> bool {
+        match sid {
+            Sid::EVERYONE | Sid::AUTHENTICATED => true,
+            Sid::SYSTEM => self == Who::System,
+            Sid::ADMINISTRATORS => self != Who::User,
+            Sid::USERS | Sid::INTERACTIVE => self != Who::System,
+            _ => false,
+        }
+    }
+
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+/// Whose a local address is, and whom its socket's descriptor lets share it. The default shares with nobody.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Guard {
+    who: Who,
+    /// A bit for each identity.
+    admits: u8,
+}
+
+impl Guard {
+    /// Of a socket with this identity and descriptor; without one, the default descriptor is its.
+    pub(crate) fn new(who: Who, descriptor: Option<&[u8]>) -> Guard {
+        let admitted = |who: &Who| {
+            let descriptor = descriptor.and_then(|bytes| Descriptor::parse(bytes).ok());
+            descriptor.is_some_and(|it| it.grants(FILE_READ_DATA | FILE_WRITE_DATA, |sid| who.has(sid)))
+        };
+        let everyone = [Who::System, Who::Administrator, Who::User];
+        let admits = everyone.iter().filter(|who| admitted(who)).fold(0, |bits, who| bits | who.bit());
+        Guard { who, admits }
+    }
+
+    /// Whether a socket with the guard `other` may share.
+    pub(crate) const fn admits(self, other: Guard) -> bool {
+        self.admits & other.who.bit() != 0
+    }
+}
+
+/// The descriptor of a socket that was given none: it lets nobody share.
+fn default() -> Vec<u8> {
+    let mut bytes = vec![0; 64];
+    let size = sddl::encode("D:P", &mut bytes).unwrap_or(0);
+    bytes.truncate(size);
+    bytes
+}
+
+/// A cached descriptor.
+#[derive(Debug)]
+pub(crate) struct Cached {
+    /// What the client has a pointer to: the same bytes in non-paged pool.
+    place: NonNull<u8>,
+    /// The number of its registration.
+    pub(crate) client: u64,
+    bytes: Arc<[u8]>,
+}
+
+// SAFETY: a block of pool belongs to no thread, and this one is not written any more.
+unsafe impl Send for Cached {}
+
+impl Cached {
+    fn new(client: u64, bytes: Arc<[u8]>) -> Result<Cached, NTSTATUS> {
+        let place = platform::on_behalf_of(Owner::SYSTEM, || {
+            // SAFETY: a valid size, one pool, and a tag.
+            unsafe { ExAllocatePool2(POOL_FLAG_NON_PAGED, bytes.len(), TAG) }
+        });
+        let place = NonNull::new(place.cast::<u8>()).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
+        // SAFETY: a fresh block of this size.
+        unsafe { place.as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        Ok(Cached { place, client, bytes })
+    }
+}
+
+impl Drop for Cached {
+    fn drop(&mut self) {
+        // SAFETY: from ExAllocatePool2 with this tag, and freed nowhere else.
+        unsafe { ExFreePoolWithTag(self.place.as_ptr().cast(), TAG) };
+    }
+}
+
+impl Provider {
+    /// Caches a descriptor for a client, who gets the pointer.
+    fn cache(&self, client: u64, bytes: Arc<[u8]>) -> Result<PSECURITY_DESCRIPTOR, NTSTATUS> {
+        let cached = Cached::new(client, bytes)?;
+        let place = cached.place;
+        let mut state = self.lock();
+        let address = place.addr().get();
+        state.released_descriptors.retain(|former| *former != address);
+        state.descriptors.insert(address, cached);
+        Ok(place.as_ptr().cast())
+    }
+
+    /// The bytes behind a pointer that a client passes as that of a cached descriptor. If it is none, that is a bug check.
+    pub(crate) fn descriptor(&self, client: u64, pointer: PSECURITY_DESCRIPTOR, what: &str) -> Arc<[u8]> {
+        let state = self.lock();
+        let found = state.descriptors.get(&pointer.addr()).filter(|cached| cached.client == client);
+        if let Some(cached) = found {
+            return Arc::clone(&cached.bytes);
+        }
+        let released = state.released_descriptors.contains(&pointer.addr());
+        drop(state);
+        not_there(client, what, released)
+    }
+
+    /// Takes back a cached descriptor.
+    fn release(&self, client: u64, pointer: PSECURITY_DESCRIPTOR) {
+        let mut state = self.lock();
+        let address = pointer.addr();
+        if state.descriptors.get(&address).is_some_and(|cached| cached.client == client) {
+            let cached = state.descriptors.remove(&address);
+            if state.released_descriptors.len() == REMEMBERED {
+                state.released_descriptors.pop_front();
+            }
+            state.released_descriptors.push_back(address);
+            drop(state);
+            drop(cached);
+            return;
+        }
+        let released = state.released_descriptors.contains(&address);
+        drop(state);
+        not_there(client, "WSK_RELEASE_SD", released)
+    }
+}
+
+fn not_there(client: u64, what: &str, released: bool) -> ! {
+    if released {
+        platform::violation(
+            &SECURITY_RELEASED,
+            format!("{what} by registration #{client} with a security descriptor that is released"),
+        );
+    }
+    platform::violation(
+        &SECURITY_NOT_CACHED,
+        format!("{what} by registration #{client} with a security descriptor that WSK has not cached for it"),
+    );
+}
+
+/// A variable of the client's: its size, and where it is.
+type Variable = (SIZE_T, PVOID);
+
+/// Reads a pointer from a variable of the client's. n/d: the statuses
+///
+/// # Safety
+/// The variable is the client's, of this size.
+unsafe fn read((size, place): Variable) -> Result<PSECURITY_DESCRIPTOR, NTSTATUS> {
+    if place.is_null() || size != SIZE {
+        return Err(STATUS_INVALID_PARAMETER);
+    }
+    // SAFETY: this function's contract.
+    let pointer = unsafe { place.cast::<PSECURITY_DESCRIPTOR>().read_unaligned() };
+    if pointer.is_null() { Err(STATUS_INVALID_SECURITY_DESCR) } else { Ok(pointer) }
+}
+
+/// `WSK_CACHE_SD`. n/d: all statuses
+///
+/// # Safety
+/// The variables are the client's, in this call; the first has a pointer to a descriptor.
+pub(crate) unsafe fn cache(provider: &Provider, client: u64, input: Variable, output: Variable) -> NTSTATUS {
+    // SAFETY: this function's contract.
+    let uncached = match unsafe { read(input) } {
+        Ok(uncached) => uncached,
+        Err(status) => return status,
+    };
+    if output.0 != SIZE || output.1.is_null() {
+        return STATUS_INVALID_PARAMETER;
+    }
+    if platform::fault("WskControlClient") {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    // SAFETY: the client's descriptor, in this call.
+    let cached = unsafe { copied(uncached) }.and_then(|bytes| provider.cache(client, bytes));
+    match cached {
+        Ok(cached) => {
+            // SAFETY: the client's variable.
+            unsafe { output.1.cast::<PSECURITY_DESCRIPTOR>().write_unaligned(cached) };
+            STATUS_SUCCESS
+        }
+        Err(status) => status,
+    }
+}
+
+/// The self-relative form of a client's descriptor.
+///
+/// # Safety
+/// `descriptor` points to a descriptor of either form.
+unsafe fn copied(descriptor: PSECURITY_DESCRIPTOR) -> Result<Arc<[u8]>, NTSTATUS> {
+    let descriptor = NonNull::new(descriptor.cast()).ok_or(STATUS_INVALID_SECURITY_DESCR)?;
+    // SAFETY: this function's contract.
+    let size = unsafe { wsk_descriptor::copy(descriptor, &mut []) };
+    let mut bytes = vec![0; size.map_err(|_| STATUS_INVALID_SECURITY_DESCR)?];
+    // SAFETY: as above.
+    let copied = unsafe { wsk_descriptor::copy(descriptor, &mut bytes) };
+    if copied != Ok(bytes.len()) || Descriptor::parse(&bytes).is_err() {
+        return Err(STATUS_INVALID_SECURITY_DESCR);
+    }
+    Ok(bytes.into())
+}
+
+/// `WSK_RELEASE_SD`. n/d: all statuses
+///
+/// # Safety
+/// The variable is the client's, in this call.
+pub(crate) unsafe fn release(
+    provider: &Provider,
+    client: u64,
+    input: Variable,
+    has_output: bool,
+) -> NTSTATUS {
+    // SAFETY: this function's contract.
+    match unsafe { read(input) } {
+        Ok(_) if has_output => STATUS_INVALID_PARAMETER,
+        Ok(cached) => {
+            provider.release(client, cached);
+            STATUS_SUCCESS
+        }
+        Err(status) => status,
+    }
+}
+
+/// `SO_WSK_SECURITY`, set. n/d: all statuses
+///
+/// # Safety
+/// The variable is the client's, of a request that is not completed.
+pub(crate) unsafe fn set(provider: &Provider, socket: &Socket, input: Variable) -> Result<(), NTSTATUS> {
+    if socket.category == Category::Basic {
+        return Err(STATUS_INVALID_DEVICE_REQUEST);
+    }
+    match input.0 {
+        size if size < SIZE => return Err(STATUS_BUFFER_TOO_SMALL),
+        size if size > SIZE => return Err(STATUS_INVALID_BUFFER_SIZE),
+        _ => {}
+    }
+    // SAFETY: this function's contract.
+    let pointer = unsafe { read(input) }?;
+    let descriptor = provider.descriptor(socket.client, pointer, "SO_WSK_SECURITY");
+    let mut settings = socket.settings();
+    if settings.endpoint.is_some() {
+        return Err(STATUS_INVALID_DEVICE_STATE);
+    }
+    settings.security = Some(descriptor);
+    Ok(())
+}
+
+/// `SO_WSK_SECURITY`, got: a cached copy, which the client is to release. n/d: all statuses
+///
+/// # Safety
+/// The variable is the client's, of a request that is not completed.
+pub(crate) unsafe fn get(provider: &Provider, socket: &Socket, output: Variable) -> Result<SIZE_T, NTSTATUS> {
+    if socket.category == Category::Basic {
+        return Err(STATUS_INVALID_DEVICE_REQUEST);
+    }
+    if output.0 < SIZE || output.1.is_null() {
+        return Err(STATUS_BUFFER_TOO_SMALL);
+    }
+    let own = socket.settings().security.clone();
+    let pointer = provider.cache(socket.client, own.unwrap_or_else(|| default().into()))?;
+    // SAFETY: the client's variable, large enough.
+    unsafe { output.1.cast::<PSECURITY_DESCRIPTOR>().write_unaligned(pointer) };
+    Ok(SIZE)
+}
+
+/// The descriptor that `WskSocket` was given; none if that was null.
+pub(crate) fn of_new_socket(
+    provider: &Provider,
+    client: u64,
+    pointer: PSECURITY_DESCRIPTOR,
+) -> Option<Arc<[u8]>> {
+    (!ptr::eq(pointer, ptr::null())).then(|| provider.descriptor(client, pointer, "WskSocket"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guard(who: Who, sddl: Option<&str>) -> Guard {
+        let bytes = sddl.map(|sddl| {
+            let mut bytes = vec![0; 256];
+            let size = sddl::encode(sddl, &mut bytes).unwrap();
+            bytes.truncate(size);
+            bytes
+        });
+        Guard::new(who, bytes.as_deref())
+    }
+
+    #[test]
+    fn a_descriptor_admits_whom_it_names() {
+        let admitted = |sddl| {
+            let guard = guard(Who::System, sddl);
+            [Who::System, Who::Administrator, Who::User].map(|who| guard.admits(Guard::new(who, None)))
+        };
+        assert_eq!(admitted(None), [false; 3]);
+        assert_eq!(admitted(Some("D:P")), [false; 3]);
+        assert_eq!(admitted(Some("D:NO_ACCESS_CONTROL")), [true; 3]);
+        assert_eq!(admitted(Some("D:P(A;;GA;;;SY)")), [true, false, false]);
+        assert_eq!(admitted(Some("D:P(A;;GA;;;BA)")), [true, true, false]);
+        assert_eq!(admitted(Some("D:P(D;;GA;;;SY)(A;;GA;;;WD)")), [false, true, true]);
+        assert_eq!(admitted(Some("D:P(A;;GR;;;WD)")), [false; 3], "to read is not enough");
+        assert_eq!(admitted(Some("D:P(A;;GRGW;;;BU)")), [false, true, true]);
+        assert!(Descriptor::parse(&default()).is_ok());
+    }
+}

@@ -1,0 +1,143 @@
+//! Wrong clients of the receive event: each breaks one rule, and the bug check names it and the object.
+#![allow(missing_docs, reason = "a test")]
+// A thread that ran into a bug check never ends, which Miri takes for a leak.
+#![cfg(not(miri))]
+#![allow(
+    unsafe_code,
+    clippy::undocumented_unsafe_blocks,
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "the calls of the wrong clients, whose wrongness is the point"
+)]
+
+mod support;
+
+use std::ptr;
+use std::time::Duration;
+
+use ::netio::memory::Net;
+use ::netio::rules;
+use ntos::{Machine, Rule};
+use support::{Client, EVENTS, NO_EVENTS, Sink, Socket, World};
+use wsk_sys::*;
+
+const ON: ULONG = WSK_EVENT_RECEIVE_FROM;
+
+/// Runs a wrong client in every mode; it must be stopped by `rule`, with a report that contains `object`.
+fn caught(rule: &Rule, object: &str, wrong: impl Fn() + Clone + Send + 'static) {
+    for &mode in support::MODES {
+        let world = World::new(Some(Net::new()), mode);
+        let wrong = wrong.clone();
+        let report = world.machine.catch_bug_check(wrong).expect_err("the wrong client was not stopped");
+        assert_eq!(report.rule.name, rule.name, "{report}");
+        assert_eq!((report.rule.code, report.parameters[0]), (rule.code, rule.parameter));
+        assert!(report.detail.contains(object), "no {object:?} in: {}", report.detail);
+    }
+}
+
+/// Waits for the bug check that another thread runs into.
+fn wait_for_ever() {
+    while Machine::current().bug_check().is_none() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// A socket with its event enabled, whose callback answers with this status; a datagram is on its way to it.
+fn answering(answer: NTSTATUS) -> (Socket, &'static Sink) {
+    let client = Client::new();
+    let sink = Sink::new();
+    sink.answer(&[answer]);
+    let socket = client.listening("127.0.0.1:0", &raw const EVENTS, sink.context());
+    let sender = client.bound("127.0.0.1:0");
+    assert_eq!(socket.event(ON), STATUS_SUCCESS);
+    sender.send(b"x", Some(socket.local_address()));
+    (socket, sink)
+}
+
+#[test]
+fn enabling_without_a_function() {
+    caught(&rules::EVENT_WITHOUT_CALLBACK, "socket #", || {
+        Client::new().bound("127.0.0.1:0").event(ON);
+    });
+    caught(&rules::EVENT_WITHOUT_CALLBACK, "socket #", || {
+        Client::new().listening("127.0.0.1:0", &raw const NO_EVENTS, ptr::null_mut()).event(ON);
+    });
+}
+
+#[test]
+fn a_status_that_the_page_has_not() {
+    caught(&rules::EVENT_STATUS, "returned 0xc00000a3", || {
+        answering(STATUS_DEVICE_NOT_READY);
+        wait_for_ever();
+    });
+}
+
+#[test]
+fn a_callback_that_returns_at_another_level() {
+    unsafe extern "system" fn raises(_: PVOID, _: ULONG, _: *mut WSK_DATAGRAM_INDICATION) -> NTSTATUS {
+        unsafe { KfRaiseIrql(DISPATCH_LEVEL + 1) };
+        STATUS_SUCCESS
+    }
+    static RAISES: WSK_CLIENT_DATAGRAM_DISPATCH =
+        WSK_CLIENT_DATAGRAM_DISPATCH { WskReceiveFromEvent: Some(raises) };
+    caught(&rules::EVENT_IRQL, "returned at IRQL 3, called at 2", || {
+        let client = Client::new();
+        let socket = client.listening("127.0.0.1:0", &raw const RAISES, ptr::null_mut());
+        assert_eq!(socket.event(ON), STATUS_SUCCESS);
+        client.bound("127.0.0.1:0").send(b"x", Some(socket.local_address()));
+        wait_for_ever();
+    });
+}
+
+#[test]
+fn a_close_with_lists_retained() {
+    caught(&rules::RETAINED_AT_CLOSE, "1 lists retained", || {
+        let (socket, sink) = answering(STATUS_PENDING);
+        sink.wait_for(1);
+        // The call may not have returned yet; then it is found out when it does.
+        std::thread::sleep(Duration::from_millis(20));
+        socket.start_close();
+        wait_for_ever();
+    });
+}
+
+#[test]
+fn a_list_retained_during_the_close() {
+    caught(&rules::RETAINED_AT_CLOSE, "being closed", || {
+        let client = Client::new();
+        let sink = Sink::new();
+        sink.answer(&[STATUS_PENDING]);
+        let socket = client.listening("127.0.0.1:0", &raw const EVENTS, sink.context());
+        let local = socket.local_address();
+        assert_eq!(socket.event(ON), STATUS_SUCCESS);
+        sink.act(move |_| {
+            socket.start_close();
+        });
+        client.bound("127.0.0.1:0").send(b"x", Some(local));
+        wait_for_ever();
+    });
+}
+
+#[test]
+fn a_list_released_twice() {
+    caught(&rules::RELEASE_TWICE, "WskRelease of a list of socket #", || {
+        let (socket, sink) = answering(STATUS_PENDING);
+        let list = sink.wait("a call", |calls| !calls.is_empty())[0].list;
+        std::thread::sleep(Duration::from_millis(20));
+        assert_eq!(socket.release(list), STATUS_SUCCESS);
+        socket.release(list);
+    });
+}
+
+#[test]
+fn a_list_released_and_then_not_retained() {
+    caught(&rules::RELEASED_NOT_RETAINED, "returned 0x00000000", || {
+        let client = Client::new();
+        let sink = Sink::new();
+        let socket = client.listening("127.0.0.1:0", &raw const EVENTS, sink.context());
+        let local = socket.local_address();
+        assert_eq!(socket.event(ON), STATUS_SUCCESS);
+        sink.act(move |list| assert_eq!(socket.release(list.expose_provenance()), STATUS_SUCCESS));
+        client.bound("127.0.0.1:0").send(b"x", Some(local));
+        wait_for_ever();
+    });
+}
