@@ -98,6 +98,16 @@ pub(crate) fn decode(raw: &SOCKADDR_INET) -> Option<SocketAddr> {
     }
 }
 
+/// The address of the bytes of a C form, or `None` if they are none: too few, or of another family.
+pub(crate) fn decode_bytes(bytes: &[u8]) -> Option<SocketAddr> {
+    let family = Family::from_number(u16::from_ne_bytes(*bytes.first_chunk()?))?;
+    let mut whole = [0; size_of::<SOCKADDR_INET>()];
+    let size = family.address_size();
+    whole[..size].copy_from_slice(bytes.get(..size)?);
+    // SAFETY: every byte is defined, and both types are plain data of 28 bytes.
+    decode(&unsafe { core::mem::transmute::<[u8; 28], SOCKADDR_INET>(whole) })
+}
+
 /// The first `size_of` bytes of the C form, as `WskControlSocket` takes them.
 pub(crate) fn encode_bytes(address: &SocketAddr) -> ([u8; 28], usize) {
     // SAFETY: every byte of an encoded address is defined, and both types are plain data of 28 bytes.
@@ -107,13 +117,16 @@ pub(crate) fn encode_bytes(address: &SocketAddr) -> ([u8; 28], usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Family, decode, encode, encode_bytes};
+    use super::{Family, decode, decode_bytes, encode, encode_bytes};
 
     #[test]
     fn addresses_survive_the_c_form() {
         for text in ["127.0.0.1:5", "255.1.2.3:65535", "[::1]:9", "[fe80::1%7]:80", "[::ffff:1.2.3.4]:0"] {
             let address = text.parse().unwrap();
             assert_eq!(decode(&encode(&address)), Some(address));
+            let (bytes, size) = encode_bytes(&address);
+            assert_eq!(decode_bytes(&bytes[..size]), Some(address));
+            assert_eq!(decode_bytes(&bytes[..size - 1]), None);
         }
     }
 

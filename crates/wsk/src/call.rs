@@ -4,21 +4,35 @@
 use core::ptr::{self, NonNull};
 
 use wsk_sys::{
-    IPPROTO_UDP, IRP, SOCK_DGRAM, SOCKADDR, ULONG, WSK_CONTROL_SOCKET_TYPE, WSK_FLAG_DATAGRAM_SOCKET,
-    WSK_PROVIDER_DATAGRAM_DISPATCH, WSK_PROVIDER_NPI, WSK_SOCKET,
+    CMSGHDR, IPPROTO_UDP, IRP, PVOID, SOCK_DGRAM, SOCKADDR, ULONG, WSK_CLIENT_DATAGRAM_DISPATCH,
+    WSK_CONTROL_SOCKET_TYPE, WSK_FLAG_DATAGRAM_SOCKET, WSK_PROVIDER_DATAGRAM_DISPATCH, WSK_PROVIDER_NPI,
+    WSK_SOCKET, WSK_TRANSPORT_LIST_CHANGE,
 };
 
 use crate::addr::Family;
 use crate::error::{Error, Result};
 use crate::op::arguments::Arguments;
+use crate::op::waiters::Parked;
+use crate::pool::Shared;
+use crate::security::Parameters;
 
 /// What an operation asks for.
 #[derive(Debug)]
 pub(crate) enum Call {
     /// `WskSocket`, for a datagram socket.
-    Create { provider: WSK_PROVIDER_NPI, family: Family },
+    Create {
+        provider: WSK_PROVIDER_NPI,
+        family: Family,
+        /// What its handler is called with, and by which table.
+        events: Option<(PVOID, &'static WSK_CLIENT_DATAGRAM_DISPATCH)>,
+        owner: Parameters,
+    },
+    /// `WskControlClient` with `WSK_TRANSPORT_LIST_CHANGE`, the only one of its requests that takes an IRP.
+    TransportListChange { provider: WSK_PROVIDER_NPI },
     /// A function of a datagram socket.
     Socket { socket: NonNull<WSK_SOCKET>, operation: Operation },
+    /// No function of WSK: the operation waits for the driver itself.
+    Wait(Shared<Parked>),
     /// Nothing: the request was refused before WSK was asked.
     Refused(Error),
 }
@@ -47,6 +61,15 @@ pub enum Operation {
     SendTo {
         /// To the address that the socket has fixed.
         fixed: bool,
+        /// The number of bytes of control information; zero is a null pointer.
+        control: ULONG,
+    },
+    /// `WskSendMessages`
+    SendMessages {
+        /// As for `SendTo`.
+        fixed: bool,
+        /// As for `SendTo`.
+        control: ULONG,
     },
     /// `WskReceiveFrom`
     ReceiveFrom,
@@ -70,14 +93,20 @@ impl Call {
     pub(crate) unsafe fn issue(&self, arguments: *mut Arguments, irp: *mut IRP) -> Result {
         match *self {
             Call::Refused(error) => Err(error),
-            Call::Create { provider, family } => {
+            Call::Wait(_) => Err(Error::NOT_SUPPORTED),
+            Call::Create { provider, family, events, owner } => {
                 // SAFETY: the provider is captured, so its dispatch table is valid. Only this field is read: the table is
                 // shorter in older versions of Windows.
                 let create = unsafe { (*provider.Dispatch).WskSocket }.ok_or(Error::NOT_SUPPORTED)?;
                 let (kind, flag) = (SOCK_DGRAM, WSK_FLAG_DATAGRAM_SOCKET);
                 let none = ptr::null_mut();
-                // SAFETY: the client is the captured provider's; there are no callbacks, so context and table are
-                // null; a null owner means the current process, a null descriptor no sharing.
+                let (context, table) = match events {
+                    Some((context, table)) => (context, ptr::from_ref(table).cast()),
+                    None => (none, ptr::null()),
+                };
+                // SAFETY: the client is the captured provider's; the table is constant, and the context a handler that
+                // lives until the socket is closed, or both are null; process, thread and descriptor are valid or null, as
+                // `Ownership` has it: null is the current process, and no sharing.
                 unsafe {
                     create(
                         provider.Client,
@@ -85,14 +114,22 @@ impl Call {
                         kind,
                         IPPROTO_UDP,
                         flag,
-                        none,
-                        none,
-                        none.cast(),
-                        none.cast(),
-                        none,
+                        context,
+                        table,
+                        owner.process,
+                        owner.thread,
+                        owner.security,
                         irp,
                     )
                 };
+                Ok(())
+            }
+            Call::TransportListChange { provider } => {
+                // SAFETY: as for `WskSocket`.
+                let control = unsafe { (*provider.Dispatch).WskControlClient }.ok_or(Error::NOT_SUPPORTED)?;
+                let (code, none, size) = (WSK_TRANSPORT_LIST_CHANGE, ptr::null_mut(), ptr::null_mut());
+                // SAFETY: the client is the captured provider's; the request has neither input nor output.
+                unsafe { control(provider.Client, code, 0, none, 0, none, size, irp) };
                 Ok(())
             }
             // SAFETY: passed on.
@@ -102,6 +139,17 @@ impl Call {
 }
 
 impl Operation {
+    /// The same send, with so many bytes of control information, which are the arguments' input.
+    pub(crate) const fn with_control(self, length: usize) -> Operation {
+        #[expect(clippy::cast_possible_truncation, reason = "the input has a few hundred bytes")]
+        let control = length as ULONG;
+        match self {
+            Operation::SendTo { fixed, .. } => Operation::SendTo { fixed, control },
+            Operation::SendMessages { fixed, .. } => Operation::SendMessages { fixed, control },
+            other => other,
+        }
+    }
+
     /// As [`Call::issue`].
     unsafe fn issue(self, socket: NonNull<WSK_SOCKET>, arguments: *mut Arguments, irp: *mut IRP) -> Result {
         let socket = socket.as_ptr();
@@ -139,13 +187,29 @@ impl Operation {
                 // SAFETY: the address has room for either family and lives until the IRP completes.
                 unsafe { local_address(socket, address, irp) };
             }
-            Operation::SendTo { fixed } => {
+            Operation::SendTo { fixed, control } => {
                 // SAFETY: a field of the socket's table, which lives as long as the socket.
                 let send_to = unsafe { (*dispatch).WskSendTo }.ok_or(Error::NOT_SUPPORTED)?;
                 let to = if fixed { ptr::null_mut() } else { address };
-                // SAFETY: the buffer is the payload's (`Payload`), the address of the socket's family; both live
-                // until the IRP completes. There is no control information.
-                unsafe { send_to(socket, buffer, 0, to, 0, ptr::null_mut(), irp) };
+                // SAFETY: as for the address.
+                let info = unsafe { &raw mut (*arguments).input }.cast::<CMSGHDR>();
+                let info = if control == 0 { ptr::null_mut() } else { info };
+                // SAFETY: the buffer is the payload's (`Payload`) and fits its MDLs, the address of the socket's family,
+                // the control information aligned and as long as said; all of it lives until the IRP completes.
+                unsafe { send_to(socket, buffer, 0, to, control, info, irp) };
+            }
+            Operation::SendMessages { fixed, control } => {
+                // SAFETY: a field of the socket's table, which lives as long as the socket. Windows before 8 has a
+                // shorter table; but an image with this crate's import of ExAllocatePool2 is not loaded there.
+                let send_messages = unsafe { (*dispatch).WskSendMessages }.ok_or(Error::NOT_SUPPORTED)?;
+                let to = if fixed { ptr::null_mut() } else { address };
+                // SAFETY: as for the address.
+                let info = unsafe { &raw mut (*arguments).input }.cast::<CMSGHDR>();
+                let info = if control == 0 { ptr::null_mut() } else { info };
+                // SAFETY: a field of the arguments, which are the submitter's until this call.
+                let list = unsafe { (*arguments).list };
+                // SAFETY: as for `SendTo`; the list is the payload's (`PayloadList`).
+                unsafe { send_messages(socket, list, 0, to, control, info, irp) };
             }
             Operation::ReceiveFrom => {
                 // SAFETY: a field of the socket's table, which lives as long as the socket.
@@ -154,9 +218,11 @@ impl Operation {
                 let length = unsafe { &raw mut (*arguments).control_length };
                 // SAFETY: as for the address.
                 let flags = unsafe { &raw mut (*arguments).control_flags };
-                // SAFETY: as for sending; the length is zero, so there is no control information to store. It is
-                // given all the same, because without it WSK ignores the flags.
-                unsafe { receive_from(socket, buffer, 0, address, length, ptr::null_mut(), flags, irp) };
+                // SAFETY: as for the address.
+                let info = unsafe { &raw mut (*arguments).output }.cast::<CMSGHDR>();
+                // SAFETY: as for sending; the room for control information is as large as `control_length` says. Without
+                // a length, WSK would ignore the flags as well.
+                unsafe { receive_from(socket, buffer, 0, address, length, info, flags, irp) };
             }
             Operation::Close => {
                 // SAFETY: a field of the socket's table, which lives as long as the socket.

@@ -4,20 +4,19 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use wsk_sys::{
-    IOC_WSK, SIO_ADDRESS_LIST_CHANGE, SIO_ADDRESS_LIST_QUERY, SIO_ADDRESS_LIST_SORT,
-    SIO_WSK_SET_REMOTE_ADDRESS, SIO_WSK_SET_SENDTO_ADDRESS, SO_WSK_EVENT_CALLBACK, SO_WSK_SECURITY,
-    SOL_SOCKET, ULONG, WSK_CONTROL_SOCKET_TYPE, WSK_SO_BASE, WskGetOption, WskIoctl, WskSetOption,
+    IOC_WSK, SOL_SOCKET, ULONG, WSK_CONTROL_SOCKET_TYPE, WSK_SO_BASE, WskGetOption, WskIoctl, WskSetOption,
 };
 
 use crate::addr::Family;
 use crate::call::Operation;
 use crate::error::{Error, Result};
 use crate::ioctl::SocketIoctl;
+use crate::irql::Passive;
 use crate::op::CONTROL_MAX;
 use crate::op::arguments::{Arguments, Value};
 use crate::option::{GetOption, SetOption, SocketOption, sealed::Value as _};
 use crate::request::{Request, RequestIn, sealed};
-use crate::row::{Kind, Row, ValueKind};
+use crate::row::{Kind, MaxIrql, Row, ValueKind};
 use crate::state::Permits;
 
 /// `WskControlSocket` with `WskSetOption`: sets the option `O`.
@@ -135,6 +134,47 @@ impl<I: SocketIoctl> fmt::Debug for Ioctl<I> {
     }
 }
 
+/// `SIO_ADDRESS_LIST_CHANGE`: waits until a local address of the socket's family comes or goes.
+///
+/// It pends without limit: give it a time limit, or keep a [`Canceller`](crate::Canceller). It tells of one change; get
+/// the list again afterwards ([`address_list`](crate::Socket::address_list)), with the next wait already submitted,
+/// so that no change is lost. Needs an IRP; at any time. Source: WSK's page "`SIO_ADDRESS_LIST_CHANGE`".
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`: the request borrows the proof until it is submitted.
+#[doc(alias = "SIO_ADDRESS_LIST_CHANGE")]
+#[derive(Clone, Copy, Debug)]
+pub struct AddressListChange<'p> {
+    _passive: PhantomData<&'p Passive>,
+}
+
+impl<'p> AddressListChange<'p> {
+    /// What is documented of the IOCTL.
+    pub const ROW: &'static Row = &wsk_requests::rows::ioctl::SIO_ADDRESS_LIST_CHANGE;
+
+    /// A request to wait for a change.
+    #[must_use]
+    pub const fn new(_: &'p Passive) -> AddressListChange<'p> {
+        AddressListChange { _passive: PhantomData }
+    }
+}
+
+impl<B> Request<B> for AddressListChange<'_> {
+    type Output = ();
+
+    fn output(_: usize, _: &Arguments) -> Result {
+        Ok(())
+    }
+}
+
+impl<B> sealed::Request<B> for AddressListChange<'_> {
+    fn prepare(self, _: Family, _: &mut Arguments, _: &B) -> Result<Operation> {
+        Ok(operation(WskIoctl, Self::ROW.kind, 0, 0))
+    }
+}
+
+impl<S> RequestIn<S> for AddressListChange<'_> {}
+
 /// A control request that is known at run time only: numbers and bytes, checked when it is made.
 ///
 /// Its value must fit [`CONTROL_MAX`] bytes.
@@ -151,15 +191,20 @@ impl<'a> Control<'a> {
     /// A request to set the option of a row, or to execute its IOCTL.
     ///
     /// # Errors
-    /// [`INVALID_DEVICE_REQUEST`](Error::INVALID_DEVICE_REQUEST): it cannot be set. The length of the value is
-    /// checked with the socket's family: [`INFO_LENGTH_MISMATCH`](Error::INFO_LENGTH_MISMATCH) is the result then.
+    /// [`INVALID_DEVICE_REQUEST`](Error::INVALID_DEVICE_REQUEST): it cannot be set.
+    /// [`ACCESS_DENIED`](Error::ACCESS_DENIED): it is not one to be made of bytes ([`Row::is_plain`]), or one for
+    /// `PASSIVE_LEVEL`. The length of the value is checked with the socket's family:
+    /// [`INFO_LENGTH_MISMATCH`](Error::INFO_LENGTH_MISMATCH) is the result then.
     pub fn set(row: &Row, value: &'a [u8]) -> Result<Control<'a>> {
         if !row.set {
             return Err(Error::INVALID_DEVICE_REQUEST);
         }
+        if !is_for_bytes(row) {
+            return Err(Error::ACCESS_DENIED);
+        }
         let kind = match row.kind {
             Kind::Option { .. } => WskSetOption,
-            Kind::Ioctl { .. } => WskIoctl,
+            Kind::Ioctl { .. } | Kind::Client { .. } => WskIoctl,
         };
         Ok(Control { kind, target: row.kind, value: Some(row.value), input: value, output: 0 })
     }
@@ -168,9 +213,13 @@ impl<'a> Control<'a> {
     ///
     /// # Errors
     /// [`INVALID_DEVICE_REQUEST`](Error::INVALID_DEVICE_REQUEST): it cannot be got.
+    /// [`ACCESS_DENIED`](Error::ACCESS_DENIED): the value is not one to be handed on as bytes ([`Row::is_plain`]).
     pub fn get(row: &Row) -> Result<Control<'static>> {
         if !row.get {
             return Err(Error::INVALID_DEVICE_REQUEST);
+        }
+        if !is_for_bytes(row) {
+            return Err(Error::ACCESS_DENIED);
         }
         let output = size_of_value(row.value);
         Ok(Control { kind: WskGetOption, target: row.kind, value: None, input: &[], output })
@@ -219,25 +268,26 @@ impl Control<'_> {
     }
 }
 
+/// Whether a request can be made of bytes, at any IRQL that WSK allows.
+fn is_for_bytes(row: &Row) -> bool {
+    row.is_plain() && row.max_irql == MaxIrql::Dispatch
+}
+
 /// Whether a request must not be made of bytes that somebody else chose.
 ///
 /// WSK's own options and IOCTLs carry kernel pointers, or take no IRP, unless they are known not to; an unknown one
 /// is taken to be of that kind.
 fn is_denied(target: Kind) -> bool {
     const VENDOR: ULONG = 0x0F00_0000;
+    if let Some(row) = Row::find(target) {
+        return !is_for_bytes(row);
+    }
     match target {
-        Kind::Option { level: SOL_SOCKET, name } => {
-            (WSK_SO_BASE..WSK_SO_BASE + 0x1000).contains(&name)
-                || matches!(name, SO_WSK_SECURITY | SO_WSK_EVENT_CALLBACK)
+        Kind::Option { level, name } => {
+            level == SOL_SOCKET && (WSK_SO_BASE..WSK_SO_BASE + 0x1000).contains(&name)
         }
-        Kind::Option { .. } => false,
-        Kind::Ioctl { code } if code & VENDOR == IOC_WSK => {
-            !matches!(code, SIO_WSK_SET_REMOTE_ADDRESS | SIO_WSK_SET_SENDTO_ADDRESS)
-        }
-        // Lists of pointers, without an IRP or at PASSIVE_LEVEL only.
-        Kind::Ioctl { code } => {
-            matches!(code, SIO_ADDRESS_LIST_QUERY | SIO_ADDRESS_LIST_CHANGE | SIO_ADDRESS_LIST_SORT)
-        }
+        Kind::Ioctl { code } => code & VENDOR == IOC_WSK,
+        Kind::Client { .. } => true,
     }
 }
 
@@ -272,17 +322,14 @@ impl fmt::Debug for Control<'_> {
 fn operation(kind: WSK_CONTROL_SOCKET_TYPE, target: Kind, input: usize, output: usize) -> Operation {
     let (code, level) = match target {
         Kind::Option { level, name } => (name, level),
-        Kind::Ioctl { code } => (code, 0),
+        Kind::Ioctl { code } | Kind::Client { code } => (code, 0),
     };
     Operation::Control { kind, code, level, input, output }
 }
 
-/// The size of the value that a get yields.
+/// The room for the value that a get yields.
 fn size_of_value(value: ValueKind) -> usize {
-    match value {
-        ValueKind::Bool | ValueKind::U32 => 4,
-        ValueKind::Address => 28,
-    }
+    value.bounds(Family::V6.address_size()).1.min(CONTROL_MAX)
 }
 
 #[cfg(test)]

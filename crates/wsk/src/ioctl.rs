@@ -1,16 +1,21 @@
 //! Socket IOCTLs, each a type.
+//!
+//! Those that no IRP goes with are methods of the socket, which complete in the call:
+//! [`address_list`](crate::Socket::address_list), [`sort_addresses`](crate::Socket::sort_addresses),
+//! [`register_extension`](crate::Socket::register_extension). The one that pends without limit, and is for
+//! `PASSIVE_LEVEL`, is a request of its own: [`AddressListChange`](crate::AddressListChange).
 
 use core::net::SocketAddr;
 
 use crate::addr::{self, Family};
 use crate::error::{Error, Result};
-use crate::row::{Families, IrpRule, Kind, MaxIrql, Row, StateRule, ValueKind};
+use crate::row::Row;
 use crate::state;
 
 /// An IOCTL of a datagram socket. The types of this module implement it; no others can.
 pub trait SocketIoctl: sealed::Ioctl {
-    /// What WSK's pages say of it.
-    const ROW: Row;
+    /// What is documented of it.
+    const ROW: &'static Row;
     /// When it can be executed.
     type Rule;
     /// The input.
@@ -28,12 +33,21 @@ pub(crate) mod sealed {
     }
 }
 
-macro_rules! address_ioctls {
-    ($($(#[$attribute:meta])* $Type:ident = $code:ident, $summary:literal;)+) => {$(
+/// Makes the types of the IOCTLs that set an address; the others are elsewhere, by the module's documentation.
+macro_rules! typed {
+    ($(
+        $(#[$attribute:meta])* $Type:ident = $name:ident $input:ident $output:ident $state:ident $irp:ident
+            $irql:ident $sockets:ident $hosted:ident $source:ident $handled:tt, $summary:literal;
+    )+) => {$(
+        typed! { @$input $(#[$attribute])* $Type $name $state $summary }
+    )+};
+    (@Address $(#[$attribute:meta])* $Type:ident $name:ident $state:ident $summary:literal) => {
         #[doc = $summary]
         ///
-        #[doc = concat!("`", stringify!($code), "`. Needs an IRP; IRQL <= `DISPATCH_LEVEL`; after the bind. `None` clears the address.")]
+        #[doc = concat!("`", stringify!($name), "`. Needs an IRP; IRQL <= `DISPATCH_LEVEL`; after the bind.")]
         $(#[$attribute])*
+        ///
+        #[doc = concat!("Source: WSK's page \"`", stringify!($name), "`\".")]
         #[derive(Clone, Copy, Debug)]
         pub enum $Type {}
 
@@ -44,43 +58,20 @@ macro_rules! address_ioctls {
         }
 
         impl SocketIoctl for $Type {
-            const ROW: Row = $Type::ROW;
-            type Rule = state::AfterBind;
+            const ROW: &'static Row = $Type::ROW;
+            type Rule = state::$state;
             type Input = Option<SocketAddr>;
         }
 
         impl $Type {
-            /// What WSK's pages say of the IOCTL.
-            pub const ROW: Row = Row {
-                name: stringify!($code),
-                kind: Kind::Ioctl { code: wsk_sys::$code },
-                get: false,
-                set: true,
-                value: ValueKind::Address,
-                irp: IrpRule::Required,
-                state: StateRule::AfterBind,
-                families: Families::Both,
-                max_irql: MaxIrql::Dispatch,
-                summary: $summary,
-            };
+            /// What is documented of the IOCTL.
+            pub const ROW: &'static Row = &wsk_requests::rows::ioctl::$name;
         }
-    )+};
+    };
+    (@$other:ident $($rest:tt)*) => {};
 }
 
-address_ioctls! {
-    /// Datagrams from anyone else are discarded, replies from a destination given to
-    /// [`SendTo`](crate::SendTo) among them. The address is also the destination of a `SendTo` without one.
-    /// Source: the page "`SIO_WSK_SET_REMOTE_ADDRESS`".
-    #[doc(alias = "SIO_WSK_SET_REMOTE_ADDRESS")]
-    SetRemoteAddress = SIO_WSK_SET_REMOTE_ADDRESS,
-        "Fixes the remote address: sends go there by default, and only datagrams from there are received.";
-
-    /// It is the destination of a [`SendTo`](crate::SendTo) without one; receives are as before, from anyone.
-    /// Source: the page "`SIO_WSK_SET_SENDTO_ADDRESS`".
-    #[doc(alias = "SIO_WSK_SET_SENDTO_ADDRESS")]
-    SetSendToAddress = SIO_WSK_SET_SENDTO_ADDRESS,
-        "Fixes the destination of sends; datagrams from anyone are received.";
-}
+wsk_requests::socket_ioctls!(typed);
 
 /// Size and family follow from the address, which must be of the socket's family. None is no bytes.
 fn encode_address(address: Option<&SocketAddr>, family: Family, to: &mut [u8]) -> Result<usize> {

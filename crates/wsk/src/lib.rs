@@ -4,7 +4,7 @@
 //! *provider*, and makes sockets; each function of a socket takes an I/O request packet (IRP) and completes it, now
 //! or later, on any thread, at up to `DISPATCH_LEVEL`. What the call points to must live until then. This crate owns
 //! all of that: the IRP, the buffers, the cancellation, the time limits, the order of teardown. It has datagram
-//! sockets, their options and IOCTLs; no event callbacks, no streams.
+//! sockets, their options, IOCTLs and event callbacks; no streams.
 //!
 //! It needs no WDK, no `std` and no global allocator, and allocates nothing from the submission of an operation to
 //! its result. The kernel's functions are those of [`wsk_sys`]: `ntoskrnl.exe` and `netio.sys` supply them in a
@@ -116,6 +116,61 @@
 //! # }
 //! ```
 //!
+//! # Control information, and several datagrams at once
+//!
+//! Beside its data a datagram has control information: where it came in, with which TTL and marks; on the way out, how
+//! to send it. [`ReceiveFrom`] always has room for it, and options ask for it ([`option::ip::PacketInformation`] and its
+//! kin); [`SendTo::with`] sends with it. The crate's [`cmsg`] builds and reads it, and trusts no length in it.
+//! [`SendMessages`] sends the parts of one payload as datagrams with one IRP: a [`BufferList`] divides it, without
+//! copying.
+//!
+//! ```
+//! use wsk::cmsg::Message;
+//! use wsk::option::ip;
+//! use wsk::{Buffer, BufferList, ControlInfo, Op, ReceiveFrom, SendMessages};
+//!
+//! # use wsk::{Family, Passive, Registration, Version};
+//! # fn main() { hosted(|| client().unwrap()); }
+//! # fn hosted(driver: impl FnOnce()) {
+//! #     let machine = ntos::Machine::boot(ntos::Config::default());
+//! #     let network = netio::Network::Memory(netio::memory::Net::new());
+//! #     netio::install(&machine, netio::Config { network, ..Default::default() });
+//! #     let entered = machine.enter();
+//! #     driver();
+//! #     drop(entered);
+//! #     machine.shutdown();
+//! # }
+//! # fn client() -> wsk::Result {
+//! # let passive = &Passive::check().unwrap();
+//! # let registration = Registration::register(Version::V1_0, passive)?;
+//! # let provider = registration.provider(passive)?;
+//! # let socket = provider.datagram(Family::V4, passive)?;
+//! # let socket = socket.bind("127.0.0.1:0".parse().unwrap(), passive).map_err(|(error, _)| error)?;
+//! # let to = socket.local_address(passive)?;
+//! let mut buffer = Buffer::new(1500)?;
+//! buffer.fill(b"onetwothree")?;
+//! let mut list = BufferList::new(buffer, 8)?;
+//! list.divide([3, 3, 5])?;
+//! let mut control = ControlInfo::new();
+//! control.push(&Message::TypeOfService(0xB8)).expect("there is room");
+//! let (sent, _) = socket.submit(Op::new(list)?, SendMessages(Some(to)).with(control), None).wait(passive);
+//! assert_eq!(sent?, 11);
+//!
+//! socket.set::<ip::ReceiveTypeOfService>(true, passive)?;
+//! let (received, _) = socket.submit(Op::new(Buffer::new(1500)?)?, ReceiveFrom, None).wait(passive);
+//! let received = received?;
+//! let first = received.control.messages().next().expect("a message").expect("well formed");
+//! assert_eq!((received.length, first.decode()), (3, Ok(Message::TypeOfService(0xB8))));
+//! # socket.close(passive)
+//! # }
+//! ```
+//!
+//! # Events
+//!
+//! Datagrams can also come by themselves, in a call of a handler that the socket was made with: see [`event`]. That
+//! handler is the only code of the driver that runs on WSK's threads. What a driver's requests then wait for is its own
+//! memory; [`Waiters`] makes such a wait an operation as well.
+//!
 //! # An operation's states
 //!
 //! | state | who has it | how it leaves |
@@ -147,7 +202,8 @@
 //! | `submit`, `submit_to`, [`Provider::submit_datagram`], [`CompletionQueue::drain`], cancels, [`Pending::is_done`] | <= `DISPATCH_LEVEL` |
 //! | [`Op::new`], [`Buffer::new`]; drops of these, of a [`Pending`], of a [`Canceller`], of a socket | <= `DISPATCH_LEVEL` |
 //! | drop of a [`CompletionQueue`], which waits | `PASSIVE_LEVEL` |
-//! | your buffers' drop, if an operation is abandoned in flight; the [`Doorbell`] | called at <= `DISPATCH_LEVEL` |
+//! | your buffers' drop, if an operation is abandoned in flight; the [`Doorbell`]; a [`ReceiveHandler`] and its drop | called at <= `DISPATCH_LEVEL` |
+//! | everything of [`Waiters`]; drop of an [`event::Retained`] | <= `DISPATCH_LEVEL` |
 //!
 //! [`Passive`] proves the level for calls. A drop cannot take a proof, so the two drops that wait are for you to place.
 //!
@@ -200,17 +256,25 @@
 
 mod addr;
 pub mod buffer;
+pub mod buffer_list;
 mod call;
+mod client;
 mod control;
 mod error;
+pub mod event;
+mod immediate;
 pub mod ioctl;
 mod irql;
 pub mod op;
 pub mod option;
 mod pool;
+mod provider;
+mod receive;
 mod registration;
 mod request;
 pub mod row;
+mod security;
+mod send;
 mod socket;
 pub mod state;
 mod sync;
@@ -218,11 +282,25 @@ mod time;
 
 pub use addr::Family;
 pub use buffer::Buffer;
-pub use control::{Control, Get, Ioctl, Set};
+pub use buffer_list::BufferList;
+pub use client::{Transport, TransportListChange, Transports};
+pub use control::{AddressListChange, Control, Get, Ioctl, Set};
 pub use error::{Error, Result, check};
+pub use event::{DisableReceive, ReceiveHandler};
+pub use immediate::{AddressList, Extension};
 pub use irql::{Passive, Wait};
-pub use op::{CONTROL_MAX, Canceller, Completion, CompletionQueue, Doorbell, Op, Payload, Pending};
-pub use pool::POOL_TAG;
-pub use registration::{Provider, Registration, Version};
-pub use request::{Bind, LocalAddress, ReceiveFrom, Received, Request, RequestIn, SendTo};
+pub use op::{
+    CONTROL_MAX, Canceller, Completion, CompletionQueue, Doorbell, Op, Payload, PayloadList, Pending, Waiters,
+};
+pub use pool::{POOL_TAG, Shared};
+pub use provider::Provider;
+pub use receive::{ReceiveFrom, Received, WithRoom};
+pub use registration::{Registration, Version};
+pub use request::{Bind, LocalAddress, Request, RequestIn};
+pub use security::{Ownership, SecurityDescriptor};
+pub use send::{CONTROL_INFO_MAX, ControlInfo, SendMessages, SendTo, WithControl};
 pub use socket::{Datagram, Socket, Unbound};
+/// Control messages, to be read from and written to [`ControlInfo`].
+pub use wsk_cmsg as cmsg;
+/// Security descriptors as bytes, and as text.
+pub use wsk_descriptor as descriptor;

@@ -92,6 +92,7 @@ impl<T> Drop for PoolBox<T> {
     }
 }
 
+#[derive(Debug)]
 struct Counted<T> {
     handles: AtomicUsize,
     value: T,
@@ -102,7 +103,7 @@ struct Counted<T> {
 /// # Invariants
 /// `block` holds a valid `Counted<T>` whose count is the number of handles.
 #[derive(Debug)]
-pub(crate) struct Shared<T> {
+pub struct Shared<T> {
     block: NonNull<Counted<T>>,
     _shares: PhantomData<T>,
 }
@@ -115,9 +116,12 @@ unsafe impl<T: Send + Sync> Sync for Shared<T> {}
 impl<T> Shared<T> {
     /// Moves `value` into a new block.
     ///
+    /// # IRQL
+    /// <= `DISPATCH_LEVEL`
+    ///
     /// # Errors
     /// [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES); the value is dropped.
-    pub(crate) fn new(value: T) -> Result<Shared<T>> {
+    pub fn new(value: T) -> Result<Shared<T>> {
         let block = allocate::<Counted<T>>()?;
         let counted = Counted { handles: AtomicUsize::new(1), value };
         // SAFETY: the block is new, large and aligned enough.
@@ -127,7 +131,7 @@ impl<T> Shared<T> {
     }
 
     /// The value, if this is its only handle.
-    pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
+    pub fn get_mut(&mut self) -> Option<&mut T> {
         // Acquire: what other handles did to the value before they were dropped is seen here.
         if self.counted().handles.load(Ordering::Acquire) != 1 {
             return None;

@@ -1,26 +1,22 @@
-//! Registration with WSK, and the provider that it gives.
+//! Registration with WSK.
 #![expect(unsafe_code, reason = "WSK keeps pointers to the registration")]
 
 use core::cell::UnsafeCell;
 use core::fmt;
-use core::marker::{PhantomData, PhantomPinned};
+use core::marker::PhantomPinned;
 use core::ops::RangeInclusive;
 use core::ptr::{self, NonNull};
-use core::time::Duration;
 
 use wsk_sys::{
     KeFlushQueuedDpcs, MAKE_WSK_VERSION, ULONG, WSK_CLIENT_DISPATCH, WSK_CLIENT_NPI, WSK_INFINITE_WAIT,
-    WSK_NO_WAIT, WSK_PROVIDER_CHARACTERISTICS, WSK_PROVIDER_NPI, WSK_REGISTRATION, WskCaptureProviderNPI,
-    WskDeregister, WskQueryProviderCharacteristics, WskRegister, WskReleaseProviderNPI,
+    WSK_NO_WAIT, WSK_PROVIDER_CHARACTERISTICS, WSK_REGISTRATION, WskDeregister,
+    WskQueryProviderCharacteristics, WskRegister,
 };
 
-use crate::addr::Family;
-use crate::call::Call;
 use crate::error::{Error, Result, check};
 use crate::irql::{Passive, Wait};
-use crate::op::{CompletionQueue, Op, Pending, submit};
 use crate::pool::PoolBox;
-use crate::socket::{Core, Unbound};
+use crate::provider::{Captured, Provider};
 use crate::time;
 
 /// A version of the WSK interface.
@@ -84,6 +80,7 @@ struct Pinned {
 #[derive(Debug)]
 pub struct Registration {
     pinned: PoolBox<Pinned>,
+    static_events: bool,
 }
 
 // SAFETY: WSK guards a registration with a lock of its own (`ReservedRegistrationLock`); its functions may be called
@@ -116,7 +113,35 @@ impl Registration {
         // and is freed after WskDeregister only.
         check(unsafe { WskRegister(&raw mut npi, pinned.registration.get()) })?;
         // INVARIANT: registered just now.
-        Ok(Registration { pinned })
+        Ok(Registration { pinned, static_events: false })
+    }
+
+    /// Registers a client whose sockets' handlers are called always (`WSK_SET_STATIC_EVENT_CALLBACKS`): from the bind to
+    /// the close, without being enabled, and faster. Waits for the provider.
+    ///
+    /// This is for all of the client's sockets, and must come before the first of them; so it is part of the
+    /// registration. What a handler refuses is lost, and a socket without a handler gets only what a receive waits for.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`; not in `DriverEntry` without a time limit
+    ///
+    /// # Errors
+    /// As for [`Registration::register`] and [`Registration::provider`]; what WSK gave.
+    #[doc(alias = "WSK_SET_STATIC_EVENT_CALLBACKS")]
+    pub fn register_static<'p>(version: Version, wait: impl Into<Wait<'p>>) -> Result<Registration> {
+        let wait = wait.into();
+        // SAFETY: a `Wait` is permission to wait, so this thread is at PASSIVE_LEVEL.
+        let passive = unsafe { Passive::assume() };
+        let mut registration = Registration::register(version, &passive)?;
+        registration.provider(wait)?.captured().set_static_events()?;
+        registration.static_events = true;
+        Ok(registration)
+    }
+
+    /// Whether the sockets' handlers are called always; see [`Registration::register_static`].
+    #[must_use]
+    pub fn has_static_events(&self) -> bool {
+        self.static_events
     }
 
     /// Registers with the highest version of a range that the provider offers too, waiting for the provider.
@@ -204,13 +229,11 @@ impl Registration {
     }
 
     fn capture(&self, timeout: ULONG) -> Result<Provider<'_>> {
-        let mut npi = WSK_PROVIDER_NPI { Client: ptr::null_mut(), Dispatch: ptr::null() };
-        // SAFETY: by the type's invariant the registration is valid; the output is this frame's. The callers see to
-        // the IRQL: a time-out other than WSK_NO_WAIT comes from permission to wait.
-        check(unsafe { WskCaptureProviderNPI(self.pinned.registration.get(), timeout, &raw mut npi) })?;
         let registration = NonNull::from(&self.pinned.registration).cast();
-        // INVARIANT: captured just now; the registration is freed after WskDeregister only.
-        Ok(Provider { captured: Captured { npi, registration }, _registration: PhantomData })
+        // SAFETY: by the type's invariant the registration is valid. The callers see to the IRQL: a time-out other than
+        // WSK_NO_WAIT comes from permission to wait.
+        let captured = unsafe { Captured::capture(registration, timeout, self.static_events) }?;
+        Ok(Provider::new(captured))
     }
 }
 
@@ -223,110 +246,5 @@ impl Drop for Registration {
         // on another processor, and after the driver's unload routine its code is gone.
         // SAFETY: PASSIVE_LEVEL, as above.
         unsafe { KeFlushQueuedDpcs() };
-    }
-}
-
-/// A captured NPI, released when it is dropped.
-///
-/// # Invariants
-/// `npi` was captured with `registration`, which is valid at least until the NPI is released: `WskDeregister`, before
-/// which it is not freed, waits for that.
-#[derive(Debug)]
-pub(crate) struct Captured {
-    npi: WSK_PROVIDER_NPI,
-    registration: NonNull<WSK_REGISTRATION>,
-}
-
-// SAFETY: the functions of a captured provider may be called on any thread, by several at a time.
-unsafe impl Send for Captured {}
-// SAFETY: as above.
-unsafe impl Sync for Captured {}
-
-impl Drop for Captured {
-    fn drop(&mut self) {
-        // SAFETY: captured by the type's invariant, and no call through the provider is in progress: each borrows it.
-        unsafe { WskReleaseProviderNPI(self.registration.as_ptr()) };
-    }
-}
-
-/// The captured provider; dropping it releases it.
-///
-/// Sockets made with it stay open: they have functions of their own.
-#[derive(Debug)]
-pub struct Provider<'r> {
-    captured: Captured,
-    _registration: PhantomData<&'r Registration>,
-}
-
-impl<'r> Provider<'r> {
-    /// The provider's version; its minor part may be higher than the client's.
-    ///
-    /// # IRQL
-    /// <= `DISPATCH_LEVEL`
-    #[must_use]
-    pub fn version(&self) -> Version {
-        // SAFETY: by the type's invariant the provider is captured, so its dispatch table is valid.
-        Version::from_raw(unsafe { (*self.captured.npi.Dispatch).Version })
-    }
-
-    /// Makes a datagram socket (`WskSocket`), and waits.
-    ///
-    /// # IRQL
-    /// `PASSIVE_LEVEL`
-    ///
-    /// # Errors
-    /// What WSK gave; [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES);
-    /// [`IO_TIMEOUT`](Error::IO_TIMEOUT) when the time limit passed.
-    pub fn datagram<'p>(&self, family: Family, wait: impl Into<Wait<'p>>) -> Result<Unbound<'r>> {
-        let wait = wait.into();
-        // SAFETY: a `Wait` is permission to wait, so this thread is at PASSIVE_LEVEL.
-        let passive = unsafe { Passive::assume() };
-        let mut core = Core::prepare(family, self.captured.registration.as_ptr())?;
-        let call = Call::Create { provider: self.captured.npi, family };
-        let block = Op::new(())?.into_raw();
-        // SAFETY: the operation is new; the provider is captured while `self` is borrowed.
-        unsafe { submit::submit(block.cast(), &call, wait.timeout(), None) };
-        // SAFETY: submitted just now, without a queue. It is waited for below, whatever happens, so that a socket made
-        // late is not lost.
-        let creating = unsafe { Pending::<(), ()>::new(block) };
-        let information = creating.land(&passive).0?;
-        if let Some(core) = core.get_mut() {
-            // SAFETY: a successful WskSocket puts the new socket in IoStatus.Information.
-            unsafe { core.adopt(ptr::with_exposed_provenance_mut(information)) };
-        }
-        Ok(Unbound::new(core))
-    }
-
-    /// Makes a datagram socket without waiting: the result goes to `queue`, and the socket is taken from it with
-    /// [`Completion::take_socket`](crate::Completion::take_socket).
-    ///
-    /// The provider is kept until the operation has finished: WSK's pages do not say whether it may be released
-    /// earlier.
-    ///
-    /// # IRQL
-    /// <= `DISPATCH_LEVEL`
-    ///
-    /// # Errors
-    /// The operation comes back: [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES)
-    pub fn submit_datagram<B: Send + 'static>(
-        self,
-        queue: &CompletionQueue<B>,
-        op: Op<B>,
-        family: Family,
-        timeout: Option<Duration>,
-    ) -> Result<(), (Error, Op<B>)> {
-        let core = match Core::prepare(family, self.captured.registration.as_ptr()) {
-            Ok(core) => core,
-            Err(error) => return Err((error, op)),
-        };
-        // SAFETY: the operation is not in flight, so its arguments are the owner's, which the caller is.
-        let arguments = unsafe { &mut *op.header().arguments.get() };
-        arguments.socket = Some(core);
-        let provider = arguments.provider.insert(self.captured).npi;
-        let call = Call::Create { provider, family };
-        let block = op.into_raw();
-        // SAFETY: as above; the provider stays captured in the operation's arguments until it has finished.
-        unsafe { submit::submit(block.cast(), &call, timeout, Some(queue.expect())) };
-        Ok(())
     }
 }

@@ -1,11 +1,11 @@
-//! The requests that a socket takes, apart from control requests: bind, address, send, receive.
+//! What can be requested of a socket; and the requests for its address: bind, and where it is bound.
 
 use core::net::SocketAddr;
 
 use crate::addr::{self, Family};
 use crate::call::Operation;
 use crate::error::{Error, Result};
-use crate::op::arguments::{Arguments, Payload};
+use crate::op::arguments::Arguments;
 use crate::state::{Bound, Unbound};
 
 /// What an operation with the buffers `B` can be submitted for.
@@ -80,81 +80,11 @@ impl<B> sealed::Request<B> for LocalAddress {
 
 impl RequestIn<Bound> for LocalAddress {}
 
-/// `WskSendTo`: sends the operation's payload as one datagram.
-///
-/// WSK does not buffer: the operation completes when the data has been sent.
-#[derive(Clone, Copy, Debug)]
-pub struct SendTo(
-    /// The destination; `None` for the one fixed by
-    /// [`SetRemoteAddress`](crate::ioctl::SetRemoteAddress) or [`SetSendToAddress`](crate::ioctl::SetSendToAddress).
-    pub Option<SocketAddr>,
-);
-
-impl<B: Payload> Request<B> for SendTo {
-    /// The number of bytes sent.
-    type Output = usize;
-
-    fn output(information: usize, _: &Arguments) -> Result<usize> {
-        Ok(information)
-    }
-}
-
-impl<B: Payload> sealed::Request<B> for SendTo {
-    fn prepare(self, family: Family, arguments: &mut Arguments, buffers: &B) -> Result<Operation> {
-        if let Some(to) = &self.0 {
-            put_address(to, family, arguments)?;
-        }
-        arguments.buffer = buffers.buffer();
-        Ok(Operation::SendTo { fixed: self.0.is_none() })
-    }
-}
-
-impl RequestIn<Bound> for SendTo {}
-
-/// `WskReceiveFrom`: receives one datagram into the operation's payload.
-#[derive(Clone, Copy, Debug)]
-pub struct ReceiveFrom;
-
-/// A received datagram; its data is in the operation's payload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Received {
-    /// The number of bytes received: at most as many as the payload has room for.
-    pub length: usize,
-    /// The sender.
-    pub from: SocketAddr,
-    /// `MSG_TRUNC`: the datagram was larger than the payload. `MSG_BCAST`, `MSG_MCAST`: it was sent to many.
-    pub flags: u32,
-}
-
-impl<B: Payload> Request<B> for ReceiveFrom {
-    type Output = Received;
-
-    fn output(information: usize, arguments: &Arguments) -> Result<Received> {
-        let from = addr::decode(&arguments.address).ok_or(Error::INVALID_ADDRESS_COMPONENT)?;
-        Ok(Received {
-            length: information.min(arguments.buffer.Length),
-            from,
-            flags: arguments.control_flags,
-        })
-    }
-}
-
-impl<B: Payload> sealed::Request<B> for ReceiveFrom {
-    fn prepare(self, _: Family, arguments: &mut Arguments, buffers: &B) -> Result<Operation> {
-        arguments.address = Arguments::new().address;
-        arguments.buffer = buffers.buffer();
-        arguments.control_length = 0;
-        arguments.control_flags = 0;
-        Ok(Operation::ReceiveFrom)
-    }
-}
-
-impl RequestIn<Bound> for ReceiveFrom {}
-
 // WSK takes a bind once: `Datagram` has no `bind`, and a second one does not compile.
 impl RequestIn<Unbound> for Bind {}
 
-fn put_address(address: &SocketAddr, family: Family, arguments: &mut Arguments) -> Result {
+/// Fills the address of a request, if it is of the socket's family.
+pub(crate) fn put_address(address: &SocketAddr, family: Family, arguments: &mut Arguments) -> Result {
     if Family::of(address) != family {
         return Err(Error::INVALID_ADDRESS_COMPONENT);
     }

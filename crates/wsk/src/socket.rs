@@ -9,17 +9,21 @@ use core::net::SocketAddr;
 use core::ptr::{self, NonNull};
 use core::time::Duration;
 
-use wsk_sys::{WSK_REGISTRATION, WSK_SOCKET};
+use wsk_sys::{PVOID, WSK_CLIENT_DATAGRAM_DISPATCH, WSK_NO_WAIT, WSK_REGISTRATION, WSK_SOCKET};
 
 use crate::addr::Family;
 use crate::call::{Call, Operation};
 use crate::control::{Get, Ioctl, Set};
 use crate::error::{Error, Result};
+use crate::event::ReceiveHandler;
+use crate::event::listener::Listening;
+use crate::immediate::AddressList;
 use crate::ioctl::SocketIoctl;
 use crate::irql::{Passive, Wait};
 use crate::op::{CompletionQueue, Op, Pending, submit};
 use crate::option::{GetOption, SetOption};
 use crate::pool::Shared;
+use crate::provider::Captured;
 use crate::registration::Registration;
 use crate::request::{Bind, LocalAddress, Request, RequestIn};
 use crate::state;
@@ -32,10 +36,12 @@ use crate::state;
 pub(crate) struct Core {
     raw: *mut WSK_SOCKET,
     family: Family,
-    /// Whose client made it; only compared.
+    /// Whose client made it.
     registration: *const WSK_REGISTRATION,
     /// The operation of the close, made with the socket: a close cannot fail for lack of memory.
     close: Option<Op<()>>,
+    /// The handler of its events, which is in that operation's block.
+    listening: Option<Listening>,
 }
 
 // SAFETY: WSK's socket functions may be called on any thread, by several at a time; the rest is plain data.
@@ -49,9 +55,36 @@ impl Core {
     /// # Errors
     /// [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES)
     pub(crate) fn prepare(family: Family, registration: *const WSK_REGISTRATION) -> Result<Shared<Core>> {
-        let close = Some(Op::new(())?);
+        Core::with(family, registration, None, Op::new(())?)
+    }
+
+    /// A place for a socket with a handler to be.
+    ///
+    /// # Errors
+    /// [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES)
+    pub(crate) fn prepare_with<H: ReceiveHandler>(
+        family: Family,
+        registration: *const WSK_REGISTRATION,
+        handler: H,
+        is_static: bool,
+    ) -> Result<Shared<Core>> {
+        let (listening, close) = Listening::new(handler, is_static)?;
+        Core::with(family, registration, Some(listening), close)
+    }
+
+    fn with(
+        family: Family,
+        registration: *const WSK_REGISTRATION,
+        listening: Option<Listening>,
+        close: Op<()>,
+    ) -> Result<Shared<Core>> {
         // INVARIANT: null.
-        Shared::new(Core { raw: ptr::null_mut(), family, registration, close })
+        Shared::new(Core { raw: ptr::null_mut(), family, registration, close: Some(close), listening })
+    }
+
+    /// What `WskSocket` is given for the events.
+    pub(crate) fn events(&self) -> Option<(PVOID, &'static WSK_CLIENT_DATAGRAM_DISPATCH)> {
+        self.listening.as_ref().map(Listening::context)
     }
 
     /// Whether the socket was made with this registration.
@@ -66,6 +99,9 @@ impl Core {
     pub(crate) unsafe fn adopt(&mut self, raw: *mut WSK_SOCKET) {
         // INVARIANT: the caller's promise; `close` has been there since `prepare`.
         self.raw = raw;
+        if let Some(listening) = &self.listening {
+            listening.adopt(raw);
+        }
     }
 
     /// Sends the close down, and gives the operation; `None` if there is no socket.
@@ -74,6 +110,15 @@ impl Core {
         let raw = NonNull::new(core::mem::replace(&mut self.raw, ptr::null_mut()))?;
         let op = self.close.take()?;
         let call = Call::Socket { socket: raw, operation: Operation::Close };
+        if let Some(listening) = self.listening.take() {
+            op.header().flight.retain();
+            let block = op.into_raw();
+            // SAFETY: as below; but lists may be retained, and then the last release sends the close. The handle given
+            // up is the one just made.
+            unsafe { listening.close() };
+            // SAFETY: the close is or will be submitted, without a queue.
+            return Some(unsafe { Pending::new(block) });
+        }
         let block = op.into_raw();
         // SAFETY: the operation was this core's own and never flew. The core is borrowed exclusively, and every call
         // in progress holds a reference to it, so no call is in progress; the null above rules out later ones.
@@ -152,9 +197,33 @@ impl<'r> Socket<'r> {
         unsafe { submit::submit(block.cast(), &call, timeout, Some(queue.expect())) };
     }
 
+    /// WSK's socket, which this handle keeps; null if it is not there.
+    pub(crate) fn raw(&self) -> *mut WSK_SOCKET {
+        self.core.raw
+    }
+
+    /// Where the client's registration is; only to be compared.
+    pub(crate) fn registration(&self) -> *const WSK_REGISTRATION {
+        self.core.registration
+    }
+
+    /// Captures the provider of the socket's client.
+    pub(crate) fn capture(&self) -> Result<Captured> {
+        let registration = NonNull::new(self.core.registration.cast_mut()).ok_or(Error::FILE_CLOSED)?;
+        // SAFETY: the socket's lifetime is within that of the registration, which deregisters when it is dropped: and
+        // then it waits for what is captured.
+        unsafe { Captured::capture(registration, WSK_NO_WAIT, false) }
+    }
+
+    pub(crate) fn listening(&self) -> Option<&Listening> {
+        self.core.listening.as_ref()
+    }
+
     fn prepare<B, R: Request<B>>(&self, op: &Op<B>, request: R) -> Call {
         // SAFETY: the operation is not in flight, so its arguments are the owner's, which the caller is.
         let arguments = unsafe { &mut *op.header().arguments.get() };
+        // Of an earlier flight.
+        arguments.control_length = 0;
         match (NonNull::new(self.core.raw), request.prepare(self.core.family, arguments, op.buffers())) {
             (Some(socket), Ok(operation)) => Call::Socket { socket, operation },
             (_, Err(error)) => Call::Refused(error),
@@ -163,7 +232,7 @@ impl<'r> Socket<'r> {
     }
 
     /// Makes a request and waits for its result.
-    fn run<R: Request<()>>(&self, request: R, wait: Wait<'_>) -> Result<R::Output> {
+    pub(crate) fn run<R: Request<()>>(&self, request: R, wait: Wait<'_>) -> Result<R::Output> {
         // SAFETY: a `Wait` is permission to wait, so this thread is at PASSIVE_LEVEL.
         let passive = unsafe { Passive::assume() };
         self.submit(Op::new(())?, request, wait.timeout()).wait(&passive).0
@@ -185,6 +254,10 @@ macro_rules! state_common {
             #[must_use]
             pub fn family(&self) -> Family {
                 self.0.family()
+            }
+
+            pub(crate) fn as_socket(&self) -> &Socket<'r> {
+                &self.0
             }
 
             /// Sets an option, and waits.
@@ -232,6 +305,17 @@ macro_rules! state_common {
                 self.0.run(Ioctl::<I>::new(input), wait.into())
             }
 
+            /// The local addresses of the socket's family: [`Socket::address_list`].
+            ///
+            /// # IRQL
+            /// `PASSIVE_LEVEL`
+            ///
+            /// # Errors
+            /// As for [`Socket::address_list`].
+            pub fn address_list(&self, passive: &Passive) -> Result<AddressList> {
+                self.0.address_list(passive)
+            }
+
             /// Moves an operation into flight; its result goes to whoever waits for it.
             ///
             /// # IRQL
@@ -261,8 +345,10 @@ macro_rules! state_common {
                 self.0.submit_to(queue, op, request, timeout);
             }
 
-            /// Closes the socket, and waits until it is closed: its address is free, and every operation that was
-            /// pending has been cancelled and completed.
+            /// Closes the socket, and waits until it is closed: its address is free, every operation that was pending
+            /// has been cancelled and completed, and its handler is not called any more.
+            ///
+            /// If lists of datagrams are [retained](crate::event::Retained), the close waits for their release first.
             ///
             /// Dropping the socket closes it as well, without waiting.
             ///

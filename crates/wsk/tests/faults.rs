@@ -4,11 +4,18 @@
 
 mod common;
 
-use common::{Bell, LOOPBACK_V4, MODES, SOON, World, run};
+use common::{BRIEFLY, Bell, LOOPBACK_V4, MODES, SOON, World, run};
 use netio::Completion;
 use wsk::ioctl::SetRemoteAddress;
 use wsk::option::socket::{Broadcast, ExclusiveAddressUse};
 use wsk::{Buffer, Error, Family, LocalAddress, Op, ReceiveFrom, Registration, Result, SendTo, Version};
+
+/// A security descriptor without lists and identifiers.
+const EVERYONE: [u8; 20] = [1, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+fn in_time(error: Error) -> Result {
+    if error == Error::IO_TIMEOUT { Ok(()) } else { Err(error) }
+}
 
 /// Everything that a client does; ends at the first failure.
 fn scenario(world: &World) -> Result {
@@ -17,6 +24,11 @@ fn scenario(world: &World) -> Result {
     let provider = registration.provider(passive)?;
     let socket = provider.datagram(Family::V4, passive)?;
     socket.set::<ExclusiveAddressUse>(true, passive)?;
+    provider.transports()?;
+    provider.wait_for_transports(passive.within(BRIEFLY)).or_else(in_time)?;
+    let security = provider.cache_security(&EVERYONE, passive)?;
+    socket.set_security(&security, passive)?;
+    assert_eq!(socket.security(passive)?.copy_to(&mut [])?, EVERYONE.len());
     let socket = socket.bind(LOOPBACK_V4.parse().unwrap(), passive).map_err(|(error, _)| error)?;
     let address = socket.local_address(passive)?;
     socket.set::<Broadcast>(true, passive)?;

@@ -13,7 +13,7 @@ use common::{
 use wsk::ioctl::{SetRemoteAddress, SetSendToAddress};
 use wsk::option::ipv6::V6Only;
 use wsk::option::socket::{Broadcast, ExclusiveAddressUse, ReceiveBuffer, ReuseAddress};
-use wsk::row::{Families, Kind, ROWS, Row, StateRule, ValueKind};
+use wsk::row::{Families, Hosted, Kind, MaxIrql, ROWS, Row, StateRule, ValueKind};
 use wsk::{Bind, Control, Error, Family, LocalAddress, Op, ReceiveFrom, SendTo, Socket};
 use wsk_sys::{MSG_BCAST, MSG_TRUNC, SOL_SOCKET, WskGetOption};
 
@@ -116,13 +116,14 @@ fn family_of(row: &Row) -> Family {
     }
 }
 
-/// A value of the kind that differs from `from`.
-fn other_value(kind: ValueKind, from: &[u8]) -> Vec<u8> {
-    let old = u32::from_ne_bytes(from.try_into().unwrap());
-    match kind {
-        ValueKind::Bool => u32::from(old == 0).to_ne_bytes().to_vec(),
-        ValueKind::U32 => (old + 4096).to_ne_bytes().to_vec(),
-        ValueKind::Address => panic!("no option has an address"),
+/// A value of the row's kind that differs from `old`.
+fn other_value(row: &Row, old: u32) -> u32 {
+    match row.value {
+        ValueKind::Bool => 1 - old,
+        ValueKind::MtuDiscovery => 2,
+        ValueKind::Protection => 30,
+        _ if row.kind == ReceiveBuffer::ROW.kind => old + 4096,
+        _ => 77,
     }
 }
 
@@ -134,6 +135,10 @@ fn every_row_of_the_table_is_true() {
                 let socket = Socket::from(provider.datagram(family_of(row), passive).unwrap());
                 let run =
                     |control: Control<'_>| socket.submit(Op::new(()).unwrap(), control, None).wait(passive).0;
+                if !row.is_plain() || row.max_irql == MaxIrql::Passive {
+                    assert_eq!(Control::set(row, &[]).err(), Some(Error::ACCESS_DENIED), "{}", row.name);
+                    continue;
+                }
                 if row.state == StateRule::AfterBind {
                     assert!(row.permits(true) && !row.permits(false));
                     let bind = Bind(SocketAddr::new(
@@ -147,27 +152,41 @@ fn every_row_of_the_table_is_true() {
                 } else {
                     assert!(row.permits(false));
                 }
+                let (_, greatest) = row.value.bounds(socket.family().address_size());
+                if row.set && greatest < 264 {
+                    let long = vec![0; greatest + 1];
+                    let wrong = run(Control::set(row, &long).unwrap());
+                    assert_eq!(wrong, Err(Error::INFO_LENGTH_MISMATCH), "{}", row.name);
+                }
                 if let Kind::Ioctl { code } = row.kind {
                     assert_eq!(Row::ioctl(code), Some(row));
                     assert_eq!(Control::get(row).err(), Some(Error::INVALID_DEVICE_REQUEST));
                     assert_eq!(run(Control::set(row, &[]).unwrap()), Ok(0), "{} is cleared", row.name);
-                    assert_eq!(run(Control::set(row, &[0; 4]).unwrap()), Err(Error::INFO_LENGTH_MISMATCH));
                     continue;
                 }
-                let Kind::Option { level, name } = row.kind else { unreachable!() };
-                assert_eq!(Row::option(level, name), Some(row));
+                let direction = |can: bool| (!can).then_some(Error::INVALID_DEVICE_REQUEST);
+                assert_eq!(Control::get(row).err(), direction(row.get), "{}", row.name);
+                assert_eq!(Control::set(row, &[0; 4]).err(), direction(row.set), "{}", row.name);
+                let number = matches!(
+                    row.value,
+                    ValueKind::Bool | ValueKind::U32 | ValueKind::MtuDiscovery | ValueKind::Protection
+                );
+                if !number || !row.get || !row.set || row.hosted == Hosted::Refused {
+                    continue;
+                }
                 let bell = common::Bell::default();
                 let queue = bell.queue::<()>(passive);
                 let get = || {
                     socket.submit_to(&queue, Op::new(()).unwrap(), Control::get(row).unwrap(), None);
                     let got = bell.take(&queue, 1).remove(0);
                     assert_eq!(got.result(), Ok(4), "{}", row.name);
-                    got.output().to_vec()
+                    u32::from_ne_bytes(got.output().try_into().unwrap())
                 };
-                let wanted = other_value(row.value, &get());
-                assert_eq!(run(Control::set(row, &wanted).unwrap()), Ok(0), "{}", row.name);
+                let wanted = other_value(row, get());
+                let bytes = wanted.to_ne_bytes();
+                assert_eq!(run(Control::set(row, &bytes).unwrap()), Ok(0), "{}", row.name);
                 assert_eq!(get(), wanted, "{}", row.name);
-                assert_eq!(run(Control::set(row, &wanted[..3]).unwrap()), Err(Error::INFO_LENGTH_MISMATCH));
+                assert_eq!(run(Control::set(row, &bytes[..3]).unwrap()), Err(Error::INFO_LENGTH_MISMATCH));
                 drop(queue);
                 drop(bell);
             }

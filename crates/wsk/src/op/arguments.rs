@@ -1,12 +1,11 @@
 //! What a WSK call points to until its IRP completes: addresses, option values, lengths.
-#![expect(unsafe_code, reason = "the payload trait promises what WSK relies on")]
-
 use core::ptr;
 
-use wsk_sys::{SOCKADDR_IN6, SOCKADDR_INET, ULONG, WSK_BUF};
+use wsk_sys::{SOCKADDR_IN6, SOCKADDR_INET, ULONG, WSK_BUF, WSK_BUF_LIST};
 
 use crate::pool::Shared;
-use crate::registration::Captured;
+use crate::provider::Captured;
+use crate::security::Flying;
 use crate::socket::Core;
 
 /// The largest value of an option or IOCTL in bytes: `GROUP_SOURCE_REQ`.
@@ -21,14 +20,21 @@ pub(crate) struct Value(pub(crate) [u8; CONTROL_MAX]);
 pub struct Arguments {
     pub(crate) address: SOCKADDR_INET,
     pub(crate) buffer: WSK_BUF,
+    /// For several datagrams: the payload's own list.
+    pub(crate) list: *mut WSK_BUF_LIST,
+    /// For a receive: the room for control information, then how much there is.
     pub(crate) control_length: ULONG,
     pub(crate) control_flags: ULONG,
+    /// What WSK reads: a value to set, or the control information of a send.
     pub(crate) input: Value,
+    /// What WSK writes: a value that was got, or the control information of a receive.
     pub(crate) output: Value,
     /// The socket that `WskSocket` is to fill.
     pub(crate) socket: Option<Shared<Core>>,
     /// The provider whose `WskSocket` was called.
     pub(crate) provider: Option<Captured>,
+    /// The security descriptor that the call sets or gets.
+    pub(crate) security: Option<Flying>,
 }
 
 impl core::fmt::Debug for Arguments {
@@ -50,23 +56,14 @@ impl Arguments {
                 },
             },
             buffer: WSK_BUF { Mdl: ptr::null_mut(), Offset: 0, Length: 0 },
+            list: ptr::null_mut(),
             control_length: 0,
             control_flags: 0,
             input: Value([0; CONTROL_MAX]),
             output: Value([0; CONTROL_MAX]),
             socket: None,
             provider: None,
+            security: None,
         }
     }
-}
-
-/// The data of a datagram: part of a chain of MDLs.
-///
-/// # Safety
-/// While the value lives, `buffer` describes memory that is locked or non-paged, `Offset` lies in the first MDL,
-/// `Offset` and `Length` together stay within the chain, and the data may be read and written by WSK while an
-/// operation with this value is in flight.
-pub unsafe trait Payload {
-    /// The bytes to send, or the room for those to receive.
-    fn buffer(&self) -> WSK_BUF;
 }

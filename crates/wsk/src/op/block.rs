@@ -13,6 +13,7 @@ use super::arguments::Arguments;
 use super::flight::Flight;
 use super::queue::Inner;
 use super::submit;
+use super::waiters::Parked;
 use crate::error::{Error, Result};
 use crate::pool::{self, Shared};
 use crate::sync::{AtomicPtr, UnsafeCell};
@@ -22,7 +23,8 @@ use crate::sync::{AtomicPtr, UnsafeCell};
 /// # Invariants
 /// - `irp` was allocated with one stack location, and lives as long as the block.
 /// - Outside a flight, only the owner of the operation touches the cells. In a flight: `arguments` belongs to the
-///   provider; `status` to the completion routine, which also reads `timed`; `queue` to the deliverer. `event`,
+///   provider; `status` to the completion routine, which also reads `timed`; `queue` to the deliverer; `waiters` is
+///   read, until the deliverer takes it. `event`,
 ///   `timer` and `dpc` are the dispatcher's, which has locks of its own.
 #[derive(Debug)]
 pub(crate) struct Header {
@@ -37,6 +39,8 @@ pub(crate) struct Header {
     pub(crate) dpc: cell::UnsafeCell<KDPC>,
     /// Where the result goes; `None` means to whoever waits for the event.
     pub(crate) queue: UnsafeCell<Option<Shared<Inner>>>,
+    /// Where the operation waits, if it is not WSK that it waits for. Every party of a flight reads it.
+    pub(crate) waiters: cell::UnsafeCell<Option<Shared<Parked>>>,
     /// The next finished operation in the queue.
     pub(crate) next: AtomicPtr<Header>,
     pub(crate) arguments: UnsafeCell<Arguments>,
@@ -51,11 +55,11 @@ pub(crate) struct Block<B> {
     pub(crate) buffers: UnsafeCell<B>,
 }
 
-/// Makes a block, with one handle and no flight.
+/// Makes a block, with one handle and no flight. The buffers may know where its header will be.
 ///
 /// # Errors
-/// [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES); the buffers are dropped.
-pub(crate) fn new<B>(buffers: B) -> Result<NonNull<Block<B>>> {
+/// [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES); `buffers` is dropped.
+pub(crate) fn new<B>(buffers: impl FnOnce(NonNull<Header>) -> B) -> Result<NonNull<Block<B>>> {
     // SAFETY: IRQL <= DISPATCH_LEVEL, as `Op::new` demands. WSK needs one stack location, and the client none.
     let irp = unsafe { IoAllocateIrp(1, FALSE) };
     let irp = NonNull::new(irp).ok_or(Error::INSUFFICIENT_RESOURCES)?;
@@ -77,11 +81,12 @@ pub(crate) fn new<B>(buffers: B) -> Result<NonNull<Block<B>>> {
         flown: UnsafeCell::new(false),
         dpc: cell::UnsafeCell::new(KDPC::ZERO),
         queue: UnsafeCell::new(None),
+        waiters: cell::UnsafeCell::new(None),
         next: AtomicPtr::new(ptr::null_mut()),
         arguments: UnsafeCell::new(Arguments::new()),
         free: free::<B>,
     };
-    let content = Block { header, buffers: UnsafeCell::new(buffers) };
+    let content = Block { header, buffers: UnsafeCell::new(buffers(block.cast())) };
     // SAFETY: the block is new, large and aligned enough.
     unsafe { block.write(content) };
     // SAFETY: the block was written just now.

@@ -23,9 +23,11 @@
 pub(crate) mod arguments;
 pub(crate) mod block;
 pub(crate) mod flight;
+pub(crate) mod payload;
 pub(crate) mod pending;
 pub(crate) mod queue;
 pub(crate) mod submit;
+pub(crate) mod waiters;
 
 use core::marker::PhantomData;
 use core::ptr::NonNull;
@@ -34,9 +36,11 @@ use block::{Block, Header};
 
 use crate::error::Result;
 
-pub use arguments::{CONTROL_MAX, Payload};
+pub use arguments::CONTROL_MAX;
+pub use payload::{Payload, PayloadList};
 pub use pending::Pending;
 pub use queue::{Completion, CompletionQueue, Doorbell};
+pub use waiters::Waiters;
 
 /// An operation that is not in flight, with the buffers `B` that it carries.
 ///
@@ -66,8 +70,20 @@ impl<B: Send + 'static> Op<B> {
     /// # Errors
     /// [`INSUFFICIENT_RESOURCES`](crate::Error::INSUFFICIENT_RESOURCES)
     pub fn new(buffers: B) -> Result<Op<B>> {
+        Op::new_with(|_| buffers)
+    }
+
+    /// As [`Op::new`], with buffers that know the header of their block.
+    pub(crate) fn new_with(buffers: impl FnOnce(NonNull<Header>) -> B) -> Result<Op<B>> {
         // INVARIANT: the block is new, so this is its only handle.
         Ok(Op { block: block::new(buffers)?, _owns: PhantomData })
+    }
+
+    /// The same operation, for owners that do not know its buffers. They are dropped with it.
+    pub(crate) fn erase(self) -> Op<()> {
+        // INVARIANT: the owner is the same. The header is the beginning of the block, and all that such an owner uses;
+        // whoever frees the block does it by the type that it was made with.
+        Op { block: self.into_raw().cast(), _owns: PhantomData }
     }
 
     /// A handle that can cancel this operation from anywhere, in this flight and in later ones.
@@ -106,6 +122,14 @@ impl<B> Op<B> {
         let block = unsafe { self.block.as_ref() };
         // SAFETY: by the type's invariant nobody else touches the buffers, and the borrow of `self` is exclusive.
         unsafe { &mut *block.buffers.get() }
+    }
+
+    /// Where the buffers are, for as long as the block exists.
+    pub(crate) fn place(&self) -> NonNull<B> {
+        // SAFETY: the block lives as long as this handle.
+        let buffers = unsafe { self.block.as_ref() }.buffers.get();
+        // SAFETY: a field's address.
+        unsafe { NonNull::new_unchecked(buffers) }
     }
 
     pub(crate) fn header(&self) -> &Header {

@@ -32,7 +32,8 @@ unsafe impl<B: Send, R> Sync for Pending<B, R> {}
 
 impl<B, R> Pending<B, R> {
     /// # Safety
-    /// The caller owns the operation, has submitted it without a queue, and gives it up.
+    /// The caller owns the operation, has submitted it without a queue, or has seen to it that somebody will, and gives
+    /// it up.
     pub(crate) unsafe fn new(block: NonNull<Block<B>>) -> Pending<B, R> {
         // INVARIANT: the caller's promise.
         Pending { block, _request: PhantomData }

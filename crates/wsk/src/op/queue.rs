@@ -19,7 +19,9 @@ use crate::addr;
 use crate::error::{Result, check};
 use crate::irql::Passive;
 use crate::pool::Shared;
+use crate::receive;
 use crate::registration::Registration;
+use crate::security::{Cached, SecurityDescriptor};
 use crate::socket::{Core, Socket};
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
 
@@ -242,6 +244,8 @@ pub struct Completion<B: Send + 'static> {
     result: Result<usize>,
     /// The socket that a creation made.
     socket: Option<Shared<Core>>,
+    /// The security descriptor that was got.
+    security: Option<Shared<Cached>>,
 }
 
 impl<B: Send + 'static> Completion<B> {
@@ -254,6 +258,13 @@ impl<B: Send + 'static> Completion<B> {
         // SAFETY: the operation has landed, so its arguments are the owner's, which this function is.
         let arguments = unsafe { &mut *op.header().arguments.get() };
         drop(arguments.provider.take());
+        let security = arguments.security.take().and_then(|flying| {
+            let landed = result;
+            // A kernel address, which is nobody's business.
+            result = result.map(|_| 0);
+            // SAFETY: the operation has landed, with this result.
+            unsafe { flying.land(landed, arguments) }
+        });
         let mut socket = arguments.socket.take();
         if let Some(core) = &mut socket {
             if let (Ok(information), Some(core)) = (result, core.get_mut()) {
@@ -264,7 +275,7 @@ impl<B: Send + 'static> Completion<B> {
             // A kernel address, which is nobody's business.
             result = result.map(|_| 0);
         }
-        Completion { op, result, socket: socket.filter(|_| result.is_ok()) }
+        Completion { op, result, socket: socket.filter(|_| result.is_ok()), security }
     }
 
     /// The result: the number of bytes that `IoStatus.Information` tells; zero for the creation of a socket.
@@ -292,6 +303,14 @@ impl<B: Send + 'static> Completion<B> {
         addr::decode(&arguments.address)
     }
 
+    /// The control information of a received datagram, which WSK has written: yet to be checked.
+    #[must_use]
+    pub fn control(&self) -> &[u8] {
+        // SAFETY: the operation has landed, so its arguments are the owner's.
+        let arguments = unsafe { &*self.op.header().arguments.get() };
+        if self.result.is_ok() { receive::control(arguments) } else { &[] }
+    }
+
     /// The flags of a received datagram; see [`Received::flags`](crate::Received::flags).
     #[must_use]
     pub fn flags(&self) -> u32 {
@@ -305,6 +324,12 @@ impl<B: Send + 'static> Completion<B> {
     pub fn take_socket<'r>(&mut self, registration: &'r Registration) -> Option<Socket<'r>> {
         let core = self.socket.take_if(|core| core.is_of(registration))?;
         Some(Socket::new(core))
+    }
+
+    /// The security descriptor that a request got, if it was made with this registration. Not taken, it is released
+    /// with the completion.
+    pub fn take_security<'r>(&mut self, registration: &'r Registration) -> Option<SecurityDescriptor<'r>> {
+        self.security.take_if(|cached| cached.is_of(registration)).map(Socket::adopt_security)
     }
 
     /// The operation, ready for another flight.

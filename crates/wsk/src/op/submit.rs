@@ -50,6 +50,9 @@ pub(crate) unsafe fn submit(
     unsafe { *block.queue.get() = queue };
     // SAFETY: as above.
     unsafe { *block.timed.get() = timeout.is_some() };
+    let waiters = if let Call::Wait(parked) = call { Some(parked.clone()) } else { None };
+    // SAFETY: as above.
+    unsafe { *block.waiters.get() = waiters };
     // SAFETY: as above; the event was initialised with the block.
     unsafe { KeClearEvent(block.event.get()) };
     block.flight.begin(timeout.is_some());
@@ -58,20 +61,23 @@ pub(crate) unsafe fn submit(
         // SAFETY: timer and DPC were initialised with the block, and the timer's part in the flight keeps it.
         unsafe { KeSetTimerEx(block.timer.get(), due, 0, block.dpc.get()) };
     }
-    // SAFETY: the arguments are the provider's from here to the completion; the rest is the caller's promise.
-    let issued = unsafe { call.issue(block.arguments.get(), irp) };
+    let issued = if let Call::Wait(parked) = call {
+        // SAFETY: the flight has begun, and the provider's part in it is nobody's yet.
+        unsafe { parked.enter(header) };
+        Ok(())
+    } else {
+        // SAFETY: the arguments are the provider's from here to the completion; the rest is the caller's promise.
+        unsafe { call.issue(block.arguments.get(), irp) }
+    };
     if let Err(error) = issued {
         // WSK was not called, so the IRP is completed in its place.
-        let result = IO_STATUS_BLOCK { Status: error.status(), Information: 0 };
         // SAFETY: the provider's part in the flight was not given to WSK: it is this thread's.
-        unsafe { (*irp).IoStatus = result };
-        // SAFETY: as above; the context is the one set above.
-        unsafe { complete(ptr::null_mut(), irp, header.as_ptr().cast()) };
+        unsafe { finish(header, error.status()) };
     }
     if block.flight.is_cancelled() {
         // Whoever asked may have done so before the IRP was WSK's to cancel.
         // SAFETY: the submitter's part in the flight keeps the IRP from being freed or re-armed.
-        unsafe { IoCancelIrp(irp) };
+        unsafe { revoke(header) };
     }
     // SAFETY: the submitter's part ends here; nothing is touched afterwards.
     unsafe { leave(header) };
@@ -86,10 +92,42 @@ pub(crate) unsafe fn cancel(header: NonNull<Header>) {
     let block = unsafe { header.as_ref() };
     if block.flight.cancel() {
         // SAFETY: the part in the flight, taken just now, keeps the IRP from being freed or re-armed.
-        unsafe { IoCancelIrp(block.irp.as_ptr()) };
+        unsafe { revoke(header) };
         // SAFETY: that part ends here.
         unsafe { leave(header) };
     }
+}
+
+/// Asks whoever has the provider's part in a flight to end it.
+///
+/// # Safety
+/// The caller is a party of the flight, which keeps the IRP from being freed or re-armed.
+unsafe fn revoke(header: NonNull<Header>) {
+    // SAFETY: the caller's part in the flight keeps the block.
+    let block = unsafe { header.as_ref() };
+    // SAFETY: written before the flight began, and taken when it has ended: in a flight it is only read.
+    match unsafe { &*block.waiters.get() } {
+        // SAFETY: passed on.
+        Some(parked) => unsafe { parked.revoke(header) },
+        None => {
+            // SAFETY: this function's contract.
+            unsafe { IoCancelIrp(block.irp.as_ptr()) };
+        }
+    }
+}
+
+/// Completes an operation in the provider's place.
+///
+/// # Safety
+/// The provider's part in the flight is the caller's, and ends here.
+pub(crate) unsafe fn finish(header: NonNull<Header>, status: NTSTATUS) {
+    // SAFETY: the provider's part in the flight keeps the block.
+    let irp = unsafe { header.as_ref() }.irp.as_ptr();
+    let result = IO_STATUS_BLOCK { Status: status, Information: 0 };
+    // SAFETY: WSK does not have the IRP, so its status is this thread's to write.
+    unsafe { (*irp).IoStatus = result };
+    // SAFETY: as above; the context is that of `submit`.
+    unsafe { complete(ptr::null_mut(), irp, header.as_ptr().cast()) };
 }
 
 /// The status and byte count of the flight whose result was delivered; the flight's flags are forgotten.
@@ -120,6 +158,8 @@ unsafe fn leave(header: NonNull<Header>) {
     }
     // SAFETY: the last party has left, so the cell is the deliverer's; it is emptied before the block is handed on.
     let queue = unsafe { (*block.queue.get()).take() };
+    // SAFETY: as above.
+    drop(unsafe { (*block.waiters.get()).take() });
     if let Some(queue) = queue {
         // SAFETY: the flight's handle, which was the submitter's, passes to the queue.
         unsafe { Inner::push(&queue, header) };
@@ -173,7 +213,7 @@ pub(crate) unsafe extern "system" fn time_out(_dpc: *mut KDPC, context: PVOID, _
     let block = unsafe { header.as_ref() };
     block.flight.time_out();
     // SAFETY: the timer's part keeps the IRP from being freed or re-armed.
-    unsafe { IoCancelIrp(block.irp.as_ptr()) };
+    unsafe { revoke(header) };
     // SAFETY: the timer's part ends here; nothing is touched afterwards.
     unsafe { leave(header) };
 }

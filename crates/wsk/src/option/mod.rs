@@ -12,12 +12,27 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! The types are made from the rows of [`row::ROWS`](crate::row::ROWS), one for each row whose value has no pointers.
+//!
+//! # IRQL
+//! An option can be got and set at IRQL <= `DISPATCH_LEVEL`, by submitting [`Get`](crate::Get) or [`Set`](crate::Set);
+//! always with an IRP.
+//!
+//! # Errors
+//! WSK's pages name no status for an option that the transport does not have, nor for one at the wrong time, and the
+//! hosted provider's choices are its own: [`NOT_SUPPORTED`](crate::Error::NOT_SUPPORTED) and
+//! [`INVALID_DEVICE_STATE`](crate::Error::INVALID_DEVICE_STATE). Whatever WSK gives is handed on unchanged.
 
-pub mod ipv6;
-pub mod socket;
+mod value;
 
-use crate::error::{Error, Result};
-use crate::row::{Row, ValueKind};
+pub use value::{
+    Group, GroupSource, InterfaceIndex, InterfaceIndexes, IpOptions, Membership, MembershipV6,
+    SourceMembership,
+};
+pub use wsk_requests::{Interface, PathMtuDiscovery, ProtectionLevel};
+
+use crate::row::Row;
 
 /// An option of a datagram socket. The types of this module implement it; no others can.
 pub trait SocketOption: sealed::Option {
@@ -26,24 +41,25 @@ pub trait SocketOption: sealed::Option {
     /// When the option can be set: [`BeforeBind`](crate::state::BeforeBind) or
     /// [`AnyTime`](crate::state::AnyTime).
     type SetRule;
-    /// What WSK's pages say of it.
-    const ROW: Row;
+    /// What is documented of it.
+    const ROW: &'static Row;
 }
 
 /// An option that can be got.
+#[diagnostic::on_unimplemented(message = "`{Self}` cannot be got", note = "its row says so: `Row::get`")]
 pub trait GetOption: SocketOption {}
 
 /// An option that can be set.
+#[diagnostic::on_unimplemented(message = "`{Self}` cannot be set", note = "its row says so: `Row::set`")]
 pub trait SetOption: SocketOption {}
 
 /// The value of an option.
-pub trait Value: sealed::Value {
-    /// Its kind, in the table.
-    const KIND: ValueKind;
-}
+pub trait Value: sealed::Value {}
+
+impl<T: sealed::Value> Value for T {}
 
 pub(crate) mod sealed {
-    use super::Result;
+    use crate::error::Result;
 
     pub trait Option {}
 
@@ -55,76 +71,36 @@ pub(crate) mod sealed {
     }
 }
 
-impl Value for u32 {
-    const KIND: ValueKind = ValueKind::U32;
-}
-
-impl sealed::Value for u32 {
-    fn encode(&self, to: &mut [u8]) -> Result<usize> {
-        let bytes = self.to_ne_bytes();
-        to.get_mut(..bytes.len()).ok_or(Error::BUFFER_TOO_SMALL)?.copy_from_slice(&bytes);
-        Ok(bytes.len())
-    }
-
-    fn decode(from: &[u8]) -> Result<u32> {
-        let mut bytes = [0; 4];
-        bytes.get_mut(..from.len()).ok_or(Error::INFO_LENGTH_MISMATCH)?.copy_from_slice(from);
-        Ok(u32::from_ne_bytes(bytes))
-    }
-}
-
-impl Value for bool {
-    const KIND: ValueKind = ValueKind::Bool;
-}
-
-impl sealed::Value for bool {
-    fn encode(&self, to: &mut [u8]) -> Result<usize> {
-        u32::from(*self).encode(to)
-    }
-
-    fn decode(from: &[u8]) -> Result<bool> {
-        u32::decode(from).map(|value| value != 0)
-    }
-}
-
-/// Declares options, one row each: type, level and name, value, directions, rule, families, summary.
-macro_rules! socket_options {
-    ($(
-        $(#[$attribute:meta])*
-        $Type:ident = $level:ident / $name:ident: $Value:ty,
-        [$($direction:ident),+], $rule:ident, $families:ident, $summary:literal;
+/// Makes the types of a table of `wsk_requests`.
+macro_rules! typed {
+    ([$table:ident $module:ident $level:ident $families:ident $prefix:literal] $(
+        $(#[$attribute:meta])* $Type:ident = $name:ident $value:ident [$($direction:ident)+] $state:ident
+            $default:tt $hosted:ident $source:ident, $summary:literal;
     )+) => {$(
         #[doc = $summary]
         ///
-        #[doc = concat!("`", stringify!($name), "`, level `", stringify!($level), "`. Needs an IRP; IRQL <= `DISPATCH_LEVEL`.")]
+        #[doc = concat!("`", stringify!($name), "`, level `", stringify!($level), "`. Needs an IRP; IRQL <= `DISPATCH_LEVEL`;")]
+        #[doc = $crate::option::about!(state $state)]
+        #[doc = $crate::option::about!(default $default)]
         $(#[$attribute])*
+        ///
+        #[doc = $crate::option::about!(source $source $name $level)]
         #[derive(Clone, Copy, Debug)]
         pub enum $Type {}
 
         impl $crate::option::sealed::Option for $Type {}
 
         impl $crate::option::SocketOption for $Type {
-            type Value = $Value;
-            type SetRule = $crate::state::$rule;
-            const ROW: $crate::row::Row = $Type::ROW;
+            type Value = $crate::option::value_type!($value);
+            type SetRule = $crate::state::$state;
+            const ROW: &'static $crate::row::Row = $Type::ROW;
         }
 
         $($crate::option::direction!($direction $Type);)+
 
         impl $Type {
-            /// What WSK's pages say of the option.
-            pub const ROW: $crate::row::Row = $crate::row::Row {
-                name: stringify!($name),
-                kind: $crate::row::Kind::Option { level: wsk_sys::$level, name: wsk_sys::$name },
-                get: $crate::option::has!(get $($direction)+),
-                set: $crate::option::has!(set $($direction)+),
-                value: <$Value as $crate::option::Value>::KIND,
-                irp: $crate::row::IrpRule::Required,
-                state: $crate::row::StateRule::$rule,
-                families: $crate::row::Families::$families,
-                max_irql: $crate::row::MaxIrql::Dispatch,
-                summary: $summary,
-            };
+            /// What is documented of the option.
+            pub const ROW: &'static $crate::row::Row = &wsk_requests::rows::$table::$name;
         }
     )+};
 }
@@ -138,32 +114,86 @@ macro_rules! direction {
     };
 }
 
-macro_rules! has {
-    (get get $($rest:ident)*) => { true };
-    (set set $($rest:ident)*) => { true };
-    ($wanted:ident $other:ident $($rest:ident)*) => { $crate::option::has!($wanted $($rest)*) };
-    ($wanted:ident) => { false };
+/// What the documentation says of a column.
+macro_rules! about {
+    (state BeforeBind) => {
+        "to be set before the bind."
+    };
+    (state AnyTime) => {
+        "at any time."
+    };
+    (default 0) => {
+        "Default: 0."
+    };
+    (default 1) => {
+        "Default: 1."
+    };
+    (default 0xFFFF_FFFF) => {
+        "Default: no bound."
+    };
+    (default _) => {
+        ""
+    };
+    (source Wsk $name:ident $level:ident) => {
+        concat!("Source: WSK's page \"`", stringify!($name), "`\".")
+    };
+    (source Winsock $name:ident $level:ident) => {
+        concat!("Source: Winsock's page \"`", stringify!($level), "` Socket Options\".")
+    };
+    (source Header $name:ident $level:ident) => {
+        "Source: the header `ws2ipdef.h`; no page describes it."
+    };
 }
 
-pub(crate) use {direction, has, socket_options};
-
-#[cfg(test)]
-mod tests {
-    use super::sealed::Value;
-
-    #[test]
-    fn a_value_is_a_ulong() {
-        let mut buffer = [0xAA; 6];
-        assert_eq!(0x0102_0304_u32.encode(&mut buffer), Ok(4));
-        assert_eq!((u32::decode(&buffer[..4]), &buffer[4..]), (Ok(0x0102_0304), &[0xAA, 0xAA][..]));
-        assert_eq!(true.encode(&mut buffer), Ok(4));
-        assert_eq!(bool::decode(&buffer[..4]), Ok(true));
-    }
-
-    #[test]
-    fn a_short_reply_is_a_value_and_a_long_one_is_not() {
-        assert_eq!(u32::decode(&[7]), Ok(u32::from_ne_bytes([7, 0, 0, 0])));
-        assert_eq!(u32::decode(&[0; 5]), Err(crate::Error::INFO_LENGTH_MISMATCH));
-        assert_eq!(7_u32.encode(&mut [0; 3]), Err(crate::Error::BUFFER_TOO_SMALL));
-    }
+/// The Rust type of a kind of value.
+macro_rules! value_type {
+    (Bool) => {
+        bool
+    };
+    (U32) => {
+        u32
+    };
+    (Index) => {
+        u32
+    };
+    (NetworkIndex) => {
+        $crate::option::InterfaceIndex
+    };
+    (MulticastInterface) => {
+        $crate::option::Interface
+    };
+    (MtuDiscovery) => {
+        $crate::option::PathMtuDiscovery
+    };
+    (Protection) => {
+        $crate::option::ProtectionLevel
+    };
+    (Membership) => {
+        $crate::option::Membership
+    };
+    (SourceMembership) => {
+        $crate::option::SourceMembership
+    };
+    (MembershipV6) => {
+        $crate::option::MembershipV6
+    };
+    (Group) => {
+        $crate::option::Group
+    };
+    (GroupSource) => {
+        $crate::option::GroupSource
+    };
+    (IpOptions) => {
+        $crate::option::IpOptions
+    };
+    (Indexes) => {
+        $crate::option::InterfaceIndexes
+    };
 }
+
+pub(crate) use {about, direction, value_type};
+
+pub mod ip;
+pub mod ipv6;
+pub mod socket;
+pub mod udp;

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each suite uses its part")]
 #![allow(unsafe_code, reason = "a doorbell is made by an unsafe function")]
 
+pub(crate) mod events;
+
 use std::ffi::c_void;
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex};

@@ -17,9 +17,9 @@ use loom::sync::{Condvar, Mutex};
 use wsk_sys::{
     BOOLEAN, CCHAR, DISPATCH_LEVEL, EVENT_TYPE, FALSE, IO_STACK_LOCATION, IO_STATUS_BLOCK, IRP,
     IRP_TAIL_OVERLAY, IoGetNextIrpStackLocation, KDEFERRED_ROUTINE, KDPC, KEVENT, KIRQL, KPROCESSOR_MODE,
-    KTIMER, KWAIT_REASON, LARGE_INTEGER, LONG, NTSTATUS, NotificationEvent, PASSIVE_LEVEL, PVOID, SIZE_T,
-    STATUS_CANCELLED, STATUS_MORE_PROCESSING_REQUIRED, STATUS_PENDING, STATUS_SUCCESS, TIMER_TYPE, TRUE,
-    ULONG, ULONG64,
+    KSPIN_LOCK, KTIMER, KWAIT_REASON, LARGE_INTEGER, LONG, NTSTATUS, NotificationEvent, PASSIVE_LEVEL, PVOID,
+    SIZE_T, STATUS_CANCELLED, STATUS_MORE_PROCESSING_REQUIRED, STATUS_PENDING, STATUS_SUCCESS, TIMER_TYPE,
+    TRUE, ULONG, ULONG64,
 };
 
 use crate::provider::Provider;
@@ -35,7 +35,14 @@ pub(crate) struct Kernel {
     irps: RefCell<BTreeMap<usize, Rc<Packet>>>,
     events: RefCell<BTreeMap<usize, Rc<Event>>>,
     clock: Clock,
+    locks: RefCell<BTreeMap<usize, Rc<Lock>>>,
     pub(crate) provider: Provider,
+}
+
+/// A spin lock, at which loom's threads wait instead of spinning.
+struct Lock {
+    held: Mutex<bool>,
+    changed: Condvar,
 }
 
 /// A block of memory, and who uses it.
@@ -111,6 +118,7 @@ pub(crate) fn boot() {
         irps: RefCell::default(),
         events: RefCell::default(),
         clock: Clock { timers: Mutex::new(Timers::default()), changed: Condvar::new() },
+        locks: RefCell::default(),
         provider: Provider::new(),
     };
     KERNEL.set(Some(Rc::new(kernel)));
@@ -176,6 +184,12 @@ impl Kernel {
 
     fn packet(&self, irp: *mut IRP) -> Rc<Packet> {
         Rc::clone(self.irps.borrow().get(&irp.addr()).expect("an IRP from IoAllocateIrp"))
+    }
+
+    fn lock(&self, address: usize) -> Rc<Lock> {
+        self.touch(address, "spin lock");
+        let new = || Rc::new(Lock { held: Mutex::new(false), changed: Condvar::new() });
+        Rc::clone(self.locks.borrow_mut().entry(address).or_insert_with(new))
     }
 
     fn event(&self, address: usize) -> Rc<Event> {
@@ -348,6 +362,24 @@ extern "system" fn KeCancelTimer(timer: *mut KTIMER) -> BOOLEAN {
 extern "system" fn KeGetCurrentIrql() -> KIRQL {
     const { assert!(PASSIVE_LEVEL < DISPATCH_LEVEL) };
     PASSIVE_LEVEL
+}
+
+#[unsafe(no_mangle)]
+extern "system" fn KeAcquireSpinLockRaiseToDpc(lock: *mut KSPIN_LOCK) -> KIRQL {
+    let lock = kernel().lock(lock.addr());
+    let mut held = lock.held.lock().unwrap();
+    while *held {
+        held = lock.changed.wait(held).unwrap();
+    }
+    *held = true;
+    PASSIVE_LEVEL
+}
+
+#[unsafe(no_mangle)]
+extern "system" fn KeReleaseSpinLock(lock: *mut KSPIN_LOCK, _irql: KIRQL) {
+    let lock = kernel().lock(lock.addr());
+    *lock.held.lock().unwrap() = false;
+    lock.changed.notify_all();
 }
 
 #[unsafe(no_mangle)]

@@ -31,6 +31,7 @@
 #![allow(unsafe_code, reason = "defines the kernel's functions")]
 #![allow(missing_docs, clippy::missing_panics_doc, reason = "a test")]
 
+mod events;
 mod kernel;
 mod provider;
 

@@ -6,10 +6,12 @@ use std::ptr;
 
 use loom::sync::{Condvar, Mutex};
 use wsk_sys::{
-    ADDRESS_FAMILY, IRP, MAKE_WSK_VERSION, NTSTATUS, PEPROCESS, PETHREAD, PSECURITY_DESCRIPTOR, PVOID,
-    PWSK_CLIENT, PWSK_SOCKET, SIZE_T, SOCKADDR, STATUS_CANCELLED, STATUS_SUCCESS, ULONG, USHORT,
-    WSK_CLIENT_NPI, WSK_CONTROL_SOCKET_TYPE, WSK_PROVIDER_BASIC_DISPATCH, WSK_PROVIDER_CHARACTERISTICS,
-    WSK_PROVIDER_DATAGRAM_DISPATCH, WSK_PROVIDER_DISPATCH, WSK_PROVIDER_NPI, WSK_REGISTRATION, WSK_SOCKET,
+    ADDRESS_FAMILY, IRP, MAKE_WSK_VERSION, NTSTATUS, PEPROCESS, PETHREAD, PFN_WSK_RECEIVE_FROM_EVENT,
+    PSECURITY_DESCRIPTOR, PVOID, PWSK_CLIENT, PWSK_SOCKET, SIZE_T, SOCKADDR, STATUS_CANCELLED,
+    STATUS_PENDING, STATUS_SUCCESS, ULONG, USHORT, WSK_BUF, WSK_CLIENT_DATAGRAM_DISPATCH, WSK_CLIENT_NPI,
+    WSK_CONTROL_SOCKET_TYPE, WSK_DATAGRAM_INDICATION, WSK_PROVIDER_BASIC_DISPATCH,
+    WSK_PROVIDER_CHARACTERISTICS, WSK_PROVIDER_DATAGRAM_DISPATCH, WSK_PROVIDER_DISPATCH, WSK_PROVIDER_NPI,
+    WSK_REGISTRATION, WSK_SOCKET,
 };
 
 use crate::kernel::{SENT, complete, kernel};
@@ -24,6 +26,19 @@ pub(crate) struct Provider {
     pub(crate) pends: Cell<bool>,
     sockets: Cell<usize>,
     captures: Cell<usize>,
+    events: Mutex<Events>,
+}
+
+/// The callback of the model's socket.
+#[derive(Default)]
+struct Events {
+    callback: Option<(PVOID, PFN_WSK_RECEIVE_FROM_EVENT)>,
+    running: usize,
+    /// Lists that calls have kept, less those that were released: below zero while calls run that will keep theirs.
+    retained: isize,
+    closed: bool,
+    /// The IRP of the close, which completes when no call is running.
+    closing: Option<*mut IRP>,
 }
 
 #[derive(Default)]
@@ -43,6 +58,7 @@ impl Provider {
             pends: Cell::new(false),
             sockets: Cell::new(0),
             captures: Cell::new(0),
+            events: Mutex::default(),
         }
     }
 
@@ -50,6 +66,7 @@ impl Provider {
         assert!(self.requests.lock().unwrap().waiting.is_empty(), "a request is still waiting");
         assert_eq!(self.sockets.get(), 0, "a socket was not closed");
         assert_eq!(self.captures.get(), 0, "a capture was not released");
+        assert_eq!(self.events.lock().unwrap().retained, 0, "a list was not released once");
     }
 
     /// Takes a request back from the provider, if it still waits.
@@ -132,7 +149,7 @@ static SOCKET_TABLE: Table<WSK_PROVIDER_DATAGRAM_DISPATCH> = Table(WSK_PROVIDER_
     WskBind: Some(wsk_bind),
     WskSendTo: None,
     WskReceiveFrom: None,
-    WskRelease: None,
+    WskRelease: Some(wsk_release),
     WskGetLocalAddress: None,
     WskSendMessages: None,
 });
@@ -189,8 +206,8 @@ unsafe extern "system" fn wsk_socket(
     _kind: USHORT,
     _protocol: ULONG,
     _flags: ULONG,
-    _context: PVOID,
-    _dispatch: *const c_void,
+    context: PVOID,
+    dispatch: *const c_void,
     _process: PEPROCESS,
     _thread: PETHREAD,
     _descriptor: PSECURITY_DESCRIPTOR,
@@ -198,6 +215,10 @@ unsafe extern "system" fn wsk_socket(
 ) -> NTSTATUS {
     let sockets = &kernel().provider.sockets;
     sockets.set(sockets.get() + 1);
+    // SAFETY: null, or the table of the crate, which is constant.
+    let table = unsafe { dispatch.cast::<WSK_CLIENT_DATAGRAM_DISPATCH>().as_ref() };
+    kernel().provider.events.lock().unwrap().callback =
+        table.and_then(|table| Some((context, table.WskReceiveFromEvent?)));
     let socket = Box::into_raw(Box::new(WSK_SOCKET { Dispatch: (&raw const SOCKET_TABLE.0).cast() }));
     complete(irp, STATUS_SUCCESS, socket.expose_provenance());
     STATUS_SUCCESS
@@ -237,6 +258,53 @@ unsafe extern "system" fn wsk_close_socket(socket: PWSK_SOCKET, irp: *mut IRP) -
     // SAFETY: made by `wsk_socket`, and closed once.
     drop(unsafe { Box::from_raw(socket) });
     kernel.provider.sockets.set(kernel.provider.sockets.get() - 1);
+    let mut events = kernel.provider.events.lock().unwrap();
+    assert!(events.retained <= 0, "WskCloseSocket with a list retained");
+    events.callback = None;
+    events.closed = true;
+    if events.running != 0 {
+        events.closing = Some(irp);
+        return SENT;
+    }
+    drop(events);
     complete(irp, STATUS_SUCCESS, 0);
     STATUS_SUCCESS
+}
+
+unsafe extern "system" fn wsk_release(_socket: PWSK_SOCKET, _list: *mut WSK_DATAGRAM_INDICATION) -> NTSTATUS {
+    let kernel = kernel();
+    let mut events = kernel.provider.events.lock().unwrap();
+    assert!(!events.closed, "WskRelease after the close");
+    events.retained -= 1;
+    STATUS_SUCCESS
+}
+
+/// A datagram arrives: calls the callback, if the socket is open.
+pub(crate) fn indicate() {
+    let kernel = kernel();
+    let mut events = kernel.provider.events.lock().unwrap();
+    let Some((context, callback)) = events.callback else { return };
+    events.running += 1;
+    drop(events);
+    let mut list = WSK_DATAGRAM_INDICATION {
+        Next: ptr::null_mut(),
+        Buffer: WSK_BUF { Mdl: ptr::null_mut(), Offset: 0, Length: 0 },
+        ControlInfo: ptr::null_mut(),
+        ControlInfoLength: 0,
+        RemoteAddress: ptr::null_mut(),
+    };
+    // SAFETY: called as WSK calls it; the models do not read a list after the call.
+    let status = unsafe { callback(context, 0, &raw mut list) };
+    let mut events = kernel.provider.events.lock().unwrap();
+    if status == STATUS_PENDING {
+        events.retained += 1;
+        // Released by now, or somebody still may.
+        assert!(!events.closed || events.retained <= 0, "a list was retained that nobody can release");
+    }
+    events.running -= 1;
+    let closing = if events.running == 0 { events.closing.take() } else { None };
+    drop(events);
+    if let Some(irp) = closing {
+        complete(irp, STATUS_SUCCESS, 0);
+    }
 }

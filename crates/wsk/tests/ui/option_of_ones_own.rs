@@ -7,7 +7,7 @@ enum Security {}
 impl SocketOption for Security {
     type Value = u32;
     type SetRule = wsk::state::BeforeBind;
-    const ROW: Row = wsk::option::socket::ReceiveBuffer::ROW;
+    const ROW: &'static Row = wsk::option::socket::ReceiveBuffer::ROW;
 }
 
 impl SetOption for Security {}

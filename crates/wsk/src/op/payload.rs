@@ -1,0 +1,124 @@
+//! The data of datagrams, as WSK wants it described: part of a chain of MDLs, or a list of such parts.
+#![expect(unsafe_code, reason = "the traits promise what WSK relies on, and MDLs are read")]
+
+use core::ptr;
+
+use wsk_sys::{MDL, MmGetMdlByteCount, WSK_BUF, WSK_BUF_LIST};
+
+use crate::error::{Error, Result};
+
+/// The data of a datagram: part of a chain of MDLs.
+///
+/// `Offset` and `Length` are checked against the chain when an operation is submitted; what does not fit is refused
+/// with [`INVALID_BUFFER_SIZE`](Error::INVALID_BUFFER_SIZE), because WSK does not look, and crashes.
+///
+/// # Safety
+/// Until the value is dropped or borrowed mutably, every MDL of the chain that `buffer` has given is valid and unchanged,
+/// and describes memory that is locked or non-paged. WSK may read and write that memory while an operation with this
+/// value is in flight. The MDL is null only if there is no data.
+pub unsafe trait Payload {
+    /// The bytes to send, or the room for those to receive.
+    fn buffer(&self) -> WSK_BUF;
+}
+
+/// The data of several datagrams: a list of parts of chains of MDLs.
+///
+/// Each part is checked as that of a [`Payload`] is.
+///
+/// # Safety
+/// Until the value is dropped or borrowed mutably, the nodes of the list that `list` has given are valid, non-paged and
+/// unchanged; each one's `Buffer` is as a [`Payload`] promises; the list ends.
+pub unsafe trait PayloadList {
+    /// The first node; null if there is none.
+    fn list(&self) -> *mut WSK_BUF_LIST;
+}
+
+/// The payload's buffer, if it fits its MDLs.
+///
+/// # Errors
+/// [`INVALID_BUFFER_SIZE`](Error::INVALID_BUFFER_SIZE)
+pub(crate) fn checked(payload: &impl Payload) -> Result<WSK_BUF> {
+    let buffer = payload.buffer();
+    // SAFETY: by the trait's contract the chain is valid while the payload is borrowed.
+    if unsafe { fits(&buffer) } { Ok(buffer) } else { Err(Error::INVALID_BUFFER_SIZE) }
+}
+
+/// The payload's list, if there is one and all of it fits.
+///
+/// # Errors
+/// [`INVALID_PARAMETER`](Error::INVALID_PARAMETER): there is no node.
+/// [`INVALID_BUFFER_SIZE`](Error::INVALID_BUFFER_SIZE)
+pub(crate) fn checked_list(payload: &impl PayloadList) -> Result<*mut WSK_BUF_LIST> {
+    let list = payload.list();
+    if list.is_null() {
+        return Err(Error::INVALID_PARAMETER);
+    }
+    let mut node = list;
+    while !node.is_null() {
+        // SAFETY: by the trait's contract the nodes are valid while the payload is borrowed.
+        let WSK_BUF_LIST { Next: next, Buffer: buffer } = unsafe { ptr::read(node) };
+        // SAFETY: as above, and so are the MDLs.
+        if !unsafe { fits(&buffer) } {
+            return Err(Error::INVALID_BUFFER_SIZE);
+        }
+        node = next;
+    }
+    Ok(list)
+}
+
+/// Whether offset and length lie within the chain of MDLs.
+///
+/// # Safety
+/// The chain is valid.
+unsafe fn fits(buffer: &WSK_BUF) -> bool {
+    if buffer.Length == 0 {
+        return true;
+    }
+    // SAFETY: passed on.
+    let Some((mut mdl, mut offset)) = (unsafe { locate(buffer, 0) }) else { return false };
+    if !ptr::eq(mdl, buffer.Mdl) {
+        // The offset is to lie in the first MDL.
+        return false;
+    }
+    let mut left = buffer.Length;
+    while !mdl.is_null() {
+        // SAFETY: an MDL of the chain.
+        let (next, count) = unsafe { step(mdl) };
+        let here = count - offset;
+        if left <= here {
+            return true;
+        }
+        (left, mdl, offset) = (left - here, next, 0);
+    }
+    false
+}
+
+/// The MDL that holds the byte at `position` of a buffer, and the byte's offset there; `None` beyond the chain.
+///
+/// # Safety
+/// The chain is valid.
+pub(crate) unsafe fn locate(buffer: &WSK_BUF, position: usize) -> Option<(*mut MDL, usize)> {
+    let mut mdl = buffer.Mdl;
+    let mut offset = (buffer.Offset as usize).checked_add(position)?;
+    while !mdl.is_null() {
+        // SAFETY: an MDL of the chain.
+        let (next, count) = unsafe { step(mdl) };
+        if offset < count {
+            return Some((mdl, offset));
+        }
+        (offset, mdl) = (offset - count, next);
+    }
+    None
+}
+
+/// The next MDL, and the number of bytes that this one describes.
+///
+/// # Safety
+/// `mdl` is a valid MDL.
+unsafe fn step(mdl: *mut MDL) -> (*mut MDL, usize) {
+    // SAFETY: the caller's promise.
+    let count = unsafe { MmGetMdlByteCount(mdl) };
+    // SAFETY: the caller's promise; the chain does not change.
+    let next = unsafe { (*mdl).Next };
+    (next, count as usize)
+}

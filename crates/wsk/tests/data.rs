@@ -1,0 +1,312 @@
+//! The data path: control information both ways, truncation, several datagrams with one operation.
+#![cfg(not(loom))]
+#![allow(missing_docs, reason = "a test")]
+#![allow(unsafe_code, reason = "payloads of the test's own")]
+
+mod common;
+
+use std::net::SocketAddr;
+use std::ptr;
+
+use common::{Bell, SOON, World, in_every_mode, op_for, op_with, receive};
+use wsk::cmsg::Message;
+use wsk::option::ip;
+use wsk::{
+    Buffer, BufferList, ControlInfo, Error, Op, Payload, PayloadList, ReceiveFrom, SendMessages, SendTo,
+};
+use wsk_sys::{MSG_CTRUNC, WSK_BUF, WSK_BUF_LIST};
+
+fn info(messages: &[Message<'_>]) -> ControlInfo {
+    let mut control = ControlInfo::new();
+    for message in messages {
+        control.push(message).unwrap();
+    }
+    control
+}
+
+/// A list of datagrams that together have these bytes.
+fn list_of(bytes: &[u8], lengths: &[usize]) -> BufferList<Buffer> {
+    let mut buffer = Buffer::new(bytes.len().max(1)).unwrap();
+    buffer.fill(bytes).unwrap();
+    let mut list = BufferList::new(buffer, lengths.len().max(1)).unwrap();
+    list.divide(lengths.iter().copied()).unwrap();
+    list
+}
+
+fn sent(world: &World) -> usize {
+    let log = world.machine.irp_log();
+    log.iter().filter(|event| matches!(event.kind, ntos::IrpEventKind::Sent { .. })).count()
+}
+
+#[test]
+fn control_information_comes_with_what_asks_for_it() {
+    in_every_mode(|world| {
+        world.with_socket(|socket, address, passive| {
+            let peer = world.peer();
+            peer.set_ttl(33).unwrap();
+            peer.set_traffic_class(0x2E).unwrap();
+            peer.send_to(b"plain", address).unwrap();
+            let (plain, _) = receive(&socket, 10, SOON, passive).unwrap();
+            assert!(plain.control.is_empty() && plain.flags == 0);
+            socket.set::<ip::PacketInformation>(true, passive).unwrap();
+            socket.set::<ip::ReceiveTimeToLive>(true, passive).unwrap();
+            socket.set::<ip::ReceiveTypeOfService>(true, passive).unwrap();
+            let expected = [
+                Message::PacketInfo { address: address.ip(), interface: 1 },
+                Message::TimeToLive(33),
+                Message::TypeOfService(0x2E),
+            ];
+            peer.send_to(b"told", address).unwrap();
+            let (told, data) = receive(&socket, 10, SOON, passive).unwrap();
+            assert_eq!((told.control, &data[..]), (info(&expected), &b"told"[..]));
+            // With less room, WSK cuts.
+            peer.send_to(b"cut", address).unwrap();
+            let request = ReceiveFrom.with_room(50);
+            let (cut, _) = socket.submit(op_for(10), request, Some(SOON)).wait(passive);
+            let cut = cut.unwrap();
+            assert!(cut.is_control_truncated());
+            assert_eq!(cut.control, info(&expected[..2]));
+            // By the queue as well; and an operation of another kind afterwards has none.
+            let bell = Bell::default();
+            let queue = bell.queue(passive);
+            socket.submit_to(&queue, op_for(10), ReceiveFrom, Some(SOON));
+            peer.send_to(b"queued", address).unwrap();
+            let received = bell.take(&queue, 1).remove(0);
+            assert_eq!(received.control(), info(&expected).as_bytes());
+            let mut op = received.into_op();
+            op.buffers_mut().fill(b"back").unwrap();
+            socket.submit_to(&queue, op, SendTo(Some(peer.local_addr().unwrap())), Some(SOON));
+            let back = bell.take(&queue, 1).remove(0);
+            assert_eq!((back.result(), back.control()), (Ok(4), &[][..]));
+            drop(back);
+            drop(queue);
+        });
+    });
+}
+
+#[test]
+fn a_cut_datagram_says_so() {
+    in_every_mode(|world| {
+        world.with_socket(|socket, address, passive| {
+            world.peer().send_to(b"too long", address).unwrap();
+            let (received, data) = receive(&socket, 3, SOON, passive).unwrap();
+            assert_eq!((&data[..], received.length), (&b"too"[..], 3));
+            assert!(received.is_truncated() && received.flags & MSG_CTRUNC == 0);
+            assert!(!received.is_control_truncated() && !received.is_broadcast() && !received.is_multicast());
+        });
+    });
+}
+
+#[test]
+fn sends_carry_control_information() {
+    in_every_mode(|world| {
+        world.with_socket(|socket, _, passive| {
+            let peer = world.peer();
+            let to = Some(peer.local_addr().unwrap());
+            let control = info(&[Message::TimeToLive(5), Message::EcnV4(3)]);
+            let (result, op) =
+                socket.submit(op_with(b"one"), SendTo(to).with(control), Some(SOON)).wait(passive);
+            assert_eq!(result, Ok(3));
+            let arrived = peer.receive().unwrap();
+            assert_eq!((arrived.hops, arrived.traffic_class), (5, 3));
+            // The next flight of the operation carries none.
+            let (result, _) = socket.submit(op, SendTo(to), Some(SOON)).wait(passive);
+            assert_eq!((result, peer.receive().unwrap().hops), (Ok(3), 128));
+            let list = Op::new(list_of(b"twothree", &[3, 5])).unwrap();
+            let (result, _) = socket.submit(list, SendMessages(to).with(control), Some(SOON)).wait(passive);
+            assert_eq!(result, Ok(8));
+            assert_eq!([peer.receive().unwrap().hops, peer.receive().unwrap().hops], [5, 5]);
+            let wrong = info(&[Message::HopLimit(5)]);
+            let (result, _) = socket.submit(op_with(b"x"), SendTo(to).with(wrong), Some(SOON)).wait(passive);
+            assert_eq!(result, Err(Error::INVALID_PARAMETER), "what WSK says of a message of IPv6");
+        });
+    });
+}
+
+#[test]
+fn several_datagrams_go_out_with_one_irp() {
+    in_every_mode(|world| {
+        world.with_socket(|socket, address, passive| {
+            let peer = world.peer();
+            let to = peer.local_addr().unwrap();
+            let mut op = Op::new(list_of(b"onetwothree", &[3, 0, 3, 5])).unwrap();
+            let before = sent(world);
+            for _ in 0..3 {
+                let (result, landed) = socket.submit(op, SendMessages(Some(to)), Some(SOON)).wait(passive);
+                assert_eq!(result, Ok(11));
+                for part in ["one", "", "two", "three"] {
+                    let arrived = peer.receive().unwrap();
+                    assert_eq!((arrived.bytes, arrived.from), (part.into(), address));
+                }
+                op = landed;
+            }
+            assert_eq!(sent(world) - before, 3, "one IRP for each four");
+            // Divided anew, and to a fixed address.
+            socket.ioctl::<wsk::ioctl::SetSendToAddress>(Some(to), passive).unwrap();
+            op.buffers_mut().payload_mut().fill(b"xyz").unwrap();
+            assert!(op.buffers().is_empty());
+            op.buffers_mut().divide([1, 2]).unwrap();
+            let (result, _) = socket.submit(op, SendMessages(None), Some(SOON)).wait(passive);
+            assert_eq!(result, Ok(3));
+            assert_eq!([peer.receive().unwrap().bytes, peer.receive().unwrap().bytes], [&b"x"[..], b"yz"]);
+        });
+    });
+}
+
+#[test]
+fn a_list_is_divided_within_its_payload_only() {
+    common::run(netio::Completion::Inline, |_| {
+        let mut list = list_of(b"12345", &[5]);
+        assert_eq!(list.len(), 1);
+        for (lengths, error) in [
+            (&[1, 1][..], Error::BUFFER_TOO_SMALL),
+            (&[6], Error::INVALID_BUFFER_SIZE),
+            (&[usize::MAX], Error::INVALID_BUFFER_SIZE),
+        ] {
+            assert_eq!(list.divide(lengths.iter().copied()), Err(error), "{lengths:?}");
+            assert!(list.is_empty() && list.list().is_null());
+        }
+        list.divide([4]).unwrap();
+        assert_eq!(&list.payload()[..], b"12345");
+        let buffer = || Buffer::new(1).unwrap();
+        assert_eq!(BufferList::new(buffer(), 0).map(drop), Err(Error::INVALID_PARAMETER));
+        assert_eq!(BufferList::new(buffer(), usize::MAX).map(drop), Err(Error::INVALID_PARAMETER));
+    });
+}
+
+/// Two buffers as one: a chain of two MDLs.
+struct Chain {
+    first: Buffer,
+    second: Buffer,
+}
+
+impl Chain {
+    fn new(first: &[u8], second: &[u8]) -> Chain {
+        let [first, second] = [first, second].map(|bytes| {
+            let mut buffer = Buffer::new(bytes.len()).unwrap();
+            buffer.fill(bytes).unwrap();
+            buffer
+        });
+        // SAFETY: the MDLs are the buffers' own, which nobody uses yet.
+        unsafe { (*first.buffer().Mdl).Next = second.buffer().Mdl };
+        Chain { first, second }
+    }
+}
+
+// SAFETY: the chain lives as long as the two buffers, and lengths are those of its MDLs.
+unsafe impl Payload for Chain {
+    fn buffer(&self) -> WSK_BUF {
+        let length = self.first.len() + self.second.len();
+        WSK_BUF { Length: length, ..self.first.buffer() }
+    }
+}
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        // SAFETY: as in `new`; the first MDL is freed after this.
+        unsafe { (*self.first.buffer().Mdl).Next = ptr::null_mut() };
+    }
+}
+
+#[test]
+fn a_list_follows_a_chain_of_mdls() {
+    in_every_mode(|world| {
+        world.with_socket(|socket, _, passive| {
+            let peer = world.peer();
+            let mut list = BufferList::new(Chain::new(b"abcd", b"efg"), 4).unwrap();
+            list.divide([3, 2, 2]).unwrap();
+            let op = Op::new(list).unwrap();
+            let to = Some(peer.local_addr().unwrap());
+            let (result, _) = socket.submit(op, SendMessages(to), Some(SOON)).wait(passive);
+            assert_eq!(result, Ok(7));
+            for part in ["abc", "de", "fg"] {
+                assert_eq!(peer.receive().unwrap().bytes, part.as_bytes());
+            }
+        });
+    });
+}
+
+/// A buffer that says more of itself than is true.
+struct Liar(Buffer, u32, usize);
+
+// SAFETY: the MDL is the buffer's. Offset and length are what the test is about: they need not be right.
+unsafe impl Payload for Liar {
+    fn buffer(&self) -> WSK_BUF {
+        WSK_BUF { Offset: self.1, Length: self.2, ..self.0.buffer() }
+    }
+}
+
+/// A list of one node, or of none.
+struct Node {
+    _describes: Liar,
+    entry: Box<WSK_BUF_LIST>,
+    is_there: bool,
+}
+
+// SAFETY: the node is the value's own, what it describes is the liar's.
+unsafe impl PayloadList for Node {
+    fn list(&self) -> *mut WSK_BUF_LIST {
+        if self.is_there { ptr::from_ref(&*self.entry).cast_mut() } else { ptr::null_mut() }
+    }
+}
+
+// SAFETY: the pointers are to pool memory that belongs to the value.
+unsafe impl Send for Node {}
+
+#[test]
+fn what_does_not_fit_its_mdls_never_reaches_wsk() {
+    in_every_mode(|world| {
+        world.with_socket(|socket, address, passive| {
+            let before = sent(world);
+            let to: Option<SocketAddr> = Some(address);
+            for (offset, length) in [(0, 5), (3, 2), (4, 1), (u32::MAX, usize::MAX), (0, usize::MAX)] {
+                let liar = || Liar(Buffer::new(4).unwrap(), offset, length);
+                let refused = Err(Error::INVALID_BUFFER_SIZE);
+                let op = Op::new(liar()).unwrap();
+                let (result, op) = socket.submit(op, SendTo(to), Some(SOON)).wait(passive);
+                assert_eq!(result, refused, "{length} at {offset}");
+                let (result, _) = socket.submit(op, ReceiveFrom, Some(SOON)).wait(passive);
+                assert_eq!(result.map(drop), refused.map(drop), "{length} at {offset}");
+                let liar = liar();
+                let node = Box::new(WSK_BUF_LIST { Next: ptr::null_mut(), Buffer: liar.buffer() });
+                let op = Op::new(Node { _describes: liar, entry: node, is_there: true }).unwrap();
+                let (result, mut op) = socket.submit(op, SendMessages(to), Some(SOON)).wait(passive);
+                assert_eq!(result, refused, "{length} at {offset}");
+                op.buffers_mut().is_there = false;
+                let (result, _) = socket.submit(op, SendMessages(to), Some(SOON)).wait(passive);
+                assert_eq!(result, Err(Error::INVALID_PARAMETER), "a list of nothing");
+            }
+            assert_eq!(sent(world), before);
+            let fits = Op::new(Liar(Buffer::new(4).unwrap(), 3, 1)).unwrap();
+            assert_eq!(socket.submit(fits, SendTo(to), Some(SOON)).wait(passive).0, Ok(1));
+        });
+    });
+}
+
+#[test]
+fn lists_allocate_nothing_in_flight() {
+    in_every_mode(|world| {
+        world.with_socket(|socket, _, passive| {
+            let peer = world.peer();
+            let to = Some(peer.local_addr().unwrap());
+            let control = info(&[Message::TypeOfService(4)]);
+            let mut op = Op::new(list_of(b"1234", &[1, 1, 2])).unwrap();
+            let counters = || {
+                let counters = world.machine.counters();
+                [counters.pool_blocks.total, counters.irps.total, counters.mdls.total]
+            };
+            let mut before = counters();
+            for round in 0..20 {
+                let (result, landed) =
+                    socket.submit(op, SendMessages(to).with(control), Some(SOON)).wait(passive);
+                assert_eq!(result, Ok(4));
+                op = landed;
+                op.buffers_mut().divide([2, 1, 1]).unwrap();
+                if round == 2 {
+                    before = counters();
+                }
+            }
+            assert_eq!(counters(), before);
+        });
+    });
+}

@@ -1,0 +1,261 @@
+//! Event callbacks: a handler gets datagrams, accepts, refuses or retains them, and outlives the socket's close.
+#![cfg(not(loom))]
+#![allow(missing_docs, reason = "a test")]
+
+mod common;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use common::events::{
+    Event, Handler, accept, accepting, event, handler, held, listening, retaining, with_handler,
+};
+use common::{LOOPBACK_V4, LOOPBACK_V6, SOON, in_every_mode, run};
+use netio::Completion;
+use wsk::event::{Answer, DisableReceive, Disabled, Indication, ReceiveHandler};
+use wsk::{Error, Family, Op, Socket};
+
+#[test]
+fn datagrams_go_to_the_handler() {
+    in_every_mode(|world| {
+        world.with_client(|_, provider, passive| {
+            for loopback in [LOOPBACK_V4, LOOPBACK_V6] {
+                let (socket, address, watch) = listening(provider, loopback, passive, accept);
+                let peer = world.net.peer(loopback.parse().unwrap()).unwrap();
+                peer.send_to(b"before", address).unwrap();
+                watch.nothing();
+                socket.enable_receive().unwrap();
+                for bytes in [&b"one"[..], b"", b"3"] {
+                    peer.send_to(bytes, address).unwrap();
+                }
+                for bytes in [&b"before"[..], b"one", b"", b"3"] {
+                    assert_eq!(watch.next(), Event::Datagram(bytes.to_vec(), peer.local_addr().ok()));
+                }
+                assert_eq!(socket.close(passive), Ok(()));
+                watch.gone();
+            }
+        });
+    });
+}
+
+#[test]
+fn what_is_refused_waits() {
+    in_every_mode(|world| {
+        let refusals = AtomicUsize::new(0);
+        let act = accepting(move |indication| match refusals.fetch_add(1, Ordering::Relaxed) {
+            0 => indication.refuse(),
+            _ => indication.accept(),
+        });
+        with_handler(world, act, |socket, address, watch, passive| {
+            let peer = world.peer();
+            peer.send_to(b"first", address).unwrap();
+            assert_eq!(watch.bytes(), b"first");
+            peer.send_to(b"second", address).unwrap();
+            watch.nothing();
+            socket.enable_receive().unwrap();
+            assert_eq!((watch.bytes(), watch.bytes()), (b"first".to_vec(), b"second".to_vec()));
+            socket.close(passive).unwrap();
+        });
+    });
+}
+
+#[test]
+fn what_is_retained_can_be_read_until_it_is_dropped() {
+    in_every_mode(|world| {
+        let (act, kept) = retaining();
+        with_handler(world, act, |socket, address, watch, passive| {
+            let peer = world.peer();
+            peer.send_to(b"kept", address).unwrap();
+            assert_eq!(watch.bytes(), b"kept");
+            let retained = kept.recv_timeout(SOON).unwrap();
+            let read: Vec<_> = retained.datagrams().map(event).collect();
+            assert_eq!(read, [Event::Datagram(b"kept".to_vec(), peer.local_addr().ok())]);
+            assert_eq!(retained.flags(), 0);
+            // Dropped on another thread.
+            world.machine.spawn("release", move || drop(retained)).join().unwrap();
+            socket.close(passive).unwrap();
+        });
+    });
+}
+
+#[test]
+fn a_close_waits_for_what_is_retained() {
+    in_every_mode(|world| {
+        let (act, kept) = retaining();
+        with_handler(world, act, |socket, address, watch, passive| {
+            world.peer().send_to(b"kept", address).unwrap();
+            watch.next();
+            let retained = kept.recv_timeout(SOON).unwrap();
+            let releasing = world.machine.spawn("release", move || {
+                std::thread::sleep(Duration::from_millis(10));
+                drop(retained);
+            });
+            assert_eq!(socket.close(passive), Ok(()));
+            watch.gone();
+            releasing.join().unwrap();
+        });
+    });
+}
+
+#[test]
+fn the_last_release_closes_a_socket_that_was_dropped() {
+    in_every_mode(|world| {
+        let (act, kept) = retaining();
+        let retained = Mutex::new(Vec::new());
+        with_handler(world, act, |socket, address, watch, _| {
+            for bytes in [b"1", b"2"] {
+                world.peer().send_to(bytes, address).unwrap();
+                watch.next();
+                retained.lock().unwrap().push(kept.recv_timeout(SOON).unwrap());
+            }
+            drop(socket);
+            assert_eq!(watch.drops(), 0, "the handler is there as long as the socket");
+            assert_eq!(world.netio.sockets(), 1);
+            // Deregistering, which follows, waits for the close that the second release sends.
+            for retained in retained.lock().unwrap().drain(..) {
+                assert_eq!(watch.drops(), 0);
+                drop(retained);
+            }
+        });
+    });
+}
+
+#[test]
+fn nothing_is_retained_once_the_close_was_asked_for() {
+    in_every_mode(|world| {
+        let retained = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&retained);
+        let (act, is_in, go_on) = held(accepting(move |indication| match indication.retain() {
+            Ok((list, answer)) => {
+                count.fetch_add(1, Ordering::Relaxed);
+                drop(list);
+                answer
+            }
+            Err(indication) => indication.accept(),
+        }));
+        with_handler(world, act, |socket, address, watch, _| {
+            let peer = world.peer();
+            // A thread that is in no kernel: the callback is not on its stack.
+            std::thread::scope(|scope| {
+                scope.spawn(|| peer.send_to(b"x", address).unwrap());
+            });
+            is_in.recv_timeout(SOON).unwrap();
+            drop(socket);
+            go_on.send(()).unwrap();
+            watch.next();
+        });
+        assert_eq!(retained.load(Ordering::Relaxed), 0);
+    });
+}
+
+#[test]
+fn a_list_may_be_released_in_the_call() {
+    in_every_mode(|world| {
+        let act = accepting(|indication| match indication.retain() {
+            Ok((retained, answer)) => {
+                drop(retained);
+                answer
+            }
+            Err(indication) => indication.accept(),
+        });
+        with_handler(world, act, |socket, address, watch, passive| {
+            world.peer().send_to(b"x", address).unwrap();
+            assert_eq!(watch.bytes(), b"x");
+            socket.close(passive).unwrap();
+        });
+    });
+}
+
+#[test]
+fn disabling_waits_or_tells_that_it_does_not() {
+    in_every_mode(|world| {
+        let (act, is_in, go_on) = held(accepting(accept));
+        with_handler(world, act, |socket, address, watch, passive| {
+            let peer = world.peer();
+            std::thread::scope(|scope| {
+                scope.spawn(|| peer.send_to(b"x", address).unwrap());
+            });
+            is_in.recv_timeout(SOON).unwrap();
+            assert_eq!(socket.disable_receive_soon(), Ok(Disabled::Soon));
+            let disabling = socket.submit(Op::new(()).unwrap(), DisableReceive, None);
+            std::thread::sleep(Duration::from_millis(5));
+            assert!(!disabling.is_done());
+            go_on.send(()).unwrap();
+            assert_eq!(disabling.wait(passive).0, Ok(()));
+            assert_eq!(watch.bytes(), b"x");
+            assert_eq!(socket.disable_receive_soon(), Ok(Disabled::Now));
+            assert_eq!(socket.disable_receive(passive), Ok(()));
+            peer.send_to(b"y", address).unwrap();
+            watch.nothing();
+            socket.close(passive).unwrap();
+        });
+    });
+}
+
+#[test]
+fn a_disable_has_a_time_limit() {
+    run(Completion::Inline, |world| {
+        let (act, is_in, go_on) = held(accepting(accept));
+        with_handler(world, act, |socket, address, watch, passive| {
+            let peer = world.peer();
+            std::thread::scope(|scope| {
+                scope.spawn(|| peer.send_to(b"x", address).unwrap());
+            });
+            is_in.recv_timeout(SOON).unwrap();
+            let limited = socket.disable_receive(passive.within(common::BRIEFLY));
+            assert_eq!(limited, Err(Error::IO_TIMEOUT));
+            go_on.send(()).unwrap();
+            watch.next();
+            socket.close(passive).unwrap();
+        });
+    });
+}
+
+#[test]
+fn the_handler_is_found_by_its_type() {
+    run(Completion::Inline, |world| {
+        with_handler(world, accept, |socket, address, _, passive| {
+            struct Other;
+            impl ReceiveHandler for Other {
+                fn receive<'c>(&self, indication: Indication<'c>) -> Answer<'c> {
+                    indication.accept()
+                }
+            }
+            assert!(socket.handler::<Other>().is_none());
+            assert!(socket.handler::<Handler>().is_some());
+            let socket = Socket::from(socket);
+            let clone = socket.clone();
+            drop(socket);
+            assert!(clone.handler::<Handler>().is_some());
+            assert_eq!(clone.disable_receive_soon(), Ok(Disabled::Now));
+            assert_eq!(clone.enable_receive(), Ok(()));
+            let _ = (address, passive);
+        });
+    });
+}
+
+#[test]
+fn without_a_handler_there_is_nothing_to_enable() {
+    in_every_mode(|world| {
+        world.with_socket(|socket, _, passive| {
+            assert_eq!(socket.enable_receive(), Err(Error::INVALID_DEVICE_REQUEST));
+            assert_eq!(socket.disable_receive_soon(), Ok(Disabled::Now));
+            assert!(socket.handler::<Handler>().is_none());
+            socket.close(passive).unwrap();
+        });
+    });
+}
+
+#[test]
+fn a_handler_goes_even_if_no_socket_was_made() {
+    in_every_mode(|world| {
+        world.with_client(|_, provider, passive| {
+            let (handler, watch) = handler(accept);
+            world.netio.detach();
+            let refused = provider.datagram_with(Family::V4, handler, passive).map(drop);
+            assert_eq!(refused, Err(Error::DEVICE_NOT_READY));
+            watch.gone();
+        });
+    });
+}

@@ -1,0 +1,125 @@
+//! Operations that wait for the driver itself: woken in order, cancelled, limited in time, and never lost.
+#![cfg(not(loom))]
+#![allow(missing_docs, reason = "a test")]
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::{BRIEFLY, Bell, machine};
+use wsk::{Error, Op, Passive, Waiters};
+
+/// Calls `test` on a machine, which finds what is left.
+fn on_a_machine(test: impl FnOnce(&ntos::Machine, &Passive)) {
+    let machine = machine();
+    let entered = machine.enter();
+    test(&machine, &Passive::check().unwrap());
+    drop(entered);
+    machine.shutdown();
+}
+
+fn op(number: u32) -> Op<u32> {
+    Op::new(number).unwrap()
+}
+
+#[test]
+fn they_are_woken_in_the_order_in_which_they_came() {
+    on_a_machine(|_, passive| {
+        let (bell, waiters) = (Bell::default(), Waiters::new().unwrap());
+        let queue = bell.queue(passive);
+        assert!(waiters.is_empty());
+        assert!(!waiters.wake_one());
+        for number in 0..3 {
+            waiters.submit_to(&queue, op(number), None);
+        }
+        assert!(!waiters.is_empty());
+        assert_eq!(queue.drain().count(), 0);
+        for number in 0..3 {
+            assert!(waiters.wake_one());
+            let woken = bell.take(&queue, 1).remove(0);
+            assert_eq!((woken.result(), *woken.buffers()), (Ok(0), number));
+        }
+        assert!(waiters.is_empty());
+        // Once more, with operations that have flown.
+        waiters.submit_to(&queue, op(7), None);
+        waiters.fail_all(Error::FILE_FORCED_CLOSED);
+        let failed = bell.take(&queue, 1).remove(0);
+        assert_eq!(failed.result(), Err(Error::FILE_FORCED_CLOSED));
+        waiters.submit_to(&queue, failed.into_op(), None);
+        drop(waiters);
+        assert_eq!(bell.take(&queue, 1).remove(0).result(), Err(Error::CANCELLED));
+        drop(queue);
+    });
+}
+
+#[test]
+fn each_can_be_cancelled() {
+    on_a_machine(|_, passive| {
+        let (bell, waiters) = (Bell::default(), Waiters::new().unwrap());
+        let queue = bell.queue(passive);
+        let ops: Vec<_> = (0..3).map(op).collect();
+        let cancellers: Vec<_> = ops.iter().map(Op::canceller).collect();
+        // Before it is submitted.
+        cancellers[0].cancel();
+        for op in ops {
+            waiters.submit_to(&queue, op, None);
+        }
+        let first = bell.take(&queue, 1).remove(0);
+        assert_eq!((first.result(), *first.buffers()), (Err(Error::CANCELLED), 0));
+        cancellers[2].cancel();
+        let third = bell.take(&queue, 1).remove(0);
+        assert_eq!((third.result(), *third.buffers()), (Err(Error::CANCELLED), 2));
+        // What is left is whole: the last one was taken out, and another comes.
+        waiters.submit_to(&queue, op(3), None);
+        for number in [1, 3] {
+            assert!(waiters.wake_one());
+            assert_eq!(*bell.take(&queue, 1).remove(0).buffers(), number);
+        }
+        // Too late.
+        cancellers[1].cancel();
+        assert!(!waiters.wake_one());
+        drop(cancellers);
+        drop(queue);
+    });
+}
+
+#[test]
+fn each_has_a_time_limit() {
+    on_a_machine(|_, passive| {
+        let (bell, waiters) = (Bell::default(), Waiters::new().unwrap());
+        let queue = bell.queue(passive);
+        waiters.submit_to(&queue, op(1), Some(BRIEFLY));
+        waiters.submit_to(&queue, op(2), Some(Duration::ZERO));
+        let ended = bell.take(&queue, 2);
+        assert!(ended.iter().all(|one| one.result() == Err(Error::IO_TIMEOUT)));
+        // Woken in time, the timer is cancelled.
+        waiters.submit_to(&queue, op(3), Some(common::SOON));
+        assert!(waiters.wake_one());
+        assert_eq!(bell.take(&queue, 1).remove(0).result(), Ok(0));
+        drop(queue);
+    });
+}
+
+#[test]
+fn wakers_and_cancellers_at_a_time() {
+    const ROUNDS: u32 = if cfg!(miri) { 5 } else { 500 };
+    on_a_machine(|machine, passive| {
+        let (bell, waiters) = (Bell::default(), Arc::new(Waiters::new().unwrap()));
+        let queue = bell.queue(passive);
+        for round in 0..ROUNDS {
+            let op = op(round);
+            let canceller = op.canceller();
+            let other = Arc::clone(&waiters);
+            let waking = machine.spawn("wake", move || while !other.wake_one() && !other.is_empty() {});
+            let cancelling = machine.spawn("cancel", move || canceller.cancel());
+            waiters.submit_to(&queue, op, None);
+            let ended = bell.take(&queue, 1).remove(0);
+            assert!(matches!(ended.result(), Ok(0) | Err(Error::CANCELLED)));
+            assert_eq!(*ended.buffers(), round);
+            waking.join().unwrap();
+            cancelling.join().unwrap();
+        }
+        drop(queue);
+    });
+}
