@@ -2,13 +2,16 @@
 #![expect(unsafe_code, reason = "the framework hands out handles as raw pointers")]
 
 use wsk::{Completion, Error, Result};
-use wsk_sys::STATUS_SUCCESS;
-use wskdrv_abi::{Received, address};
+use wsk_sys::{MSG_CTRUNC, STATUS_SUCCESS};
+use wskdrv_abi::{Disabled, Received, address};
 use zerocopy::IntoBytes;
 
+use crate::batch::Batch;
 use crate::device;
+use crate::dispatch::client::write_security;
 use crate::driver::Driver;
 use crate::file::File;
+use crate::inbox::Inbox;
 use crate::job::{Job, Kind};
 use crate::request::Request;
 use crate::wdf::{self, WDFWORKITEM};
@@ -31,12 +34,51 @@ fn finish(driver: &'static Driver, mut completion: Completion<Job>) {
     let Some(request) = completion.buffers().request else { return };
     let result = completion.result();
     count(driver, result);
+    if let Some((batch, place)) = completion.buffers_mut().take_batch() {
+        let result = result.and_then(|received| fill(driver, request, &batch, place, &completion, received));
+        if batch.land(place, completion.into_op(), result) {
+            end(request, &batch);
+        }
+        return;
+    }
     let outcome = settle(driver, request, request.file(), &mut completion, result);
     let (status, information) = match outcome {
         Ok(information) => (STATUS_SUCCESS, information),
         Err(error) => (error.status(), 0),
     };
-    request.finish(completion.into_op(), status, information);
+    request.finish(Some(completion.into_op()), status, information);
+}
+
+/// Ends a request of several operations, all of which have landed.
+pub(crate) fn end(request: Request, batch: &Batch) {
+    let (status, information) = batch.outcome();
+    request.finish(None, status, information);
+}
+
+/// Writes what comes before a datagram's data into its slot. The buffer is mapped already, so this does not fail.
+fn fill(
+    driver: &Driver,
+    request: Request,
+    batch: &Batch,
+    place: usize,
+    completion: &Completion<Job>,
+    received: usize,
+) -> Result {
+    driver.counters.datagrams_received.up();
+    driver.counters.bytes_received.add(received);
+    let layout = batch.layout();
+    let start = place * layout.slot as usize;
+    let control = completion.control();
+    // WSK knows the room; what it says is not relied on.
+    let room = (layout.control_room as usize).min(control.len());
+    let mut head = received_head(completion, received)?;
+    head.control_length = u32::try_from(room).map_err(|_| Error::INVALID_BUFFER_SIZE)?;
+    if room < control.len() {
+        head.flags |= MSG_CTRUNC;
+    }
+    let head = request.write_output_at(start, head.as_bytes())?;
+    request.write_output_at(start + head, &control[..room])?;
+    Ok(())
 }
 
 /// Hands the result on: the socket or its state to the handle, the output to the request.
@@ -69,7 +111,7 @@ fn settle(
         }
         Kind::Send => {
             let sent = result?;
-            counters.datagrams_sent.up();
+            counters.datagrams_sent.add(completion.buffers().datagrams());
             counters.bytes_sent.add(sent);
             Ok(sent)
         }
@@ -79,6 +121,33 @@ fn settle(
             counters.bytes_received.add(received);
             let head = received_head(completion, received)?;
             request.write_output(head.as_bytes()).map(|head| head + received)
+        }
+        Kind::DisableReceive => {
+            result?;
+            if let Ok(socket) = file.bound_socket()
+                && let Some(inbox) = socket.handler::<Inbox>()
+            {
+                inbox.stop();
+            }
+            request.write_output(Disabled { pending: 0, reserved: 0 }.as_bytes())
+        }
+        Kind::Drain => {
+            result?;
+            let socket = file.bound_socket().map_err(|_| Error::CANCELLED)?;
+            let taken = socket.handler::<Inbox>().ok_or(Error::INVALID_DEVICE_STATE)?.drain(request)?;
+            counters.datagrams_received.add(taken.datagrams);
+            counters.bytes_received.add(taken.bytes);
+            counters.datagrams_dropped.add(taken.dropped);
+            Ok(taken.information)
+        }
+        Kind::TransportChange => {
+            file.end_watch();
+            result.map(|_| 0)
+        }
+        Kind::GetSecurity => {
+            result?;
+            let security = completion.take_security(&driver.registration);
+            write_security(request, &security.ok_or(Error::INVALID_SECURITY_DESCR)?)
         }
         Kind::Idle => result,
     }
@@ -93,7 +162,7 @@ fn received_head(completion: &Completion<Job>, received: usize) -> Result<Receiv
         flags: completion.flags(),
         address_length: number(address_length)?,
         length: number(received)?,
-        reserved: 0,
+        control_length: 0,
         address,
         padding: [0; 4],
     })

@@ -5,14 +5,21 @@ use core::time::Duration;
 
 use wsk::row::{Row, ValueKind};
 use wsk::{CONTROL_MAX, Control, Error, Family, Result};
+use wsk_sys::{SIO_ADDRESS_LIST_CHANGE, SIO_ADDRESS_LIST_QUERY, SIO_ADDRESS_LIST_SORT};
 use wskdrv_abi::address::{self, AddressError};
 use wskdrv_abi::{
-    Create, IOCTL_WSKDRV_BIND, IOCTL_WSKDRV_CREATE, IOCTL_WSKDRV_GET_OPTION, IOCTL_WSKDRV_IOCTL,
+    Create, DISABLE_AND_WAIT, DISABLE_SOON, DisableReceive, Disabled, Drained, EnableReceive,
+    IOCTL_WSKDRV_BIND, IOCTL_WSKDRV_CREATE, IOCTL_WSKDRV_DISABLE_RECEIVE, IOCTL_WSKDRV_DRAIN,
+    IOCTL_WSKDRV_ENABLE_RECEIVE, IOCTL_WSKDRV_GET_OPTION, IOCTL_WSKDRV_GET_SECURITY, IOCTL_WSKDRV_IOCTL,
     IOCTL_WSKDRV_LOCAL_ADDRESS, IOCTL_WSKDRV_PROVIDER, IOCTL_WSKDRV_RAW_CONTROL, IOCTL_WSKDRV_RECEIVE,
-    IOCTL_WSKDRV_SEND, IOCTL_WSKDRV_SET_OPTION, IOCTL_WSKDRV_STATISTICS, IOCTL_WSKDRV_VERSION, IoctlRequest,
-    NO_TIMEOUT, OptionRequest, RawRequest, Received, Send, Timed,
+    IOCTL_WSKDRV_RECEIVE_MANY, IOCTL_WSKDRV_SEND, IOCTL_WSKDRV_SEND_MANY, IOCTL_WSKDRV_SET_OPTION,
+    IOCTL_WSKDRV_SET_SECURITY, IOCTL_WSKDRV_STATISTICS, IOCTL_WSKDRV_TRANSPORT_CHANGE,
+    IOCTL_WSKDRV_TRANSPORTS, IOCTL_WSKDRV_VERSION, IoctlRequest, NO_TIMEOUT, OptionRequest, RawRequest,
+    ReceiveMany, Received, SECURITY_MAX, Send, Timed,
 };
 use zerocopy::{FromBytes, Immutable, KnownLayout};
+
+use crate::many::{self, SendMany};
 
 /// A request, understood.
 #[derive(Debug)]
@@ -23,6 +30,8 @@ pub(crate) enum Demand<'a> {
     Statistics,
     /// Which WSK versions the provider offers.
     Provider,
+    /// Which transports there are.
+    Transports,
     /// An operation on the handle's socket, with its time limit.
     Operation(Operation<'a>, Option<Duration>),
 }
@@ -45,10 +54,35 @@ pub(crate) enum Operation<'a> {
         /// The address that it carries.
         address: Option<SocketAddr>,
     },
+    /// Tell the local addresses, in the call: no IRP goes with it.
+    AddressList,
+    /// Wait for a change of the local addresses.
+    AddressListChange,
+    /// Sort these addresses, in the call.
+    SortAddresses(&'a [u8]),
+    /// Wait for a change of the transports.
+    TransportChange,
+    /// Set the security descriptor to these bytes.
+    SetSecurity(&'a [u8]),
+    /// Get the security descriptor.
+    GetSecurity,
     /// Send the output buffer's bytes, to an address or to the fixed one.
     Send(Option<SocketAddr>),
     /// Receive into the output buffer, after its head.
     Receive,
+    /// Send the output buffer's bytes as several datagrams, or as one with control information.
+    SendMany(SendMany<'a>),
+    /// Receive into the slots of the output buffer.
+    ReceiveMany(ReceiveMany),
+    /// Enable the receive event, with a queue of so many bytes.
+    EnableReceive(usize),
+    /// Disable the receive event, and wait until no call of it is left, or do not.
+    DisableReceive {
+        /// To wait.
+        wait: bool,
+    },
+    /// Take datagrams out of the queue.
+    Drain,
 }
 
 /// Reads a request.
@@ -62,13 +96,22 @@ pub(crate) fn decode(code: u32, input: &[u8], output: usize) -> Result<Demand<'_
         IOCTL_WSKDRV_PROVIDER => nothing(input).map(|()| Demand::Provider),
         IOCTL_WSKDRV_CREATE => create(input),
         IOCTL_WSKDRV_BIND => bind(input),
-        IOCTL_WSKDRV_LOCAL_ADDRESS => local_address(input),
+        IOCTL_WSKDRV_LOCAL_ADDRESS => timed(input, Operation::LocalAddress),
         IOCTL_WSKDRV_GET_OPTION => get_option(input, output),
         IOCTL_WSKDRV_SET_OPTION => set_option(input),
         IOCTL_WSKDRV_IOCTL => ioctl(input),
         IOCTL_WSKDRV_RAW_CONTROL => raw_control(input, output),
         IOCTL_WSKDRV_SEND => send(input),
         IOCTL_WSKDRV_RECEIVE => receive(input, output),
+        IOCTL_WSKDRV_SEND_MANY => send_many(input, output),
+        IOCTL_WSKDRV_RECEIVE_MANY => receive_many(input, output),
+        IOCTL_WSKDRV_ENABLE_RECEIVE => enable_receive(input),
+        IOCTL_WSKDRV_DISABLE_RECEIVE => disable_receive(input, output),
+        IOCTL_WSKDRV_DRAIN => drain(input, output),
+        IOCTL_WSKDRV_TRANSPORTS => nothing(input).map(|()| Demand::Transports),
+        IOCTL_WSKDRV_TRANSPORT_CHANGE => timed(input, Operation::TransportChange),
+        IOCTL_WSKDRV_SET_SECURITY => set_security(input),
+        IOCTL_WSKDRV_GET_SECURITY => timed(input, Operation::GetSecurity),
         _ => Err(Error::INVALID_DEVICE_REQUEST),
     }
 }
@@ -86,10 +129,23 @@ fn bind(input: &[u8]) -> Result<Demand<'_>> {
     operation(Operation::Bind(socket_address(rest)?), request.timeout_ms)
 }
 
-fn local_address(input: &[u8]) -> Result<Demand<'_>> {
+/// A request that has nothing to say but its time limit.
+fn timed<'a>(input: &'a [u8], what: Operation<'a>) -> Result<Demand<'a>> {
     let request: Timed = whole(input)?;
     zero(request.reserved)?;
-    operation(Operation::LocalAddress, request.timeout_ms)
+    operation(what, request.timeout_ms)
+}
+
+fn set_security(input: &[u8]) -> Result<Demand<'_>> {
+    let (request, descriptor) = head::<Timed>(input)?;
+    zero(request.reserved)?;
+    if descriptor.is_empty() {
+        return Err(Error::BUFFER_TOO_SMALL);
+    }
+    if descriptor.len() > SECURITY_MAX {
+        return Err(Error::INVALID_BUFFER_SIZE);
+    }
+    operation(Operation::SetSecurity(descriptor), request.timeout_ms)
 }
 
 fn get_option(input: &[u8], output: usize) -> Result<Demand<'_>> {
@@ -111,7 +167,18 @@ fn set_option(input: &[u8]) -> Result<Demand<'_>> {
 fn ioctl(input: &[u8]) -> Result<Demand<'_>> {
     let (request, value) = head::<IoctlRequest>(input)?;
     let row = Row::ioctl(request.code).ok_or(Error::NOT_SUPPORTED)?;
-    set(row, value, request.timeout_ms)
+    match request.code {
+        SIO_ADDRESS_LIST_QUERY => {
+            nothing(value)?;
+            operation(Operation::AddressList, request.timeout_ms)
+        }
+        SIO_ADDRESS_LIST_CHANGE => {
+            nothing(value)?;
+            operation(Operation::AddressListChange, request.timeout_ms)
+        }
+        SIO_ADDRESS_LIST_SORT => operation(Operation::SortAddresses(value), request.timeout_ms),
+        _ => set(row, value, request.timeout_ms),
+    }
 }
 
 /// A set of an option, or an IOCTL with input.
@@ -145,6 +212,47 @@ fn receive(input: &[u8], output: usize) -> Result<Demand<'_>> {
     operation(Operation::Receive, request.timeout_ms)
 }
 
+fn send_many(input: &[u8], output: usize) -> Result<Demand<'_>> {
+    let (request, rest) = head::<wskdrv_abi::SendMany>(input)?;
+    zero(request.flags)?;
+    zero(request.reserved)?;
+    let many = many::decode(&request, rest, output)?;
+    operation(Operation::SendMany(many), request.timeout_ms)
+}
+
+fn receive_many(input: &[u8], output: usize) -> Result<Demand<'_>> {
+    let request: ReceiveMany = whole(input)?;
+    room(output, request.size().ok_or(Error::INVALID_PARAMETER)?)?;
+    operation(Operation::ReceiveMany(request), request.timeout_ms)
+}
+
+fn enable_receive(input: &[u8]) -> Result<Demand<'_>> {
+    let request: EnableReceive = whole(input)?;
+    zero(request.reserved)?;
+    if !request.is_valid() {
+        return Err(Error::INVALID_PARAMETER);
+    }
+    operation(Operation::EnableReceive(request.capacity as usize), NO_TIMEOUT)
+}
+
+fn disable_receive(input: &[u8], output: usize) -> Result<Demand<'_>> {
+    let request: DisableReceive = whole(input)?;
+    room(output, size_of::<Disabled>())?;
+    let wait = match request.form {
+        DISABLE_AND_WAIT => true,
+        DISABLE_SOON => false,
+        _ => return Err(Error::INVALID_PARAMETER),
+    };
+    operation(Operation::DisableReceive { wait }, request.timeout_ms)
+}
+
+fn drain(input: &[u8], output: usize) -> Result<Demand<'_>> {
+    let request: Timed = whole(input)?;
+    zero(request.reserved)?;
+    room(output, size_of::<Drained>() + size_of::<Received>())?;
+    operation(Operation::Drain, request.timeout_ms)
+}
+
 #[expect(clippy::unnecessary_wraps, reason = "the last step of functions that fail before it")]
 fn operation(operation: Operation<'_>, timeout_ms: u32) -> Result<Demand<'_>> {
     let timeout = (timeout_ms != NO_TIMEOUT).then(|| Duration::from_millis(timeout_ms.into()));
@@ -162,7 +270,7 @@ fn whole<T: FromBytes + KnownLayout + Immutable>(input: &[u8]) -> Result<T> {
     nothing(rest).map(|()| head)
 }
 
-fn nothing(rest: &[u8]) -> Result {
+pub(crate) fn nothing(rest: &[u8]) -> Result {
     if rest.is_empty() { Ok(()) } else { Err(Error::INVALID_BUFFER_SIZE) }
 }
 
@@ -174,7 +282,7 @@ fn room(output: usize, needed: usize) -> Result {
     if output >= needed { Ok(()) } else { Err(Error::BUFFER_TOO_SMALL) }
 }
 
-fn socket_address(bytes: &[u8]) -> Result<SocketAddr> {
+pub(crate) fn socket_address(bytes: &[u8]) -> Result<SocketAddr> {
     address::decode(bytes).map_err(|error| match error {
         // Not even a family.
         AddressError::Length { family: 0, .. } => Error::BUFFER_TOO_SMALL,

@@ -3,18 +3,26 @@
 
 use core::time::Duration;
 
-use wsk::{Bind, Error, Family, LocalAddress, Op, ReceiveFrom, Result, SendTo};
+use wsk::{
+    AddressListChange, Bind, BufferList, ControlInfo, DisableReceive, Error, Family, LocalAddress, Op,
+    Passive, ReceiveFrom, Result, SendMessages, SendTo,
+};
 use wsk_sys::STATUS_SUCCESS;
-use wskdrv_abi::{ABI_MAJOR, ABI_MINOR, Provider, Received, Version, code};
+use wskdrv_abi::{ABI_MAJOR, ABI_MINOR, Disabled, Provider, Received, Version, code};
 use zerocopy::{Immutable, IntoBytes};
 
+use crate::batch;
 use crate::decode::{Demand, Operation, decode};
 use crate::device;
 use crate::driver::Driver;
 use crate::file::File;
-use crate::job::{Job, Kind};
-use crate::request::Request;
+use crate::inbox::Inbox;
+use crate::job::{Job, Kind, Locked};
+use crate::many::SendMany;
+use crate::request::{Cancel, Request};
 use crate::wdf::{self, ULONG, WDFQUEUE, WDFREQUEST};
+
+pub(crate) mod client;
 
 /// What has become of a request.
 enum Served {
@@ -63,6 +71,7 @@ fn serve(
         Demand::Version => reply(request, &version()),
         Demand::Statistics => reply(request, &driver.counters.read()),
         Demand::Provider => reply(request, &provider(driver)?),
+        Demand::Transports => client::transports(driver, request),
         Demand::Operation(operation, timeout) => start(driver, request, operation, timeout, output),
     }
 }
@@ -102,6 +111,21 @@ fn start(
     output: usize,
 ) -> Result<Served> {
     let file = request.file();
+    if let Operation::ReceiveMany(layout) = operation {
+        return batch::receive(driver, request, layout, timeout, output).map(|()| Served::Later);
+    }
+    if let Operation::AddressList = operation {
+        return client::address_list(request, file);
+    }
+    if let Operation::SortAddresses(addresses) = operation {
+        return client::sort_addresses(request, file, addresses);
+    }
+    if let Operation::EnableReceive(capacity) = operation {
+        return enable_receive(file, capacity);
+    }
+    if let Operation::DisableReceive { wait: false } = operation {
+        return disable_receive_soon(request, file);
+    }
     let op = file.take_op()?;
     let launch = Launch { driver, file, request, op, timeout };
     match operation {
@@ -125,11 +149,27 @@ fn start(
             }),
             Err(error) => launch.refuse(error),
         },
+        Operation::DisableReceive { .. } => match file.bound_socket() {
+            Ok(socket) => launch.fly(Job::new(Kind::DisableReceive, request), |driver, op, timeout| {
+                socket.submit_to(&driver.queue, op, DisableReceive, timeout);
+            }),
+            Err(error) => launch.refuse(error),
+        },
+        Operation::Drain => match file.bound_socket() {
+            Ok(socket) => launch.fly(Job::new(Kind::Drain, request), |driver, op, timeout| {
+                match socket.handler::<Inbox>() {
+                    Some(inbox) => inbox.wait(&driver.queue, op, timeout),
+                    // Every socket of the driver's has one.
+                    None => request.finish(Some(op), Error::INVALID_DEVICE_STATE.status(), 0),
+                }
+            }),
+            Err(error) => launch.refuse(error),
+        },
         Operation::Send(to) => match (file.bound_socket(), request.mdl(output)) {
             (Ok(socket), Ok(mdl)) => {
                 // SAFETY: the MDL is of the request's second buffer, which has `output` bytes, locked for the request.
-                let job = unsafe { Job::with_data(Kind::Send, request, mdl, 0, output) };
-                launch.fly(job, |driver, op, timeout| {
+                let data = unsafe { Locked::new(mdl, 0, output) };
+                launch.fly(Job::with_data(Kind::Send, request, data), |driver, op, timeout| {
                     socket.submit_to(&driver.queue, op, SendTo(to), timeout);
                 })
             }
@@ -140,14 +180,60 @@ fn start(
                 // The head of the output is written when the datagram is there.
                 let (offset, room) = (wdf::size::<Received>(), output - size_of::<Received>());
                 // SAFETY: as for sending; `decode` has seen to it that the head fits.
-                let job = unsafe { Job::with_data(Kind::Receive, request, mdl, offset, room) };
-                launch.fly(job, |driver, op, timeout| {
+                let data = unsafe { Locked::new(mdl, offset, room) };
+                launch.fly(Job::with_data(Kind::Receive, request, data), |driver, op, timeout| {
                     socket.submit_to(&driver.queue, op, ReceiveFrom, timeout);
                 })
             }
             (Err(error), _) | (_, Err(error)) => launch.refuse(error),
         },
+        Operation::SendMany(many) => launch.send_many(&many, output),
+        Operation::AddressListChange => match (file.socket(), passive()) {
+            (Ok((socket, _)), Ok(passive)) => {
+                launch.fly(Job::new(Kind::Control, request), |driver, op, timeout| {
+                    socket.submit_to(&driver.queue, op, AddressListChange::new(&passive), timeout);
+                })
+            }
+            (Err(error), _) | (_, Err(error)) => launch.refuse(error),
+        },
+        Operation::TransportChange => launch.transport_change(),
+        Operation::SetSecurity(descriptor) => launch.set_security(descriptor),
+        Operation::GetSecurity => launch.get_security(),
+        // Taken care of above.
+        Operation::AddressList
+        | Operation::SortAddresses(_)
+        | Operation::EnableReceive(_)
+        | Operation::ReceiveMany(_) => launch.refuse(Error::INVALID_DEVICE_REQUEST),
     }
+}
+
+/// Leave to make what is for `PASSIVE_LEVEL`: a request of user mode comes at that level, but another driver may send
+/// one at a higher.
+fn passive() -> Result<Passive> {
+    Passive::check().ok_or(Error::INVALID_DEVICE_STATE)
+}
+
+/// Enables the receive event. WSK takes no IRP for it: it is done in the call.
+fn enable_receive(file: &File, capacity: usize) -> Result<Served> {
+    let socket = file.bound_socket()?;
+    let inbox = socket.handler::<Inbox>().ok_or(Error::INVALID_DEVICE_STATE)?;
+    // Before WSK calls, so that nothing is lost.
+    inbox.open(capacity)?;
+    if let Err(error) = socket.enable_receive() {
+        inbox.stop();
+        return Err(error);
+    }
+    Ok(Served::Now(0))
+}
+
+/// Disables the receive event without an IRP, and without waiting.
+fn disable_receive_soon(request: Request, file: &File) -> Result<Served> {
+    let socket = file.bound_socket()?;
+    let disabled = socket.disable_receive_soon()?;
+    if let Some(inbox) = socket.handler::<Inbox>() {
+        inbox.stop();
+    }
+    reply(request, &Disabled { pending: u32::from(disabled == wsk::event::Disabled::Soon), reserved: 0 })
 }
 
 /// An operation about to be submitted for a request.
@@ -167,7 +253,7 @@ impl Launch {
         submit: impl FnOnce(&'static Driver, Op<Job>, Option<Duration>),
     ) -> Result<Served> {
         *self.op.buffers_mut() = job;
-        if let Err(error) = self.request.mark_cancelable(self.op.canceller()) {
+        if let Err(error) = self.request.mark_cancelable(Cancel::One(self.op.canceller())) {
             return self.refuse(error);
         }
         self.driver.counters.operations_submitted.up();
@@ -188,15 +274,20 @@ impl Launch {
             Ok(provider) => provider,
             Err(error) => return self.refuse(error),
         };
+        let inbox = match Inbox::new() {
+            Ok(inbox) => inbox,
+            Err(error) => return self.refuse(error),
+        };
         if let Err(error) = self.file.begin_create(self.op.canceller()) {
             return self.refuse(error);
         }
         let (file, request) = (self.file, self.request);
         let launched = self.fly(Job::new(Kind::Create, request), |driver, op, timeout| {
-            if let Err((error, op)) = provider.submit_datagram(&driver.queue, op, family, timeout) {
+            let made = provider.submit_datagram_with(&driver.queue, op, family, inbox, timeout);
+            if let Err((error, op)) = made {
                 // Not submitted, but marked: the end is the same as that of an operation that failed.
                 let _ = file.end_create(None);
-                request.finish(op, error.status(), 0);
+                request.finish(Some(op), error.status(), 0);
             }
         });
         if launched.is_err() {
@@ -218,5 +309,31 @@ impl Launch {
             file.end_bind(false);
         }
         launched
+    }
+
+    /// Sends the request's second buffer, of `length` bytes, as datagrams: by one call of WSK.
+    fn send_many(self, many: &SendMany<'_>, length: usize) -> Result<Served> {
+        let (to, request) = (many.to, self.request);
+        // What `decode` has let through fits.
+        let control = ControlInfo::copied(many.control).unwrap_or_default();
+        let (socket, mdl) = match (self.file.bound_socket(), request.mdl(length)) {
+            (Ok(socket), Ok(mdl)) => (socket, mdl),
+            (Err(error), _) | (_, Err(error)) => return self.refuse(error),
+        };
+        // SAFETY: the MDL is of the request's second buffer, which has `length` bytes, locked for the request.
+        let data = unsafe { Locked::new(mdl, 0, length) };
+        if many.count() == 1 {
+            return self.fly(Job::with_data(Kind::Send, request, data), |driver, op, timeout| {
+                socket.submit_to(&driver.queue, op, SendTo(to).with(control), timeout);
+            });
+        }
+        let divided = BufferList::new(data, many.count())
+            .and_then(|mut list| list.divide(many.lengths()).map(|()| list));
+        match divided {
+            Ok(list) => self.fly(Job::with_list(request, list), |driver, op, timeout| {
+                socket.submit_to(&driver.queue, op, SendMessages(to).with(control), timeout);
+            }),
+            Err(error) => self.refuse(error),
+        }
     }
 }

@@ -40,7 +40,7 @@ macro_rules! counters {
 counters! {
     handles_open, sockets_open, operations_allocated, operations_submitted, operations_completed, operations_failed,
     operations_cancelled, operations_timed_out, irps_allocated, irps_reused, irps_freed, datagrams_sent, bytes_sent,
-    datagrams_received, bytes_received,
+    datagrams_received, bytes_received, datagrams_dropped,
 }
 
 /// A number that several threads count. It orders nothing, so every access is relaxed.

@@ -10,10 +10,12 @@
 
 use wsk::{Canceller, Error, Op, Result, Socket};
 use wsk_sys::STATUS_SUCCESS;
+use wskdrv_abi::RECEIVE_MANY_MAX;
 
 use crate::context::{Context, ContextType, context};
 use crate::device;
 use crate::driver::Driver;
+use crate::inbox::Inbox;
 use crate::job::Job;
 use crate::lock::SpinLock;
 use crate::request::Request;
@@ -29,9 +31,14 @@ pub(crate) struct File {
 #[derive(Debug)]
 struct Inner {
     state: State,
-    /// An operation that has served a request of this handle and can serve another.
-    spare: Option<Op<Job>>,
+    /// Of the request that waits for a change of the transports, which no socket's close would end.
+    watch: Option<Canceller>,
+    /// Operations that have served requests of this handle and can serve others.
+    spare: [Option<Op<Job>>; SPARES],
 }
+
+/// The most operations that a handle keeps: as many as one request takes.
+const SPARES: usize = RECEIVE_MANY_MAX;
 
 #[derive(Debug)]
 enum State {
@@ -102,6 +109,26 @@ impl File {
         result
     }
 
+    /// Begins a wait for a change of the transports; the close of the handle will cancel it.
+    pub(crate) fn begin_watch(&self, canceller: Canceller) -> Result {
+        // What is not kept is dropped outside the lock.
+        let refused = self.inner.with(|inner| match (&inner.state, &inner.watch) {
+            (State::Closed, _) => Some((Error::FILE_CLOSED, canceller)),
+            (_, Some(_)) => Some((Error::INVALID_DEVICE_STATE, canceller)),
+            (_, None) => {
+                inner.watch = Some(canceller);
+                None
+            }
+        });
+        refused.map_or(Ok(()), |(error, _)| Err(error))
+    }
+
+    /// Ends it.
+    pub(crate) fn end_watch(&self) {
+        let canceller = self.inner.with(|inner| inner.watch.take());
+        drop(canceller);
+    }
+
     /// Begins the bind: the socket is the caller's to bind.
     pub(crate) fn begin_bind(&self) -> Result<Socket<'static>> {
         self.inner.with(|inner| match core::mem::replace(&mut inner.state, State::Closed) {
@@ -142,10 +169,11 @@ impl File {
         }
     }
 
-    /// An operation: the spare one, or a new one.
+    /// An operation: a spare one, or a new one.
     pub(crate) fn take_op(&self) -> Result<Op<Job>> {
         let counters = &self.driver.counters;
-        if let Some(mut op) = self.inner.with(|inner| inner.spare.take()) {
+        let spare = self.inner.with(|inner| inner.spare.iter_mut().find_map(Option::take));
+        if let Some(mut op) = spare {
             op.reset();
             counters.irps_reused.up();
             return Ok(op);
@@ -156,13 +184,16 @@ impl File {
         Ok(op)
     }
 
-    /// Keeps an operation for the next request, if there is not one already.
+    /// Keeps an operation for another request, if there are not enough already.
     pub(crate) fn keep_op(&self, mut op: Op<Job>) {
         *op.buffers_mut() = Job::IDLE;
         // What is not kept is dropped outside the lock.
         let surplus = self.inner.with(|inner| match inner.state {
             State::Closed => Some(op),
-            _ => inner.spare.replace(op),
+            _ => match inner.spare.iter_mut().find(|place| place.is_none()) {
+                Some(place) => place.replace(op),
+                None => Some(op),
+            },
         });
         if surplus.is_some() {
             self.driver.counters.irps_freed.up();
@@ -171,19 +202,24 @@ impl File {
 
     /// Closes the handle: its socket, which cancels what is pending, and its creation.
     fn close(&self) {
-        let (state, spare) = self
-            .inner
-            .with(|inner| (core::mem::replace(&mut inner.state, State::Closed), inner.spare.take()));
+        let (state, watch, spare) = self.inner.with(|inner| {
+            let state = core::mem::replace(&mut inner.state, State::Closed);
+            (state, inner.watch.take(), core::mem::take(&mut inner.spare))
+        });
+        if let Some(watch) = watch {
+            watch.cancel();
+        }
         match &state {
             State::Creating(canceller) => canceller.cancel(),
-            State::Unbound(_) | State::Binding(_) | State::Bound(_) => {
+            State::Unbound(socket) | State::Binding(socket) | State::Bound(socket) => {
                 self.driver.counters.sockets_open.down();
+                // What waits for the queue waits no more.
+                let dropped = socket.handler::<Inbox>().map_or(0, Inbox::close);
+                self.driver.counters.datagrams_dropped.add(dropped);
             }
             State::NoSocket | State::Closed => {}
         }
-        if spare.is_some() {
-            self.driver.counters.irps_freed.up();
-        }
+        self.driver.counters.irps_freed.add(spare.iter().flatten().count());
         // The socket's last reference sends its close and leaves: the operations in flight complete with
         // STATUS_CANCELLED, and so do their requests; WskDeregister waits for the rest.
         drop(state);
@@ -199,7 +235,10 @@ pub(crate) unsafe extern "C" fn evt_create(device: WDFDEVICE, request: WDFREQUES
     let driver = unsafe { device::driver_of(device) };
     // SAFETY: the framework passes a new file object, whose context has the type set in `device`.
     let place = unsafe { context::<File>(file.cast()) };
-    let new = File { driver, inner: SpinLock::new(Inner { state: State::NoSocket, spare: None }) };
+    let new = File {
+        driver,
+        inner: SpinLock::new(Inner { state: State::NoSocket, watch: None, spare: Default::default() }),
+    };
     // SAFETY: the context is memory for a `File`, which nobody uses before the request is completed.
     unsafe { place.write(new) };
     driver.counters.handles_open.up();

@@ -3,9 +3,10 @@
 
 use core::ptr;
 
-use wsk::Payload;
-use wsk_sys::{MDL, WSK_BUF};
+use wsk::{BufferList, Payload, PayloadList, Shared};
+use wsk_sys::{MDL, WSK_BUF, WSK_BUF_LIST};
 
+use crate::batch::Batch;
 use crate::request::Request;
 
 /// What kind of request an operation serves, and so what becomes of its result.
@@ -25,6 +26,14 @@ pub(crate) enum Kind {
     Send,
     /// A datagram is awaited.
     Receive,
+    /// The receive event is being disabled.
+    DisableReceive,
+    /// The queue's turn is awaited.
+    Drain,
+    /// A change of the transports is awaited.
+    TransportChange,
+    /// The security descriptor was asked for.
+    GetSecurity,
 }
 
 /// The buffers of an operation.
@@ -34,47 +43,87 @@ pub(crate) struct Job {
     pub(crate) kind: Kind,
     /// The request; none while the operation is spare.
     pub(crate) request: Option<Request>,
-    data: WSK_BUF,
+    data: Locked,
+    /// The data divided into datagrams, if there are several.
+    list: Option<BufferList<Locked>>,
+    /// The request's other operations, and this one's place among them.
+    batch: Option<(Shared<Batch>, usize)>,
 }
 
-// SAFETY: the MDL belongs to the request's IRP, which any thread may handle.
-unsafe impl Send for Job {}
+/// Locked memory of a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Locked(WSK_BUF);
 
-// SAFETY: `with_data` has the promise that the pages stay locked until the request is completed; the driver completes
-// it when the operation has landed, never before.
+// SAFETY: the MDL belongs to the request's IRP, which any thread may handle.
+unsafe impl Send for Locked {}
+
+impl Locked {
+    const NONE: Locked = Locked(WSK_BUF { Mdl: ptr::null_mut(), Offset: 0, Length: 0 });
+
+    /// `length` bytes at `offset` of the range that an MDL describes.
+    ///
+    /// # Safety
+    /// The range is locked until the request that the MDL is of is completed, and the value is gone by then; or
+    /// `length` is zero.
+    pub(crate) const unsafe fn new(mdl: *mut MDL, offset: u32, length: usize) -> Locked {
+        // WSK's page of WSK_BUF: without data the MDL may be null.
+        if length == 0 { Locked::NONE } else { Locked(WSK_BUF { Mdl: mdl, Offset: offset, Length: length }) }
+    }
+}
+
+// SAFETY: `Locked::new` has the promise that the pages stay locked while the value lives.
+unsafe impl Payload for Locked {
+    fn buffer(&self) -> WSK_BUF {
+        self.0
+    }
+}
+
+// SAFETY: as for `Locked`. The driver completes the request when the operation has landed, never before.
 unsafe impl Payload for Job {
     fn buffer(&self) -> WSK_BUF {
-        self.data
+        self.data.buffer()
+    }
+}
+
+// SAFETY: the list is this value's own, of locked memory as above.
+unsafe impl PayloadList for Job {
+    fn list(&self) -> *mut WSK_BUF_LIST {
+        self.list.as_ref().map_or(ptr::null_mut(), PayloadList::list)
     }
 }
 
 impl Job {
     /// The content of a spare operation.
     pub(crate) const IDLE: Job =
-        Job { kind: Kind::Idle, request: None, data: WSK_BUF { Mdl: ptr::null_mut(), Offset: 0, Length: 0 } };
+        Job { kind: Kind::Idle, request: None, data: Locked::NONE, list: None, batch: None };
 
     /// A job without data.
-    pub(crate) const fn new(kind: Kind, request: Request) -> Job {
+    pub(crate) fn new(kind: Kind, request: Request) -> Job {
         Job { kind, request: Some(request), ..Job::IDLE }
     }
 
-    /// A job with `length` bytes of data, at `offset` of the range that an MDL describes.
-    ///
-    /// # Safety
-    /// The MDL describes at least `offset + length` bytes, locked until the request is completed; or `length` is zero.
-    pub(crate) const unsafe fn with_data(
-        kind: Kind,
-        request: Request,
-        mdl: *mut MDL,
-        offset: u32,
-        length: usize,
-    ) -> Job {
-        let data = if length == 0 {
-            // WSK's page of WSK_BUF: without data the MDL may be null.
-            Job::IDLE.data
-        } else {
-            WSK_BUF { Mdl: mdl, Offset: offset, Length: length }
-        };
-        Job { kind, request: Some(request), data }
+    /// A job with data.
+    pub(crate) fn with_data(kind: Kind, request: Request, data: Locked) -> Job {
+        Job { kind, request: Some(request), data, ..Job::IDLE }
+    }
+
+    /// A job that sends several datagrams.
+    pub(crate) fn with_list(request: Request, list: BufferList<Locked>) -> Job {
+        Job { kind: Kind::Send, request: Some(request), list: Some(list), ..Job::IDLE }
+    }
+
+    /// A job that is one of several of its request.
+    pub(crate) fn with_batch(request: Request, data: Locked, batch: Shared<Batch>, place: usize) -> Job {
+        Job { kind: Kind::Receive, request: Some(request), data, batch: Some((batch, place)), ..Job::IDLE }
+    }
+
+    /// The number of datagrams that are sent.
+    pub(crate) fn datagrams(&self) -> usize {
+        self.list.as_ref().map_or(1, BufferList::len)
+    }
+
+    /// Takes the reference to the request's other operations out, which must not keep itself alive through this one.
+    pub(crate) fn take_batch(&mut self) -> Option<(Shared<Batch>, usize)> {
+        self.batch.take()
     }
 }

@@ -10,6 +10,8 @@
 //!  EvtRequestCancel ───────────────────── cancels│                          ▼
 //!  EvtWorkItem             complete ◀── CompletionQueue ◀── completion routine (MORE_PROCESSING_REQUIRED)
 //!  EvtFileCleanup          file: closes the socket, which cancels what is pending
+//!
+//!  WskReceiveFromEvent     inbox ─▶ ring ─▶ a drain that waits is woken, and goes to the CompletionQueue
 //! ```
 //!
 //! | module | what it owns |
@@ -17,9 +19,11 @@
 //! | `device` | `DriverEntry`, the control device, unload |
 //! | `driver` | the driver's state: registration with WSK, completion queue, counters |
 //! | `file` | a handle: its socket and the socket's state |
-//! | `dispatch`, `decode` | from an I/O control code to an operation in flight |
+//! | `dispatch`, `decode`, `many` | from an I/O control code to an operation in flight |
 //! | `request`, `job` | a WDF request while its operation flies; who completes it |
+//! | `batch` | a request with several operations |
 //! | `complete` | from a finished operation to a completed request |
+//! | `inbox`, `ring` | a socket's queue of datagrams, filled by WSK's event and drained by requests |
 //! | `wdf`, `context`, `lock` | KMDF's names, typed contexts, a spin lock |
 //!
 //! The crate is the same for every kernel it runs in. With the feature `kernel` it is linked against Windows, with
@@ -31,6 +35,7 @@ compile_error!("the features `kernel` and `hosted` exclude each other: add --no-
 #[cfg(not(any(feature = "kernel", feature = "hosted")))]
 compile_error!("choose a kernel: the feature `hosted` (the default) or `kernel`");
 
+mod batch;
 mod complete;
 mod context;
 mod decode;
@@ -38,11 +43,14 @@ mod device;
 mod dispatch;
 mod driver;
 mod file;
+mod inbox;
 mod job;
 #[cfg(feature = "kernel")]
 mod layout;
 mod lock;
+mod many;
 mod request;
+mod ring;
 mod wdf;
 
 pub use device::driver_entry;

@@ -6,7 +6,7 @@ use core::cell::UnsafeCell;
 use wsk_sys::{KSPIN_LOCK, KeAcquireSpinLockRaiseToDpc, KeReleaseSpinLock};
 
 /// A value behind a spin lock, in non-paged memory.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct SpinLock<T> {
     lock: UnsafeCell<KSPIN_LOCK>,
     value: UnsafeCell<T>,

@@ -1,7 +1,7 @@
 //! A WDF request: its buffers, and who completes it.
 //!
 //! While its operation flies, a request is marked cancelable. Cancelling it cancels the operation and no more: the
-//! request is completed when the operation has finished. If the framework has begun to cancel by then, both the
+//! request is completed when the operation has finished, or the last one if it has several. If the framework has begun to cancel by then, both the
 //! cancel callback and the completion must be done with the request first; the later of the two completes it.
 #![expect(unsafe_code, reason = "the framework hands out handles, buffers and contexts as raw pointers")]
 
@@ -9,9 +9,10 @@ use core::ptr;
 use core::slice;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use wsk::{Canceller, Op, Result, check};
+use wsk::{Canceller, Op, Result, Shared, check};
 use wsk_sys::{MDL, NTSTATUS, STATUS_CANCELLED, STATUS_SUCCESS};
 
+use crate::batch::Batch;
 use crate::context::{Context, ContextType, context};
 use crate::file::File;
 use crate::job::Job;
@@ -28,12 +29,21 @@ unsafe impl Send for Request {}
 ///
 /// # Invariants
 /// Until `stage` is swapped for the first time, `outcome` belongs to the completion; afterwards, to whoever swaps
-/// second. `canceller` is set before the request is marked cancelable.
+/// second. `cancel` is set before the request is marked cancelable.
 #[derive(Debug)]
 pub(crate) struct RequestContext {
-    canceller: Option<Canceller>,
+    cancel: Cancel,
     stage: AtomicU32,
     outcome: Outcome,
+}
+
+/// What a cancel of the request goes to.
+#[derive(Debug)]
+pub(crate) enum Cancel {
+    /// Its operation.
+    One(Canceller),
+    /// Its operations, which come back with it.
+    Many(Shared<Batch>),
 }
 
 #[derive(Debug)]
@@ -95,25 +105,53 @@ impl Request {
     /// Copies `bytes` to the beginning of the output, and tells how many they are.
     ///
     /// # Errors
-    /// [`BUFFER_TOO_SMALL`](wsk::Error::BUFFER_TOO_SMALL); nothing is written.
+    /// As [`Request::write_output_at`].
     pub(crate) fn write_output(self, bytes: &[u8]) -> Result<usize> {
+        self.write_output_at(0, bytes)
+    }
+
+    /// Copies `bytes` to the output, from `offset`, and tells how many they are.
+    ///
+    /// # Errors
+    /// [`BUFFER_TOO_SMALL`](wsk::Error::BUFFER_TOO_SMALL): nothing is written. For a direct request,
+    /// [`INSUFFICIENT_RESOURCES`](wsk::Error::INSUFFICIENT_RESOURCES) the first time: the buffer cannot be mapped.
+    pub(crate) fn write_output_at(self, offset: usize, bytes: &[u8]) -> Result<usize> {
         if bytes.is_empty() {
             return Ok(0);
         }
+        let end = offset.checked_add(bytes.len()).ok_or(wsk::Error::BUFFER_TOO_SMALL)?;
         let mut buffer = ptr::null_mut();
         // SAFETY: the request is the driver's; the outputs are this frame's.
         check(unsafe {
             wdf::call_unsafe_wdf_function_binding!(
                 WdfRequestRetrieveOutputBuffer,
                 self.0,
-                bytes.len(),
+                end,
                 &raw mut buffer,
                 ptr::null_mut()
             )
         })?;
-        // SAFETY: the framework gave a buffer of at least that length, which is not the driver's own memory.
-        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), buffer.cast(), bytes.len()) };
+        // SAFETY: the framework gave a buffer of at least `end` bytes.
+        let place = unsafe { buffer.cast::<u8>().add(offset) };
+        // SAFETY: as above; that buffer is not the driver's own memory.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), place, bytes.len()) };
         Ok(bytes.len())
+    }
+
+    /// The size of the output, which has room for a byte at least.
+    pub(crate) fn output_size(self) -> Result<usize> {
+        let (mut buffer, mut size) = (ptr::null_mut(), 0);
+        // SAFETY: the request is the driver's; the outputs are this frame's.
+        check(unsafe {
+            wdf::call_unsafe_wdf_function_binding!(
+                WdfRequestRetrieveOutputBuffer,
+                self.0,
+                1,
+                &raw mut buffer,
+                &raw mut size
+            )
+        })?;
+        Ok(size)
     }
 
     /// The MDL of the second buffer of a direct request; null if that buffer has no bytes.
@@ -129,13 +167,13 @@ impl Request {
         Ok(mdl.cast())
     }
 
-    /// Makes the request cancelable: a cancel from now on goes to the operation that `canceller` belongs to.
+    /// Makes the request cancelable: a cancel from now on goes to `cancel`.
     ///
     /// # Errors
     /// [`CANCELLED`](wsk::Error::CANCELLED): it is cancelled already; it is not marked, and the caller completes it.
-    pub(crate) fn mark_cancelable(self, canceller: Canceller) -> Result {
+    pub(crate) fn mark_cancelable(self, cancel: Cancel) -> Result {
         let outcome = Outcome { status: STATUS_SUCCESS, information: 0, op: None };
-        let new = RequestContext { canceller: Some(canceller), stage: AtomicU32::new(IN_FLIGHT), outcome };
+        let new = RequestContext { cancel, stage: AtomicU32::new(IN_FLIGHT), outcome };
         // SAFETY: the request is the driver's; its context has the type set in `device`.
         let place = unsafe { context::<RequestContext>(self.0.cast()) };
         // INVARIANT: written before the request is marked.
@@ -154,14 +192,15 @@ impl Request {
 
     /// Ends a request that was marked cancelable, whose operation has finished or was never submitted.
     ///
-    /// The operation is kept for another request, and this one completed, here or by the cancel callback.
-    pub(crate) fn finish(self, op: Op<Job>, status: NTSTATUS, information: usize) {
+    /// The operation is kept for another request, and this one completed, here or by the cancel callback. A request with
+    /// several operations has them already.
+    pub(crate) fn finish(self, op: Option<Op<Job>>, status: NTSTATUS, information: usize) {
         // SAFETY: the request is the driver's, and was marked.
         let place = unsafe { context::<RequestContext>(self.0.cast()) };
         // SAFETY: by the context's invariant the outcome is the completion's.
         let outcome = unsafe { &raw mut (*place).outcome };
         // SAFETY: as above.
-        unsafe { *outcome = Outcome { status, information, op: Some(op) } };
+        unsafe { *outcome = Outcome { status, information, op } };
         // SAFETY: the request is the driver's, and was marked.
         let unmarked = unsafe { wdf::call_unsafe_wdf_function_binding!(WdfRequestUnmarkCancelable, self.0) };
         // Cancelled: the callback has run, or will, so the later of the two completes the request.
@@ -174,9 +213,12 @@ impl Request {
     fn settle(self, place: *mut RequestContext) {
         // SAFETY: the completion is done with the context and the cancel callback is too, or will not run.
         let context = unsafe { ptr::read(place) };
-        let RequestContext { canceller, outcome, .. } = context;
-        // Before the operation can serve another request: a late cancel would meet that one.
-        drop(canceller);
+        let RequestContext { cancel, outcome, .. } = context;
+        // Nobody cancels any more: once the operation can serve another request, a cancel would meet that one.
+        match cancel {
+            Cancel::One(canceller) => drop(canceller),
+            Cancel::Many(batch) => batch.give_back(self.file()),
+        }
         if let Some(op) = outcome.op {
             self.file().keep_op(op);
         }
@@ -204,10 +246,11 @@ impl Request {
 unsafe extern "C" fn evt_cancel(request: WDFREQUEST) {
     // SAFETY: the framework keeps the request while this callback runs.
     let place = unsafe { context::<RequestContext>(request.cast()) };
-    // SAFETY: by the context's invariant the canceller was set before; it is taken by whoever is second, and this
-    // callback has not asked yet.
-    if let Some(canceller) = unsafe { &(*place).canceller } {
-        canceller.cancel();
+    // SAFETY: by the context's invariant this was set before; it is taken by whoever is second, and this callback has
+    // not asked yet.
+    match unsafe { &(*place).cancel } {
+        Cancel::One(canceller) => canceller.cancel(),
+        Cancel::Many(batch) => batch.cancel(),
     }
     let request = Request(request);
     if is_second(place) {

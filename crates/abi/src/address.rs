@@ -130,6 +130,23 @@ fn v6(bytes: &[u8]) -> Option<SocketAddr> {
     Some(SocketAddrV6::new(Ipv6Addr::from(address), u16::from_be_bytes(port), flow, scope).into())
 }
 
+/// The addresses of a list: one after the other, each with its own size, as the driver hands out address lists.
+///
+/// After an error there are no more.
+pub fn decode_all(mut bytes: &[u8]) -> impl Iterator<Item = Result<SocketAddr, AddressError>> {
+    core::iter::from_fn(move || {
+        if bytes.is_empty() {
+            return None;
+        }
+        let family = bytes.first_chunk().map_or(0, |family| u16::from_ne_bytes(*family));
+        let size = length_of(family).unwrap_or(bytes.len()).min(bytes.len());
+        let (address, rest) = bytes.split_at(size);
+        let address = decode(address);
+        bytes = if address.is_ok() { rest } else { &[] };
+        Some(address)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     extern crate std;
@@ -154,6 +171,24 @@ mod tests {
         round_trip("0.0.0.0:0".parse().unwrap());
         round_trip("[2001:db8::1]:9".parse().unwrap());
         round_trip(SocketAddrV6::new("fe80::1".parse().unwrap(), 1, 0x0102_0304, 0x0506_0708).into());
+    }
+
+    #[test]
+    fn lists_are_read_up_to_the_first_error() {
+        let addresses: [SocketAddr; 2] = ["192.0.2.7:1", "[::1]:2"].map(|text| text.parse().unwrap());
+        let mut list = std::vec::Vec::new();
+        for address in addresses {
+            let (bytes, length) = encode(address);
+            list.extend_from_slice(&bytes[..length]);
+        }
+        assert_eq!(decode_all(&list).collect::<std::vec::Vec<_>>(), addresses.map(Ok));
+        assert_eq!(decode_all(&[]).count(), 0);
+        let cut: std::vec::Vec<_> = decode_all(&list[..30]).collect();
+        assert_eq!(cut, [Ok(addresses[0]), Err(AddressError::Length { family: AF_INET6, length: 14 })]);
+        let one: std::vec::Vec<_> = decode_all(&[9]).collect();
+        assert_eq!(one, [Err(AddressError::Length { family: 0, length: 1 })]);
+        let unknown: std::vec::Vec<_> = decode_all(&[7; 40]).collect();
+        assert_eq!(unknown, [Err(AddressError::Family(0x0707))]);
     }
 
     #[test]

@@ -85,6 +85,34 @@ codes! {
     IOCTL_WSKDRV_STATISTICS = 0x80A, Buffered, FILE_READ_ACCESS;
     /// Which versions the WSK provider offers: no input; output [`Provider`](crate::reply::Provider).
     IOCTL_WSKDRV_PROVIDER = 0x80B, Buffered, FILE_READ_ACCESS;
+    /// Sends datagrams to one address, with control information or without: input
+    /// [`SendMany`](crate::many::SendMany) and what it says follows; the output buffer is the payloads, one after the
+    /// other.
+    IOCTL_WSKDRV_SEND_MANY = 0x80C, InDirect, FILE_WRITE_ACCESS;
+    /// Receives datagrams with their control information, as many as there are when the first one has come: input
+    /// [`ReceiveMany`](crate::many::ReceiveMany); output slots, each a [`Received`](crate::reply::Received), control
+    /// information and the payload.
+    IOCTL_WSKDRV_RECEIVE_MANY = 0x80D, OutDirect, FILE_READ_ACCESS;
+    /// Makes a queue for the handle, which datagrams come to by the receive event: input
+    /// [`EnableReceive`](crate::event::EnableReceive); no output.
+    IOCTL_WSKDRV_ENABLE_RECEIVE = 0x80E, Buffered, FILE_READ_ACCESS;
+    /// Disables the receive event; the queue keeps what it has: input
+    /// [`DisableReceive`](crate::event::DisableReceive); output [`Disabled`](crate::event::Disabled).
+    IOCTL_WSKDRV_DISABLE_RECEIVE = 0x80F, Buffered, FILE_READ_ACCESS;
+    /// Takes datagrams out of the queue, and waits if it is empty: input [`Timed`](crate::request::Timed); output
+    /// [`Drained`](crate::event::Drained) and the datagrams.
+    IOCTL_WSKDRV_DRAIN = 0x810, OutDirect, FILE_READ_ACCESS;
+    /// Which transports sockets can be made for: no input; output [`Transport`](crate::reply::Transport)s.
+    IOCTL_WSKDRV_TRANSPORTS = 0x811, Buffered, FILE_READ_ACCESS;
+    /// Waits until a transport comes or goes: input [`Timed`](crate::request::Timed); no output. The handle needs no
+    /// socket.
+    IOCTL_WSKDRV_TRANSPORT_CHANGE = 0x812, Buffered, FILE_READ_ACCESS;
+    /// Sets the socket's security descriptor, before the bind: input [`Timed`](crate::request::Timed) and a self-relative
+    /// security descriptor of at most [`SECURITY_MAX`](crate::request::SECURITY_MAX) bytes; no output.
+    IOCTL_WSKDRV_SET_SECURITY = 0x813, Buffered, FILE_WRITE_ACCESS;
+    /// Reads the socket's security descriptor: input [`Timed`](crate::request::Timed); output a self-relative security
+    /// descriptor.
+    IOCTL_WSKDRV_GET_SECURITY = 0x814, Buffered, FILE_READ_ACCESS;
 }
 
 /// The row of a control code, if it is one of this device.
@@ -128,6 +156,15 @@ mod tests {
         assert_eq!(IOCTL_WSKDRV_RECEIVE, 0x8057_6026);
         assert_eq!(IOCTL_WSKDRV_STATISTICS, 0x8057_6028);
         assert_eq!(IOCTL_WSKDRV_PROVIDER, 0x8057_602C);
+        assert_eq!(IOCTL_WSKDRV_SEND_MANY, 0x8057_A031);
+        assert_eq!(IOCTL_WSKDRV_RECEIVE_MANY, 0x8057_6036);
+        assert_eq!(IOCTL_WSKDRV_ENABLE_RECEIVE, 0x8057_6038);
+        assert_eq!(IOCTL_WSKDRV_DISABLE_RECEIVE, 0x8057_603C);
+        assert_eq!(IOCTL_WSKDRV_DRAIN, 0x8057_6042);
+        assert_eq!(IOCTL_WSKDRV_TRANSPORTS, 0x8057_6044);
+        assert_eq!(IOCTL_WSKDRV_TRANSPORT_CHANGE, 0x8057_6048);
+        assert_eq!(IOCTL_WSKDRV_SET_SECURITY, 0x8057_A04C);
+        assert_eq!(IOCTL_WSKDRV_GET_SECURITY, 0x8057_6050);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The contract between the `wskdrv` driver and whoever opens its device.
 //!
 //! Both sides are compiled against this crate, and a client in another language can be written from it: names
-//! ([`device`]), control codes ([`code`]), the layout of each request ([`request`]) and of each reply
+//! ([`device`]), control codes ([`code`]), the layout of each request ([`request`], [`many`], [`event`]) and of each reply
 //! ([`reply`]), and the bytes of a socket address ([`address`]). All layouts are asserted at compile time.
 //!
 //! # One handle is one socket
@@ -12,6 +12,8 @@
 //! | create | [`IOCTL_WSKDRV_CREATE`] | has an unbound datagram socket |
 //! | bind | [`IOCTL_WSKDRV_BIND`] | has a bound socket: it can send and receive |
 //! | `CloseHandle` | | everything pending is cancelled and the socket is closed |
+//!
+//! A bound socket can also have a queue that datagrams come to by themselves: see [`event`].
 //!
 //! Options and IOCTLs go in between, each where WSK allows it. A request that waits can be cancelled
 //! (`CancelIoEx`), and carries a time limit of its own: see [`NO_TIMEOUT`].
@@ -24,13 +26,14 @@
 //! |---|---|
 //! | the code is unknown; the option cannot be read (set-only) or written (get-only) | `STATUS_INVALID_DEVICE_REQUEST` |
 //! | the input is too short, or the output buffer too small | `STATUS_BUFFER_TOO_SMALL` |
-//! | the input is longer than the request allows | `STATUS_INVALID_BUFFER_SIZE` |
-//! | a reserved field or a flag is not zero, the address family is unknown, an address has not the length of its family | `STATUS_INVALID_PARAMETER` |
+//! | the input is longer than the request allows; the lengths of several datagrams are not the payload's | `STATUS_INVALID_BUFFER_SIZE` |
+//! | a reserved field or a flag is not zero, the address family is unknown, an address has not the length of its family; a number of datagrams, a slot or control information that cannot be | `STATUS_INVALID_PARAMETER` |
 //! | an address is not of the socket's family | `STATUS_INVALID_ADDRESS_COMPONENT` |
-//! | the state is wrong: no socket yet, a second create, a send before bind, an option for before bind after it or the reverse | `STATUS_INVALID_DEVICE_STATE` |
+//! | the state is wrong: no socket yet, a second create, a second wait for the transports on a handle, a send before bind, an option for before bind after it or the reverse, a second enabling of the receive event, a drain of an empty queue whose event is not enabled | `STATUS_INVALID_DEVICE_STATE` |
 //! | the option or IOCTL has no typed row (the raw code may pass it) | `STATUS_NOT_SUPPORTED` |
 //! | the value has not the option's size | `STATUS_INFO_LENGTH_MISMATCH` |
-//! | the raw request would carry a kernel pointer, or must go without an IRP | `STATUS_ACCESS_DENIED` |
+//! | the bytes are no self-relative security descriptor with entries that allow or deny | `STATUS_INVALID_SECURITY_DESCR` |
+//! | the request would carry a kernel pointer, or must go without an IRP and has no code of its own | `STATUS_ACCESS_DENIED` |
 //! | the handle is being closed | `STATUS_FILE_CLOSED` |
 //! | the WSK provider is not ready | `STATUS_DEVICE_NOT_READY` |
 //! | the request was cancelled | `STATUS_CANCELLED` |
@@ -48,6 +51,8 @@
 pub mod address;
 pub mod code;
 pub mod device;
+pub mod event;
+pub mod many;
 pub mod reply;
 pub mod request;
 
@@ -55,15 +60,22 @@ pub use address::{
     AF_INET, AF_INET6, AddressError, MAX_SOCKADDR_LENGTH, SOCKADDR_IN_LENGTH, SOCKADDR_IN6_LENGTH,
 };
 pub use code::{
-    FILE_DEVICE_WSKDRV, IOCTL_WSKDRV_BIND, IOCTL_WSKDRV_CREATE, IOCTL_WSKDRV_GET_OPTION, IOCTL_WSKDRV_IOCTL,
-    IOCTL_WSKDRV_LOCAL_ADDRESS, IOCTL_WSKDRV_PROVIDER, IOCTL_WSKDRV_RAW_CONTROL, IOCTL_WSKDRV_RECEIVE,
-    IOCTL_WSKDRV_SEND, IOCTL_WSKDRV_SET_OPTION, IOCTL_WSKDRV_STATISTICS, IOCTL_WSKDRV_VERSION,
+    FILE_DEVICE_WSKDRV, IOCTL_WSKDRV_BIND, IOCTL_WSKDRV_CREATE, IOCTL_WSKDRV_DISABLE_RECEIVE,
+    IOCTL_WSKDRV_DRAIN, IOCTL_WSKDRV_ENABLE_RECEIVE, IOCTL_WSKDRV_GET_OPTION, IOCTL_WSKDRV_GET_SECURITY,
+    IOCTL_WSKDRV_IOCTL, IOCTL_WSKDRV_LOCAL_ADDRESS, IOCTL_WSKDRV_PROVIDER, IOCTL_WSKDRV_RAW_CONTROL,
+    IOCTL_WSKDRV_RECEIVE, IOCTL_WSKDRV_RECEIVE_MANY, IOCTL_WSKDRV_SEND, IOCTL_WSKDRV_SEND_MANY,
+    IOCTL_WSKDRV_SET_OPTION, IOCTL_WSKDRV_SET_SECURITY, IOCTL_WSKDRV_STATISTICS,
+    IOCTL_WSKDRV_TRANSPORT_CHANGE, IOCTL_WSKDRV_TRANSPORTS, IOCTL_WSKDRV_VERSION,
 };
 pub use device::{DEVICE_NAME, LINK_NAME, SDDL, SERVICE_NAME, USER_PATH};
-pub use reply::{Provider, Received, Statistics, Version};
+pub use event::{
+    DISABLE_AND_WAIT, DISABLE_SOON, DisableReceive, Disabled, Drained, EnableReceive, QUEUE_MAX, QUEUE_MIN,
+};
+pub use many::{CONTROL_INFO_MAX, RECEIVE_MANY_MAX, ReceiveMany, SEND_MANY_MAX, SendMany};
+pub use reply::{Provider, Received, Statistics, Transport, Version};
 pub use request::{
     Create, IoctlRequest, NO_TIMEOUT, OptionRequest, RAW_GET_OPTION, RAW_IOCTL, RAW_SET_OPTION, RawRequest,
-    Send, Timed,
+    SECURITY_MAX, SORT_ADDRESSES_MAX, Send, Timed,
 };
 
 /// The major version of this contract.

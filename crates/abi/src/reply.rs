@@ -28,18 +28,19 @@ impl Version {
     }
 }
 
-/// Head of the output of [`IOCTL_WSKDRV_RECEIVE`](crate::IOCTL_WSKDRV_RECEIVE); the payload follows.
+/// Head of the output of [`IOCTL_WSKDRV_RECEIVE`](crate::IOCTL_WSKDRV_RECEIVE), where the payload follows, and of each
+/// slot of [`IOCTL_WSKDRV_RECEIVE_MANY`](crate::IOCTL_WSKDRV_RECEIVE_MANY).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Received {
-    /// `MSG_TRUNC`, `MSG_BCAST`, `MSG_MCAST`, as WSK gave them.
+    /// `MSG_TRUNC`, `MSG_CTRUNC`, `MSG_BCAST`, `MSG_MCAST`, as WSK gave them.
     pub flags: u32,
-    /// How many bytes of [`Received::address`] are the sender's address: 16 or 28.
+    /// How many bytes of [`Received::address`] are the sender's address: 16 or 28; 0 in a slot that nothing came for.
     pub address_length: u32,
     /// How many bytes of payload follow.
     pub length: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// How many bytes of control information there are; none outside a slot.
+    pub control_length: u32,
     /// The sender.
     pub address: [u8; MAX_SOCKADDR_LENGTH],
     /// Zero; aligns the payload to eight bytes.
@@ -81,6 +82,8 @@ pub struct Statistics {
     pub datagrams_received: u64,
     /// Their payload, in bytes.
     pub bytes_received: u64,
+    /// Datagrams that came by the receive event and were dropped, as far as a drain or the close of the handle has told.
+    pub datagrams_dropped: u64,
 }
 
 /// Output of [`IOCTL_WSKDRV_PROVIDER`](crate::IOCTL_WSKDRV_PROVIDER): the WSK versions offered, major version in the
@@ -96,14 +99,35 @@ pub struct Provider {
     pub reserved: u32,
 }
 
+/// An entry of the output of [`IOCTL_WSKDRV_TRANSPORTS`](crate::IOCTL_WSKDRV_TRANSPORTS): a `WSK_TRANSPORT`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Transport {
+    /// The WSK version, major version in the high byte.
+    pub version: u16,
+    /// `SOCK_STREAM` 1, `SOCK_DGRAM` 2, `SOCK_RAW` 3.
+    pub socket_type: u16,
+    /// The protocol's number.
+    pub protocol: u32,
+    /// [`AF_INET`](crate::AF_INET), [`AF_INET6`](crate::AF_INET6), or 0 for both.
+    pub family: u16,
+    /// Zero.
+    pub reserved: u16,
+    /// The provider's identifier, a `GUID`.
+    pub provider_id: [u8; 16],
+}
+
 const _: () = {
+    assert!(size_of::<Transport>() == 28);
+    assert!(offset_of!(Transport, family) == 8);
+    assert!(offset_of!(Transport, provider_id) == 12);
     assert!(size_of::<Version>() == 16);
     assert!(offset_of!(Version, driver) == 4);
     assert!(offset_of!(Version, reserved) == 12);
     assert!(size_of::<Received>() == 48);
     assert!(size_of::<Received>().is_multiple_of(8));
     assert!(offset_of!(Received, address) == 16);
-    assert!(size_of::<Statistics>() == 15 * 8);
+    assert!(size_of::<Statistics>() == 16 * 8);
     assert!(offset_of!(Statistics, irps_allocated) == 64);
     assert!(size_of::<Provider>() == 8);
 };

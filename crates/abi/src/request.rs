@@ -10,6 +10,13 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 /// unless it completes at once.
 pub const NO_TIMEOUT: u32 = u32::MAX;
 
+/// The largest security descriptor of [`IOCTL_WSKDRV_SET_SECURITY`](crate::IOCTL_WSKDRV_SET_SECURITY) in bytes, and so
+/// the room that [`IOCTL_WSKDRV_GET_SECURITY`](crate::IOCTL_WSKDRV_GET_SECURITY) needs at most for one that was set so.
+pub const SECURITY_MAX: usize = 4096;
+
+/// The most addresses that `SIO_ADDRESS_LIST_SORT` takes by [`IOCTL_WSKDRV_IOCTL`](crate::IOCTL_WSKDRV_IOCTL).
+pub const SORT_ADDRESSES_MAX: usize = 32;
+
 /// `WskSetOption` as [`RawRequest::request_type`].
 pub const RAW_SET_OPTION: u32 = 0;
 /// `WskGetOption` as [`RawRequest::request_type`].
@@ -58,7 +65,10 @@ pub struct OptionRequest {
 /// Input of [`IOCTL_WSKDRV_IOCTL`](crate::IOCTL_WSKDRV_IOCTL); the IOCTL's own input follows.
 ///
 /// For `SIO_WSK_SET_REMOTE_ADDRESS` and `SIO_WSK_SET_SENDTO_ADDRESS` that input is a socket address, or nothing to
-/// clear the address.
+/// clear the address. For `SIO_ADDRESS_LIST_QUERY` and `SIO_ADDRESS_LIST_CHANGE` there is none; the output of the query is
+/// socket addresses of the socket's family, one after the other
+/// ([`address::decode_all`](crate::address::decode_all)), where WSK's list has pointers. For `SIO_ADDRESS_LIST_SORT` input
+/// and output are socket addresses in this way, of `AF_INET6` and at most [`SORT_ADDRESSES_MAX`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct IoctlRequest {
