@@ -6,22 +6,39 @@ use std::time::Duration;
 
 use common::{Completion, Rig, SOON};
 use ntos::File;
+use wsk::ControlInfo;
+use wsk::cmsg::Message;
 use wsk_sys::{SO_BROADCAST, SOL_SOCKET, STATUS_INSUFFICIENT_RESOURCES};
+use wskctl::session::Room;
 use wskctl::{Error, Family};
+
+/// A security descriptor without lists and identifiers.
+const EVERYONE: [u8; 20] = [1, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 /// One of everything, on one handle. Stops at the first error.
 fn scenario(rig: &Rig, file: File) -> Result<(), Error> {
     let session = common::session(file);
+    session.transports()?;
     session.create(Family::V4)?;
+    session.within(Duration::from_millis(1)).wait_for_transports().or_else(timeout)?;
+    session.set_security(&EVERYONE)?;
+    session.security()?;
     session.set_option(SOL_SOCKET, SO_BROADCAST, &1_u32.to_ne_bytes())?;
     session.get_option(SOL_SOCKET, SO_BROADCAST, 4)?;
     session.bind("127.0.0.1:0".parse().expect("an address"))?;
     let local = session.local_address()?;
     let peer = rig.peer("127.0.0.1:0");
+    let mut control = ControlInfo::new();
+    control.push(&Message::TimeToLive(7)).expect("room");
     session.set_remote_address(Some(peer.address()))?;
     session.send(b"hello", None)?;
     peer.send(b"there", local);
     session.within(SOON).receive(100)?;
+    session.send_many(&["several", "", "of them"], None, &[])?;
+    session.send_many(&["one"], None, control.as_bytes())?;
+    peer.send(b"more", local);
+    let room = Room { datagrams: 3, payload: 8, control: 24 };
+    session.within(SOON).receive_many(room)?;
     session.within(Duration::from_millis(1)).receive(100).map(drop).or_else(timeout)?;
     session.set_remote_address(None)
 }

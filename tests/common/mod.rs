@@ -155,14 +155,6 @@ impl Outside {
     }
 }
 
-/// A request as bytes, on a handle as it is: its status and output.
-pub fn raw(file: &File, code: u32, input: &[u8], output: usize) -> (NTSTATUS, Vec<u8>) {
-    let mut buffer = vec![0; output];
-    let (status, information) = file.device_io_control(code, input, &mut buffer);
-    buffer.truncate(information);
-    (status, buffer)
-}
-
 /// The status of a request that may have been refused.
 pub fn status<T>(result: Result<T, Error>) -> NTSTATUS {
     match result {
@@ -178,31 +170,4 @@ pub fn eventually(what: &str, condition: impl Fn() -> bool) {
         assert!(Instant::now() < end, "in time: {what}");
         std::thread::sleep(Duration::from_millis(1));
     }
-}
-
-/// Runs each test in every completion mode on the network in memory, and on this computer's network.
-#[macro_export]
-macro_rules! in_every_mode {
-    ($($name:ident)*) => {
-        in_every_mode!(@ inline, Rig::memory(Completion::Inline), $($name)*);
-        in_every_mode!(@ deferred, Rig::memory(Completion::Deferred), $($name)*);
-        in_every_mode!(@ delayed_1, Rig::memory(Completion::Delayed { seed: 1 }), $($name)*);
-        in_every_mode!(@ delayed_2, Rig::memory(Completion::Delayed { seed: 2 }), $($name)*);
-        in_every_mode!(@ host_inline, Rig::host(Completion::Inline), $($name)*);
-        in_every_mode!(@ host_deferred, Rig::host(Completion::Deferred), $($name)*);
-        in_every_mode!(@ host_delayed, Rig::host(Completion::Delayed { seed: 3 }), $($name)*);
-    };
-    (@ $mode:ident, $rig:expr, $($name:ident)*) => {
-        mod $mode {
-            use super::common::{Completion, Rig};
-            $(
-                #[test]
-                fn $name() {
-                    let rig = $rig;
-                    super::$name(&rig);
-                    rig.finish();
-                }
-            )*
-        }
-    };
 }

@@ -8,17 +8,22 @@
 //! | [`session`] | the typed layer: one handle, one socket, each request a method |
 //! | [`rows`] | the typed options and IOCTLs by name, and their values |
 //! | [`step`], [`script`] | steps on one handle, and the line language that scripts are written in |
+//! | [`service`], [`verifier`] | the driver as a Windows service; Driver Verifier and the framework's verifier for it |
 //! | [`demo`] | what the driver can do, shown and checked from outside |
+//! | [`conformance`] | the tests that a loaded driver must pass, wherever it is loaded |
 #![deny(unsafe_code)]
 
+pub mod conformance;
 pub mod demo;
 pub mod device;
 mod error;
 mod family;
 pub mod rows;
 pub mod script;
+pub mod service;
 pub mod session;
 pub mod step;
+pub mod verifier;
 
 pub use device::{Device, Handle};
 pub use error::Error;

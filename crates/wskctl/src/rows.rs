@@ -1,19 +1,17 @@
-//! The typed control requests, by name: what `wsk`'s table says, and values as people write them.
+//! The control requests, by name: what the table of `wsk_requests` says, and values as people write them.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::ops::Deref;
 
-use serde::Serialize;
-use wsk::row::{Families, IrpRule, Kind, MaxIrql, ROWS, Row, StateRule, ValueKind};
-use wsk_sys::{IPPROTO_IP, IPPROTO_IPV6, IPPROTO_UDP, SOL_SOCKET};
+use serde::{Serialize, Serializer};
+use wsk_requests::{
+    Families, Hosted, Interface, IrpRule, Kind, MaxIrql, Multicast, ROWS, Row, Sockets, StateRule, ValueKind,
+};
 
 use crate::family::Family;
 
-/// A typed control request.
-///
-/// Of the crate `wsk` only data gets into this program, none of its code: that calls a kernel, and a program that is
-/// not hosted has none to link with. So this type prints itself, where it could derive the printing of the row.
+/// A control request.
 #[derive(Clone, Copy)]
 pub struct Request(&'static Row);
 
@@ -72,15 +70,26 @@ fn find(name: &str, what: &str, right: impl Fn(&Row) -> bool) -> Result<Request,
 }
 
 /// The value of a control request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
+    /// Nothing.
+    Nothing,
     /// A `ULONG` that is 0 or 1.
     Bool(bool),
     /// A `ULONG`.
     U32(u32),
+    /// An interface, as IPv4's options name it.
+    Interface(Interface),
+    /// A multicast group, in the structure of this kind.
+    Multicast(ValueKind, Multicast),
+    /// Bytes, as they go on the wire.
+    Bytes(Vec<u8>),
+    /// Several `ULONG`s.
+    Numbers(Vec<u32>),
     /// A socket address; none clears.
     Address(Option<SocketAddr>),
+    /// Several socket addresses.
+    Addresses(Vec<SocketAddr>),
 }
 
 impl Value {
@@ -90,17 +99,46 @@ impl Value {
     ///
     /// A sentence that says what would be right.
     pub fn parse(row: &Row, text: &str) -> Result<Self, String> {
+        let name = row.name;
         match row.value {
             ValueKind::Bool => match text.to_ascii_lowercase().as_str() {
                 "1" | "on" | "true" | "yes" => Ok(Self::Bool(true)),
                 "0" | "off" | "false" | "no" => Ok(Self::Bool(false)),
-                _ => Err(format!("{} is on or off (1 or 0), not {text}", row.name)),
+                _ => Err(format!("{name} is on or off (1 or 0), not {text}")),
             },
-            ValueKind::U32 => number(text).map(Self::U32).ok_or_else(|| {
-                format!("{} is a number of 32 bits, such as 65536 or 0x10000, not {text}", row.name)
+            ValueKind::U32 | ValueKind::Index | ValueKind::MtuDiscovery | ValueKind::Protection => {
+                number(text).map(Self::U32).ok_or_else(|| {
+                    format!("{name} is a number of 32 bits, such as 65536 or 0x10000, not {text}")
+                })
+            }
+            ValueKind::NetworkIndex | ValueKind::MulticastInterface => {
+                text.parse().map(Self::Interface).map_err(|_syntax| {
+                    format!("{name} is the index of an interface, such as 2, or any, not {text}")
+                })
+            }
+            kind @ (ValueKind::Membership
+            | ValueKind::SourceMembership
+            | ValueKind::MembershipV6
+            | ValueKind::Group
+            | ValueKind::GroupSource) => match text.parse::<Multicast>() {
+                Ok(group) if group.encode(kind, &mut [0; 264]).is_some() => Ok(Self::Multicast(kind, group)),
+                _ => Err(format!("{name} is a group, such as {}, not {text}", example(kind))),
+            },
+            ValueKind::IpOptions if text.eq_ignore_ascii_case("clear") => Ok(Self::Bytes(Vec::new())),
+            ValueKind::IpOptions => unhex(text).map(Self::Bytes).ok_or_else(|| {
+                format!("{name} is bytes in hexadecimal, such as 01010100, or clear, not {text}")
             }),
             ValueKind::Address if text.eq_ignore_ascii_case("clear") => Ok(Self::Address(None)),
             ValueKind::Address => address(text).map(|address| Self::Address(Some(address))),
+            ValueKind::Nothing
+            | ValueKind::Indexes
+            | ValueKind::AddressList
+            | ValueKind::SecurityDescriptor
+            | ValueKind::EventCallback
+            | ValueKind::ExtensionIn
+            | ValueKind::ExtensionOut
+            | ValueKind::Transports
+            | ValueKind::TdiMap => Err(format!("{name} takes no value that could be written")),
         }
     }
 
@@ -115,28 +153,99 @@ impl Value {
                 bytes.try_into().map_err(|_size| format!("{} has {} bytes, not 4", row.name, bytes.len()))?;
             Ok(u32::from_ne_bytes(word))
         };
-        match row.value {
+        let kind = if row.output == ValueKind::Nothing { row.value } else { row.output };
+        match kind {
+            ValueKind::Nothing => Ok(Self::Nothing),
             ValueKind::Bool => number().map(|number| Self::Bool(number != 0)),
-            ValueKind::U32 => number().map(Self::U32),
+            ValueKind::U32 | ValueKind::Index | ValueKind::MtuDiscovery | ValueKind::Protection => {
+                number().map(Self::U32)
+            }
+            ValueKind::NetworkIndex | ValueKind::MulticastInterface => {
+                number().map(Interface::from_index).map(Self::Interface)
+            }
+            ValueKind::Indexes => {
+                let (numbers, rest) = bytes.as_chunks();
+                if rest.is_empty() {
+                    Ok(Self::Numbers(numbers.iter().map(|number| u32::from_ne_bytes(*number)).collect()))
+                } else {
+                    Err(format!("{} has {} bytes, not a multiple of 4", row.name, bytes.len()))
+                }
+            }
             ValueKind::Address if bytes.is_empty() => Ok(Self::Address(None)),
             ValueKind::Address => match wskdrv_abi::address::decode(bytes) {
                 Ok(address) => Ok(Self::Address(Some(address))),
                 Err(error) => Err(error.to_string()),
             },
+            ValueKind::AddressList => wskdrv_abi::address::decode_all(bytes)
+                .collect::<Result<_, _>>()
+                .map(Self::Addresses)
+                .map_err(|error| error.to_string()),
+            _ => Ok(Self::Bytes(bytes.to_vec())),
         }
     }
 
     /// The value as WSK takes it.
     #[must_use]
-    pub fn encode(self) -> Vec<u8> {
+    pub fn encode(&self) -> Vec<u8> {
         match self {
-            Self::Bool(on) => u32::from(on).to_ne_bytes().to_vec(),
+            Self::Nothing => Vec::new(),
+            Self::Bool(on) => u32::from(*on).to_ne_bytes().to_vec(),
             Self::U32(number) => number.to_ne_bytes().to_vec(),
-            Self::Address(None) => Vec::new(),
-            Self::Address(Some(address)) => {
-                let (bytes, length) = wskdrv_abi::address::encode(address);
-                bytes[..length].to_vec()
+            // An index that is too large for the structure is none.
+            Self::Interface(interface) => interface.to_network().unwrap_or([0xFF; 4]).to_vec(),
+            Self::Multicast(kind, group) => {
+                let mut bytes = vec![0; 264];
+                let size = group.encode(*kind, &mut bytes).unwrap_or(0);
+                bytes.truncate(size);
+                bytes
             }
+            Self::Bytes(bytes) => bytes.clone(),
+            Self::Numbers(numbers) => numbers.iter().flat_map(|number| number.to_ne_bytes()).collect(),
+            Self::Address(address) => encode_addresses(address.as_slice()),
+            Self::Addresses(addresses) => encode_addresses(addresses),
+        }
+    }
+}
+
+fn encode_addresses(addresses: &[SocketAddr]) -> Vec<u8> {
+    let mut all = Vec::new();
+    for address in addresses {
+        let (bytes, length) = wskdrv_abi::address::encode(*address);
+        all.extend_from_slice(&bytes[..length]);
+    }
+    all
+}
+
+/// A group as text, in the structure of this kind.
+const fn example(kind: ValueKind) -> &'static str {
+    match kind {
+        ValueKind::Membership => "239.1.2.3 or 239.1.2.3,on=127.0.0.1",
+        ValueKind::SourceMembership => "232.1.2.3,from=192.0.2.1",
+        ValueKind::MembershipV6 => "ff02::7 or ff02::7,on=2",
+        ValueKind::Group => "239.1.2.3 or 239.1.2.3,on=2",
+        _ => "232.1.2.3,on=2,from=192.0.2.1",
+    }
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let byte = |pair: &[u8; 2]| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
+    // A sign would be read, too.
+    let digits = text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    (digits && rest.is_empty()).then(|| pairs.iter().map(byte).collect())?
+}
+
+/// Numbers, booleans, and the rest as text or lists of them; no address is null.
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Nothing => serializer.serialize_unit(),
+            Self::Bool(on) => on.serialize(serializer),
+            Self::U32(number) => number.serialize(serializer),
+            Self::Numbers(numbers) => numbers.serialize(serializer),
+            Self::Address(address) => address.serialize(serializer),
+            Self::Addresses(addresses) => addresses.serialize(serializer),
+            Self::Interface(_) | Self::Multicast(..) | Self::Bytes(_) => serializer.collect_str(self),
         }
     }
 }
@@ -144,12 +253,23 @@ impl Value {
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Nothing => f.write_str("nothing"),
             Self::Bool(on) => write!(f, "{}", u8::from(*on)),
             Self::U32(number) => number.fmt(f),
+            Self::Interface(interface) => interface.fmt(f),
+            Self::Multicast(_, group) => group.fmt(f),
+            Self::Bytes(bytes) if bytes.is_empty() => f.write_str("clear"),
+            Self::Bytes(bytes) => bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}")),
+            Self::Numbers(numbers) => f.write_str(&joined(numbers)),
             Self::Address(Some(address)) => address.fmt(f),
             Self::Address(None) => f.write_str("clear"),
+            Self::Addresses(addresses) => f.write_str(&joined(addresses)),
         }
     }
+}
+
+fn joined<T: ToString>(items: &[T]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 /// A number in decimal, or in hexadecimal after `0x`.
@@ -181,13 +301,10 @@ pub const fn family(row: &Row, given: Family) -> Family {
     }
 }
 
-/// How many bytes a value of this row has; of an address, as many as the longest.
+/// How many bytes the driver has at most for a value of this row.
 #[must_use]
-pub const fn size(row: &Row) -> usize {
-    match row.value {
-        ValueKind::Bool | ValueKind::U32 => 4,
-        ValueKind::Address => wskdrv_abi::MAX_SOCKADDR_LENGTH,
-    }
+pub fn size(row: &Row) -> usize {
+    row.value.bounds(wskdrv_abi::MAX_SOCKADDR_LENGTH).1.min(wsk_requests::value::MAX_SIZE)
 }
 
 /// A row as it is listed.
@@ -195,9 +312,9 @@ pub const fn size(row: &Row) -> usize {
 pub struct Listing {
     /// The C name.
     pub name: &'static str,
-    /// The option's level, by its C name; none for an IOCTL.
+    /// The option's level, by its C name; none for other requests.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub level: Option<String>,
+    pub level: Option<&'static str>,
     /// The option's number or the IOCTL's code.
     pub code: String,
     /// Whether it can be read.
@@ -206,8 +323,8 @@ pub struct Listing {
     pub set: bool,
     /// The kind of its value.
     pub value: &'static str,
-    /// The size of its value in bytes; of an address, the largest.
-    pub size: usize,
+    /// The size of its value in bytes, at most; none for a list without bound.
+    pub size: Option<usize>,
     /// Whether WSK wants an IRP for it.
     pub irp: &'static str,
     /// In which state of the socket it can be set, or carried out.
@@ -216,28 +333,25 @@ pub struct Listing {
     pub families: &'static str,
     /// The highest IRQL at which a driver may ask.
     pub max_irql: &'static str,
+    /// What the hosted provider does with it.
+    pub hosted: &'static str,
+    /// Its test in the conformance suite.
+    pub test: &'static str,
     /// What it does.
     pub summary: &'static str,
 }
 
 impl From<&Row> for Listing {
     fn from(row: &Row) -> Self {
-        let (level, code) = match row.kind {
-            Kind::Option { level, name } => (Some(level_name(level)), name),
-            Kind::Ioctl { code } => (None, code),
-        };
+        let (_, size) = row.value.bounds(wskdrv_abi::MAX_SOCKADDR_LENGTH);
         Self {
             name: row.name,
-            level,
-            code: format!("{code:#X}").replace("0X", "0x"),
+            level: row.level_name(),
+            code: format!("{:#X}", row.number()).replace("0X", "0x"),
             get: row.get,
             set: row.set,
-            value: match row.value {
-                ValueKind::Bool => "bool",
-                ValueKind::U32 => "u32",
-                ValueKind::Address => "address",
-            },
-            size: size(row),
+            value: value_name(row.value),
+            size: (size != usize::MAX).then_some(size),
             irp: match row.irp {
                 IrpRule::Null => "none",
                 IrpRule::Required => "required",
@@ -248,27 +362,46 @@ impl From<&Row> for Listing {
                 StateRule::AfterBind => "after bind",
                 StateRule::AnyTime => "any",
             },
-            families: match row.families {
-                Families::V4 => "v4",
-                Families::V6 => "v6",
-                Families::Both => "v4 v6",
+            families: match (row.sockets, row.families) {
+                (Sockets::None, _) => "none",
+                (_, Families::V4) => "v4",
+                (_, Families::V6) => "v6",
+                (_, Families::Both) => "v4 v6",
             },
             max_irql: match row.max_irql {
                 MaxIrql::Passive => "PASSIVE",
                 MaxIrql::Dispatch => "DISPATCH",
             },
+            hosted: match row.hosted {
+                Hosted::Honoured => "honoured",
+                Hosted::Memory => "honoured in memory",
+                Hosted::Stored => "stored",
+                Hosted::Refused => "refused",
+            },
+            test: row.test,
             summary: row.summary,
         }
     }
 }
 
-fn level_name(level: u32) -> String {
-    match level {
-        SOL_SOCKET => "SOL_SOCKET".into(),
-        IPPROTO_IP => "IPPROTO_IP".into(),
-        IPPROTO_IPV6 => "IPPROTO_IPV6".into(),
-        IPPROTO_UDP => "IPPROTO_UDP".into(),
-        other => format!("{other:#x}"),
+const fn value_name(kind: ValueKind) -> &'static str {
+    match kind {
+        ValueKind::Nothing => "none",
+        ValueKind::Bool => "bool",
+        ValueKind::U32 | ValueKind::MtuDiscovery | ValueKind::Protection => "u32",
+        ValueKind::Index | ValueKind::NetworkIndex | ValueKind::MulticastInterface => "interface",
+        ValueKind::Membership | ValueKind::MembershipV6 | ValueKind::Group => "group",
+        ValueKind::SourceMembership | ValueKind::GroupSource => "group and source",
+        ValueKind::IpOptions => "bytes",
+        ValueKind::Indexes => "interfaces",
+        ValueKind::Address => "address",
+        ValueKind::AddressList => "addresses",
+        ValueKind::Transports => "transports",
+        ValueKind::SecurityDescriptor
+        | ValueKind::EventCallback
+        | ValueKind::ExtensionIn
+        | ValueKind::ExtensionOut
+        | ValueKind::TdiMap => "pointer",
     }
 }
 
@@ -297,6 +430,7 @@ mod tests {
             let found = match row.kind {
                 Kind::Option { .. } => option(row.name),
                 Kind::Ioctl { .. } => ioctl(row.name),
+                Kind::Client { .. } => continue,
             };
             assert_eq!(found.map(|request| *request.0), Ok(*row));
         }
@@ -320,7 +454,17 @@ mod tests {
     fn values_survive_the_way_through_bytes() {
         let flag = option("SO_REUSEADDR").unwrap();
         let remote = ioctl("SIO_WSK_SET_REMOTE_ADDRESS").unwrap();
+        let options = option("IP_OPTIONS").unwrap();
+        assert_eq!(Value::parse(&options, "0102fF"), Ok(Value::Bytes(vec![1, 2, 255])));
+        for wrong in ["1", "xx", "+1"] {
+            Value::parse(&options, wrong).unwrap_err();
+        }
+        let query = ioctl("SIO_ADDRESS_LIST_QUERY").unwrap();
+        let addresses = ["[::1]:0", "[fe80::1%2]:0"].map(|address| address.parse().unwrap()).to_vec();
+        let list = option("IP_GET_IFLIST").unwrap();
         for (row, value) in [
+            (query, Value::Addresses(addresses)),
+            (list, Value::Numbers(vec![1, 7])),
             (flag, Value::Bool(true)),
             (flag, Value::Bool(false)),
             (remote, Value::Address(None)),
@@ -329,5 +473,25 @@ mod tests {
             assert_eq!(Value::decode(&row, &value.encode()), Ok(value));
         }
         assert_eq!(Value::decode(&flag, &[1]).unwrap_err(), "SO_REUSEADDR has 1 bytes, not 4");
+    }
+
+    #[test]
+    fn groups_are_written_as_the_structure_has_them() {
+        for (name, text) in [
+            ("IP_ADD_MEMBERSHIP", "239.1.2.3,on=127.0.0.1"),
+            ("IP_ADD_SOURCE_MEMBERSHIP", "232.1.2.3,from=10.0.0.1"),
+            ("IPV6_JOIN_GROUP", "ff02::7,on=2"),
+            ("IPPROTO_IPV6/MCAST_JOIN_GROUP", "ff02::7,on=2"),
+            ("IPPROTO_IP/MCAST_BLOCK_SOURCE", "232.1.2.3,on=2,from=10.0.0.1"),
+        ] {
+            let row = option(name).unwrap();
+            let value = Value::parse(&row, text).unwrap();
+            assert_eq!(value.to_string(), text);
+            assert!(row.value.accepts(value.encode().len(), 16), "{name}");
+        }
+        let wrong = Value::parse(&option("IPV6_JOIN_GROUP").unwrap(), "239.1.2.3").unwrap_err();
+        assert!(wrong.contains("ff02::7"), "{wrong}");
+        let interface = Value::parse(&option("IP_MULTICAST_IF").unwrap(), "127.0.0.1").unwrap();
+        assert_eq!(interface.encode(), [127, 0, 0, 1]);
     }
 }

@@ -20,6 +20,15 @@
 //! | `ioctl NAME ADDR\|self\|clear` | fixes an address, or clears it |
 //! | `send ADDR\|self\|- DATA...` | sends each word as one datagram; `-` is the fixed address |
 //! | `recv [DATA]` | receives one datagram, which must be DATA if that is given |
+//! | `sendmany [WITH] ADDR\|self\|- DATA...` | sends the words as datagrams with one request; WITH is such as `ttl=9,tos=0xB8` |
+//! | `recvmany [DATA...]` | receives with one request the datagrams that have come, with their control information |
+//! | `enable [BYTES]` | has datagrams put into a queue of so many bytes, or 64 KiB, as they come |
+//! | `disable [soon]` | ends that, and waits until nothing comes any more, or does not wait |
+//! | `drain [DATA...]` | takes datagrams out of the queue, which must be these if some are given |
+//! | `transports` | shows the transports that sockets can be made for |
+//! | `wait addresses\|transports` | waits until one of them comes or goes |
+//! | `sort ADDR...` | sorts IPv6 addresses by how well they can be reached |
+//! | `security [SDDL]` | shows the socket's security descriptor, or sets it, such as `D:P(A;;GA;;;BA)` |
 //! | `sleep TIME` | waits, such as `200ms` |
 //! | `expect STATUS STEP` | does a step that must end with this status |
 //!
@@ -27,11 +36,12 @@
 
 use std::fmt;
 
+use wsk_requests::ValueKind;
 use wsk_sys::{NTSTATUS, STATUSES};
 
 use crate::family::Family;
 use crate::rows::{self, Request, Value};
-use crate::step::{Step, Target};
+use crate::step::{Changing, Security, Sending, Step, Target};
 
 /// A step and where it stands.
 #[derive(Clone, Debug)]
@@ -97,6 +107,29 @@ fn steps(words: &[&str]) -> Result<Vec<Step>, String> {
         }
         ["recv"] => one(Step::Receive(None)),
         ["recv", data] => one(Step::Receive(Some(data.as_bytes().to_vec()))),
+        ["sendmany", with, to, ref data @ ..] if with.contains('=') && !data.is_empty() => {
+            one(Step::SendMany(target(to)?, Sending::parse(with)?, payloads(data)))
+        }
+        ["sendmany", to, ref data @ ..] if !to.contains('=') && !data.is_empty() => {
+            one(Step::SendMany(target(to)?, Sending::default(), payloads(data)))
+        }
+        ["recvmany", ref data @ ..] => one(Step::ReceiveMany(payloads(data))),
+        ["enable"] => one(Step::Enable(0x1_0000)),
+        ["enable", bytes] => one(Step::Enable(bytes.parse().map_err(|_| {
+            format!("{bytes} is no size of a queue, such as 65536: a multiple of 8 from 1024 to 1048576")
+        })?)),
+        ["disable"] => one(Step::Disable { wait: true }),
+        ["disable", "soon"] => one(Step::Disable { wait: false }),
+        ["drain", ref data @ ..] => one(Step::Drain(payloads(data))),
+        ["transports"] => one(Step::Transports),
+        ["wait", what] => one(Step::Wait(Changing::parse(what)?)),
+        ["sort", ref addresses @ ..] if !addresses.is_empty() => {
+            let addresses =
+                addresses.iter().map(|address| rows::address(address)).collect::<Result<_, _>>()?;
+            one(Step::Sort(addresses))
+        }
+        ["security"] => one(Step::Security(None)),
+        ["security", sddl] => one(Step::Security(Some(Security::parse(sddl)?))),
         ["sleep", time] => one(Step::Sleep(
             humantime::parse_duration(time)
                 .map_err(|error| format!("{time} is no span of time, such as 200ms: {error}"))?,
@@ -116,6 +149,10 @@ fn steps(words: &[&str]) -> Result<Vec<Step>, String> {
     }
 }
 
+fn payloads(words: &[&str]) -> Vec<Vec<u8>> {
+    words.iter().map(|word| word.as_bytes().to_vec()).collect()
+}
+
 /// How each step is written.
 pub const USAGE: &[&str] = &[
     "create v4|v6",
@@ -126,6 +163,15 @@ pub const USAGE: &[&str] = &[
     "ioctl NAME ADDR|self|clear",
     "send ADDR|self|- DATA...",
     "recv [DATA]",
+    "sendmany [WITH] ADDR|self|- DATA...",
+    "recvmany [DATA...]",
+    "enable [BYTES]",
+    "disable [soon]",
+    "drain [DATA...]",
+    "transports",
+    "wait addresses|transports",
+    "sort ADDR...",
+    "security [SDDL]",
     "sleep TIME",
     "expect STATUS STEP",
 ];
@@ -182,6 +228,7 @@ pub fn ioctl(row: Request, address: &str) -> Result<Step, String> {
     match address {
         "-" => Err(format!("{} takes an address, self or clear", row.name)),
         _ if address.eq_ignore_ascii_case("clear") => Ok(Step::Ioctl(row, None)),
+        _ if row.value == ValueKind::Nothing => Err(format!("{} takes no address: write clear", row.name)),
         _ => Ok(Step::Ioctl(row, Some(target(address)?))),
     }
 }
@@ -240,6 +287,11 @@ mod tests {
     #[test]
     fn each_step_is_read() {
         assert!(matches!(only("create v6"), Step::Create(Family::V6)));
+        assert!(matches!(only("sendmany - a b"), Step::SendMany(Target::Fixed, with, all)
+            if with == Sending::default() && all.len() == 2));
+        assert!(matches!(only("sendmany ttl=3 self ttl=4"), Step::SendMany(Target::Itself, with, all)
+            if with != Sending::default() && all == [b"ttl=4"]));
+        assert!(matches!(only("recvmany x y"), Step::ReceiveMany(all) if all.len() == 2));
         assert!(matches!(only("bind [::1]:0"), Step::Bind(address) if address.is_ipv6()));
         assert!(matches!(only("local"), Step::Local));
         assert!(matches!(only("get so_broadcast"), Step::Get(row) if row.name == "SO_BROADCAST"));
@@ -248,6 +300,17 @@ mod tests {
         let fixed = only("ioctl SIO_WSK_SET_SENDTO_ADDRESS self");
         assert!(matches!(fixed, Step::Ioctl(_, Some(Target::Itself))));
         assert!(matches!(only("recv"), Step::Receive(None)));
+        assert!(matches!(only("enable"), Step::Enable(65536)));
+        assert!(matches!(only("enable 1024"), Step::Enable(1024)));
+        assert!(matches!(only("disable"), Step::Disable { wait: true }));
+        assert!(matches!(only("disable soon"), Step::Disable { wait: false }));
+        assert!(matches!(only("drain"), Step::Drain(data) if data.is_empty()));
+        assert!(matches!(only("drain a 'b c'"), Step::Drain(data) if data == [&b"a"[..], b"b c"]));
+        assert!(matches!(only("transports"), Step::Transports));
+        assert!(matches!(only("wait addresses"), Step::Wait(Changing::Addresses)));
+        assert!(matches!(only("sort [::1]:0 [::2]:0"), Step::Sort(all) if all.len() == 2));
+        assert!(matches!(only("security"), Step::Security(None)));
+        assert!(matches!(only("security 'D:P(A;;GA;;;BA)'"), Step::Security(Some(_))));
         assert!(matches!(only("sleep 20ms"), Step::Sleep(time) if time.as_millis() == 20));
         let refused = only("expect access_denied bind 127.0.0.1:1");
         assert!(
@@ -275,6 +338,9 @@ mod tests {
     #[test]
     fn errors_say_where_and_what_would_be_right() {
         assert_eq!(error("create v4\nbind"), "line 2: the step is written `bind ADDR`");
+        assert!(error("wait friends").contains("of the addresses or of the transports"));
+        assert!(error("security open").contains("write it as D:P"));
+        assert!(error("enable much").contains("such as 65536"));
         assert_eq!(error("create v5"), "line 1: a family is v4 or v6, not v5");
         assert_eq!(error("recv 'open"), "line 1: a quotation mark is not closed");
         assert!(

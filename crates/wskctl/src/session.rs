@@ -12,6 +12,14 @@ use crate::device::{Completed, Handle, Pending, Refused};
 use crate::error::Error;
 use crate::family::Family;
 
+mod client;
+mod events;
+mod many;
+
+pub use client::Waiting;
+pub use events::{Drain, Draining};
+pub use many::{Message, ReceivingMany, Room};
+
 /// How much longer than the driver's own time limit an answer may take, before the driver counts as hung.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -50,6 +58,20 @@ impl Receiving {
     /// The status with which the receive ended.
     pub fn wait(self) -> Result<Datagram, Error> {
         datagram(self.0.wait())
+    }
+
+    /// Waits for the datagram for some time.
+    ///
+    /// # Errors
+    ///
+    /// The receive itself, still under way.
+    pub fn wait_for(self, limit: Duration) -> Result<Result<Datagram, Error>, Self> {
+        self.0.wait_for(limit).map(datagram).map_err(Self)
+    }
+
+    /// The request below.
+    pub fn into_pending(self) -> Pending {
+        self.0
     }
 }
 

@@ -5,8 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::thread;
 use std::time::Duration;
 
-use serde::Serialize;
-use wsk::row::{Kind, Row, StateRule};
+use wsk_requests::{Kind, Row, StateRule, ValueKind};
 use wsk_sys::NTSTATUS;
 
 use crate::error::Error;
@@ -14,8 +13,21 @@ use crate::family::Family;
 use crate::rows::{self, Request, Value};
 use crate::session::Session;
 
+mod client;
+mod done;
+mod events;
+mod many;
+
+pub use client::{Changing, Security, Transport};
+pub use done::Done;
+pub use events::Drained;
+pub use many::{Arrived, SENDING, Sending};
+
 /// The largest payload of a UDP datagram.
 pub const MAX_DATAGRAM: usize = 65_535;
+
+/// The room for a list of addresses.
+const LIST_ROOM: usize = 4096;
 
 /// A destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,101 +59,31 @@ pub enum Step {
     Send(Target, Vec<u8>),
     /// Receive a datagram; if bytes are given, it must be these.
     Receive(Option<Vec<u8>>),
+    /// Send datagrams with one request, and with control information.
+    SendMany(Target, Sending, Vec<Vec<u8>>),
+    /// Receive datagrams with one request, and their control information; if some are given, it must be these.
+    ReceiveMany(Vec<Vec<u8>>),
+    /// Have datagrams put into a queue of so many bytes.
+    Enable(u32),
+    /// End that.
+    Disable {
+        /// And wait until nothing comes any more.
+        wait: bool,
+    },
+    /// Take datagrams out of the queue; if some are given, it must be these.
+    Drain(Vec<Vec<u8>>),
+    /// Ask for the transports.
+    Transports,
+    /// Wait for a change.
+    Wait(Changing),
+    /// Sort addresses.
+    Sort(Vec<SocketAddr>),
+    /// Set the security descriptor, or read it.
+    Security(Option<Security>),
     /// Wait.
     Sleep(Duration),
     /// The step must end with this status.
     Expect(NTSTATUS, Box<Step>),
-}
-
-/// What came of a step that was done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "done", rename_all = "snake_case")]
-pub enum Done {
-    /// A socket was created.
-    Create {
-        /// Its family.
-        family: Family,
-    },
-    /// It was bound.
-    Bind {
-        /// Where: the address asked for, with the port that it got.
-        address: SocketAddr,
-    },
-    /// Its local address.
-    Local {
-        /// The address.
-        address: SocketAddr,
-    },
-    /// An option was read.
-    Get {
-        /// Its name.
-        option: &'static str,
-        /// Its value.
-        value: Value,
-    },
-    /// An option was set.
-    Set {
-        /// Its name.
-        option: &'static str,
-        /// The value given.
-        value: Value,
-    },
-    /// An IOCTL was carried out.
-    Ioctl {
-        /// Its name.
-        ioctl: &'static str,
-        /// The address it was given; none cleared it.
-        address: Option<SocketAddr>,
-    },
-    /// A datagram was sent.
-    Send {
-        /// How many bytes.
-        bytes: usize,
-        /// To whom; none is the fixed address.
-        to: Option<SocketAddr>,
-    },
-    /// A datagram was received.
-    Receive {
-        /// From whom.
-        from: SocketAddr,
-        /// `MSG_TRUNC`, `MSG_BCAST`, `MSG_MCAST`.
-        flags: u32,
-        /// Its payload, as text.
-        text: String,
-        /// Its payload, in hexadecimal.
-        hex: String,
-    },
-    /// Time passed.
-    Sleep {
-        /// How much, in milliseconds.
-        ms: u128,
-    },
-    /// A step ended as expected.
-    Expect {
-        /// The status, by name.
-        status: String,
-    },
-}
-
-impl fmt::Display for Done {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Create { family } => write!(f, "created a datagram socket, {family}"),
-            Self::Bind { address } => write!(f, "bound to {address}"),
-            Self::Local { address } => write!(f, "local address {address}"),
-            Self::Get { option, value } => write!(f, "{option} is {value}"),
-            Self::Set { option, value } => write!(f, "{option} set to {value}"),
-            Self::Ioctl { ioctl, address: Some(address) } => write!(f, "{ioctl} set to {address}"),
-            Self::Ioctl { ioctl, address: None } => write!(f, "{ioctl} cleared"),
-            Self::Send { bytes, to: Some(to) } => write!(f, "sent {bytes} bytes to {to}"),
-            Self::Send { bytes, to: None } => write!(f, "sent {bytes} bytes to the fixed address"),
-            Self::Receive { from, text, hex, .. } => {
-                write!(f, "received {} bytes from {from}: {text}", hex.len() / 2)
-            }
-            Self::Sleep { ms } => write!(f, "slept {ms} ms"),
-            Self::Expect { status } => write!(f, "refused with {status}, as expected"),
-        }
-    }
 }
 
 /// Why a step failed.
@@ -192,20 +134,36 @@ impl Step {
             Self::Local => Done::Local { address: session.local_address()? },
             Self::Get(row) => Done::Get { option: row.name, value: get(session, row)? },
             Self::Set(row, value) => {
-                set(session, row, *value)?;
-                Done::Set { option: row.name, value: *value }
+                set(session, row, value)?;
+                Done::Set { option: row.name, value: value.clone() }
             }
             Self::Ioctl(row, target) => {
                 let address = target.map(|target| resolve(session, target)).transpose()?.flatten();
                 let (_no_level, code) = numbers(row);
-                session.ioctl(code, &Value::Address(address).encode(), 0)?;
-                Done::Ioctl { ioctl: row.name, address }
+                let input = Value::Address(address).encode();
+                if row.output == ValueKind::Nothing {
+                    session.ioctl(code, &input, 0)?;
+                    return Ok(Done::Ioctl { ioctl: row.name, address });
+                }
+                let bytes = session.ioctl(code, &input, LIST_ROOM)?;
+                let code = wskdrv_abi::IOCTL_WSKDRV_IOCTL;
+                let value = Value::decode(row, &bytes).map_err(|what| Error::Reply { code, what })?;
+                Done::Query { ioctl: row.name, value }
             }
             Self::Send(target, data) => {
                 let to = resolve(session, *target)?;
                 Done::Send { bytes: session.send(data, to)?, to }
             }
             Self::Receive(expected) => receive(session, expected.as_deref())?,
+            Self::SendMany(target, sending, datagrams) => many::send(session, *target, sending, datagrams)?,
+            Self::ReceiveMany(expected) => many::receive(session, expected)?,
+            Self::Enable(capacity) => events::enable(session, *capacity)?,
+            Self::Disable { wait } => events::disable(session, *wait)?,
+            Self::Drain(expected) => events::drain(session, expected)?,
+            Self::Transports => client::transports(session)?,
+            Self::Wait(what) => client::wait(session, *what)?,
+            Self::Sort(addresses) => client::sort(session, addresses)?,
+            Self::Security(new) => client::security(session, new.as_ref())?,
             Self::Sleep(time) => {
                 thread::sleep(*time);
                 Done::Sleep { ms: time.as_millis() }
@@ -235,7 +193,7 @@ fn resolve(session: &Session, target: Target) -> Result<Option<SocketAddr>, Erro
 const fn numbers(row: &Row) -> (u32, u32) {
     match row.kind {
         Kind::Option { level, name } => (level, name),
-        Kind::Ioctl { code } => (0, code),
+        Kind::Ioctl { code } | Kind::Client { code } => (0, code),
     }
 }
 
@@ -246,7 +204,7 @@ fn get(session: &Session, row: &Row) -> Result<Value, Error> {
     Value::decode(row, &bytes).map_err(|what| Error::Reply { code, what })
 }
 
-fn set(session: &Session, row: &Row, value: Value) -> Result<(), Error> {
+fn set(session: &Session, row: &Row, value: &Value) -> Result<(), Error> {
     let (level, name) = numbers(row);
     session.set_option(level, name, &value.encode())
 }
@@ -309,9 +267,24 @@ pub fn around(step: Step, family: Family, bind: Option<SocketAddr>) -> Vec<Step>
 fn state_for(step: &Step) -> StateRule {
     match step {
         Step::Set(row, _) | Step::Ioctl(row, _) => row.state,
-        Step::Local | Step::Send(..) | Step::Receive(_) => StateRule::AfterBind,
+        Step::Local
+        | Step::Send(..)
+        | Step::Receive(_)
+        | Step::SendMany(..)
+        | Step::ReceiveMany(_)
+        | Step::Enable(_)
+        | Step::Disable { .. }
+        | Step::Drain(_) => StateRule::AfterBind,
         Step::Expect(_, step) => state_for(step),
-        Step::Create(_) | Step::Bind(_) | Step::Get(_) | Step::Sleep(_) => StateRule::AnyTime,
+        Step::Security(Some(_)) => StateRule::BeforeBind,
+        Step::Transports
+        | Step::Wait(_)
+        | Step::Sort(_)
+        | Step::Security(None)
+        | Step::Create(_)
+        | Step::Bind(_)
+        | Step::Get(_)
+        | Step::Sleep(_) => StateRule::AnyTime,
     }
 }
 

@@ -32,7 +32,7 @@ fn info_tells_versions_and_counts() {
     assert_eq!(info["wsk"]["lowest"], "1.0");
     assert_eq!(info["statistics"]["handles_open"], 1);
     assert_eq!(info["statistics"]["sockets_open"], 0);
-    assert_eq!(info["statistics"].as_object().unwrap().len(), 15);
+    assert_eq!(info["statistics"].as_object().unwrap().len(), 16);
 }
 
 #[test]
@@ -129,6 +129,36 @@ fn a_script_goes_through_on_one_socket_however_wsk_completes() {
         assert_eq!(stdout(&run).lines().count(), 12, "{}", stdout(&run));
         assert!(stdout(&run).contains("   7  SO_EXCLUSIVEADDRUSE is 1\n"), "{}", stdout(&run));
     }
+}
+
+const EVENTS: &str = r#"
+create v4
+expect STATUS_INVALID_DEVICE_STATE enable
+bind 127.0.0.1:0
+expect STATUS_INVALID_DEVICE_STATE drain
+enable 4096
+send self one "and two"
+drain one "and two"
+disable
+expect STATUS_INVALID_DEVICE_STATE drain
+disable soon
+"#;
+
+#[test]
+fn a_script_drains_what_the_event_brings() {
+    for completion in ["inline", "deferred", "delayed:7"] {
+        let run = script(&["--device", "hosted", "--completion", completion], EVENTS);
+        assert_eq!(exit_code(&run), 0, "{completion}: {}{}", stdout(&run), stderr(&run));
+        assert!(stdout(&run).contains("drained 2 datagrams: one from 127.0.0.1:"), "{}", stdout(&run));
+    }
+    let other = EVENTS.replace("drain one", "drain another");
+    let run = script(&["--device", "hosted"], &other);
+    assert_eq!(exit_code(&run), 1);
+    assert!(
+        stderr(&run).contains("expected the datagrams another, and two, but one, and two came"),
+        "{}",
+        stderr(&run)
+    );
 }
 
 #[test]

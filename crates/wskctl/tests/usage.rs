@@ -9,7 +9,20 @@ use program::{exit_code, json, stderr, stdout, wskctl};
 fn without_a_command_it_shows_how_it_is_used() {
     let run = wskctl(&[]);
     assert_eq!(exit_code(&run), 2);
-    for verb in ["demo", "info", "options", "get", "set", "ioctl", "send", "recv", "script"] {
+    for verb in [
+        "demo",
+        "conformance",
+        "info",
+        "options",
+        "get",
+        "set",
+        "ioctl",
+        "send",
+        "recv",
+        "driver",
+        "verifier",
+        "script",
+    ] {
         assert!(stderr(&run).contains(&format!("  {verb}  ")), "{verb}: {}", stderr(&run));
     }
     let help = wskctl(&["--help"]);
@@ -55,8 +68,8 @@ fn options_lists_every_row_of_the_table() {
     let listed = wskctl(&["options", "--json"]);
     let listed = json(&listed);
     let rows = listed.as_array().unwrap();
-    assert_eq!(rows.len(), wsk::row::ROWS.len());
-    for (row, listed) in wsk::row::ROWS.iter().zip(rows) {
+    assert_eq!(rows.len(), wsk_requests::ROWS.len());
+    for (row, listed) in wsk_requests::ROWS.iter().zip(rows) {
         assert_eq!(listed["name"], row.name);
         assert_eq!(listed["summary"], row.summary);
         assert!(text.contains(row.name) && text.contains(row.summary), "{}", row.name);

@@ -135,9 +135,9 @@ impl OpenError {
                 Some("Only Windows has device paths: use `--device hosted`, the driver inside this program.")
             }
             Self::Path { source, .. } => match source.kind() {
-                io::ErrorKind::NotFound => {
-                    Some("The driver is not running: install it, then `sc.exe start wskdrv`.")
-                }
+                io::ErrorKind::NotFound => Some(
+                    "The driver is not running: `wskctl driver install PATH-TO-SYS`, then `wskctl driver start`.",
+                ),
                 io::ErrorKind::PermissionDenied => {
                     Some("The device is for Administrators: run this from an elevated prompt.")
                 }

@@ -1,13 +1,19 @@
 //! The driver hosted inside this program, on a user-mode Windows kernel.
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use netio::{Config, Netio, Network};
+use netio::memory::Net;
+use netio::{Config, Netio};
 use ntos::{Driver, IrpEventKind, Overlapped, Process, Token};
 use wskdrv_abi::USER_PATH;
 
-use super::{Completed, Completion, File, Hosted, IrpEvent, IrpStep, Kind, OpenError, Refused, Request};
+use super::{
+    Completed, Completion, File, Hosted, IrpEvent, IrpStep, Kind, Network, OpenError, OtherProcess, Peer,
+    Refused, Request,
+};
 
 /// `GENERIC_READ | GENERIC_WRITE`.
 const READ_WRITE: u32 = 0xC000_0000;
@@ -19,6 +25,8 @@ pub(super) struct Machine {
     process: Process,
     driver: Mutex<Option<Driver>>,
     completion: Completion,
+    /// The network, if it is one in memory.
+    net: Option<Net>,
 }
 
 impl Machine {
@@ -29,13 +37,19 @@ impl Machine {
             Completion::Deferred => netio::Completion::Deferred,
             Completion::Delayed(seed) => netio::Completion::Delayed { seed },
         };
-        let netio =
-            netio::install(&kernel, Config { network: Network::Host, completion, ..Config::default() });
+        let (net, network) = match config.network {
+            Network::Host => (None, netio::Network::Host),
+            Network::Memory => {
+                let net = Net::new();
+                (Some(net.clone()), netio::Network::Memory(net))
+            }
+        };
+        let netio = netio::install(&kernel, Config { network, completion, ..Config::default() });
         let driver = kmdf::load(&kernel, wskdrv_abi::SERVICE_NAME, wskdrv::driver_entry)
             .map_err(|status| OpenError::Hosted { doing: "loading the driver", status })?;
         let process = kernel.process(Token::Administrator);
         let driver = Mutex::new(Some(driver));
-        Ok(Self { kernel, netio, process, driver, completion: config.completion })
+        Ok(Self { kernel, netio, process, driver, completion: config.completion, net })
     }
 }
 
@@ -46,15 +60,12 @@ impl Kind for Machine {
             Completion::Deferred => "deferred".to_owned(),
             Completion::Delayed(seed) => format!("delayed, seed {seed}"),
         };
-        format!("hosted in this program, completion {completion}")
+        let network = if self.net.is_some() { ", network in memory" } else { "" };
+        format!("hosted in this program, completion {completion}{network}")
     }
 
     fn open(&self) -> Result<Arc<dyn File>, OpenError> {
-        let file = self
-            .process
-            .create_file(USER_PATH, READ_WRITE)
-            .map_err(|status| OpenError::Hosted { doing: "opening the device", status })?;
-        Ok(Arc::new(OpenFile(file)))
+        open(&self.process)
     }
 
     fn irp_log(&self) -> Option<Vec<IrpEvent>> {
@@ -70,6 +81,7 @@ impl Kind for Machine {
         vec![
             ("WSK sockets", self.netio.sockets() as u64),
             ("WSK registrations", self.netio.registrations() as u64),
+            ("cached security descriptors", self.netio.descriptors() as u64),
             ("IRPs", counters.irps.live as u64),
             ("MDLs", counters.mdls.live as u64),
             ("pool blocks", counters.pool_blocks.live as u64),
@@ -82,6 +94,65 @@ impl Kind for Machine {
     fn unload(&self, limit: Duration) -> Option<Result<(), Refused>> {
         let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner).take()?;
         Some(driver.unload_within(limit).map_err(|status| Refused::new(status, 0)))
+    }
+
+    fn peer(&self, local: SocketAddr) -> io::Result<Peer> {
+        match &self.net {
+            Some(net) => net.peer(local).and_then(Peer::in_memory),
+            None => Peer::of_host(local),
+        }
+    }
+
+    fn process(&self) -> Option<Box<dyn OtherProcess>> {
+        Some(Box::new(Other(self.kernel.process(Token::Administrator))))
+    }
+
+    fn kill_sockets(&self) -> bool {
+        self.netio.kill_sockets();
+        true
+    }
+
+    fn announce_changes(&self) -> bool {
+        self.netio.change_addresses();
+        self.netio.change_transports(|_| {});
+        true
+    }
+
+    fn is_ours(&self) -> bool {
+        true
+    }
+
+    fn delivers_at_once(&self) -> bool {
+        self.net.is_some()
+    }
+
+    fn catch_bug_check(&self, f: Box<dyn FnOnce() + Send>) -> Result<(), String> {
+        self.kernel.catch_bug_check(f).map_err(|report| report.to_string())
+    }
+
+    fn shut_down(&self) {
+        self.kernel.clone().shutdown();
+    }
+}
+
+/// `CreateFile`, as a thread of the process.
+fn open(process: &Process) -> Result<Arc<dyn File>, OpenError> {
+    let file = process
+        .create_file(USER_PATH, READ_WRITE)
+        .map_err(|status| OpenError::Hosted { doing: "opening the device", status })?;
+    Ok(Arc::new(OpenFile(file)))
+}
+
+/// Another process of the machine.
+struct Other(Process);
+
+impl OtherProcess for Other {
+    fn open(&self) -> Result<Arc<dyn File>, OpenError> {
+        open(&self.0)
+    }
+
+    fn kill(self: Box<Self>) {
+        self.0.kill();
     }
 }
 

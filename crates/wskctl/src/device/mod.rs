@@ -5,9 +5,10 @@
 //! one way to use them; which of the two it is shows only in what can be *seen* beside the requests: the hosted
 //! kernel keeps a log of IRPs and counts what is alive in it.
 
-use std::fmt;
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
+use std::{fmt, io};
 
 use wsk_sys::{NT_SUCCESS, NTSTATUS};
 
@@ -17,11 +18,13 @@ pub(crate) mod fake;
 #[cfg(feature = "hosted")]
 mod hosted;
 mod irp;
+mod peer;
 #[cfg(windows)]
 mod windows;
 
 pub use failure::{OpenError, Refused};
 pub use irp::{IrpEvent, IrpStep};
+pub use peer::Peer;
 
 /// When the hosted WSK completes an IRP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,16 +38,28 @@ pub enum Completion {
     Delayed(u64),
 }
 
+/// Where the hosted WSK sends its datagrams.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Network {
+    /// The network of this computer.
+    #[default]
+    Host,
+    /// A network in memory, of this device alone.
+    Memory,
+}
+
 /// How to boot the hosted kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hosted {
     /// When WSK completes an IRP.
     pub completion: Completion,
+    /// Where datagrams go.
+    pub network: Network,
 }
 
 /// Where requests can be sent: a device of the driver.
 #[derive(Clone)]
-pub struct Device(Arc<dyn Kind>);
+pub struct Device(pub(crate) Arc<dyn Kind>);
 
 impl fmt::Debug for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,6 +98,12 @@ impl Device {
         self.0.describe()
     }
 
+    /// Its path, if it is a device of the running system, by which other programs can open it too.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        self.0.path()
+    }
+
     /// Opens a handle for reading and writing: a socket of its own, yet to be created.
     ///
     /// # Errors
@@ -113,6 +134,100 @@ impl Device {
     #[must_use]
     pub fn unload(&self, limit: Duration) -> Option<Result<(), Refused>> {
         self.0.unload(limit)
+    }
+
+    /// A UDP socket that is not the driver's, on the network that the driver sends to.
+    ///
+    /// # Errors
+    ///
+    /// What the network says to binding it to `local`.
+    pub fn peer(&self, local: SocketAddr) -> io::Result<Peer> {
+        self.0.peer(local)
+    }
+
+    /// A process other than this one, which can open the device and be killed; `None` where this program cannot
+    /// start one by itself.
+    #[must_use]
+    pub fn process(&self) -> Option<Process> {
+        self.0.process().map(Process)
+    }
+
+    /// Makes every socket of the device's kernel dead, as if its transport were gone; false where that cannot be done.
+    #[must_use]
+    pub fn kill_sockets(&self) -> bool {
+        self.0.kill_sockets()
+    }
+
+    /// Ends what waits for a change of the addresses or the transports of the device's kernel, as if there had been one;
+    /// false where that cannot be done.
+    #[must_use]
+    pub fn announce_changes(&self) -> bool {
+        self.0.announce_changes()
+    }
+
+    /// Whether nobody but this program uses the device, so that its counts begin at zero.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.0.is_ours()
+    }
+
+    /// Whether a datagram that was sent has arrived, or is lost, when the send returns.
+    #[must_use]
+    pub fn delivers_at_once(&self) -> bool {
+        self.0.delivers_at_once()
+    }
+
+    /// Runs `f`, and gives up on it if the device's kernel stops with a bug check; where the kernel is that of the
+    /// running system, nobody is left to learn of that.
+    ///
+    /// # Errors
+    ///
+    /// The report of the bug check. The kernel is dead then, and whoever enters it, also by dropping a handle, does
+    /// not return.
+    ///
+    /// # Panics
+    ///
+    /// As `f` does.
+    pub fn catch_bug_check<R: Send + 'static>(
+        &self,
+        f: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, String> {
+        let (sender, receiver) = mpsc::channel();
+        self.0.catch_bug_check(Box::new(move || {
+            // Somebody receives, unless there was a bug check.
+            let _ = sender.send(f());
+        }))?;
+        receiver.recv().map_err(|_nothing| "the kernel stopped without a report".to_owned())
+    }
+
+    /// Stops the device's kernel, if it is this program's: whatever was left behind in it is a bug check.
+    pub fn shut_down(&self) {
+        self.0.shut_down();
+    }
+}
+
+/// A process other than this one; see [`Device::process`].
+pub struct Process(Box<dyn OtherProcess>);
+
+impl fmt::Debug for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Process").finish_non_exhaustive()
+    }
+}
+
+impl Process {
+    /// Opens a handle that belongs to the process.
+    ///
+    /// # Errors
+    ///
+    /// Why the device cannot be opened.
+    pub fn open(&self) -> Result<Handle, OpenError> {
+        self.0.open().map(Handle)
+    }
+
+    /// Ends the process: its requests are cancelled and its handles closed.
+    pub fn kill(self) {
+        self.0.kill();
     }
 }
 
@@ -228,6 +343,9 @@ impl Completed {
 /// What a kind of device does.
 pub(crate) trait Kind: Send + Sync {
     fn describe(&self) -> String;
+    fn path(&self) -> Option<&str> {
+        None
+    }
     fn open(&self) -> Result<Arc<dyn File>, OpenError>;
     fn irp_log(&self) -> Option<Vec<IrpEvent>> {
         None
@@ -239,6 +357,35 @@ pub(crate) trait Kind: Send + Sync {
     fn unload(&self, _limit: Duration) -> Option<Result<(), Refused>> {
         None
     }
+    fn peer(&self, local: SocketAddr) -> io::Result<Peer> {
+        Peer::of_host(local)
+    }
+    fn process(&self) -> Option<Box<dyn OtherProcess>> {
+        None
+    }
+    fn kill_sockets(&self) -> bool {
+        false
+    }
+    fn announce_changes(&self) -> bool {
+        false
+    }
+    fn is_ours(&self) -> bool {
+        false
+    }
+    fn delivers_at_once(&self) -> bool {
+        false
+    }
+    fn catch_bug_check(&self, f: Box<dyn FnOnce() + Send>) -> Result<(), String> {
+        f();
+        Ok(())
+    }
+    fn shut_down(&self) {}
+}
+
+/// What a kind of device does for another process.
+pub(crate) trait OtherProcess: Send {
+    fn open(&self) -> Result<Arc<dyn File>, OpenError>;
+    fn kill(self: Box<Self>);
 }
 
 /// What a kind of device does for an open handle.

@@ -40,6 +40,10 @@ impl Kind for Path {
         self.0.clone()
     }
 
+    fn path(&self) -> Option<&str> {
+        Some(&self.0)
+    }
+
     fn open(&self) -> Result<Arc<dyn File>, OpenError> {
         let wide: Vec<u16> = self.0.encode_utf16().chain([0]).collect();
         let access = GENERIC_READ | GENERIC_WRITE;

@@ -99,7 +99,8 @@ fn a_refusal_keeps_its_status_and_names_the_request() {
 fn reply(length: u32, address_length: u32, payload: &[u8]) -> Vec<u8> {
     let mut address = [0; 28];
     address[..16].copy_from_slice(&V4_BYTES);
-    let head = abi::Received { flags: 0x100, address_length, length, reserved: 0, address, padding: [0; 4] };
+    let head =
+        abi::Received { flags: 0x100, address_length, length, control_length: 0, address, padding: [0; 4] };
     [head.as_bytes(), payload].concat()
 }
 

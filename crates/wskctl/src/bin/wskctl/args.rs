@@ -8,15 +8,20 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use wskctl::Family;
+use wskctl::conformance::VICTIM_COMMAND;
 use wskctl::device::Completion;
 use wskctl::rows::Request;
-use wskctl::step::{self, Step, Target};
+use wskctl::step::{self, Changing, Security, Sending, Step, Target};
 use wskctl::{rows, script};
+
+use crate::conformance;
+use crate::service::DriverCommand;
+use crate::verifier::VerifierCommand;
 
 const DEFAULT_DEVICE: &str = if cfg!(windows) { wskdrv_abi::USER_PATH } else { "hosted" };
 
 const EXIT_CODES: &str =
-    "Exit codes: 0 done; 1 refused by the driver, or not as expected; 2 usage or environment.";
+    "Exit codes: 0 done; 1 refused by the driver or by Windows, or not as expected; 2 usage or environment.";
 
 /// Drives the wskdrv driver: sockets, options, IOCTLs and datagrams from kernel mode
 #[derive(Debug, Parser)]
@@ -53,6 +58,12 @@ pub(crate) struct Limit(pub(crate) Option<Duration>);
 enum Verb {
     /// Show what the driver can do, each claim checked from outside it
     Demo,
+    /// Run the tests that a loaded driver must pass
+    #[command(after_help = conformance::AFTER_HELP)]
+    Conformance(conformance::Arguments),
+    /// Open handles, leave receives pending on them, and wait to be killed
+    #[command(name = VICTIM_COMMAND, hide = true)]
+    Pend { handles: usize, receives: usize },
     /// Show versions, provider and statistics
     Info,
     /// List the typed options and IOCTLs
@@ -85,6 +96,34 @@ enum Verb {
         #[command(flatten)]
         socket: Socket,
     },
+    /// Show the transports that sockets can be made for
+    Transports,
+    /// Wait until the local addresses or the transports change
+    Wait {
+        /// addresses or transports
+        #[arg(value_parser = Changing::parse)]
+        what: Changing,
+        #[command(flatten)]
+        socket: Socket,
+    },
+    /// Sort IPv6 addresses by how well they can be reached; IPv4 addresses are mapped, as [::ffff:192.0.2.1]:0
+    Sort {
+        /// The addresses, with ports
+        #[arg(required = true, value_parser = rows::address)]
+        addresses: Vec<SocketAddr>,
+        #[command(flatten)]
+        socket: Socket,
+    },
+    /// Show a socket's security descriptor, or set it
+    ///
+    /// It decides who may share the socket's local address; without one, nobody may.
+    Security {
+        /// In the security descriptor definition language, such as D:P(A;;GA;;;BA)
+        #[arg(value_parser = Security::parse)]
+        sddl: Option<Security>,
+        #[command(flatten)]
+        socket: Socket,
+    },
     /// Send datagrams
     Send {
         /// To which address
@@ -93,17 +132,30 @@ enum Verb {
         /// The payloads, one datagram each
         #[arg(required = true)]
         data: Vec<String>,
+        /// Send all of them with one request
+        #[arg(long)]
+        together: bool,
+        /// Control information to send with, such as ttl=9,tos=0xB8: ttl, tos, ecn, size, from; implies --together
+        #[arg(long, value_name = "KEY=VALUE,...", value_parser = Sending::parse)]
+        with: Option<Sending>,
         #[command(flatten)]
         socket: Socket,
     },
     /// Receive datagrams
     Recv {
-        /// How many
+        /// How many; with --many, how many requests
         #[arg(long, default_value_t = 1)]
         count: usize,
+        /// With each request, all datagrams that have come, and their control information
+        #[arg(long)]
+        many: bool,
         #[command(flatten)]
         socket: Socket,
     },
+    /// Install, start, stop and remove the driver as a Windows service
+    Driver(DriverCommand),
+    /// Turn Driver Verifier and the framework's verifier on or off for the driver
+    Verifier(VerifierCommand),
     /// Carry out the steps of a script, all on one socket
     #[command(after_help = script_help())]
     Script {
@@ -138,10 +190,14 @@ impl Socket {
 #[derive(Debug)]
 pub(crate) enum Command {
     Demo,
+    Conformance(conformance::Arguments),
+    Pend { handles: usize, receives: usize },
     Info,
     Options,
     Steps(Vec<Step>),
     Script(PathBuf),
+    Driver(DriverCommand),
+    Verifier(VerifierCommand),
 }
 
 /// Reads the command line; ends the program, with help or an error, if there is nothing to carry out.
@@ -156,9 +212,13 @@ pub(crate) fn parse() -> (Global, Command) {
 fn command(verb: Verb) -> Result<Command, String> {
     let steps = match verb {
         Verb::Demo => return Ok(Command::Demo),
+        Verb::Conformance(arguments) => return Ok(Command::Conformance(arguments)),
+        Verb::Pend { handles, receives } => return Ok(Command::Pend { handles, receives }),
         Verb::Info => return Ok(Command::Info),
         Verb::Options => return Ok(Command::Options),
         Verb::Script { file } => return Ok(Command::Script(file)),
+        Verb::Driver(driver) => return Ok(Command::Driver(driver)),
+        Verb::Verifier(verifier) => return Ok(Command::Verifier(verifier)),
         Verb::Get { name, socket } => {
             socket.around(script::get(name)?, rows::family(&name, socket.family(None)))
         }
@@ -173,8 +233,23 @@ fn command(verb: Verb) -> Result<Command, String> {
             };
             socket.around(step, rows::family(&name, socket.family(to.as_ref())))
         }
-        Verb::Send { address, data, socket } => {
+        Verb::Transports => vec![Step::Transports],
+        Verb::Wait { what, socket } => socket.around(Step::Wait(what), socket.family(None)),
+        Verb::Sort { addresses, socket } => socket.around(Step::Sort(addresses), socket.family(None)),
+        Verb::Security { sddl, socket } => {
+            let mut steps = socket.around(Step::Security(sddl.clone()), socket.family(None));
+            if sddl.is_some() {
+                steps.push(Step::Security(None));
+            }
+            steps
+        }
+        Verb::Send { address, data, together, with, socket } => {
             let family = socket.family(Some(&address));
+            if together || with.is_some() {
+                let data = data.into_iter().map(String::into_bytes).collect();
+                let step = Step::SendMany(Target::Address(address), with.unwrap_or_default(), data);
+                return Ok(Command::Steps(socket.around(step, family)));
+            }
             let mut sends =
                 data.into_iter().map(|data| Step::Send(Target::Address(address), data.into_bytes()));
             let first = sends.next().ok_or("there is nothing to send")?;
@@ -182,10 +257,11 @@ fn command(verb: Verb) -> Result<Command, String> {
             steps.extend(sends);
             steps
         }
-        Verb::Recv { count, socket } => {
-            let mut steps = socket.around(Step::Receive(None), socket.family(None));
+        Verb::Recv { count, many, socket } => {
+            let receive = if many { Step::ReceiveMany(Vec::new()) } else { Step::Receive(None) };
+            let mut steps = socket.around(receive.clone(), socket.family(None));
             steps.truncate(steps.len() - 1);
-            steps.extend((0..count).map(|_| Step::Receive(None)));
+            steps.extend(std::iter::repeat_n(receive, count));
             steps
         }
     };
@@ -223,7 +299,7 @@ fn script_help() -> String {
 
 #[cfg(test)]
 mod tests {
-    use wsk::row::Kind;
+    use wsk_requests::Kind;
 
     use super::*;
 
@@ -248,15 +324,21 @@ mod tests {
 
     #[test]
     fn each_typed_request_can_be_asked_for_by_name() {
-        for row in wsk::row::ROWS {
+        for row in wsk_requests::ROWS {
             let name = row.name;
             match row.kind {
                 Kind::Option { .. } => {
-                    assert_eq!(count(&format!("get {name}")), 2, "{name}");
-                    assert_eq!(count(&format!("set {name} 1 --bind 127.0.0.1:0")), 3, "{name}");
+                    let get = parsed(&format!("get {name}"));
+                    assert_eq!(get.is_ok(), row.get, "{name}");
+                    let values = ["1", "239.1.2.3", "239.1.2.3,from=10.0.0.1", "ff02::7", "clear"];
+                    let set = values.iter().any(|value| parsed(&format!("set {name} {value}")).is_ok());
+                    assert_eq!(set, row.set && !row.value.has_pointers(), "{name}");
                 }
                 Kind::Ioctl { .. } => {
-                    assert_eq!(count(&format!("ioctl {name} clear")), 3, "{name}");
+                    assert!(count(&format!("ioctl {name} clear")) > 1, "{name}");
+                }
+                Kind::Client { .. } => {
+                    parsed(&format!("ioctl {name} clear")).unwrap_err();
                 }
             }
         }

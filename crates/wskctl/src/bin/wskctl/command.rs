@@ -13,7 +13,7 @@ use wskctl::{Device, Session};
 use crate::args::{Command, Global};
 use crate::print::Printer;
 use crate::story::Teller;
-use crate::table;
+use crate::{conformance, service, table, verifier};
 
 /// Why a command did not do what it was asked to.
 pub(crate) enum Stop {
@@ -21,12 +21,18 @@ pub(crate) enum Stop {
     Failure(Failure, Option<usize>),
     /// Claims of the demo do not hold; it has said so already.
     ClaimsFailed,
+    /// Tests have failed, or none applies; the report has said so already.
+    TestsFailed,
     /// The script is not one.
     Script(ScriptError),
     /// The script cannot be read.
     File(String, io::Error),
     /// The arguments do not go together.
     Usage(&'static str),
+    /// The service manager refused, or there is none.
+    Service(wskctl::service::Error),
+    /// The verifiers could not be turned on or off.
+    Verifier(wskctl::verifier::Error),
     /// Nobody reads what is printed.
     Output(io::Error),
 }
@@ -49,9 +55,25 @@ impl From<OpenError> for Stop {
     }
 }
 
+impl From<wskctl::service::Error> for Stop {
+    fn from(error: wskctl::service::Error) -> Self {
+        Self::Service(error)
+    }
+}
+
+impl From<wskctl::verifier::Error> for Stop {
+    fn from(error: wskctl::verifier::Error) -> Self {
+        Self::Verifier(error)
+    }
+}
+
 pub(crate) fn run(global: &Global, command: Command, printer: &mut Printer) -> Result<(), Stop> {
     match command {
         Command::Options => return Ok(table::options(printer)?),
+        Command::Conformance(arguments) => return conformance::run(global, &arguments, printer),
+        Command::Pend { handles, receives } => return conformance::pend(global, handles, receives),
+        Command::Driver(command) => return service::run(global, command, printer),
+        Command::Verifier(command) => return verifier::run(command, printer),
         // Whether the script makes sense does not depend on a device.
         Command::Script(file) => {
             let lines = script::parse(&read(&file)?).map_err(Stop::Script)?;
@@ -85,7 +107,7 @@ pub(crate) fn run(global: &Global, command: Command, printer: &mut Printer) -> R
     if report.failed == 0 { Ok(()) } else { Err(Stop::ClaimsFailed) }
 }
 
-fn device(global: &Global) -> Result<Device, Stop> {
+pub(crate) fn device(global: &Global) -> Result<Device, Stop> {
     if global.device != "hosted" {
         if global.completion.is_some() {
             return Err(Stop::Usage("--completion is for `--device hosted`: a device has its own ways"));
@@ -93,7 +115,7 @@ fn device(global: &Global) -> Result<Device, Stop> {
         return Ok(Device::at(&global.device)?);
     }
     let completion = global.completion.unwrap_or_default();
-    Ok(Device::hosted(&Hosted { completion })?)
+    Ok(Device::hosted(&Hosted { completion, ..Hosted::default() })?)
 }
 
 fn session(global: &Global) -> Result<Session, Stop> {

@@ -3,7 +3,7 @@
 //! | exit code | means |
 //! |---|---|
 //! | 0 | done |
-//! | 1 | the driver refused, a script's expectation was not met, or a claim of the demo does not hold |
+//! | 1 | the driver or Windows refused, a script's expectation was not met, a claim of the demo does not hold, or a test has failed |
 //! | 2 | the command line, the script or the environment is not as it must be |
 #![forbid(unsafe_code)]
 
@@ -11,9 +11,12 @@ use std::process::ExitCode;
 
 mod args;
 mod command;
+mod conformance;
 mod print;
+mod service;
 mod story;
 mod table;
+mod verifier;
 
 fn main() -> ExitCode {
     let (global, command) = args::parse();

@@ -86,8 +86,17 @@ impl Stop {
     fn code(&self) -> u8 {
         match self {
             Self::Failure(Failure::Error(wskctl::Error::Refused(_)) | Failure::Unexpected { .. }, _)
-            | Self::ClaimsFailed => REFUSED,
-            Self::Failure(..) | Self::Script(_) | Self::File(..) | Self::Usage(_) | Self::Output(_) => USAGE,
+            | Self::ClaimsFailed
+            | Self::TestsFailed => REFUSED,
+            Self::Service(error) if error.is_refusal() => REFUSED,
+            Self::Verifier(error) if error.is_refusal() => REFUSED,
+            Self::Failure(..)
+            | Self::Script(_)
+            | Self::File(..)
+            | Self::Usage(_)
+            | Self::Service(_)
+            | Self::Verifier(_)
+            | Self::Output(_) => USAGE,
         }
     }
 
@@ -96,9 +105,12 @@ impl Stop {
             Self::Failure(failure, Some(line)) => format!("line {line}: {failure}"),
             Self::Failure(failure, None) => failure.to_string(),
             Self::ClaimsFailed => "not every claim holds".to_owned(),
+            Self::TestsFailed => "not every test has passed".to_owned(),
             Self::Script(error) => error.to_string(),
             Self::File(name, error) => format!("cannot read {name}: {error}"),
             Self::Usage(what) => (*what).to_owned(),
+            Self::Service(error) => error.to_string(),
+            Self::Verifier(error) => error.to_string(),
             Self::Output(error) => format!("cannot print: {error}"),
         }
     }
@@ -106,6 +118,8 @@ impl Stop {
     fn advice(&self) -> Option<&'static str> {
         match self {
             Self::Failure(Failure::Error(error), _) => error.advice(),
+            Self::Service(error) => error.advice(),
+            Self::Verifier(error) => error.advice(),
             _ => None,
         }
     }
@@ -117,6 +131,12 @@ impl Stop {
             error["status"] = json!(refused.name());
             error["number"] = json!(refused.number());
             error["meaning"] = json!(refused.meaning());
+        }
+        if let Self::Service(service) = self
+            && let Some(code) = service.code()
+        {
+            error["win32"] = json!(code);
+            error["name"] = json!(wskctl::service::known(code).map(|known| known.name));
         }
         if let Self::Failure(_, Some(line)) = self {
             error["line"] = json!(line);

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use serde_json::json;
-use wsk::row::ROWS;
+use wsk_requests::ROWS;
 use wskctl::Device;
 use wskctl::rows::Listing;
 use wskdrv_abi::{ABI_MAJOR, ABI_MINOR, Provider, Statistics, Version};
@@ -38,6 +38,7 @@ pub(crate) fn options(printer: &mut Printer) -> io::Result<()> {
 
 fn cells(listing: &Listing) -> [String; 9] {
     let verbs = match (&listing.level, listing.get, listing.set) {
+        (None, ..) if listing.families == "none" => "client",
         (None, ..) => "ioctl",
         (_, true, true) => "get set",
         (_, true, false) => "get",
@@ -45,7 +46,7 @@ fn cells(listing: &Listing) -> [String; 9] {
     };
     [
         listing.name.to_owned(),
-        listing.level.clone().unwrap_or_else(|| "-".to_owned()),
+        listing.level.unwrap_or("-").to_owned(),
         listing.code.clone(),
         verbs.to_owned(),
         listing.value.to_owned(),
@@ -96,7 +97,7 @@ pub(crate) fn info(
 }
 
 /// The fields of [`Statistics`] with their names; taken apart in full, so that none is forgotten.
-fn counts(statistics: &Statistics) -> [(&'static str, u64); 15] {
+fn counts(statistics: &Statistics) -> [(&'static str, u64); 16] {
     let Statistics {
         handles_open,
         sockets_open,
@@ -113,6 +114,7 @@ fn counts(statistics: &Statistics) -> [(&'static str, u64); 15] {
         bytes_sent,
         datagrams_received,
         bytes_received,
+        datagrams_dropped,
     } = *statistics;
     [
         ("handles open", handles_open),
@@ -130,5 +132,6 @@ fn counts(statistics: &Statistics) -> [(&'static str, u64); 15] {
         ("bytes sent", bytes_sent),
         ("datagrams received", datagrams_received),
         ("bytes received", bytes_received),
+        ("datagrams dropped by queues", datagrams_dropped),
     ]
 }

@@ -1,0 +1,262 @@
+//! `wskctl conformance`: runs the suite, and tells what came of it.
+#![expect(clippy::doc_markdown, reason = "these comments are the help that people read in a terminal")]
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use wskctl::Device;
+use wskctl::conformance::{self, Ending, Report, Runner, Test, Verdict, Watch};
+use wskctl::device::{Hosted, Network};
+
+use crate::args::Global;
+use crate::command::{self, Stop};
+use crate::print::{ASIDE, BAD, GOOD, Printer, TITLE};
+
+pub(crate) const AFTER_HELP: &str = "\
+Every test says what it expected and what came. A test that cannot be run here (no IPv6, a driver that is not ours \
+to unload) is reported as not applicable, with the reason, and never as passed. A test that does not end within \
+--limit has failed; the run goes on, and ends. In the hosted kernel each test has a kernel of its own, which is \
+searched for what the driver has left behind; a bug check there is a failure of the test.
+
+With --format json, one document:
+  { format: 1, device, passed, failed, not_applicable, milliseconds,
+    tests: [{ name, about, ending: passed|failed|not_applicable, detail?, place?, milliseconds }] }
+With --format junit, JUnit's XML: one testsuite, a theme as classname, tests that are not applicable as skipped.
+
+Exit codes: 0 something was tested, and all of it passed; 1 not all passed, or nothing applies; 2 usage or environment.";
+
+/// What `wskctl conformance` is asked to do.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Arguments {
+    /// Only tests whose name contains one of these, such as cancelling or basics::an_unbound
+    #[arg(value_name = "FILTER")]
+    filters: Vec<String>,
+    /// The filters are whole names of tests
+    #[arg(long)]
+    exact: bool,
+    /// List the tests instead of running them
+    #[arg(long)]
+    list: bool,
+    /// How to report: text as it goes, or one document at the end [default: text, or json with --json]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Where the hosted WSK sends its datagrams: host, or memory for a network inside the program
+    #[arg(long, value_enum)]
+    network: Option<NetworkName>,
+    /// The time limit of each test, such as 30s or 2m
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = limit)]
+    limit: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+    Junit,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum NetworkName {
+    Host,
+    Memory,
+}
+
+fn limit(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| format!("write it as 30s or 2m: {error}"))
+}
+
+impl Arguments {
+    fn format(&self, json: bool) -> Result<Format, Stop> {
+        match (self.format, json) {
+            (Some(Format::Text | Format::Junit), true) => {
+                Err(Stop::Usage("--json is --format json: leave one of them out"))
+            }
+            (Some(format), _) => Ok(format),
+            (None, true) => Ok(Format::Json),
+            (None, false) => Ok(Format::Text),
+        }
+    }
+
+    fn wants(&self, test: &Test) -> bool {
+        let fits = |filter: &String| {
+            if self.exact { test.name == filter } else { test.name.contains(filter.as_str()) }
+        };
+        self.filters.is_empty() || self.filters.iter().any(fits)
+    }
+}
+
+pub(crate) fn run(global: &Global, arguments: &Arguments, printer: &mut Printer) -> Result<(), Stop> {
+    let format = arguments.format(global.json)?;
+    let tests: Vec<&'static Test> = conformance::tests().filter(|test| arguments.wants(test)).collect();
+    if tests.is_empty() {
+        return Err(Stop::Usage("no test has such a name: `wskctl conformance --list` lists them"));
+    }
+    if arguments.list {
+        return Ok(list(printer, format, &tests)?);
+    }
+    let (device, runner) = runner(global, arguments)?;
+    let report = if format == Format::Text {
+        writeln!(printer, "{TITLE}{} tests{TITLE:#} on {device}", tests.len())?;
+        let mut lines = Lines { printer, failed: None };
+        let report = runner.run(&device, tests, &mut lines);
+        if let Some(error) = lines.failed {
+            return Err(error.into());
+        }
+        summary(printer, &report)?;
+        report
+    } else {
+        runner.run(&device, tests, &mut ())
+    };
+    match format {
+        Format::Text => {}
+        Format::Json => printer.document(&serde_json::to_value(&report).map_err(io::Error::from)?)?,
+        Format::Junit => {
+            let document = conformance::junit(&report).map_err(io::Error::other)?;
+            writeln!(printer, "{document}")?;
+        }
+    }
+    if report.is_success() { Ok(()) } else { Err(Stop::TestsFailed) }
+}
+
+/// What the device is called, and who runs tests on it. Opens the device once: that it is not there is no failure
+/// of any test.
+fn runner(global: &Global, arguments: &Arguments) -> Result<(String, Runner), Stop> {
+    let (device, runner) = if global.device == "hosted" {
+        let network = match arguments.network {
+            Some(NetworkName::Memory) => Network::Memory,
+            Some(NetworkName::Host) | None => Network::Host,
+        };
+        let hosted = Hosted { completion: global.completion.unwrap_or_default(), network };
+        (Device::hosted(&hosted)?, Runner::new(move || Device::hosted(&hosted)))
+    } else {
+        if arguments.network.is_some() {
+            return Err(Stop::Usage("--network is for `--device hosted`: a device has the network it has"));
+        }
+        let device = command::device(global)?;
+        let same = device.clone();
+        let runner = Runner::new(move || Ok(same.clone()));
+        (
+            device,
+            std::env::current_exe().map_or_else(|_| runner.clone(), |path| runner.clone().with_program(path)),
+        )
+    };
+    device.open()?.close();
+    Ok((device.describe(), runner.with_limit(arguments.limit)))
+}
+
+/// `wskctl pend`: what the suite starts as another process, to kill it.
+pub(crate) fn pend(global: &Global, handles: usize, receives: usize) -> Result<(), Stop> {
+    let device = command::device(global)?;
+    Ok(conformance::pend(&device, handles, receives, &mut io::stdout(), &mut io::stdin())?)
+}
+
+fn list(printer: &mut Printer, format: Format, tests: &[&Test]) -> io::Result<()> {
+    if format == Format::Json {
+        let rows = tests.iter().map(|test| {
+            let needs: Vec<String> = test.needs.iter().map(ToString::to_string).collect();
+            json!({ "name": test.name, "about": test.about, "needs": needs })
+        });
+        return printer.document(&rows.collect());
+    }
+    for test in tests {
+        writeln!(printer, "{TITLE}{}{TITLE:#}\n    {}", test.name, test.about)?;
+        for need in test.needs {
+            writeln!(printer, "    {ASIDE}needs {need}{ASIDE:#}")?;
+        }
+    }
+    Ok(())
+}
+
+/// A line for each test as it ends.
+struct Lines<'p> {
+    printer: &'p mut Printer,
+    failed: Option<io::Error>,
+}
+
+impl Watch for Lines<'_> {
+    fn ended(&mut self, verdict: &Verdict) {
+        if self.failed.is_none() {
+            self.failed = line(self.printer, verdict).err();
+        }
+    }
+}
+
+fn line(printer: &mut Printer, verdict: &Verdict) -> io::Result<()> {
+    let (style, word) = match verdict.ending {
+        Ending::Passed => (GOOD, "passed"),
+        Ending::Failed => (BAD, "FAILED"),
+        Ending::NotApplicable => (ASIDE, "not applicable"),
+    };
+    let time = format_args!("{ASIDE}({} ms){ASIDE:#}", verdict.milliseconds);
+    writeln!(printer, "  {style}{word:<14}{style:#}  {} {time}", verdict.name)?;
+    if let Some(detail) = &verdict.detail {
+        for line in detail.lines() {
+            writeln!(printer, "                  {line}")?;
+        }
+    }
+    if let Some(place) = &verdict.place {
+        writeln!(printer, "                  {ASIDE}{place}{ASIDE:#}")?;
+    }
+    Ok(())
+}
+
+fn summary(printer: &mut Printer, report: &Report) -> io::Result<()> {
+    let style = if report.is_success() { GOOD } else { BAD };
+    writeln!(
+        printer,
+        "{style}{} passed, {} failed{style:#}, {} not applicable, in {:.1} s",
+        report.passed,
+        report.failed,
+        report.not_applicable,
+        Duration::from_millis(report.milliseconds).as_secs_f64()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn parsed(words: &[&str]) -> Arguments {
+        let words = ["conformance"].iter().chain(words);
+        Line::try_parse_from(words).expect("a command line").arguments
+    }
+
+    fn wanted(words: &[&str]) -> Vec<&'static str> {
+        let arguments = parsed(words);
+        conformance::tests().filter(|test| arguments.wants(test)).map(|test| test.name).collect()
+    }
+
+    #[test]
+    fn filters_are_parts_of_names_or_whole_names() {
+        assert_eq!(wanted(&[]).len(), conformance::tests().count());
+        assert!(wanted(&["cancelling::"]).iter().all(|name| name.starts_with("cancelling::")));
+        let name = "cancelling::a_cancelled_receive_is_cancelled";
+        assert_eq!(wanted(&["a_cancelled_receive", "no_such"]), [name]);
+        assert_eq!(wanted(&["--exact", name]), [name]);
+        assert_eq!(wanted(&["--exact", "cancelling"]), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn json_and_format_must_agree() {
+        for (words, json, expected) in [
+            (&[][..], false, Some(Format::Text)),
+            (&[], true, Some(Format::Json)),
+            (&["--format", "json"], true, Some(Format::Json)),
+            (&["--format", "junit"], false, Some(Format::Junit)),
+            (&["--format", "junit"], true, None),
+            (&["--format", "text"], true, None),
+        ] {
+            assert_eq!(parsed(words).format(json).ok(), expected, "{words:?} {json}");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Socket IOCTLs: a test for each row of the table.
+
+use wsk_requests::rows::ioctl;
+use wsk_requests::{Kind, Row};
+use wsk_sys::{
+    STATUS_ACCESS_DENIED, STATUS_BUFFER_TOO_SMALL, STATUS_CANCELLED, STATUS_INVALID_ADDRESS_COMPONENT,
+    STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER, STATUS_IO_TIMEOUT,
+    STATUS_NOT_SUPPORTED,
+};
+use wskdrv_abi::{IOCTL_WSKDRV_IOCTL, RAW_IOCTL, address};
+
+use super::lab::{Lab, ended};
+use super::outcome::{Failure, Outcome, equal, holds, refused, status_is};
+use super::requests;
+use super::test::{Need, Test, Theme};
+use crate::family::Family;
+
+macro_rules! tests_of_rows {
+    ($($test:ident = $table:ident $name:ident $about:literal;)+) => {
+        &[$(Test {
+            name: $table::$name.test,
+            about: concat!(stringify!($name), ": ", $about),
+            needs: &[],
+            run: |lab| $test(lab, &$table::$name),
+        }),+]
+    };
+}
+
+pub(super) const THEME: Theme = Theme {
+    name: "ioctls",
+    tests: &[tests_of_rows! {
+        fixed = ioctl SIO_WSK_SET_REMOTE_ADDRESS "only datagrams from there are received, and the state and family are looked at.";
+        fixed = ioctl SIO_WSK_SET_SENDTO_ADDRESS "datagrams go there, and the state and family are looked at.";
+        change = ioctl SIO_ADDRESS_LIST_CHANGE "it waits, ends in time, is cancelled, and closed under.";
+        query = ioctl SIO_ADDRESS_LIST_QUERY "the loopback address is among the local addresses.";
+        sort = ioctl SIO_ADDRESS_LIST_SORT "addresses are sorted where WSK does that, and what are none are refused.";
+        pointers = ioctl SIO_WSK_REGISTER_EXTENSION "it is not made of bytes, as there are pointers in it.";
+    }],
+};
+
+fn code(row: &Row) -> u32 {
+    match row.kind {
+        Kind::Ioctl { code } | Kind::Client { code } => code,
+        Kind::Option { name, .. } => name,
+    }
+}
+
+fn both(lab: &Lab) -> &'static [Family] {
+    if lab.lacks(Need::Ipv6).is_some() { &[Family::V4] } else { &[Family::V4, Family::V6] }
+}
+
+fn fixed(lab: &Lab, row: &Row) -> Outcome {
+    for family in both(lab) {
+        let session = lab.socket(*family)?;
+        let peer = lab.peer(*family)?;
+        let fix = |bytes: &[u8]| session.ioctl(code(row), bytes, 0);
+        let to = requests::sockaddr(peer.address());
+        refused(fix(&to), STATUS_INVALID_DEVICE_STATE, "fixing an address before the bind")?;
+        session.bind(family.loopback())?;
+        let other = if *family == Family::V4 { Family::V6 } else { Family::V4 };
+        let wrong = requests::sockaddr(other.loopback());
+        refused(fix(&wrong), STATUS_INVALID_ADDRESS_COMPONENT, "an address of the other family")?;
+        fix(&to)?;
+        session.send(b"fixed", None)?;
+        equal(peer.receive()?.0, b"fixed", "what is sent without an address")?;
+        let stranger = lab.peer(*family)?;
+        let local = session.local_address()?;
+        stranger.send(b"stranger", local)?;
+        peer.send(b"friend", local)?;
+        let only = row.kind == ioctl::SIO_WSK_SET_REMOTE_ADDRESS.kind;
+        let expected: &[u8] = if only { b"friend" } else { b"stranger" };
+        equal(session.receive(100)?.data, expected, "the first that is received")?;
+        fix(&[])?;
+        let nowhere = session.send(b"nowhere", None);
+        refused(nowhere, STATUS_INVALID_DEVICE_STATE, "a send without any address")?;
+    }
+    Ok(())
+}
+
+fn query(lab: &Lab, row: &Row) -> Outcome {
+    for family in both(lab) {
+        let session = lab.socket(*family)?;
+        let bytes = session.ioctl(code(row), &[], 4096)?;
+        let addresses: Result<Vec<_>, _> = address::decode_all(&bytes).collect();
+        let addresses = addresses.map_err(|error| Failure::new(error.to_string()))?;
+        let loopback = family.loopback().ip();
+        holds(
+            addresses.iter().all(|address| Family::of(address) == *family),
+            "the addresses are of the socket's family",
+        )?;
+        holds(
+            addresses.iter().any(|address| address.ip() == loopback),
+            format_args!("{loopback} is among them"),
+        )?;
+        let short = session.ioctl(code(row), &[], bytes.len() - 1);
+        refused(short, STATUS_BUFFER_TOO_SMALL, "room for less than all")?;
+        let input = session.ioctl(code(row), &[0], 4096);
+        refused(input, STATUS_INVALID_BUFFER_SIZE, "input, which it does not take")?;
+    }
+    let raw = lab.socket(Family::V4)?.raw(RAW_IOCTL, code(row), 0, &[], 264);
+    refused(raw, STATUS_ACCESS_DENIED, "the query by the raw code")
+}
+
+fn change(lab: &Lab, row: &Row) -> Outcome {
+    let session = lab.socket(Family::V4)?;
+    let begin =
+        || session.handle().begin(IOCTL_WSKDRV_IOCTL, requests::ioctl_with(code(row), &[]), Vec::new());
+    let limit = std::time::Duration::from_millis(20);
+    let timed = session.within(limit).ioctl(code(row), &[], 0);
+    refused(timed, STATUS_IO_TIMEOUT, "a wait with a time limit")?;
+    refused(session.ioctl(code(row), &[0], 0), STATUS_INVALID_BUFFER_SIZE, "input, which it does not take")?;
+    let wait = begin();
+    holds(!wait.is_done(), "it waits")?;
+    wait.cancel();
+    status_is(ended(wait)?.status, STATUS_CANCELLED, "a wait that was cancelled")?;
+    let wait = begin();
+    session.close();
+    status_is(ended(wait)?.status, STATUS_CANCELLED, "a wait that the handle was closed under")?;
+    let raw = lab.socket(Family::V4)?.raw(RAW_IOCTL, code(row), 0, &[], 0);
+    refused(raw, STATUS_ACCESS_DENIED, "the wait by the raw code")
+}
+
+fn sort(lab: &Lab, row: &Row) -> Outcome {
+    let session = lab.socket(Family::V6)?;
+    let list = ["[::1]:0", "[::ffff:127.0.0.1]:0"].map(|text| text.parse().map_err(|_| Failure::new(text)));
+    let list = list.into_iter().collect::<Result<Vec<_>, _>>()?;
+    match session.sort_addresses(&list) {
+        Ok(sorted) => {
+            holds(sorted.iter().all(|address| list.contains(address)), "only what was given comes back")?;
+        }
+        // WSK's pages name the IOCTL, and say no more.
+        Err(error) => {
+            equal(error.status(), Some(STATUS_NOT_SUPPORTED), "the status where it is not supported")?;
+        }
+    }
+    refused(session.ioctl(code(row), &[7; 28], 64), STATUS_INVALID_PARAMETER, "another family")?;
+    let many = requests::sockaddr(list[0]).repeat(wskdrv_abi::SORT_ADDRESSES_MAX + 1);
+    refused(session.ioctl(code(row), &many, 4096), STATUS_INVALID_BUFFER_SIZE, "too many addresses")?;
+    let raw = session.raw(RAW_IOCTL, code(row), 0, &[0; 16], 64);
+    refused(raw, STATUS_ACCESS_DENIED, "the IOCTL by the raw code")
+}
+
+fn pointers(lab: &Lab, row: &Row) -> Outcome {
+    let session = lab.socket(Family::V4)?;
+    let (size, _) = row.value.bounds(0);
+    refused(session.ioctl(code(row), &vec![0; size], 64), STATUS_ACCESS_DENIED, "the IOCTL")?;
+    let raw = session.raw(RAW_IOCTL, code(row), 0, &vec![0; size], 64);
+    refused(raw, STATUS_ACCESS_DENIED, "the IOCTL by the raw code")
+}

@@ -1,0 +1,43 @@
+//! A report as `JUnit`'s XML, which most services that run tests can show.
+
+use std::time::Duration;
+
+use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
+
+use super::report::{Ending, Report, Verdict};
+
+/// The report as XML; a test that could not be run is `skipped`, with the reason.
+///
+/// # Errors
+///
+/// The writer's, for text that no XML can hold.
+pub fn junit(report: &Report) -> Result<String, quick_junit::SerializeError> {
+    let mut suite = TestSuite::new(format!("wskdrv conformance: {}", report.device));
+    suite.set_time(Duration::from_millis(report.milliseconds));
+    suite.add_test_cases(report.tests.iter().map(case));
+    let mut document = quick_junit::Report::new("wskctl conformance");
+    document.set_time(Duration::from_millis(report.milliseconds)).add_test_suite(suite);
+    document.to_string()
+}
+
+fn case(verdict: &Verdict) -> TestCase {
+    let detail = verdict.detail.as_deref().unwrap_or_default();
+    let status = match verdict.ending {
+        Ending::Passed => TestCaseStatus::success(),
+        Ending::NotApplicable => {
+            let mut skipped = TestCaseStatus::skipped();
+            skipped.set_message(detail);
+            skipped
+        }
+        Ending::Failed => {
+            let mut failed = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            failed.set_message(detail);
+            failed.set_description(format!("{detail}\n{}", verdict.place.as_deref().unwrap_or_default()));
+            failed
+        }
+    };
+    let (theme, name) = verdict.name.split_once("::").unwrap_or(("", &verdict.name));
+    let mut case = TestCase::new(name, status);
+    case.set_classname(theme).set_time(Duration::from_millis(verdict.milliseconds));
+    case
+}

@@ -1,0 +1,250 @@
+//! Where a test runs: a device, sockets outside the driver, other processes, the driver's counts.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use wskdrv_abi::Statistics;
+
+use super::outcome::{Failure, Outcome, SOON, equal, eventually, holds};
+use super::test::Need;
+use super::victim::Victim;
+use crate::device::{Completed, Device, Handle, OpenError, Peer, Pending};
+use crate::family::Family;
+use crate::session::Session;
+
+/// A place to run one test in.
+#[derive(Debug)]
+pub struct Lab {
+    device: Device,
+    program: Option<PathBuf>,
+    before: Statistics,
+}
+
+impl Lab {
+    /// A place on a device. `program` is `wskctl` itself, to be started as another process where the device has no
+    /// other way to one.
+    ///
+    /// # Errors
+    ///
+    /// The device does not open, or does not say what it has counted.
+    pub fn new(device: Device, program: Option<PathBuf>) -> Outcome<Self> {
+        let session = Session::new(device.open()?).within(SOON);
+        let mut before = session.statistics()?;
+        before.handles_open = before.handles_open.saturating_sub(1);
+        session.close();
+        Ok(Self { device, program, before })
+    }
+
+    /// The device.
+    #[must_use]
+    pub const fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The program that can be started as another process, and the device that it is to open.
+    pub(super) fn program(&self) -> Option<(&Path, &str)> {
+        self.program.as_deref().zip(self.device.path())
+    }
+
+    /// What the driver had counted before the test.
+    #[must_use]
+    pub const fn before(&self) -> &Statistics {
+        &self.before
+    }
+
+    /// What is missing here of what a test may need, as a reason; `None` if it is there.
+    #[must_use]
+    pub fn lacks(&self, need: Need) -> Option<String> {
+        match need {
+            Need::Ipv6 => {
+                let there = self.device.peer(Family::V6.loopback()).is_ok();
+                (!there).then(|| "there is no IPv6 loopback address here".to_owned())
+            }
+            Need::Process => {
+                let there = self.device.process().is_some() || self.program().is_some();
+                (!there).then(|| "this program cannot start another process here".to_owned())
+            }
+            Need::Unload => (!self.device.is_ours())
+                .then(|| "the driver is the system's: it is for `sc.exe stop` to unload it".to_owned()),
+        }
+    }
+
+    /// A new handle; each of its requests takes at most [`SOON`].
+    ///
+    /// # Errors
+    ///
+    /// The device does not open.
+    pub fn open(&self) -> Result<Session, OpenError> {
+        Ok(session(self.device.open()?))
+    }
+
+    /// A new handle with a socket that is not bound.
+    ///
+    /// # Errors
+    ///
+    /// The driver's refusal.
+    pub fn socket(&self, family: Family) -> Outcome<Session> {
+        let session = self.open()?;
+        session.create(family)?;
+        Ok(session)
+    }
+
+    /// A new handle with a socket bound to the loopback address, and where exactly.
+    ///
+    /// # Errors
+    ///
+    /// The driver's refusal.
+    pub fn bound(&self, family: Family) -> Outcome<(Session, SocketAddr)> {
+        let session = self.socket(family)?;
+        session.bind(family.loopback())?;
+        let address = session.local_address()?;
+        Ok((session, address))
+    }
+
+    /// A socket outside the driver, bound to the loopback address.
+    ///
+    /// # Errors
+    ///
+    /// What the network says.
+    pub fn peer(&self, family: Family) -> Outcome<Outsider> {
+        Ok(Outsider(self.device.peer(family.loopback())?))
+    }
+
+    /// Another process, which has `handles` sockets with `receives` pending on each.
+    ///
+    /// # Errors
+    ///
+    /// The process did not come as far as that.
+    pub fn victim(&self, handles: usize, receives: usize) -> Outcome<Victim> {
+        Victim::start(self, handles, receives)
+    }
+
+    /// A handle from which the driver's counts are read, once nobody has another one open who had none before the
+    /// test. Its own is counted as open.
+    ///
+    /// # Errors
+    ///
+    /// Handles that are not closed in time.
+    pub fn watcher(&self) -> Outcome<Session> {
+        let watcher = self.open()?;
+        self.wait_until_idle(&watcher)?;
+        Ok(watcher)
+    }
+
+    /// Waits until every handle, socket and IRP of the test is gone.
+    ///
+    /// # Errors
+    ///
+    /// What is left.
+    pub fn idle(&self) -> Outcome {
+        self.watcher().map(Session::close)
+    }
+
+    fn wait_until_idle(&self, watcher: &Session) -> Outcome {
+        let irps = |counts: &Statistics| counts.irps_allocated.wrapping_sub(counts.irps_freed);
+        eventually(|| {
+            let now = watcher.statistics()?;
+            equal(now.handles_open, self.before.handles_open + 1, "handles open")?;
+            equal(now.sockets_open, self.before.sockets_open, "sockets open")?;
+            equal(irps(&now), irps(&self.before), "IRPs that are not freed")
+        })
+    }
+
+    /// Unloads the driver, which waits for open handles.
+    ///
+    /// # Errors
+    ///
+    /// It does not unload in time.
+    pub fn unload(&self) -> Outcome {
+        match self.device.unload(SOON) {
+            Some(unloaded) => Ok(unloaded?),
+            None => Err(Failure::NotApplicable("the driver cannot be unloaded from here".to_owned())),
+        }
+    }
+
+    /// What must be so after every test: nothing of it is left. Where the kernel is this program's, the driver is
+    /// unloaded too, nothing of it may be left either, and the kernel looks for what nobody freed.
+    ///
+    /// # Errors
+    ///
+    /// What is left.
+    pub fn finish(&self) -> Outcome {
+        // A test that has unloaded the driver has no device to open any more.
+        if self.device.alive().iter().all(|(_, count)| *count == 0) && self.device.is_ours() {
+            self.device.shut_down();
+            return Ok(());
+        }
+        self.idle().map_err(|failure| failure.while_doing("after the test"))?;
+        if !self.device.is_ours() {
+            return Ok(());
+        }
+        self.unload().map_err(|failure| failure.while_doing("unloading the driver after the test"))?;
+        for (what, count) in self.device.alive() {
+            equal(count, 0, format_args!("{what} that the driver has left behind"))?;
+        }
+        self.device.shut_down();
+        Ok(())
+    }
+}
+
+/// A handle as a session whose requests take at most [`SOON`].
+#[must_use]
+pub(super) fn session(handle: Handle) -> Session {
+    Session::new(handle).within(SOON)
+}
+
+/// A socket outside the driver, whose receives take at most [`SOON`].
+#[derive(Debug)]
+pub struct Outsider(Peer);
+
+impl Outsider {
+    /// Where it is bound.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.0.address()
+    }
+
+    /// Sends one datagram.
+    ///
+    /// # Errors
+    ///
+    /// What the network says.
+    pub fn send(&self, data: &[u8], to: SocketAddr) -> Outcome {
+        Ok(self.0.send(data, to)?)
+    }
+
+    /// Receives one datagram, and says who sent it.
+    ///
+    /// # Errors
+    ///
+    /// None came.
+    pub fn receive(&self) -> Outcome<(Vec<u8>, SocketAddr)> {
+        Ok(self.0.receive(SOON)?)
+    }
+
+    /// The socket itself, for what only some have.
+    #[must_use]
+    pub const fn socket(&self) -> &Peer {
+        &self.0
+    }
+}
+
+/// The answer to a request that is certain to end.
+///
+/// # Errors
+///
+/// It does not end in time.
+#[track_caller]
+pub(super) fn ended(pending: Pending) -> Outcome<Completed> {
+    pending.wait_for(SOON).map_err(|_pending| Failure::new("expected: the request ends"))
+}
+
+/// Waits until an address can be bound again outside the driver.
+///
+/// # Errors
+///
+/// It stays taken.
+pub(super) fn free_again(lab: &Lab, address: SocketAddr) -> Outcome {
+    let what = format!("{address} is free again");
+    eventually(|| holds(lab.device.peer(address).is_ok(), &what))
+}

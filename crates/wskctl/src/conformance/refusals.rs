@@ -1,0 +1,244 @@
+//! Bad input: the documented status, and nothing left behind.
+
+use wsk_sys::{
+    IPPROTO_IP, NTSTATUS, SIO_ADDRESS_LIST_CHANGE, SIO_WSK_REGISTER_EXTENSION, SIO_WSK_SET_REMOTE_ADDRESS,
+    SO_BROADCAST, SO_WSK_EVENT_CALLBACK, SO_WSK_SECURITY, SOL_SOCKET, STATUS_ACCESS_DENIED,
+    STATUS_BUFFER_TOO_SMALL, STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_ADDRESS_COMPONENT,
+    STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER,
+    STATUS_NOT_SUPPORTED, STATUS_SUCCESS,
+};
+use wskdrv_abi::code::{self, FILE_DEVICE_WSKDRV, Method};
+use wskdrv_abi::{
+    Create, IOCTL_WSKDRV_BIND, IOCTL_WSKDRV_CREATE, IOCTL_WSKDRV_GET_OPTION, IOCTL_WSKDRV_IOCTL,
+    IOCTL_WSKDRV_LOCAL_ADDRESS, IOCTL_WSKDRV_RAW_CONTROL, IOCTL_WSKDRV_RECEIVE, IOCTL_WSKDRV_SEND,
+    IOCTL_WSKDRV_SET_OPTION, IOCTL_WSKDRV_STATISTICS, IOCTL_WSKDRV_VERSION, NO_TIMEOUT, OptionRequest,
+    RAW_GET_OPTION, RAW_IOCTL, RAW_SET_OPTION, Received, Send, Statistics, Timed, Version,
+};
+use zerocopy::IntoBytes;
+
+use super::lab::Lab;
+use super::outcome::{Outcome, status_among, status_is};
+use super::raw;
+use super::requests::{create, ioctl_with, option, option_with, raw_with, send_with, sockaddr, timed_with};
+use super::test::tests;
+use crate::family::Family;
+use crate::session::Session;
+
+tests! { refusals:
+    "Codes that are not the device's are no requests." unknown_codes_are_not_requests;
+    "Input that is too short for its head is refused." short_input_is_refused;
+    "Input that is longer than its request is refused." long_input_is_refused;
+    "An output buffer without room for the answer is refused." output_without_room_is_refused;
+    "Reserved fields and flags must be zero." reserved_fields_are_zero;
+    "Address families that nobody knows are refused." unknown_families_are_refused;
+    "An address must have its family's length, and its family be the socket's."
+        families_and_address_lengths_must_agree;
+    "An option or IOCTL without a row needs the raw code." requests_without_a_row_need_the_raw_code;
+    "A value must have its option's size." values_have_their_size;
+    "Requests that carry kernel pointers do not pass as bytes." pointers_do_not_pass_as_bytes;
+    "The raw code takes three types of request, and values of a sane size." raw_requests_are_checked;
+}
+
+/// A request's name, for what is said of it.
+fn name(code: u32) -> &'static str {
+    code::name(code).unwrap_or("the request")
+}
+
+/// That a request ends with a status.
+fn ends(session: &Session, code: u32, input: &[u8], output: usize, expected: NTSTATUS) -> Outcome {
+    let (status, _) = raw(session.handle(), code, input, output)?;
+    let lengths = format_args!("{} with {} bytes in and {output} out", name(code), input.len());
+    status_is(status, expected, lengths)
+}
+
+fn unknown_codes_are_not_requests(lab: &Lab) -> Outcome {
+    let (session, _) = lab.bound(Family::V4)?;
+    let is_none = |unknown| {
+        let (status, _) = raw(session.handle(), unknown, &[0; 16], 16)?;
+        status_is(status, STATUS_INVALID_DEVICE_REQUEST, format_args!("code {unknown:#010x}"))
+    };
+    let functions = [0, 0x7FF, 0x8FF, 0xFFF];
+    let known = |function| code::CODES.iter().any(|code| (code.value >> 2) & 0xFFF == function);
+    let next = (0x800..0x1000).find(|function| !known(*function));
+    for function in functions.into_iter().chain(next) {
+        for method in [Method::Buffered, Method::InDirect, Method::OutDirect] {
+            is_none(code::ctl_code(function, method, code::FILE_READ_ACCESS))?;
+        }
+    }
+    // A known function by another method, access or device type is another code.
+    let neither = IOCTL_WSKDRV_VERSION | 3;
+    let other_device = IOCTL_WSKDRV_VERSION ^ ((FILE_DEVICE_WSKDRV ^ 0x22) << 16);
+    [neither, IOCTL_WSKDRV_SEND ^ 3, IOCTL_WSKDRV_CREATE ^ (1 << 14), other_device]
+        .into_iter()
+        .try_for_each(is_none)
+}
+
+fn short_input_is_refused(lab: &Lab) -> Outcome {
+    let (session, _) = lab.bound(Family::V4)?;
+    let heads = [
+        (IOCTL_WSKDRV_CREATE, create(Family::V4.number()), 0),
+        (IOCTL_WSKDRV_BIND, timed_with(&[]), 0),
+        (IOCTL_WSKDRV_LOCAL_ADDRESS, timed_with(&[]), 28),
+        (IOCTL_WSKDRV_GET_OPTION, option(SOL_SOCKET, SO_BROADCAST), 4),
+        (IOCTL_WSKDRV_SET_OPTION, option(SOL_SOCKET, SO_BROADCAST), 0),
+        (IOCTL_WSKDRV_IOCTL, ioctl_with(SIO_WSK_SET_REMOTE_ADDRESS, &[]), 0),
+        (IOCTL_WSKDRV_RAW_CONTROL, raw_with(RAW_GET_OPTION, SO_BROADCAST, SOL_SOCKET, &[]), 4),
+        (IOCTL_WSKDRV_SEND, send_with(&[]), 10),
+        (IOCTL_WSKDRV_RECEIVE, timed_with(&[]), 100),
+    ];
+    for (code, head, output) in heads {
+        for length in 0..head.len() {
+            ends(&session, code, &head[..length], output, STATUS_BUFFER_TOO_SMALL)?;
+        }
+    }
+    Ok(())
+}
+
+fn long_input_is_refused(lab: &Lab) -> Outcome {
+    let (session, _) = lab.bound(Family::V4)?;
+    let heads = [
+        (IOCTL_WSKDRV_CREATE, create(Family::V4.number()), 0),
+        (IOCTL_WSKDRV_LOCAL_ADDRESS, timed_with(&[]), 28),
+        (IOCTL_WSKDRV_GET_OPTION, option(SOL_SOCKET, SO_BROADCAST), 4),
+        (IOCTL_WSKDRV_RECEIVE, timed_with(&[]), 100),
+        (IOCTL_WSKDRV_STATISTICS, Vec::new(), size_of::<Statistics>()),
+    ];
+    for (code, mut head, output) in heads {
+        head.push(0);
+        ends(&session, code, &head, output, STATUS_INVALID_BUFFER_SIZE)?;
+    }
+    Ok(())
+}
+
+fn output_without_room_is_refused(lab: &Lab) -> Outcome {
+    let (session, _) = lab.bound(Family::V4)?;
+    let requests = [
+        (IOCTL_WSKDRV_VERSION, Vec::new(), size_of::<Version>() - 1),
+        (IOCTL_WSKDRV_STATISTICS, Vec::new(), size_of::<Statistics>() - 1),
+        (IOCTL_WSKDRV_LOCAL_ADDRESS, timed_with(&[]), 15),
+        (IOCTL_WSKDRV_GET_OPTION, option(SOL_SOCKET, SO_BROADCAST), 3),
+        (IOCTL_WSKDRV_RECEIVE, timed_with(&[]), size_of::<Received>() - 1),
+    ];
+    for (code, input, almost) in requests {
+        for output in [0, almost] {
+            ends(&session, code, &input, output, STATUS_BUFFER_TOO_SMALL)?;
+        }
+    }
+    Ok(())
+}
+
+fn reserved_fields_are_zero(lab: &Lab) -> Outcome {
+    let (session, _) = lab.bound(Family::V4)?;
+    let timed = Timed { timeout_ms: NO_TIMEOUT, reserved: 1 };
+    let create = Create { timeout_ms: NO_TIMEOUT, family: Family::V4.number(), reserved: 1 };
+    let option = OptionRequest {
+        timeout_ms: NO_TIMEOUT,
+        level: SOL_SOCKET,
+        name: SO_BROADCAST,
+        reserved: 0x8000_0000,
+    };
+    let send = Send { timeout_ms: NO_TIMEOUT, flags: 2 };
+    let address = sockaddr(Family::V4.loopback());
+    let inputs = [
+        (IOCTL_WSKDRV_CREATE, create.as_bytes().to_vec()),
+        (IOCTL_WSKDRV_BIND, [timed.as_bytes(), &address].concat()),
+        (IOCTL_WSKDRV_LOCAL_ADDRESS, timed.as_bytes().to_vec()),
+        (IOCTL_WSKDRV_GET_OPTION, option.as_bytes().to_vec()),
+        (IOCTL_WSKDRV_SET_OPTION, [option.as_bytes(), &[0; 4]].concat()),
+        (IOCTL_WSKDRV_RECEIVE, timed.as_bytes().to_vec()),
+        (IOCTL_WSKDRV_SEND, send.as_bytes().to_vec()),
+    ];
+    inputs.iter().try_for_each(|(code, input)| ends(&session, *code, input, 100, STATUS_INVALID_PARAMETER))
+}
+
+fn unknown_families_are_refused(lab: &Lab) -> Outcome {
+    for family in [0, 1, 3, 10, 17, 0xFFFF] {
+        let session = lab.open()?;
+        ends(&session, IOCTL_WSKDRV_CREATE, &create(family), 0, STATUS_INVALID_PARAMETER)
+            .map_err(|failure| failure.while_doing(format_args!("family {family}")))?;
+    }
+    Ok(())
+}
+
+fn families_and_address_lengths_must_agree(lab: &Lab) -> Outcome {
+    let (v4, v6) = (sockaddr(Family::V4.loopback()), sockaddr(Family::V6.loopback()));
+    let (too_long, unknown) = ([&v4[..], &[0]].concat(), [&[99][..], &[0; 15]].concat());
+    let session = lab.socket(Family::V4)?;
+    for (address, expected) in [
+        (&v4[..15], STATUS_INVALID_PARAMETER),
+        (&too_long, STATUS_INVALID_PARAMETER),
+        (&v6[..16], STATUS_INVALID_PARAMETER),
+        (&unknown, STATUS_INVALID_PARAMETER),
+        // Not even a family.
+        (&[2], STATUS_BUFFER_TOO_SMALL),
+        // Of the other family.
+        (&v6, STATUS_INVALID_ADDRESS_COMPONENT),
+        // None of it has harmed the socket.
+        (&v4, STATUS_SUCCESS),
+    ] {
+        ends(&session, IOCTL_WSKDRV_BIND, &timed_with(address), 0, expected)?;
+    }
+    for (address, expected) in
+        [(&v4[..15], STATUS_INVALID_PARAMETER), (&v6, STATUS_INVALID_ADDRESS_COMPONENT)]
+    {
+        let remote = ioctl_with(SIO_WSK_SET_REMOTE_ADDRESS, address);
+        ends(&session, IOCTL_WSKDRV_IOCTL, &remote, 0, expected)?;
+        ends(&session, IOCTL_WSKDRV_SEND, &send_with(address), 4, expected)?;
+    }
+    Ok(())
+}
+
+fn requests_without_a_row_need_the_raw_code(lab: &Lab) -> Outcome {
+    let (session, _) = lab.bound(Family::V4)?;
+    let (level, unknown) = (IPPROTO_IP, 0x7FFF);
+    ends(&session, IOCTL_WSKDRV_GET_OPTION, &option(level, unknown), 4, STATUS_NOT_SUPPORTED)?;
+    ends(&session, IOCTL_WSKDRV_SET_OPTION, &option_with(level, unknown, &[0; 4]), 0, STATUS_NOT_SUPPORTED)?;
+    ends(&session, IOCTL_WSKDRV_IOCTL, &ioctl_with(0x9800_7FFF, &[]), 0, STATUS_NOT_SUPPORTED)
+}
+
+fn values_have_their_size(lab: &Lab) -> Outcome {
+    let (session, _) = lab.bound(Family::V4)?;
+    for size in [0, 1, 3, 5, 8, 265, 4096] {
+        let input = option_with(SOL_SOCKET, SO_BROADCAST, &vec![0; size]);
+        ends(&session, IOCTL_WSKDRV_SET_OPTION, &input, 0, STATUS_INFO_LENGTH_MISMATCH)?;
+    }
+    Ok(())
+}
+
+fn pointers_do_not_pass_as_bytes(lab: &Lab) -> Outcome {
+    let (session, _) = lab.bound(Family::V4)?;
+    let raw_control = |request_type, code, level, value: &[u8]| {
+        let input = raw_with(request_type, code, level, value);
+        ends(&session, IOCTL_WSKDRV_RAW_CONTROL, &input, 0, STATUS_ACCESS_DENIED)
+            .map_err(|failure| failure.while_doing(format_args!("{code:#x}")))
+    };
+    let pointer = [0xFF; 16];
+    for name in [SO_WSK_SECURITY, SO_WSK_EVENT_CALLBACK, 0x4003, 0x4FFF] {
+        raw_control(RAW_SET_OPTION, name, SOL_SOCKET, &pointer)?;
+        raw_control(RAW_GET_OPTION, name, SOL_SOCKET, &[])?;
+        // Not by the typed door either: there is no row, or one that says that it carries pointers.
+        let set = option_with(SOL_SOCKET, name, &pointer);
+        let (status, _) = raw(session.handle(), IOCTL_WSKDRV_SET_OPTION, &set, 0)?;
+        status_among(
+            status,
+            &[STATUS_NOT_SUPPORTED, STATUS_ACCESS_DENIED],
+            format_args!("to set {name:#x}"),
+        )?;
+    }
+    for code in [SIO_WSK_REGISTER_EXTENSION, SIO_ADDRESS_LIST_CHANGE, 0xCF00_0009] {
+        raw_control(RAW_IOCTL, code, 0, &pointer)?;
+    }
+    Ok(())
+}
+
+fn raw_requests_are_checked(lab: &Lab) -> Outcome {
+    let (session, _) = lab.bound(Family::V4)?;
+    let raw_control = |request_type, value: &[u8], expected| {
+        let input = raw_with(request_type, SO_BROADCAST, SOL_SOCKET, value);
+        ends(&session, IOCTL_WSKDRV_RAW_CONTROL, &input, 0, expected)
+    };
+    raw_control(3, &[], STATUS_INVALID_PARAMETER)?;
+    raw_control(u32::MAX, &[], STATUS_INVALID_PARAMETER)?;
+    raw_control(RAW_SET_OPTION, &[0; 265], STATUS_INVALID_BUFFER_SIZE)?;
+    raw_control(RAW_SET_OPTION, &1_u32.to_ne_bytes(), STATUS_SUCCESS)
+}

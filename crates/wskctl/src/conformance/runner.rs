@@ -1,0 +1,125 @@
+//! Runs tests: each in a place of its own, on a thread of its own, within a time limit.
+//!
+//! A test that does not end in time has failed, and the run goes on: its thread is left behind, and ends with the
+//! program. The same holds for a test in which the hosted kernel stops with a bug check.
+
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::lab::Lab;
+use super::outcome::{Failure, Outcome};
+use super::report::{Report, Verdict};
+use super::test::Test;
+use crate::device::{Device, OpenError};
+
+/// How long a test may take, if nothing else is said.
+const LIMIT: Duration = Duration::from_mins(2);
+
+type Devices = Arc<dyn Fn() -> Result<Device, OpenError> + Send + Sync>;
+
+/// Runs tests, each on a device that it is given anew.
+#[derive(Clone)]
+pub struct Runner {
+    devices: Devices,
+    program: Option<PathBuf>,
+    limit: Duration,
+}
+
+/// Who watches a run as it goes.
+pub trait Watch {
+    /// A test begins.
+    fn begins(&mut self, _test: &Test) {}
+    /// A test has ended.
+    fn ended(&mut self, _verdict: &Verdict) {}
+}
+
+/// Nobody watches.
+impl Watch for () {}
+
+impl Runner {
+    /// A runner on the devices that `devices` gives: for each test a kernel of its own, or always the same device.
+    #[must_use]
+    pub fn new(devices: impl Fn() -> Result<Device, OpenError> + Send + Sync + 'static) -> Self {
+        Self { devices: Arc::new(devices), program: None, limit: LIMIT }
+    }
+
+    /// With `wskctl` as a program that tests can start: see [`super::pend`].
+    #[must_use]
+    pub fn with_program(self, program: PathBuf) -> Self {
+        Self { program: Some(program), ..self }
+    }
+
+    /// With a time limit for each test.
+    #[must_use]
+    pub fn with_limit(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// Runs one test.
+    #[must_use]
+    pub fn run_one(&self, test: &'static Test) -> Verdict {
+        let began = Instant::now();
+        let (sender, receiver) = mpsc::channel();
+        let (devices, program) = (Arc::clone(&self.devices), self.program.clone());
+        let thread = thread::Builder::new().name(test.name.to_owned()).spawn(move || {
+            // Nobody receives what comes too late.
+            let _ = sender.send(carry_out(test, &devices, program));
+        });
+        if let Err(error) = thread {
+            return Verdict::cut_short(test, format!("no thread for the test: {error}"), began.elapsed());
+        }
+        match receiver.recv_timeout(self.limit) {
+            Ok(Ok(outcome)) => Verdict::new(test, outcome, began.elapsed()),
+            Ok(Err(report)) => Verdict::cut_short(test, report, began.elapsed()),
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                let detail = format!("it has not ended after {:?}, and was left behind", self.limit);
+                Verdict::cut_short(test, detail, began.elapsed())
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                Verdict::cut_short(test, "the test panicked".to_owned(), began.elapsed())
+            }
+        }
+    }
+
+    /// Runs tests one after the other. `device` is what the report says of the device.
+    pub fn run(
+        &self,
+        device: &str,
+        tests: impl IntoIterator<Item = &'static Test>,
+        watch: &mut dyn Watch,
+    ) -> Report {
+        let began = Instant::now();
+        let mut verdicts = Vec::new();
+        for test in tests {
+            watch.begins(test);
+            let verdict = self.run_one(test);
+            watch.ended(&verdict);
+            verdicts.push(verdict);
+        }
+        Report::new(device.to_owned(), verdicts, began.elapsed())
+    }
+}
+
+/// The outcome of a test, or the report of the bug check that ended it.
+fn carry_out(test: &'static Test, devices: &Devices, program: Option<PathBuf>) -> Result<Outcome, String> {
+    let device = match devices() {
+        Ok(device) => device,
+        Err(error) => return Ok(Err(error.into())),
+    };
+    let in_the_lab = device.clone();
+    let ended = device.catch_bug_check(move || {
+        let lab = Lab::new(in_the_lab, program)?;
+        if let Some(reason) = test.needs.iter().find_map(|need| lab.lacks(*need)) {
+            return Err(Failure::NotApplicable(reason));
+        }
+        (test.run)(&lab)?;
+        lab.finish()
+    });
+    if ended.is_err() {
+        // Whoever drops what a dead kernel has made enters it, and does not come back.
+        std::mem::forget(device);
+    }
+    ended
+}

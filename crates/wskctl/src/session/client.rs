@@ -1,0 +1,161 @@
+//! What the driver asks of WSK as its client, the lists of addresses, and security descriptors.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use wsk_sys::{NT_SUCCESS, SIO_ADDRESS_LIST_CHANGE, SIO_ADDRESS_LIST_QUERY, SIO_ADDRESS_LIST_SORT};
+use wskdrv_abi as abi;
+use wskdrv_abi::{IoctlRequest, Transport, address};
+use zerocopy::{FromBytes, IntoBytes};
+
+use super::Session;
+use crate::device::{Completed, Pending, Refused};
+use crate::error::Error;
+
+/// The room for a list, of addresses or of transports.
+const LIST_ROOM: usize = 8192;
+
+/// A wait for a change under way, of the local addresses or of the transports. Dropped, it is cancelled.
+#[derive(Debug)]
+#[must_use = "a wait that is dropped is cancelled"]
+pub struct Waiting {
+    pending: Pending,
+    code: u32,
+}
+
+impl Waiting {
+    /// Asks for the wait to be cancelled; it may succeed all the same.
+    pub fn cancel(&self) {
+        self.pending.cancel();
+    }
+
+    /// Whether [`Waiting::wait_for`] would return at once.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.pending.is_done()
+    }
+
+    /// Waits for the change for some time.
+    ///
+    /// # Errors
+    ///
+    /// The wait itself, still under way.
+    pub fn wait_for(self, limit: Duration) -> Result<Result<(), Error>, Self> {
+        let code = self.code;
+        self.pending
+            .wait_for(limit)
+            .map(|completed| nothing(&completed, code))
+            .map_err(|pending| Self { pending, code })
+    }
+
+    /// The request below.
+    pub fn into_pending(self) -> Pending {
+        self.pending
+    }
+}
+
+fn nothing(completed: &Completed, code: u32) -> Result<(), Error> {
+    if NT_SUCCESS(completed.status) { Ok(()) } else { Err(Refused::new(completed.status, code).into()) }
+}
+
+impl Session {
+    /// The transports that sockets can be made for. The handle needs no socket.
+    ///
+    /// # Errors
+    ///
+    /// `STATUS_DEVICE_NOT_READY` without a WSK provider; otherwise what WSK says.
+    pub fn transports(&self) -> Result<Vec<Transport>, Error> {
+        let code = abi::IOCTL_WSKDRV_TRANSPORTS;
+        let bytes = self.call(code, Vec::new(), LIST_ROOM)?;
+        let entries = bytes.chunks(size_of::<Transport>()).map(Transport::read_from_bytes);
+        entries
+            .collect::<Result<_, _>>()
+            .map_err(|_size| Error::Reply { code, what: format!("{} bytes of transports", bytes.len()) })
+    }
+
+    /// Waits until a transport comes or goes.
+    ///
+    /// # Errors
+    ///
+    /// `STATUS_IO_TIMEOUT` if none did; `STATUS_INVALID_DEVICE_STATE` while another request of the handle waits for that.
+    pub fn wait_for_transports(&self) -> Result<(), Error> {
+        let Waiting { pending, code } = self.begin_transport_change();
+        nothing(&self.finish(code, pending)?, code)
+    }
+
+    /// Begins to wait until a transport comes or goes.
+    pub fn begin_transport_change(&self) -> Waiting {
+        let code = abi::IOCTL_WSKDRV_TRANSPORT_CHANGE;
+        let pending = self.handle.begin(code, self.timed().as_bytes().to_vec(), Vec::new());
+        Waiting { pending, code }
+    }
+
+    /// The local addresses of the socket's family.
+    ///
+    /// # Errors
+    ///
+    /// The driver's refusal, or what WSK says.
+    pub fn address_list(&self) -> Result<Vec<SocketAddr>, Error> {
+        addresses(&self.ioctl(SIO_ADDRESS_LIST_QUERY, &[], LIST_ROOM)?)
+    }
+
+    /// Waits until a local address of the socket's family comes or goes.
+    ///
+    /// # Errors
+    ///
+    /// `STATUS_IO_TIMEOUT` if none did; otherwise what WSK says.
+    pub fn wait_for_addresses(&self) -> Result<(), Error> {
+        let Waiting { pending, code } = self.begin_address_change();
+        nothing(&self.finish(code, pending)?, code)
+    }
+
+    /// Begins to wait until a local address of the socket's family comes or goes.
+    pub fn begin_address_change(&self) -> Waiting {
+        let head = IoctlRequest { timeout_ms: self.timeout_ms(), code: SIO_ADDRESS_LIST_CHANGE };
+        let code = abi::IOCTL_WSKDRV_IOCTL;
+        Waiting { pending: self.handle.begin(code, head.as_bytes().to_vec(), Vec::new()), code }
+    }
+
+    /// Sorts addresses, at most [`abi::SORT_ADDRESSES_MAX`], by how well they can be reached: IPv6 addresses, with IPv4
+    /// addresses mapped.
+    ///
+    /// # Errors
+    ///
+    /// The driver's refusal, or what WSK says.
+    pub fn sort_addresses(&self, list: &[SocketAddr]) -> Result<Vec<SocketAddr>, Error> {
+        let mut input = Vec::new();
+        for address in list {
+            let (bytes, length) = address::encode(*address);
+            input.extend_from_slice(&bytes[..length]);
+        }
+        addresses(&self.ioctl(SIO_ADDRESS_LIST_SORT, &input, LIST_ROOM)?)
+    }
+
+    /// Sets the socket's security descriptor, a self-relative one; [`wsk_descriptor::sddl`] makes them of text.
+    ///
+    /// # Errors
+    ///
+    /// `STATUS_INVALID_SECURITY_DESCR` if the bytes are none; `STATUS_INVALID_DEVICE_STATE` after the bind; otherwise
+    /// what WSK says.
+    pub fn set_security(&self, descriptor: &[u8]) -> Result<(), Error> {
+        let input = [self.timed().as_bytes(), descriptor].concat();
+        self.nothing(abi::IOCTL_WSKDRV_SET_SECURITY, input)
+    }
+
+    /// The socket's security descriptor, self-relative.
+    ///
+    /// # Errors
+    ///
+    /// The driver's refusal, or what WSK says.
+    pub fn security(&self) -> Result<Vec<u8>, Error> {
+        let code = abi::IOCTL_WSKDRV_GET_SECURITY;
+        self.call(code, self.timed().as_bytes().to_vec(), abi::SECURITY_MAX)
+    }
+}
+
+fn addresses(bytes: &[u8]) -> Result<Vec<SocketAddr>, Error> {
+    let code = abi::IOCTL_WSKDRV_IOCTL;
+    address::decode_all(bytes)
+        .collect::<Result<_, _>>()
+        .map_err(|error| Error::Reply { code, what: error.to_string() })
+}

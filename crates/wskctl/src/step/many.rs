@@ -1,0 +1,185 @@
+//! The steps with several datagrams and with control information.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use serde::Serialize;
+use wsk_cmsg::{Control, Message as Info};
+
+use super::{Done, Failure, MAX_DATAGRAM, hex, resolve};
+use crate::error::Error;
+use crate::family::Family;
+use crate::session::{Message, Room, Session};
+use crate::step::Target;
+
+/// The room for what one receive brings.
+#[expect(clippy::cast_possible_truncation, reason = "a datagram's length has 16 bits")]
+const ROOM: Room = Room { datagrams: 16, payload: MAX_DATAGRAM as u32, control: 256 };
+
+/// What a send is to say by control information, whichever the family.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sending {
+    ttl: Option<u8>,
+    tos: Option<u8>,
+    ecn: Option<u8>,
+    size: Option<u32>,
+    from: Option<(IpAddr, u32)>,
+}
+
+/// How [`Sending`] is written.
+pub const SENDING: &str = "ttl=HOPS, tos=CLASS, ecn=0..3, size=BYTES, from=ADDRESS or from=ADDRESS%INTERFACE";
+
+impl Sending {
+    /// Reads pairs such as `ttl=9,tos=0xB8`.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that names the keys.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut sending = Self::default();
+        for pair in text.split(',') {
+            let wrong = || format!("{pair} is nothing to send with; write {SENDING}, separated by commas");
+            let (key, value) = pair.split_once('=').ok_or_else(wrong)?;
+            let number = || crate::rows::number(value).ok_or_else(wrong);
+            let byte = || number().and_then(|value| u8::try_from(value).map_err(|_| wrong()));
+            match key {
+                "ttl" => sending.ttl = Some(byte()?),
+                "tos" => sending.tos = Some(byte()?),
+                "ecn" => sending.ecn = Some(byte()?),
+                "size" => sending.size = Some(number()?),
+                "from" => {
+                    let (address, interface) = value.split_once('%').unwrap_or((value, "0"));
+                    let address = address.parse().map_err(|_| wrong())?;
+                    sending.from = Some((address, interface.parse().map_err(|_| wrong())?));
+                }
+                _ => return Err(wrong()),
+            }
+        }
+        Ok(sending)
+    }
+
+    /// The control information, for a destination of this family.
+    fn control(&self, family: Family) -> Control<256> {
+        let v4 = family == Family::V4;
+        let class = |class: u8| i32::from(class);
+        let messages = [
+            self.from.map(|(address, interface)| Info::PacketInfo { address, interface }),
+            self.ttl.map(class).map(if v4 { Info::TimeToLive } else { Info::HopLimit }),
+            self.tos.map(class).map(if v4 { Info::TypeOfService } else { Info::TrafficClass }),
+            self.ecn.map(class).map(if v4 { Info::EcnV4 } else { Info::EcnV6 }),
+            self.size.map(Info::SendMessageSize),
+        ];
+        let mut control = Control::new();
+        for message in messages.into_iter().flatten() {
+            // One of each has room.
+            let _ = control.push(&message);
+        }
+        control
+    }
+}
+
+/// A datagram that was received with its control information.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Arrived {
+    /// From whom.
+    pub from: SocketAddr,
+    /// `MSG_TRUNC`, `MSG_CTRUNC`, `MSG_BCAST`, `MSG_MCAST`.
+    pub flags: u32,
+    /// Its payload, as text.
+    pub text: String,
+    /// Its payload, in hexadecimal.
+    pub hex: String,
+    /// Its control information, a message each.
+    pub control: Vec<String>,
+}
+
+impl Arrived {
+    fn new(message: &Message) -> Result<Self, Failure> {
+        let code = wskdrv_abi::IOCTL_WSKDRV_RECEIVE_MANY;
+        let control = message.controls().map_err(|wrong| Error::Reply { code, what: wrong.to_string() })?;
+        Ok(Self {
+            from: message.from,
+            flags: message.flags,
+            text: message.data.escape_ascii().to_string(),
+            hex: hex(&message.data),
+            control: control.iter().map(describe).collect(),
+        })
+    }
+}
+
+impl fmt::Display for Arrived {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} from {}", self.text, self.from)?;
+        if self.control.is_empty() { Ok(()) } else { write!(f, " ({})", self.control.join(", ")) }
+    }
+}
+
+/// A message of control information, for people.
+fn describe(info: &Info<'_>) -> String {
+    match info {
+        Info::PacketInfo { address, interface } => format!("to {address} on interface {interface}"),
+        Info::TimeToLive(hops) => format!("ttl {hops}"),
+        Info::HopLimit(hops) => format!("hop limit {hops}"),
+        Info::TypeOfService(class) => format!("tos {class:#04x}"),
+        Info::TrafficClass(class) => format!("traffic class {class:#04x}"),
+        Info::EcnV4(mark) | Info::EcnV6(mark) => format!("ecn {mark}"),
+        Info::CoalescedInfo(size) => format!("datagrams of {size} bytes"),
+        other => format!("{other:?}"),
+    }
+}
+
+pub(super) fn send(
+    session: &Session,
+    target: Target,
+    sending: &Sending,
+    datagrams: &[Vec<u8>],
+) -> Result<Done, Failure> {
+    let to = resolve(session, target)?;
+    let family = match to {
+        Some(to) => Family::of(&to),
+        None => Family::of(&session.local_address()?),
+    };
+    let control = sending.control(family);
+    let bytes = session.send_many(datagrams, to, control.as_bytes())?;
+    Ok(Done::SendMany { datagrams: datagrams.len(), bytes, to })
+}
+
+/// Receives once; or, if datagrams are given, until as many have come, which must be these.
+pub(super) fn receive(session: &Session, expected: &[Vec<u8>]) -> Result<Done, Failure> {
+    let mut messages = session.receive_many(ROOM)?;
+    while messages.len() < expected.len() {
+        messages.extend(session.receive_many(ROOM)?);
+    }
+    if !expected.is_empty() && !messages.iter().map(|message| &message.data).eq(expected) {
+        let list = |all: &mut dyn Iterator<Item = &Vec<u8>>| {
+            all.map(|data| data.escape_ascii().to_string()).collect::<Vec<_>>().join(", ")
+        };
+        return Err(Failure::Unexpected {
+            expected: format!("the datagrams {}", list(&mut expected.iter())),
+            found: format!("{} came", list(&mut messages.iter().map(|message| &message.data))),
+        });
+    }
+    Ok(Done::ReceiveMany { datagrams: messages.iter().map(Arrived::new).collect::<Result<_, _>>()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_send_with_is_read_for_either_family() {
+        let sending = Sending::parse("ttl=9,tos=0xB8,ecn=1,size=1200,from=10.0.0.1%3").unwrap();
+        let read = |family| {
+            let control = sending.control(family);
+            control.messages().map(|raw| describe(&raw.unwrap().decode().unwrap())).collect::<Vec<_>>()
+        };
+        let v4 = ["to 10.0.0.1 on interface 3", "ttl 9", "tos 0xb8", "ecn 1", "SendMessageSize(1200)"];
+        assert_eq!(read(Family::V4), v4);
+        assert_eq!(read(Family::V6)[1..3], ["hop limit 9", "traffic class 0xb8"]);
+        for wrong in
+            ["", "ttl", "ttl=", "ttl=256", "speed=3", "from=nowhere", "from=10.0.0.1%x", "ttl=1,,tos=2"]
+        {
+            assert!(Sending::parse(wrong).unwrap_err().contains("ttl=HOPS"), "{wrong}");
+        }
+    }
+}
