@@ -12,10 +12,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::root;
+use crate::{root, target_directory};
 
 /// The crates that a driver links.
-const PACKAGES: [&str; 3] = ["wsk-sys", "wsk", "wskdrv-abi"];
+const PACKAGES: [&str; 5] = ["wsk-cmsg", "wsk-requests", "wsk-sys", "wsk", "wskdrv-abi"];
 
 /// What the sysroot holds: `core`, and the functions that its code calls.
 const LIBRARIES: [&str; 2] = ["libcore-", "libcompiler_builtins-"];
@@ -46,7 +46,8 @@ pub(crate) fn run() -> Result<()> {
     command
         .current_dir(root()?)
         .args(["check", "--target", &host])
-        .env("CARGO_TARGET_DIR", target_directory()?);
+        // A directory of its own: the flags differ from every other build's.
+        .env("CARGO_TARGET_DIR", target_directory(&root()?).join("no-std"));
     command.env("RUSTFLAGS", format!("--sysroot={}", scratch.path().display()));
     for package in PACKAGES {
         command.args(["--package", package]);
@@ -56,13 +57,6 @@ pub(crate) fn run() -> Result<()> {
     }
     println!("{} compile with nothing but `core`", PACKAGES.join(", "));
     Ok(())
-}
-
-/// A directory of its own: the flags differ from every other build's.
-fn target_directory() -> Result<PathBuf> {
-    let base = env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| root().map(|root| root.join("target")), |dir| Ok(dir.into()))?;
-    Ok(base.join("no-std"))
 }
 
 fn rustc(arguments: &[&str]) -> Result<String> {

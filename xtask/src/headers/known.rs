@@ -145,6 +145,21 @@ pub(super) const ABSENT: &[(&str, &[&str])] = &[
             "ExAllocatePool2",
         ],
     ),
+    (
+        "later than mingw-w64's headers: options (Windows 10; structures of WSK)",
+        &[
+            "IP_RECVECN",
+            "IPV6_ORIGINAL_ARRIVAL_IF",
+            "IPV6_RECVECN",
+            "UDP_SEND_MSG_SIZE",
+            "UDP_RECV_MAX_COALESCED_SIZE",
+            "SIO_QUERY_WFP_CONNECTION_REDIRECT_RECORDS",
+            "SIO_QUERY_WFP_CONNECTION_REDIRECT_CONTEXT",
+            "SIO_SET_WFP_CONNECTION_REDIRECT_RECORDS",
+            "WSK_EXTENSION_CONTROL_IN",
+            "WSK_EXTENSION_CONTROL_OUT",
+        ],
+    ),
     ("a macro on x64, which reads the shared user data page", &["KeQueryInterruptTime"]),
 ];
 
