@@ -198,6 +198,7 @@
 //! |---|---|
 //! | [`Registration::register`], [`negotiate`](Registration::negotiate), [`provider`](Registration::provider); its drop | `PASSIVE_LEVEL` |
 //! | [`Registration::try_provider`], [`characteristics`](Registration::characteristics); drop of a [`Provider`] | <= `DISPATCH_LEVEL` |
+//! | [`Provider::transports`], [`Provider::submit_transport_change`]; drop of a [`SecurityDescriptor`] | <= `DISPATCH_LEVEL` |
 //! | everything that takes a [`Wait`] or `&Passive` | `PASSIVE_LEVEL`, proven |
 //! | `submit`, `submit_to`, [`Provider::submit_datagram`], [`CompletionQueue::drain`], cancels, [`Pending::is_done`] | <= `DISPATCH_LEVEL` |
 //! | [`Op::new`], [`Buffer::new`]; drops of these, of a [`Pending`], of a [`Canceller`], of a socket | <= `DISPATCH_LEVEL` |

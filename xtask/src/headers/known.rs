@@ -109,6 +109,7 @@ pub(super) const ABSENT: &[(&str, &[&str])] = &[
             "WSK_TDI_DEVICENAME_MAPPING",
             "WSK_SET_STATIC_EVENT_CALLBACKS",
             "WSK_TDI_BEHAVIOR",
+            "WSK_TDI_BEHAVIOR_BYPASS_TDI",
         ],
     ),
     (

@@ -64,6 +64,31 @@ fn requests_are_laid_out_as_the_contract_says() {
 }
 
 #[test]
+fn requests_of_the_client_are_laid_out_as_the_contract_says() {
+    let change = asked(|session| session.wait_for_transports().unwrap());
+    assert_eq!((change.code, change.input), (0x8057_6048, words(&[LIMIT, 0])));
+    let change = asked(|session| session.wait_for_addresses().unwrap());
+    assert_eq!((change.code, change.input), (0x8057_E018, words(&[LIMIT, 0x2800_0017])));
+    let security = asked(|session| session.set_security(b"bytes").unwrap());
+    assert_eq!(
+        (security.code, security.input),
+        (0x8057_A04C, [words(&[LIMIT, 0]), b"bytes".to_vec()].concat())
+    );
+    let security = asked(|session| drop(session.security()));
+    assert_eq!(
+        (security.code, security.input, security.output.len()),
+        (0x8057_6050, words(&[LIMIT, 0]), 4096)
+    );
+    let entry = [0, 1, 2, 0, 17, 0, 0, 0, 2, 0, 0, 0].into_iter().chain(1..=16).collect::<Vec<u8>>();
+    let (_, good) = session([(0, entry.repeat(2))]);
+    let transports = good.transports().unwrap();
+    assert_eq!(transports.len(), 2);
+    assert_eq!((transports[1].version, transports[1].protocol, transports[1].family), (0x0100, 17, 2));
+    let (_, cut) = session([(0, entry[..27].to_vec())]);
+    assert!(matches!(cut.transports(), Err(Error::Reply { .. })));
+}
+
+#[test]
 fn the_payload_of_a_send_is_the_output_buffer() {
     let fixed = asked(|session| drop(session.send(b"data", None)));
     assert_eq!(fixed, Asked { code: 0x8057_A021, input: words(&[LIMIT, 0]), output: b"data".to_vec() });
