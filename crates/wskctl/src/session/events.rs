@@ -31,7 +31,7 @@ impl Draining {
         self.0.cancel();
     }
 
-    /// Whether [`Draining::wait`] would return at once.
+    /// Whether [`Draining::wait_for`] would return at once.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.0.is_done()
