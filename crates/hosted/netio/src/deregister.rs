@@ -86,8 +86,7 @@ fn left_behind(state: &State, number: u64) -> Option<(&'static Rule, String)> {
     let open: Vec<_> = state
         .sockets
         .values()
-        // One that has retained indications may be closed by whoever releases them.
-        .filter(|entry| entry.socket.client == number && !entry.closing && !entry.events.has_retained)
+        .filter(|entry| entry.socket.client == number && !entry.closing && !entry.events.may_close())
         .map(Entry::describe)
         .collect();
     if !open.is_empty() {

@@ -89,7 +89,7 @@ pub(crate) struct Events {
     pub(crate) running: usize,
     /// By the address of their first indication.
     pub(crate) lists: HashMap<usize, Held>,
-    /// A list was retained: whoever releases the last one may be the one who closes the socket.
+    /// A list was retained.
     pub(crate) has_retained: bool,
     /// Requests, by number, that wait for the calls to return.
     pub(crate) disables: Vec<u64>,
@@ -100,6 +100,12 @@ pub(crate) struct Events {
 impl Events {
     pub(crate) fn new(always: bool) -> Events {
         Events { mode: if always { Mode::Static } else { Mode::Off }, ..Events::default() }
+    }
+
+    /// Whether a thread that the client need not wait for may be about to close the socket: one that releases a list, or
+    /// a call that may retain one.
+    pub(crate) fn may_close(&self) -> bool {
+        self.has_retained || self.running != 0
     }
 
     /// The number of lists that the client has kept.

@@ -335,7 +335,10 @@ impl Provider {
         let released = matches!(held, Some(Held::Indicated { released: true }));
         match status {
             // No client can tell when its return takes effect, so a release before it is one after it. n/d
-            STATUS_PENDING if released => entry.events.remember_released(list.address()),
+            STATUS_PENDING if released => {
+                entry.events.has_retained = true;
+                entry.events.remember_released(list.address());
+            }
             STATUS_PENDING if entry.closing => {
                 return Err((
                     &RETAINED_AT_CLOSE,
