@@ -1,6 +1,8 @@
 //! Drains that wait for the queue: woken, cancelled, limited in time, closed under, killed, unloaded under; and what
 //! becomes of them when the socket is dead.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -186,14 +188,21 @@ fn two_threads_drain_one_queue(lab: &Lab) -> Outcome {
     const COUNT: u32 = 200;
     let (session, address) = enabled(lab)?;
     let peer = lab.peer(Family::V4)?;
+    let all_sent = Arc::new(AtomicBool::new(false));
     let drain = |session: Session| {
         let limited = session.within(Duration::from_millis(300));
+        let all_sent = Arc::clone(&all_sent);
         thread::spawn(move || {
             let mut seen = Vec::new();
-            while let Ok(drain) = limited.drain(ROOM) {
-                seen.extend(drain.messages.into_iter().map(|message| message.data));
+            loop {
+                // Before the drain: what it does not find then will not come.
+                let last = all_sent.load(Ordering::Acquire);
+                match limited.drain(ROOM) {
+                    Ok(drain) => seen.extend(drain.messages.into_iter().map(|message| message.data)),
+                    Err(_) if last => return seen,
+                    Err(_) => {}
+                }
             }
-            seen
         })
     };
     let threads = [drain(session.clone()), drain(session.clone())];
@@ -203,6 +212,7 @@ fn two_threads_drain_one_queue(lab: &Lab) -> Outcome {
             thread::sleep(Duration::from_micros(200));
         }
     }
+    all_sent.store(true, Ordering::Release);
     let mut seen = Vec::new();
     for thread in threads {
         seen.extend(thread.join().map_err(|_panic| Failure::new("the thread panicked"))?);
