@@ -100,7 +100,7 @@ impl Kernel {
                 let mut suite = Command::new(&program);
                 suite.args(["conformance", "--exact", test, "--device", "hosted", "--network", "memory"]);
                 suite
-                    .args(["--limit", "20s"])
+                    .args(["--limit", "15s"])
                     .stdin(Stdio::null())
                     .stdout(Stdio::null())
                     .stderr(Stdio::null());

@@ -15,7 +15,7 @@ use crate::cross;
 /// The driver under trial, in the directory of the cross build.
 const IMAGE: &str = "trial.sys";
 /// A driver that hangs is not waited for longer.
-const LIMIT: Duration = Duration::from_mins(2);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Builds the driver as it stands, without the checks of a good one.
 pub(crate) fn build_driver(root: &Path) -> Result<()> {
@@ -38,7 +38,7 @@ pub(crate) fn passes(root: &Path, test: &str) -> Result<bool> {
     }
     let create =
         r"sc create wskdrv type= kernel start= demand binPath= C:\windows\system32\drivers\wskdrv.sys";
-    let suite = format!(r"C:\wskctl.exe --json conformance --limit 20s --exact {test} > C:\{RESULTS}");
+    let suite = format!(r"C:\wskctl.exe --json conformance --limit 15s --exact {test} > C:\{RESULTS}");
     let steps = [
         Step::new("sc create", create, Expect::Success),
         Step::new("sc start", "sc start wskdrv", Expect::Success),

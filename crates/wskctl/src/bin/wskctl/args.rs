@@ -149,6 +149,10 @@ enum Verb {
         /// With each request, all datagrams that have come, and their control information
         #[arg(long)]
         many: bool,
+        /// By WSK's event callback: the driver keeps what comes in a queue of so many bytes, and each request takes all
+        /// that is in it
+        #[arg(long, value_name = "BYTES", conflicts_with = "many", num_args = 0..=1, default_missing_value = "65536")]
+        queue: Option<u32>,
         #[command(flatten)]
         socket: Socket,
     },
@@ -257,10 +261,15 @@ fn command(verb: Verb) -> Result<Command, String> {
             steps.extend(sends);
             steps
         }
-        Verb::Recv { count, many, socket } => {
-            let receive = if many { Step::ReceiveMany(Vec::new()) } else { Step::Receive(None) };
+        Verb::Recv { count, many, queue, socket } => {
+            let receive = match queue {
+                Some(_) => Step::Drain(Vec::new()),
+                None if many => Step::ReceiveMany(Vec::new()),
+                None => Step::Receive(None),
+            };
             let mut steps = socket.around(receive.clone(), socket.family(None));
             steps.truncate(steps.len() - 1);
+            steps.extend(queue.map(Step::Enable));
             steps.extend(std::iter::repeat_n(receive, count));
             steps
         }
@@ -367,6 +376,7 @@ mod tests {
     #[test]
     fn counts_are_counts_of_datagrams() {
         assert_eq!(count("recv --count 3"), 2 + 3);
+        assert_eq!(count("recv --queue --count 3"), 2 + 1 + 3);
         assert_eq!(count("send 127.0.0.1:1 a b c"), 2 + 3);
     }
 
