@@ -95,8 +95,8 @@ fn run() {
         if let Some(function) = routine.DeferredRoutine {
             // SAFETY: the driver's routine, with what the driver gave for it.
             unsafe {
-                function(dpc.0, routine.DeferredContext, routine.SystemArgument1, routine.SystemArgument2)
-            };
+                function(dpc.0, routine.DeferredContext, routine.SystemArgument1, routine.SystemArgument2);
+            }
         }
         state = self::state();
         state.running = None;
