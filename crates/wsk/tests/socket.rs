@@ -129,9 +129,11 @@ fn other_value(row: &Row, old: u32) -> u32 {
 
 #[test]
 fn every_row_of_the_table_is_true() {
+    // The code is the same for most of them, and Miri is slow.
+    const STEP: usize = if cfg!(miri) { 9 } else { 1 };
     in_every_mode(|world| {
         world.with_client(|_, provider, passive| {
-            for row in ROWS {
+            for row in ROWS.iter().step_by(STEP) {
                 let socket = Socket::from(provider.datagram(family_of(row), passive).unwrap());
                 let run =
                     |control: Control<'_>| socket.submit(Op::new(()).unwrap(), control, None).wait(passive).0;
