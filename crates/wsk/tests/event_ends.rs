@@ -151,27 +151,7 @@ fn scenario(world: &World) -> Result {
 
 #[test]
 fn every_failure_is_clean() {
-    let mut struck: Vec<&str> = Vec::new();
-    for n in 0.. {
-        let mut fired = None;
-        run(Completion::Deferred, |world| {
-            world.machine.faults().fail_nth(n);
-            let result = scenario(world);
-            fired = world.machine.faults().fired();
-            world.machine.faults().disarm();
-            match (result, fired) {
-                (Ok(()), _) => {}
-                (Err(error), Some(_)) => assert_eq!(error, Error::INSUFFICIENT_RESOURCES, "{fired:?}"),
-                (Err(error), None) => panic!("nothing failed, and yet: {error}"),
-            }
-            if result.is_err() {
-                struck.extend(fired);
-            }
-        });
-        if fired.is_none() {
-            break;
-        }
-    }
+    let struck = common::each_failure(Completion::Deferred, 1, scenario);
     for expected in ["ExAllocatePool2", "IoAllocateIrp", "WskControlClient", "WskControlSocket"] {
         assert!(struck.contains(&expected), "{expected} is not among {struck:?}");
     }

@@ -68,27 +68,7 @@ fn modes() -> &'static [Completion] {
 #[test]
 fn every_failure_is_clean() {
     for mode in modes() {
-        let mut struck: Vec<&str> = Vec::new();
-        for n in (0..).step_by(STEP) {
-            let mut fired = None;
-            run(*mode, |world| {
-                world.machine.faults().fail_nth(n);
-                let result = scenario(world);
-                fired = world.machine.faults().fired();
-                world.machine.faults().disarm();
-                match (result, fired) {
-                    (Ok(()), _) => {}
-                    (Err(error), Some(_)) => assert_eq!(error, Error::INSUFFICIENT_RESOURCES, "{fired:?}"),
-                    (Err(error), None) => panic!("nothing failed, and yet: {error}"),
-                }
-                if result.is_err() {
-                    struck.extend(fired);
-                }
-            });
-            if fired.is_none() {
-                break;
-            }
-        }
+        let struck = common::each_failure(*mode, STEP, scenario);
         if STEP > 1 {
             assert!(!struck.is_empty());
             continue;

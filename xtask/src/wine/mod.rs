@@ -28,6 +28,9 @@ pub(crate) use one::{build_driver, passes};
 
 /// The driver's place on drive C, for a service that is made by `sc create`.
 const DRIVER: &str = "windows/system32/drivers/wskdrv.sys";
+/// Registers the service, with the driver in that place.
+const CREATE: &str =
+    r"sc create wskdrv type= kernel start= demand binPath= C:\windows\system32\drivers\wskdrv.sys";
 /// Where the suite's results go.
 const RESULTS: &str = "results.json";
 /// The variable that tells `netio.sys` how requests end.
@@ -117,11 +120,9 @@ fn service(prefix: &Prefix, only: &[String], limit: Duration) -> Result<Report> 
     if results.exists() {
         fs::remove_file(&results)?;
     }
-    let create =
-        r"sc create wskdrv type= kernel start= demand binPath= C:\windows\system32\drivers\wskdrv.sys";
     let suite = format!(r"C:\wskctl.exe {} > C:\{RESULTS}", suite(only).join(" "));
     let steps = [
-        Step::new("sc create", create, Expect::Success),
+        Step::new("sc create", CREATE, Expect::Success),
         Step::new("sc start", "sc start wskdrv", Expect::Success),
         Step::new("sc query", "sc query wskdrv", Expect::State("RUNNING")),
         Step::new("wskctl demo", r"C:\wskctl.exe demo", Expect::Success),

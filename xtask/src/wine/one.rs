@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use super::batch::{self, Expect, Step, judge, parse};
 use super::prefix::Prefix;
 use super::results::{Ending, Report};
-use super::{DRIVER, RESULTS, debug, modules};
+use super::{CREATE, DRIVER, RESULTS, debug, modules};
 use crate::cross;
 
 /// The driver under trial, in the directory of the cross build.
@@ -36,11 +36,9 @@ pub(crate) fn passes(root: &Path, test: &str) -> Result<bool> {
     if results.exists() {
         fs::remove_file(&results)?;
     }
-    let create =
-        r"sc create wskdrv type= kernel start= demand binPath= C:\windows\system32\drivers\wskdrv.sys";
     let suite = format!(r"C:\wskctl.exe --json conformance --limit 15s --exact {test} > C:\{RESULTS}");
     let steps = [
-        Step::new("sc create", create, Expect::Success),
+        Step::new("sc create", CREATE, Expect::Success),
         Step::new("sc start", "sc start wskdrv", Expect::Success),
         Step::new("wskctl conformance", suite, Expect::Success),
         Step::new("sc stop", "sc stop wskdrv", Expect::Success),

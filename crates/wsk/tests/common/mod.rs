@@ -221,3 +221,34 @@ unsafe fn ring(context: *mut c_void) {
     rings.total += 1;
     rung.notify_all();
 }
+
+/// Runs a scenario with one call after another made to fail, every `step`-th, until none is left that can. The scenario
+/// must fail for that reason only. Gives the calls whose failure it reported.
+pub(crate) fn each_failure(
+    mode: Completion,
+    step: usize,
+    scenario: impl Fn(&World) -> wsk::Result,
+) -> Vec<&'static str> {
+    let mut struck = Vec::new();
+    for n in (0..).step_by(step) {
+        let mut fired = None;
+        run(mode, |world| {
+            world.machine.faults().fail_nth(n);
+            let result = scenario(world);
+            fired = world.machine.faults().fired();
+            world.machine.faults().disarm();
+            match (result, fired) {
+                (Ok(()), _) => {}
+                (Err(error), Some(_)) => assert_eq!(error, wsk::Error::INSUFFICIENT_RESOURCES, "{fired:?}"),
+                (Err(error), None) => panic!("nothing failed, and yet: {error}"),
+            }
+            if result.is_err() {
+                struck.extend(fired);
+            }
+        });
+        if fired.is_none() {
+            break;
+        }
+    }
+    struck
+}
