@@ -5,6 +5,7 @@
 //! of it, is in `indication.rs`.
 #![expect(unsafe_code, reason = "reads the client's tables and buffers")]
 
+use core::net::SocketAddr;
 use std::collections::{HashMap, VecDeque};
 
 use wsk_sys::{
@@ -87,6 +88,8 @@ pub(crate) struct Events {
     pub(crate) mode: Mode,
     /// Calls of the callback that have not returned.
     pub(crate) running: usize,
+    /// Who has sent what these calls were given. What else they have sent waits, so that it comes in its order.
+    pub(crate) senders: Vec<SocketAddr>,
     /// By the address of their first indication.
     pub(crate) lists: HashMap<usize, Held>,
     /// A list was retained.

@@ -4,6 +4,7 @@
 //! offset in the first; an empty datagram has none; several datagrams come in one list.
 #![expect(unsafe_code, reason = "builds what the client reads, and calls the client")]
 
+use core::net::SocketAddr;
 use std::cell::Cell;
 use std::ptr;
 use std::sync::Arc;
@@ -251,7 +252,7 @@ impl Provider {
 
     /// Tells a dead socket's callback so, if it is on.
     pub(crate) fn tell_dead(self: &Arc<Self>, socket: u64) {
-        let Some(turn) = self.turn(socket, |_| Some(Vec::new())) else { return };
+        let Some(turn) = self.turn(socket, |_, _| Some(Vec::new())) else { return };
         // There is nothing to be answered. n/d
         turn.call(ptr::null_mut());
         self.end_turn(turn, None, STATUS_SUCCESS);
@@ -259,31 +260,36 @@ impl Provider {
 
     fn begin_turn(&self, number: u64) -> Option<Turn> {
         let remote = self.lock().sockets.get(&number).map(|entry| Arc::clone(&entry.socket))?.remote();
-        self.turn(number, |socket| {
+        self.turn(number, |socket, busy| {
             let mut datagrams: Vec<Datagram> = Vec::new();
             while datagrams.len() < LONGEST_LIST && !socket.is_dead() {
                 // The flags of the call are those of all that it brings.
                 let flags = datagrams.first().map(flags_of);
-                let Some(next) =
-                    socket.inbox.pop_if(remote, |next| flags.is_none_or(|flags| flags == flags_of(next)))
-                else {
-                    break;
+                let wanted = |next: &Datagram| {
+                    flags.is_none_or(|flags| flags == flags_of(next)) && !busy.contains(&next.from)
                 };
+                let Some(next) = socket.inbox.pop_if(remote, wanted) else { break };
                 datagrams.push(next);
             }
             (!datagrams.is_empty()).then_some(datagrams)
         })
     }
 
-    fn turn(&self, number: u64, take: impl FnOnce(&Socket) -> Option<Vec<Datagram>>) -> Option<Turn> {
+    /// Begins a call of a socket's callback. `take` is told whose datagrams other calls have.
+    fn turn(
+        &self,
+        number: u64,
+        take: impl FnOnce(&Socket, &[SocketAddr]) -> Option<Vec<Datagram>>,
+    ) -> Option<Turn> {
         let mut state = self.lock();
         let entry = state.sockets.get_mut(&number)?;
         if entry.closing || entry.events.mode == Mode::Off || !entry.receives.is_empty() {
             return None;
         }
         let socket = Arc::clone(&entry.socket);
-        let datagrams = take(&socket)?;
+        let datagrams = take(&socket, &entry.events.senders)?;
         entry.events.running += 1;
+        entry.events.senders.extend(datagrams.iter().map(|datagram| datagram.from));
         let owner = state.registrations.get(&socket.client).map_or(Owner::SYSTEM, |client| client.owner);
         let target = Target { client: socket.client, socket: Some(number) };
         // A close waits for it, as it does for requests.
@@ -294,6 +300,7 @@ impl Provider {
     fn end_turn(self: &Arc<Self>, turn: Turn, list: Option<List>, status: NTSTATUS) {
         let Turn { socket, target, datagrams, .. } = turn;
         let number = socket.number;
+        let senders: Vec<_> = datagrams.iter().map(|datagram| datagram.from).collect();
         if let Some(list) = list
             && let Err((rule, detail)) = self.settle(&socket, list, datagrams, status)
         {
@@ -303,6 +310,7 @@ impl Provider {
         let mut waiting = Vec::new();
         if let Some(entry) = state.sockets.get_mut(&number) {
             entry.events.running -= 1;
+            entry.events.senders.retain(|sender| !senders.contains(sender));
             if entry.events.running == 0 {
                 waiting = std::mem::take(&mut entry.events.disables);
             }

@@ -99,6 +99,31 @@ fn callbacks_of_several_senders_run_at_a_time() {
 }
 
 #[test]
+fn what_one_sender_sends_comes_in_its_order() {
+    let world = World::new(Some(Net::new()), Completion::Inline);
+    let _entered = world.machine.enter();
+    let client = Client::new();
+    let (socket, sink, local) = listening(&client, "127.0.0.1:0");
+    assert_eq!(socket.event(ON), STATUS_SUCCESS);
+    let gate: &'static Gate = Box::leak(Box::default());
+    sink.hold(Some(gate));
+    let sender = client.bound("127.0.0.1:0");
+    let first = world.machine.spawn("first", move || sender.send(b"first", Some(local)));
+    gate.wait();
+    // On another thread, the second one does not overtake the first.
+    sender.send(b"second", Some(local));
+    std::thread::sleep(SHORT);
+    assert_eq!(sink.calls().len(), 1);
+    sink.hold(None);
+    gate.open();
+    first.join().unwrap();
+    assert_eq!(bytes(&sink.wait_for(2)), [&b"first"[..], b"second"]);
+    sender.close();
+    socket.close();
+    client.end();
+}
+
+#[test]
 fn a_callback_is_off_until_it_is_turned_on() {
     everywhere(|world| {
         let client = Client::new();
