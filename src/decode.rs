@@ -24,16 +24,33 @@ use crate::many::{self, SendMany};
 /// A request, understood.
 #[derive(Debug)]
 pub(crate) enum Demand<'a> {
-    /// Which driver and contract this is.
-    Version,
-    /// What the driver has counted.
-    Statistics,
-    /// Which WSK versions the provider offers.
-    Provider,
-    /// Which transports there are.
-    Transports,
+    /// What is done in the call.
+    Now(Immediate<'a>),
     /// An operation on the handle's socket, with its time limit.
     Operation(Operation<'a>, Option<Duration>),
+    /// Receive into the slots of the output buffer: an operation for each of them, with one time limit for all.
+    ReceiveMany(ReceiveMany, Option<Duration>),
+}
+
+/// What is done in the call: no IRP goes with it.
+#[derive(Debug)]
+pub(crate) enum Immediate<'a> {
+    /// Tell which driver and contract this is.
+    Version,
+    /// Tell what the driver has counted.
+    Statistics,
+    /// Tell which WSK versions the provider offers.
+    Provider,
+    /// Tell which transports there are.
+    Transports,
+    /// Tell the local addresses.
+    AddressList,
+    /// Sort these addresses.
+    SortAddresses(&'a [u8]),
+    /// Enable the receive event, with a queue of so many bytes.
+    EnableReceive(usize),
+    /// Disable the receive event, without waiting for calls of it.
+    DisableReceiveSoon,
 }
 
 /// An operation on the handle's socket.
@@ -54,12 +71,8 @@ pub(crate) enum Operation<'a> {
         /// The address that it carries.
         address: Option<SocketAddr>,
     },
-    /// Tell the local addresses, in the call: no IRP goes with it.
-    AddressList,
     /// Wait for a change of the local addresses.
     AddressListChange,
-    /// Sort these addresses, in the call.
-    SortAddresses(&'a [u8]),
     /// Wait for a change of the transports.
     TransportChange,
     /// Set the security descriptor to these bytes.
@@ -72,15 +85,8 @@ pub(crate) enum Operation<'a> {
     Receive,
     /// Send the output buffer's bytes as several datagrams, or as one with control information.
     SendMany(SendMany<'a>),
-    /// Receive into the slots of the output buffer.
-    ReceiveMany(ReceiveMany),
-    /// Enable the receive event, with a queue of so many bytes.
-    EnableReceive(usize),
-    /// Disable the receive event, and wait until no call of it is left, or do not.
-    DisableReceive {
-        /// To wait.
-        wait: bool,
-    },
+    /// Disable the receive event, and wait until no call of it is left.
+    DisableReceive,
     /// Take datagrams out of the queue.
     Drain,
 }
@@ -91,9 +97,9 @@ pub(crate) enum Operation<'a> {
 /// The driver's refusals, as `wskdrv_abi` lists them.
 pub(crate) fn decode(code: u32, input: &[u8], output: usize) -> Result<Demand<'_>> {
     match code {
-        IOCTL_WSKDRV_VERSION => nothing(input).map(|()| Demand::Version),
-        IOCTL_WSKDRV_STATISTICS => nothing(input).map(|()| Demand::Statistics),
-        IOCTL_WSKDRV_PROVIDER => nothing(input).map(|()| Demand::Provider),
+        IOCTL_WSKDRV_VERSION => nothing(input).map(|()| Demand::Now(Immediate::Version)),
+        IOCTL_WSKDRV_STATISTICS => nothing(input).map(|()| Demand::Now(Immediate::Statistics)),
+        IOCTL_WSKDRV_PROVIDER => nothing(input).map(|()| Demand::Now(Immediate::Provider)),
         IOCTL_WSKDRV_CREATE => create(input),
         IOCTL_WSKDRV_BIND => bind(input),
         IOCTL_WSKDRV_LOCAL_ADDRESS => timed(input, Operation::LocalAddress),
@@ -108,7 +114,7 @@ pub(crate) fn decode(code: u32, input: &[u8], output: usize) -> Result<Demand<'_
         IOCTL_WSKDRV_ENABLE_RECEIVE => enable_receive(input),
         IOCTL_WSKDRV_DISABLE_RECEIVE => disable_receive(input, output),
         IOCTL_WSKDRV_DRAIN => drain(input, output),
-        IOCTL_WSKDRV_TRANSPORTS => nothing(input).map(|()| Demand::Transports),
+        IOCTL_WSKDRV_TRANSPORTS => nothing(input).map(|()| Demand::Now(Immediate::Transports)),
         IOCTL_WSKDRV_TRANSPORT_CHANGE => timed(input, Operation::TransportChange),
         IOCTL_WSKDRV_SET_SECURITY => set_security(input),
         IOCTL_WSKDRV_GET_SECURITY => timed(input, Operation::GetSecurity),
@@ -170,13 +176,13 @@ fn ioctl(input: &[u8]) -> Result<Demand<'_>> {
     match request.code {
         SIO_ADDRESS_LIST_QUERY => {
             nothing(value)?;
-            operation(Operation::AddressList, request.timeout_ms)
+            Ok(Demand::Now(Immediate::AddressList))
         }
         SIO_ADDRESS_LIST_CHANGE => {
             nothing(value)?;
             operation(Operation::AddressListChange, request.timeout_ms)
         }
-        SIO_ADDRESS_LIST_SORT => operation(Operation::SortAddresses(value), request.timeout_ms),
+        SIO_ADDRESS_LIST_SORT => Ok(Demand::Now(Immediate::SortAddresses(value))),
         _ => set(row, value, request.timeout_ms),
     }
 }
@@ -223,7 +229,7 @@ fn send_many(input: &[u8], output: usize) -> Result<Demand<'_>> {
 fn receive_many(input: &[u8], output: usize) -> Result<Demand<'_>> {
     let request: ReceiveMany = whole(input)?;
     room(output, request.size().ok_or(Error::INVALID_PARAMETER)?)?;
-    operation(Operation::ReceiveMany(request), request.timeout_ms)
+    Ok(Demand::ReceiveMany(request, limit(request.timeout_ms)))
 }
 
 fn enable_receive(input: &[u8]) -> Result<Demand<'_>> {
@@ -232,18 +238,17 @@ fn enable_receive(input: &[u8]) -> Result<Demand<'_>> {
     if !request.is_valid() {
         return Err(Error::INVALID_PARAMETER);
     }
-    operation(Operation::EnableReceive(request.capacity as usize), NO_TIMEOUT)
+    Ok(Demand::Now(Immediate::EnableReceive(request.capacity as usize)))
 }
 
 fn disable_receive(input: &[u8], output: usize) -> Result<Demand<'_>> {
     let request: DisableReceive = whole(input)?;
     room(output, size_of::<Disabled>())?;
-    let wait = match request.form {
-        DISABLE_AND_WAIT => true,
-        DISABLE_SOON => false,
-        _ => return Err(Error::INVALID_PARAMETER),
-    };
-    operation(Operation::DisableReceive { wait }, request.timeout_ms)
+    match request.form {
+        DISABLE_AND_WAIT => operation(Operation::DisableReceive, request.timeout_ms),
+        DISABLE_SOON => Ok(Demand::Now(Immediate::DisableReceiveSoon)),
+        _ => Err(Error::INVALID_PARAMETER),
+    }
 }
 
 fn drain(input: &[u8], output: usize) -> Result<Demand<'_>> {
@@ -255,8 +260,12 @@ fn drain(input: &[u8], output: usize) -> Result<Demand<'_>> {
 
 #[expect(clippy::unnecessary_wraps, reason = "the last step of functions that fail before it")]
 fn operation(operation: Operation<'_>, timeout_ms: u32) -> Result<Demand<'_>> {
-    let timeout = (timeout_ms != NO_TIMEOUT).then(|| Duration::from_millis(timeout_ms.into()));
-    Ok(Demand::Operation(operation, timeout))
+    Ok(Demand::Operation(operation, limit(timeout_ms)))
+}
+
+/// A request's time limit.
+fn limit(timeout_ms: u32) -> Option<Duration> {
+    (timeout_ms != NO_TIMEOUT).then(|| Duration::from_millis(timeout_ms.into()))
 }
 
 /// The head of the input, and what follows it.

@@ -12,7 +12,7 @@ use wskdrv_abi::{ABI_MAJOR, ABI_MINOR, Disabled, Provider, Received, Version, co
 use zerocopy::{Immutable, IntoBytes};
 
 use crate::batch;
-use crate::decode::{Demand, Operation, decode};
+use crate::decode::{Demand, Immediate, Operation, decode};
 use crate::device;
 use crate::driver::Driver;
 use crate::file::File;
@@ -68,16 +68,31 @@ fn serve(
     // written.
     let input = unsafe { request.input(input) }?;
     match decode(code, input, output)? {
-        Demand::Version => reply(request, &version()),
-        Demand::Statistics => reply(request, &driver.counters.read()),
-        Demand::Provider => reply(request, &provider(driver)?),
-        Demand::Transports => client::transports(driver, request),
+        Demand::Now(what) => answer(driver, request, &what).map(Served::Now),
         Demand::Operation(operation, timeout) => start(driver, request, operation, timeout, output),
+        Demand::ReceiveMany(layout, timeout) => {
+            batch::receive(driver, request, layout, timeout, output).map(|()| Served::Later)
+        }
     }
 }
 
-fn reply<T: IntoBytes + Immutable>(request: Request, reply: &T) -> Result<Served> {
-    request.write_output(reply.as_bytes()).map(Served::Now)
+/// Does what is done in the call, and gives the number of bytes of output.
+fn answer(driver: &'static Driver, request: Request, what: &Immediate<'_>) -> Result<usize> {
+    let file = request.file();
+    match *what {
+        Immediate::Version => reply(request, &version()),
+        Immediate::Statistics => reply(request, &driver.counters.read()),
+        Immediate::Provider => reply(request, &provider(driver)?),
+        Immediate::Transports => client::transports(driver, request),
+        Immediate::AddressList => client::address_list(request, file),
+        Immediate::SortAddresses(addresses) => client::sort_addresses(request, file, addresses),
+        Immediate::EnableReceive(capacity) => enable_receive(file, capacity).map(|()| 0),
+        Immediate::DisableReceiveSoon => disable_receive_soon(request, file),
+    }
+}
+
+fn reply<T: IntoBytes + Immutable>(request: Request, reply: &T) -> Result<usize> {
+    request.write_output(reply.as_bytes())
 }
 
 /// What answers: this contract, and the package's version.
@@ -111,21 +126,6 @@ fn start(
     output: usize,
 ) -> Result<Served> {
     let file = request.file();
-    if let Operation::ReceiveMany(layout) = operation {
-        return batch::receive(driver, request, layout, timeout, output).map(|()| Served::Later);
-    }
-    if let Operation::AddressList = operation {
-        return client::address_list(request, file);
-    }
-    if let Operation::SortAddresses(addresses) = operation {
-        return client::sort_addresses(request, file, addresses);
-    }
-    if let Operation::EnableReceive(capacity) = operation {
-        return enable_receive(file, capacity);
-    }
-    if let Operation::DisableReceive { wait: false } = operation {
-        return disable_receive_soon(request, file);
-    }
     let op = file.take_op()?;
     let launch = Launch { driver, file, request, op, timeout };
     match operation {
@@ -149,7 +149,7 @@ fn start(
             }),
             Err(error) => launch.refuse(error),
         },
-        Operation::DisableReceive { .. } => match file.bound_socket() {
+        Operation::DisableReceive => match file.bound_socket() {
             Ok(socket) => launch.fly(Job::new(Kind::DisableReceive, request), |driver, op, timeout| {
                 socket.submit_to(&driver.queue, op, DisableReceive, timeout);
             }),
@@ -199,11 +199,6 @@ fn start(
         Operation::TransportChange => launch.transport_change(),
         Operation::SetSecurity(descriptor) => launch.set_security(descriptor),
         Operation::GetSecurity => launch.get_security(),
-        // Taken care of above.
-        Operation::AddressList
-        | Operation::SortAddresses(_)
-        | Operation::EnableReceive(_)
-        | Operation::ReceiveMany(_) => launch.refuse(Error::INVALID_DEVICE_REQUEST),
     }
 }
 
@@ -213,8 +208,8 @@ fn passive() -> Result<Passive> {
     Passive::check().ok_or(Error::INVALID_DEVICE_STATE)
 }
 
-/// Enables the receive event. WSK takes no IRP for it: it is done in the call.
-fn enable_receive(file: &File, capacity: usize) -> Result<Served> {
+/// Enables the receive event.
+fn enable_receive(file: &File, capacity: usize) -> Result {
     let socket = file.bound_socket()?;
     let inbox = socket.handler::<Inbox>().ok_or(Error::INVALID_DEVICE_STATE)?;
     // Before WSK calls, so that nothing is lost.
@@ -223,11 +218,11 @@ fn enable_receive(file: &File, capacity: usize) -> Result<Served> {
         inbox.stop();
         return Err(error);
     }
-    Ok(Served::Now(0))
+    Ok(())
 }
 
-/// Disables the receive event without an IRP, and without waiting.
-fn disable_receive_soon(request: Request, file: &File) -> Result<Served> {
+/// Disables the receive event without waiting.
+fn disable_receive_soon(request: Request, file: &File) -> Result<usize> {
     let socket = file.bound_socket()?;
     let disabled = socket.disable_receive_soon()?;
     if let Some(inbox) = socket.handler::<Inbox>() {

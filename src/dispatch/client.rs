@@ -14,7 +14,7 @@ use crate::job::{Job, Kind};
 use crate::request::Request;
 
 /// Tells the transports.
-pub(super) fn transports(driver: &Driver, request: Request) -> Result<Served> {
+pub(super) fn transports(driver: &Driver, request: Request) -> Result<usize> {
     let list = driver.registration.try_provider()?.transports()?;
     let mut size = 0;
     for transport in list.iter() {
@@ -34,17 +34,17 @@ pub(super) fn transports(driver: &Driver, request: Request) -> Result<Served> {
         };
         size += request.write_output_at(size, entry.as_bytes())?;
     }
-    Ok(Served::Now(size))
+    Ok(size)
 }
 
 /// Tells the local addresses.
-pub(super) fn address_list(request: Request, file: &File) -> Result<Served> {
+pub(super) fn address_list(request: Request, file: &File) -> Result<usize> {
     let (socket, _) = file.socket()?;
     write(request, &socket.address_list(&passive()?)?)
 }
 
 /// Sorts addresses, one `SOCKADDR` after the other.
-pub(super) fn sort_addresses(request: Request, file: &File, input: &[u8]) -> Result<Served> {
+pub(super) fn sort_addresses(request: Request, file: &File, input: &[u8]) -> Result<usize> {
     let (socket, _) = file.socket()?;
     let none = SocketAddr::from(([0, 0, 0, 0], 0));
     let (mut addresses, mut count) = ([none; SORT_ADDRESSES_MAX], 0);
@@ -57,13 +57,13 @@ pub(super) fn sort_addresses(request: Request, file: &File, input: &[u8]) -> Res
 }
 
 /// Writes the addresses of a list to the output, one `SOCKADDR` after the other.
-fn write(request: Request, list: &AddressList) -> Result<Served> {
+fn write(request: Request, list: &AddressList) -> Result<usize> {
     let mut size = 0;
     for address in list.iter() {
         let (bytes, length) = address::encode(address);
         size += request.write_output_at(size, &bytes[..length])?;
     }
-    Ok(Served::Now(size))
+    Ok(size)
 }
 
 impl Launch {
