@@ -18,7 +18,7 @@ fn offering(versions: std::ops::RangeInclusive<Version>) -> (Config, Net) {
         network: Network::Memory(net.clone()),
         completion: Completion::Inline,
         versions: versions.start().as_raw()..=versions.end().as_raw(),
-        ready: true,
+        ..Config::default()
     };
     (config, net)
 }

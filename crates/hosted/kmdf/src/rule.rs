@@ -5,28 +5,18 @@
 
 use alloc::string::String;
 
-use crate::platform::{self, Rule};
+use hosted_rule::{Rule, rules};
+
+use crate::platform;
 
 /// `WDF_VIOLATION`.
 const WDF_VIOLATION: u32 = 0x10D;
 /// The first parameter of a rule to which Windows gives no number.
 const OWN: usize = 0xFFFF_0000;
 
-macro_rules! rules {
-    ($($(#[doc = $doc:literal])+ $ident:ident = $parameter:expr, $name:literal, $source:literal;)*) => {
-        $($(#[doc = $doc])+ pub static $ident: Rule = Rule {
-            code: WDF_VIOLATION,
-            parameter: $parameter,
-            name: $name,
-            source: $source,
-        };)*
-
-        /// Every rule of this module.
-        pub static RULES: &[&Rule] = &[$(&$ident),*];
-    };
-}
-
 rules! {
+    code WDF_VIOLATION;
+
     /// A lock acquired by the thread that holds it.
     RECURSIVE_LOCK = 0x2, "WdfLockRecursion", "Bug Check 0x10D: WDF_VIOLATION";
     /// A request completed while the driver holds a reference to one of its memory objects.

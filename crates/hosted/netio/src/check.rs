@@ -1,13 +1,14 @@
 //! The rules of every WSK call: the IRQL, the IRP that comes with it, where it is called from.
 #![expect(unsafe_code, reason = "reads the IRPs of clients")]
 
+use hosted_rule::Rule;
 use wsk_sys::{
     DISPATCH_LEVEL, IO_STACK_LOCATION, IO_STACK_OTHERS, IO_TYPE_IRP, IRP, IoGetNextIrpStackLocation,
     SL_INVOKE_ON_CANCEL, SL_INVOKE_ON_ERROR, SL_INVOKE_ON_SUCCESS,
 };
 
 use crate::completion;
-use crate::platform::{self, Rule, irp_name};
+use crate::platform::{self, irp_name};
 use crate::rules::{self, at_most};
 
 /// Reads a field of an IRP or of a stack location.

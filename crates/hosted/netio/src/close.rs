@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use hosted_rule::Rule;
 use wsk_sys::{
     IRP, NTSTATUS, PWSK_SOCKET, STATUS_CANCELLED, STATUS_INVALID_PARAMETER, STATUS_PENDING, STATUS_SUCCESS,
 };
@@ -11,7 +12,7 @@ use crate::check;
 use crate::completion::Target;
 use crate::engine::Job;
 use crate::irp::Irp;
-use crate::platform::{self, Rule};
+use crate::platform;
 use crate::provider::Provider;
 use crate::rules::{CLOSE_DURING_CALL, RETAINED_AT_CLOSE, SOCKET_CLOSED};
 use crate::socket::Socket;

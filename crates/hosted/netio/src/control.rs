@@ -266,6 +266,16 @@ unsafe fn perform(
                 // SAFETY: this function's contract.
                 Ok(unsafe { list::query(provider, socket, output.1.cast(), output.0) })
             }
+            kind if kind == ioctl::SIO_ADDRESS_LIST_SORT.kind => {
+                // n/d
+                if input.is_half() || output.is_half() {
+                    return Err(STATUS_INVALID_PARAMETER);
+                }
+                // SAFETY: this function's contract.
+                let list = unsafe { input.read() };
+                // SAFETY: this function's contract; the list may be written where it was.
+                unsafe { list::sorted(provider, &list, output.1.cast(), output.0) }
+            }
             _ => {
                 debug_assert_eq!(row.hosted, Hosted::Refused);
                 Err(STATUS_NOT_SUPPORTED)

@@ -52,8 +52,10 @@ pub(crate) fn of(datagram: &Datagram, values: &Values) -> Control<LARGEST> {
     let class = class.map(if v6 { Message::TrafficClass } else { Message::TypeOfService });
     let ecn = header.traffic_class.filter(|_| values.flag(&rows.ecn)).map(|class| i32::from(class & 3));
     let ecn = ecn.map(if v6 { Message::EcnV6 } else { Message::EcnV4 });
+    let error = header.error.map(if v6 { Message::ErrorV6 } else { Message::ErrorV4 });
+    let segment = header.segment.map(Message::CoalescedInfo);
     let mut control = Control::new();
-    for message in [packet_info, hops, class, ecn].into_iter().flatten() {
+    for message in [packet_info, hops, class, ecn, error, segment].into_iter().flatten() {
         // There is room for all of them.
         let _ = control.push(&message);
     }

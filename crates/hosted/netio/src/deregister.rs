@@ -6,22 +6,20 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use hosted_rule::Rule;
 use wsk_sys::{PASSIVE_LEVEL, WSK_REGISTRATION};
 
 use crate::check::not_in_completion_routine;
-use crate::platform::{self, Rule};
+use crate::platform;
 use crate::provider::{Entry, State};
 use crate::registration::{DEREGISTERED, find, state_field};
 use crate::rules::{self, at_most};
 
-/// How long `WskDeregister` waits for what is on its way.
-const DEREGISTER_LIMIT: Duration = Duration::from_mins(1);
-
 /// Ends a registration: waits until nothing of the client is left.
 ///
 /// On Windows a client that left a socket open, a provider unreleased or a request pending waits here for ever. What
-/// nobody is about to end is a bug check instead; for the rest the wait is bounded. On a lenient machine it is as on
-/// Windows.
+/// nobody is about to end is a bug check instead; for the rest the wait is bounded by
+/// [`Config::deregister_limit`](crate::Config::deregister_limit). On a lenient machine it is as on Windows.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`
@@ -39,7 +37,8 @@ pub unsafe extern "system" fn WskDeregister(WskRegistration: *mut WSK_REGISTRATI
     };
     let provider = platform::provider();
     let strict = platform::strict();
-    let deadline = strict.then(|| Instant::now() + DEREGISTER_LIMIT);
+    let limit = provider.config.deregister_limit;
+    let deadline = Instant::now().checked_add(limit).filter(|_| strict);
     let mut state = provider.lock();
     if let Some(registration) = state.registrations.get_mut(&number) {
         registration.deregistering = true;
@@ -54,7 +53,7 @@ pub unsafe extern "system" fn WskDeregister(WskRegistration: *mut WSK_REGISTRATI
             drop(state);
             platform::violation(rule, detail);
         }
-        let Some(coming) = still_coming(&state, number) else { break };
+        let Some(coming) = still_coming(&state, number, limit) else { break };
         let (relocked, in_time) = provider.wait(state, deadline);
         state = relocked;
         if !in_time {
@@ -112,7 +111,7 @@ fn left_behind(state: &State, number: u64) -> Option<(&'static Rule, String)> {
 }
 
 /// What `WskDeregister` still waits for.
-fn still_coming(state: &State, number: u64) -> Option<String> {
+fn still_coming(state: &State, number: u64, limit: Duration) -> Option<String> {
     let registration = state.registrations.get(&number)?;
     let (calls, in_flight, captures) = (registration.calls, registration.in_flight, registration.captures);
     let sockets = state.sockets.values().filter(|entry| entry.socket.client == number);
@@ -121,9 +120,8 @@ fn still_coming(state: &State, number: u64) -> Option<String> {
         return None;
     }
     Some(format!(
-        "WskDeregister of registration #{number} waited {} s for {calls} calls, {in_flight} requests, {captures} \
+        "WskDeregister of registration #{number} waited {limit:?} for {calls} calls, {in_flight} requests, {captures} \
          captures, and sockets being closed: {}",
-        DEREGISTER_LIMIT.as_secs(),
         if sockets.is_empty() { "none".to_owned() } else { sockets.join(", ") },
     ))
 }

@@ -3,6 +3,13 @@
 //! Who may share an address with whom is decided by WSK's table, over all machines of this process. The host's own
 //! rules are then relaxed just as far as that decision needs; towards other processes they hold.
 
+#[cfg(target_os = "linux")]
+mod linux;
+mod option;
+#[cfg(not(target_os = "linux"))]
+mod other;
+mod poll;
+
 use core::net::{IpAddr, SocketAddr};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,18 +21,26 @@ use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 use wsk_requests::Row;
 use wsk_sys::{
     NTSTATUS, STATUS_ACCESS_DENIED, STATUS_ADDRESS_ALREADY_EXISTS, STATUS_HOST_UNREACHABLE,
-    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_ADDRESS_COMPONENT, STATUS_INVALID_PARAMETER,
-    STATUS_NETWORK_UNREACHABLE, STATUS_NOT_SUPPORTED, STATUS_PORT_UNREACHABLE, STATUS_UNSUCCESSFUL,
+    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_ADDRESS_COMPONENT, STATUS_INVALID_BUFFER_SIZE,
+    STATUS_INVALID_PARAMETER, STATUS_NETWORK_UNREACHABLE, STATUS_NOT_SUPPORTED, STATUS_PORT_UNREACHABLE,
+    STATUS_UNSUCCESSFUL, ULONG,
 };
 
 use crate::bind_table::{Binding, Table};
 use crate::control_info::Overrides;
-use crate::host_option;
 use crate::inbox::Inbox;
 use crate::multicast::{Change, Group, Memberships};
-use crate::option::Values;
-use crate::poll::{Poller, Source};
+use crate::option::{Outgoing, Values};
+use crate::settings::Filter;
 use crate::transport;
+
+#[cfg(target_os = "linux")]
+use linux as own;
+#[cfg(not(target_os = "linux"))]
+use other as own;
+
+pub(crate) use poll::Poller;
+use poll::Source;
 
 /// The bindings of this process.
 static TABLE: Mutex<Table> = Mutex::new(Table::new());
@@ -36,9 +51,8 @@ const SEND_LIMIT: Duration = Duration::from_secs(5);
 /// A bound socket of the host.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
-    /// Dropped first: the poller's share of the socket.
-    _source: Source,
-    socket: Arc<UdpSocket>,
+    /// Dropped first: the socket, which the poller has a share of.
+    source: Source,
     local: SocketAddr,
     // Dropped last: before, the address is still taken.
     _place: Place,
@@ -73,9 +87,9 @@ pub(crate) fn bind(
     let place = Place(table.insert(binding));
     drop(table);
     let socket = UdpSocket::from_std(socket.into());
-    let source = poller.add(socket, Arc::clone(inbox)).map_err(|error| status_of(&error))?;
-    let socket = source.socket();
-    Ok(Endpoint { _source: source, socket, local, _place: place })
+    let filter = Filter::new(values, groups);
+    let source = poller.add(socket, Arc::clone(inbox), filter).map_err(|error| status_of(&error))?;
+    Ok(Endpoint { source, local, _place: place })
 }
 
 fn open(binding: &Binding, values: &Values, groups: &Memberships, shared: bool) -> io::Result<Socket> {
@@ -84,10 +98,10 @@ fn open(binding: &Binding, values: &Values, groups: &Memberships, shared: bool) 
     if binding.address.is_ipv6() {
         socket.set_only_v6(values.v6_only())?;
     }
-    socket.set_recv_buffer_size(host_option::receive_buffer(values))?;
-    host_option::prepare(&SockRef::from(&socket), binding.address.is_ipv6())?;
+    socket.set_recv_buffer_size(option::receive_buffer(values))?;
+    own::prepare(&SockRef::from(&socket), binding.address.is_ipv6())?;
     for row in values.changed() {
-        host_option::apply(&SockRef::from(&socket), row, values)?;
+        option::apply(&SockRef::from(&socket), row, values)?;
     }
     // The host must not refuse what the table allows; and must refuse what is not in the table, that is, an
     // address that another process has. So sharing is allowed before the bind only where a socket of ours is.
@@ -103,9 +117,7 @@ fn open(binding: &Binding, values: &Values, groups: &Memberships, shared: bool) 
             allowed?;
         }
     }
-    for (group, sources) in groups.iter() {
-        host_option::join(&SockRef::from(&socket), *group, sources)?;
-    }
+    option::join(&SockRef::from(&socket), groups)?;
     Ok(socket)
 }
 
@@ -139,14 +151,22 @@ impl Endpoint {
         self.local
     }
 
-    pub(crate) fn send(&self, bytes: &[u8], to: SocketAddr, overrides: &Overrides) -> Result<(), NTSTATUS> {
-        if overrides.concern_the_network() {
-            return Err(STATUS_NOT_SUPPORTED);
+    pub(crate) fn send(
+        &self,
+        bytes: &[u8],
+        to: SocketAddr,
+        outgoing: &Outgoing,
+        overrides: &Overrides,
+    ) -> Result<(), NTSTATUS> {
+        // The host has no option for a bound of ours.
+        if outgoing.forbids(bytes, to) {
+            return Err(STATUS_INVALID_BUFFER_SIZE);
         }
         let deadline = Instant::now() + SEND_LIMIT;
+        let mut echoes = 0;
         loop {
-            match self.socket.send_to(bytes, to) {
-                Ok(_) => return Ok(()),
+            match own::send(self.source.socket(), self.local, bytes, to, overrides) {
+                Ok(()) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // WSK does not buffer: the request lasts until the host takes the datagram.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -155,28 +175,49 @@ impl Endpoint {
                     }
                     thread::sleep(Duration::from_micros(100));
                 }
-                Err(error) => return Err(status_of(&error)),
+                Err(error) if echoes == own::ECHOES => return Err(status_of(&error)),
+                Err(_) => echoes += 1,
             }
         }
     }
 
-    pub(crate) fn changed(&self, row: &Row, values: &Values) -> Result<(), NTSTATUS> {
-        host_option::apply(&SockRef::from(&*self.socket), row, values).map_err(|error| status_of(&error))
+    /// Lets a changed option take effect.
+    pub(crate) fn changed(&self, row: &Row, values: &Values, groups: &Memberships) -> Result<(), NTSTATUS> {
+        option::apply(&SockRef::from(self.source.socket()), row, values)
+            .map_err(|error| status_of(&error))?;
+        self.source.set_filter(Filter::new(values, groups));
+        Ok(())
     }
 
+    /// Lets a changed group take effect.
     pub(crate) fn changed_group(
         &self,
+        values: &Values,
+        groups: &Memberships,
         change: Change,
         group: Group,
         source: Option<IpAddr>,
     ) -> Result<(), NTSTATUS> {
-        host_option::change(&SockRef::from(&*self.socket), change, group, source)
-            .map_err(|error| status_of(&error))
+        option::change(&SockRef::from(self.source.socket()), groups, change, group, source)
+            .map_err(|error| status_of(&error))?;
+        self.source.set_filter(Filter::new(values, groups));
+        Ok(())
     }
+}
+
+/// The MTU of the path to an address.
+///
+/// # Errors
+/// `STATUS_NOT_SUPPORTED`: the host does not tell. And what it says otherwise.
+pub(crate) fn mtu(to: IpAddr) -> Result<ULONG, NTSTATUS> {
+    own::mtu(to).map_err(|error| status_of(&error))
 }
 
 /// The status for an error of the host, by the names that Winsock has for both. n/d
 fn status_of(error: &io::Error) -> NTSTATUS {
+    if own::is_too_long(error) {
+        return STATUS_INVALID_BUFFER_SIZE;
+    }
     match error.kind() {
         io::ErrorKind::AddrInUse => STATUS_ADDRESS_ALREADY_EXISTS,
         io::ErrorKind::AddrNotAvailable => STATUS_INVALID_ADDRESS_COMPONENT,

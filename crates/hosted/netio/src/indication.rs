@@ -9,6 +9,7 @@ use std::cell::Cell;
 use std::ptr;
 use std::sync::Arc;
 
+use hosted_rule::Rule;
 use wsk_sys::{
     CMSGHDR, DISPATCH_LEVEL, ExAllocatePool2, ExFreePoolWithTag, FALSE, IoAllocateMdl, IoFreeMdl,
     KeGetCurrentIrql, KeLowerIrql, KfRaiseIrql, MDL, MmBuildMdlForNonPagedPool, NTSTATUS,
@@ -23,7 +24,7 @@ use crate::control_info;
 use crate::event::{Held, Mode};
 use crate::inbox::Datagram;
 use crate::option::Values;
-use crate::platform::{self, Owner, Rule};
+use crate::platform::{self, Owner};
 use crate::provider::Provider;
 use crate::receive::flags_of;
 use crate::rules::{EVENT_IRQL, EVENT_STATUS, RELEASE_TWICE, RELEASED_NOT_RETAINED, RETAINED_AT_CLOSE};
@@ -238,7 +239,7 @@ impl Provider {
         while let Some(turn) = self.begin_turn(socket) {
             let Some(list) = List::new(&turn.datagrams, &turn.socket.settings().values) else {
                 // As a network adapter does when memory is short. n/d
-                turn.socket.inbox.count_dropped(turn.datagrams.len());
+                turn.socket.inbox.count_dropped(&turn.datagrams);
                 self.end_turn(turn, None, STATUS_SUCCESS);
                 continue;
             };
@@ -366,7 +367,7 @@ impl Provider {
             }
             STATUS_SUCCESS => {}
             STATUS_DATA_NOT_ACCEPTED if entry.events.mode == Mode::Static => {
-                socket.inbox.count_dropped(datagrams.len());
+                socket.inbox.count_dropped(&datagrams);
             }
             STATUS_DATA_NOT_ACCEPTED => {
                 entry.events.mode = Mode::Off;

@@ -16,6 +16,7 @@
 //! | `socket`, `bind`, `send`, `receive`, `datagram`, `close` | the life of a socket, and its functions |
 //! | `control`, `settings`, `option`, `multicast` | `WskControlSocket`; what options and groups do; their values |
 //! | `list`, `transports` | the local addresses, the transports, and requests that wait for a change of them |
+//! | `sort` | how well addresses are reached |
 //! | `security` | security descriptors, and the check whether they let somebody share an address |
 //! | `hold` | requests that are kept pending, for tests |
 //! | `event`, `indication` | `WskReceiveFromEvent`: when it is called, and with what; `WskRelease` |
@@ -23,7 +24,7 @@
 //! | `check`, [`rules`] | what every call must obey |
 //! | `provider`, `engine`, `completion`, `cancel`, `irp`, `buffer` | the state; how requests run, end, are cancelled |
 //! | `bind_table` | who may share an address with whom |
-//! | `transport`, `host`, `host_option`, `poll`, [`memory`], `inbox` | the networks |
+//! | `transport`, `host`, [`memory`], `inbox` | the networks |
 //! | `platform` | what no kernel exports: the only place that knows which kernel this is |
 #![allow(
     clippy::missing_safety_doc,
@@ -53,7 +54,6 @@ mod engine;
 mod event;
 mod hold;
 mod host;
-mod host_option;
 mod inbox;
 mod indication;
 mod irp;
@@ -62,7 +62,6 @@ pub mod memory;
 mod multicast;
 mod option;
 mod platform;
-mod poll;
 mod provider;
 mod receive;
 pub mod registration;
@@ -71,6 +70,7 @@ mod security;
 mod send;
 mod settings;
 mod socket;
+mod sort;
 mod transport;
 mod transports;
 
@@ -79,6 +79,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 #[cfg(feature = "hosted")]
 use std::sync::Arc;
+use std::time::Duration;
 
 use wsk_sys::MAKE_WSK_VERSION;
 #[cfg(feature = "hosted")]
@@ -101,10 +102,13 @@ pub struct Config {
     pub versions: RangeInclusive<u16>,
     /// Whether the provider can be captured from the beginning; see [`Netio::set_ready`].
     pub ready: bool,
+    /// How long [`WskDeregister`](deregister::WskDeregister) waits on a strict machine for what is on its way, before
+    /// it reports that as stuck.
+    pub deregister_limit: Duration,
 }
 
 impl Default for Config {
-    /// The host's network, deferred completion, version 1.0, ready.
+    /// The host's network, deferred completion, version 1.0, ready, a minute to deregister.
     fn default() -> Config {
         let version = MAKE_WSK_VERSION(1, 0);
         Config {
@@ -112,6 +116,7 @@ impl Default for Config {
             completion: Completion::Deferred,
             versions: version..=version,
             ready: true,
+            deregister_limit: Duration::from_mins(1),
         }
     }
 }

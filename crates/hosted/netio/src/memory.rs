@@ -8,7 +8,11 @@
 //! others. A multicast datagram goes out on the wire unless its sender says otherwise, and reaches every socket that has
 //! joined the group on its interface and is bound to its port. For the options of multicast, the sockets of the
 //! provider are one machine's, and each [`Peer`] is another's.
+//!
+//! A unicast datagram to a port that nobody is bound to comes back as an ICMP error, that the port is unreachable, for
+//! senders whose options ask for that.
 
+mod error;
 mod peer;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -26,7 +30,7 @@ use crate::bind_table::{Binding, Share, Table};
 use crate::control_info::Overrides;
 use crate::inbox::{Datagram, Header, Inbox};
 use crate::multicast::{Group, Memberships};
-use crate::option::{Outgoing, Values};
+use crate::option::{Outgoing, Values, size_on_the_wire};
 use crate::security::Guard;
 use crate::settings::Filter;
 use crate::transport;
@@ -220,8 +224,7 @@ impl Net {
         if ![0, interface].contains(&overrides.interface) || ![LOOPBACK, WIRE].contains(&interface) {
             return Err(STATUS_NETWORK_UNREACHABLE);
         }
-        // Over the length of the headers: of IPv4 and UDP, or IPv6 and UDP.
-        let size = bytes.len() + if to.is_ipv4() { 28 } else { 48 };
+        let size = size_on_the_wire(bytes, to);
         let path = if interface == LOOPBACK { ULONG::MAX } else { WIRE_MTU };
         // n/d: the counterpart of Winsock's WSAEMSGSIZE
         if outgoing.dont_fragment && size > path.min(outgoing.user_mtu) as usize {
@@ -245,12 +248,19 @@ impl Net {
             hops: Some(outgoing.hops),
             traffic_class: Some(outgoing.traffic_class),
             dont_fragment: Some(outgoing.dont_fragment),
+            ..Header::default()
         };
+        let state = self.lock();
+        let receivers = state.receivers(to, source, &header, sender.own);
+        let unreachable = state.is_unreachable(to).then(|| state.told_of_errors(sender.id, to)).flatten();
         // An inbox wakes its owner: the net's lock must not be held then.
-        let receivers = self.lock().receivers(to, source, &header, sender.own);
+        drop(state);
         for (inbox, family) in receivers {
             let from = in_family(from, family);
             inbox.push(Datagram { from, broadcast, bytes: bytes.to_vec(), header });
+        }
+        if let Some((inbox, family)) = unreachable {
+            inbox.push(error::port_unreachable(in_family(to, family), source, bytes));
         }
         Ok(())
     }
@@ -291,7 +301,7 @@ impl State {
             let takes = |place: &&Place| place.fit(everywhere) == 2 && place.filter.takes_broadcast();
             return places().filter(takes).map(name).collect();
         }
-        // `max_by_key` takes the last of equals: the one bound last.
+        // `max_by_key` takes the last of equals: the one bound last. Its options may refuse the datagram, in silence.
         let best = self.places.iter().filter(|place| place.fit(to) > 0).max_by_key(|place| place.fit(to));
         let takes = |place: &&Place| place.filter.takes_from(header.interface, to.is_ipv6());
         best.filter(takes).map(name).into_iter().collect()

@@ -118,7 +118,9 @@ impl Memberships {
     /// Whether what a source sends to a group is heard.
     pub(crate) fn hear(&self, group: Group, source: IpAddr) -> bool {
         self.0.iter().any(|(joined, sources)| {
-            *joined == group
+            // 0 is the interface that the host has found.
+            joined.address == group.address
+                && [0, group.interface].contains(&joined.interface)
                 && match sources {
                     Sources::Except(except) => !except.contains(&source),
                     Sources::Only(only) => only.contains(&source),

@@ -1,6 +1,6 @@
 //! The values of a socket's options. Which options there are is the table of `wsk_requests`.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use wsk_requests::rows::{ip, ipv6, socket};
 use wsk_requests::{Kind, PathMtuDiscovery, Row};
 use wsk_sys::ULONG;
 
+use crate::address::canonical;
 use crate::bind_table::Share;
 
 /// The values of a socket's options. Clones are cheap, and independent of each other.
@@ -34,6 +35,18 @@ pub(crate) struct Outgoing {
     pub(crate) multicast_interface: ULONG,
     /// Whether broadcast addresses are allowed.
     pub(crate) may_broadcast: bool,
+}
+
+impl Outgoing {
+    /// Whether a datagram to an address is too long for the bound that the options set.
+    pub(crate) fn forbids(&self, bytes: &[u8], to: SocketAddr) -> bool {
+        self.dont_fragment && size_on_the_wire(bytes, to) > self.user_mtu as usize
+    }
+}
+
+/// The length of a datagram with its headers: of IPv4 and UDP, or IPv6 and UDP.
+pub(crate) fn size_on_the_wire(bytes: &[u8], to: SocketAddr) -> usize {
+    bytes.len() + if canonical(to).is_ipv4() { 28 } else { 48 }
 }
 
 impl Values {

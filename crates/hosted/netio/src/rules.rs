@@ -3,98 +3,88 @@
 //! Windows checks none of them. The code is the one of Driver Verifier; the first parameter is the provider's own.
 #![expect(unsafe_code, reason = "asks the kernel for the IRQL")]
 
+use hosted_rule::rules;
 use wsk_sys::{KIRQL, KeGetCurrentIrql};
 
-use crate::platform::{self, Rule};
+use crate::platform;
 
 /// `DRIVER_VERIFIER_DETECTED_VIOLATION`.
 const VERIFIER: u32 = 0xC4;
 /// `'WSK'`, then the number of the rule.
 const OWN: usize = 0x5753_4B00;
 
-macro_rules! rules {
-    ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal, $source:literal;)*) => {
-        $(
-            $(#[$doc])*
-            pub static $name: Rule =
-                Rule { code: VERIFIER, parameter: OWN + $number, name: $text, source: $source };
-        )*
-
-        /// Every rule of this module.
-        pub static RULES: &[&Rule] = &[$(&$name),*];
-    };
-}
-
 rules! {
+    code VERIFIER;
+
     /// A WSK function was called above the IRQL that its page allows.
-    IRQL = 0x01, "WskIrql", "WSK Functions: requirements";
+    IRQL = OWN + 0x01, "WskIrql", "WSK Functions: requirements";
     /// A WSK function was called from within the completion routine of a WSK request.
-    CALL_IN_COMPLETION_ROUTINE = 0x02, "WskCallInCompletionRoutine", "Using IRPs with Winsock Kernel Functions";
+    CALL_IN_COMPLETION_ROUTINE = OWN + 0x02, "WskCallInCompletionRoutine", "Using IRPs with Winsock Kernel Functions";
 
     /// What was passed as an IRP is none, or is freed.
-    NOT_AN_IRP = 0x10, "WskNotAnIrp", "Using IRPs with Winsock Kernel Functions";
+    NOT_AN_IRP = OWN + 0x10, "WskNotAnIrp", "Using IRPs with Winsock Kernel Functions";
     /// The IRP has no stack location for the provider.
-    IRP_STACK = 0x11, "WskIrpStackLocation", "Using IRPs with Winsock Kernel Functions";
+    IRP_STACK = OWN + 0x11, "WskIrpStackLocation", "Using IRPs with Winsock Kernel Functions";
     /// The IRP was sent and is not completed yet.
-    IRP_IN_USE = 0x12, "WskIrpInUse", "Using IRPs with Winsock Kernel Functions";
+    IRP_IN_USE = OWN + 0x12, "WskIrpInUse", "Using IRPs with Winsock Kernel Functions";
     /// The IRP was completed and not reused with `IoReuseIrp` before it was sent again.
-    IRP_NOT_REUSED = 0x13, "WskIrpNotReused", "Using IRPs with Winsock Kernel Functions";
+    IRP_NOT_REUSED = OWN + 0x13, "WskIrpNotReused", "Using IRPs with Winsock Kernel Functions";
     /// An own IRP without a completion routine for success, error and cancellation.
-    IRP_COMPLETION_ROUTINE = 0x14, "WskIrpCompletionRoutine", "Using IRPs with Winsock Kernel Functions";
+    IRP_COMPLETION_ROUTINE = OWN + 0x14, "WskIrpCompletionRoutine", "Using IRPs with Winsock Kernel Functions";
     /// The client filled fields of the stack location that the provider fills.
-    IRP_LOCATION = 0x15, "WskIrpLocationNotClean", "Using IRPs with Winsock Kernel Functions";
+    IRP_LOCATION = OWN + 0x15, "WskIrpLocationNotClean", "Using IRPs with Winsock Kernel Functions";
 
     /// A function was called on something that is no socket, or no longer one.
-    SOCKET_CLOSED = 0x20, "WskSocketClosed", "WskCloseSocket";
+    SOCKET_CLOSED = OWN + 0x20, "WskSocketClosed", "WskCloseSocket";
     /// `WskCloseSocket` while another thread is inside a function of the socket.
-    CLOSE_DURING_CALL = 0x21, "WskCloseDuringCall", "WskCloseSocket";
+    CLOSE_DURING_CALL = OWN + 0x21, "WskCloseDuringCall", "WskCloseSocket";
 
     /// `WSK_EVENT_RECEIVE_FROM` was enabled on a socket that was made without a function for it.
-    EVENT_WITHOUT_CALLBACK = 0x22, "WskEventWithoutCallback", "SO_WSK_EVENT_CALLBACK";
+    EVENT_WITHOUT_CALLBACK = OWN + 0x22, "WskEventWithoutCallback", "SO_WSK_EVENT_CALLBACK";
     /// `WskReceiveFromEvent` returned something that its page does not have.
-    EVENT_STATUS = 0x23, "WskEventStatus", "WskReceiveFromEvent";
+    EVENT_STATUS = OWN + 0x23, "WskEventStatus", "WskReceiveFromEvent";
     /// `WskReceiveFromEvent` returned at another IRQL than it was called at.
-    EVENT_IRQL = 0x24, "WskEventIrql", "WskReceiveFromEvent";
+    EVENT_IRQL = OWN + 0x24, "WskEventIrql", "WskReceiveFromEvent";
     /// `WskCloseSocket` with lists of indications that were retained and not released.
-    RETAINED_AT_CLOSE = 0x25, "WskRetainedAtClose", "WskRelease";
+    RETAINED_AT_CLOSE = OWN + 0x25, "WskRetainedAtClose", "WskRelease";
     /// `WskRelease` of a list of indications that was released before.
-    RELEASE_TWICE = 0x26, "WskReleaseTwice", "WskRelease";
+    RELEASE_TWICE = OWN + 0x26, "WskReleaseTwice", "WskRelease";
     /// `WskRelease` of a list of indications whose callback then did not return `STATUS_PENDING`.
-    RELEASED_NOT_RETAINED = 0x27, "WskReleasedNotRetained", "WskRelease";
+    RELEASED_NOT_RETAINED = OWN + 0x27, "WskReleasedNotRetained", "WskRelease";
 
     /// The `WSK_BUF` reaches beyond its MDLs, or has none.
-    BUFFER_BOUNDS = 0x30, "WskBufferBounds", "WSK_BUF";
+    BUFFER_BOUNDS = OWN + 0x30, "WskBufferBounds", "WSK_BUF";
     /// An MDL of the `WSK_BUF` is neither locked nor of non-paged pool.
-    BUFFER_NOT_LOCKED = 0x31, "WskBufferNotLocked", "WSK_BUF";
+    BUFFER_NOT_LOCKED = OWN + 0x31, "WskBufferNotLocked", "WSK_BUF";
 
     /// The `WSK_REGISTRATION` was never registered, or is deregistered.
-    REGISTRATION_UNKNOWN = 0x40, "WskRegistrationUnknown", "WskRegister";
+    REGISTRATION_UNKNOWN = OWN + 0x40, "WskRegistrationUnknown", "WskRegister";
     /// The `WSK_REGISTRATION` is a copy, or was moved.
-    REGISTRATION_MOVED = 0x41, "WskRegistrationMoved", "WskRegister";
+    REGISTRATION_MOVED = OWN + 0x41, "WskRegistrationMoved", "WskRegister";
     /// `WskRegister` on a `WSK_REGISTRATION` that is registered.
-    REGISTERED_TWICE = 0x42, "WskRegisteredTwice", "WskRegister";
+    REGISTERED_TWICE = OWN + 0x42, "WskRegisteredTwice", "WskRegister";
     /// `WskReleaseProviderNPI` without a captured provider.
-    RELEASE_WITHOUT_CAPTURE = 0x43, "WskReleaseWithoutCapture", "WskReleaseProviderNPI";
+    RELEASE_WITHOUT_CAPTURE = OWN + 0x43, "WskReleaseWithoutCapture", "WskReleaseProviderNPI";
     /// A function of `WSK_PROVIDER_DISPATCH` was called after the provider was released.
-    DISPATCH_AFTER_RELEASE = 0x44, "WskDispatchAfterRelease", "WskReleaseProviderNPI";
+    DISPATCH_AFTER_RELEASE = OWN + 0x44, "WskDispatchAfterRelease", "WskReleaseProviderNPI";
     /// `WskDeregister` with a socket that nobody is closing.
-    DEREGISTER_SOCKET = 0x45, "WskDeregisterWithSocket", "WskDeregister";
+    DEREGISTER_SOCKET = OWN + 0x45, "WskDeregisterWithSocket", "WskDeregister";
     /// `WskDeregister` with a captured provider that was not released.
-    DEREGISTER_CAPTURE = 0x46, "WskDeregisterWithCapture", "WskDeregister";
+    DEREGISTER_CAPTURE = OWN + 0x46, "WskDeregisterWithCapture", "WskDeregister";
     /// `WskDeregister` with a request that nothing will complete.
-    DEREGISTER_IRP = 0x47, "WskDeregisterWithIrp", "Unregistering a Winsock Kernel Application";
+    DEREGISTER_IRP = OWN + 0x47, "WskDeregisterWithIrp", "Unregistering a Winsock Kernel Application";
     /// `WskDeregister` waited too long for sockets that are being closed, or for calls that do not return.
-    DEREGISTER_STUCK = 0x48, "WskDeregisterStuck", "WskDeregister";
+    DEREGISTER_STUCK = OWN + 0x48, "WskDeregisterStuck", "WskDeregister";
     /// A registration was left when its driver, or the machine, went.
-    REGISTRATION_LEFT = 0x49, "WskRegistrationLeft", "WskDeregister";
+    REGISTRATION_LEFT = OWN + 0x49, "WskRegistrationLeft", "WskDeregister";
     /// `WskDeregister` with cached security descriptors that were not released.
-    DEREGISTER_SECURITY = 0x4A, "WskDeregisterWithSecurity", "WSK_RELEASE_SD";
+    DEREGISTER_SECURITY = OWN + 0x4A, "WskDeregisterWithSecurity", "WSK_RELEASE_SD";
 
     /// A security descriptor was used, or released, that WSK has not cached for this client.
-    SECURITY_NOT_CACHED = 0x50, "WskSecurityNotCached", "WSK_CACHE_SD";
+    SECURITY_NOT_CACHED = OWN + 0x50, "WskSecurityNotCached", "WSK_CACHE_SD";
     /// A cached security descriptor was used after its release, or released twice, or released before the request that
     /// it was given to had run.
-    SECURITY_RELEASED = 0x51, "WskSecurityReleased", "WSK_RELEASE_SD";
+    SECURITY_RELEASED = OWN + 0x51, "WskSecurityReleased", "WSK_RELEASE_SD";
 }
 
 /// Demands that the calling thread is at `limit` or below.

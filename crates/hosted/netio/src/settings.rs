@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use wsk_requests::rows::{ip, ipv6, socket as level};
+use wsk_requests::rows::{ip, ipv6, socket as level, udp};
 use wsk_requests::{
     Families, Hosted, Interface, Multicast, PathMtuDiscovery, ProtectionLevel, Row, ValueKind,
 };
@@ -71,8 +71,10 @@ pub(crate) fn set(provider: &Provider, socket: &Socket, row: &Row, input: &[u8])
     if let Some(endpoint) = &settings.endpoint {
         endpoint.changed(row, &values, &settings.groups)?;
     }
-    if row.kind == level::SO_RCVBUF.kind {
-        socket.inbox.set_limit(values.receive_buffer());
+    match row.kind {
+        kind if kind == level::SO_RCVBUF.kind => socket.inbox.set_limit(values.receive_buffer()),
+        kind if kind == udp::UDP_RECV_MAX_COALESCED_SIZE.kind => socket.inbox.set_together(value as usize),
+        _ => {}
     }
     settings.values = values;
     Ok(())
@@ -173,7 +175,7 @@ fn mtu(settings: &Settings) -> Result<ULONG, NTSTATUS> {
         return Err(STATUS_INVALID_DEVICE_STATE);
     };
     let remote = crate::address::canonical(remote).ip();
-    let known = endpoint.mtu(remote).ok_or(STATUS_NOT_SUPPORTED)?;
+    let known = endpoint.mtu(remote)?;
     Ok(known.min(settings.values.outgoing(remote).user_mtu))
 }
 
@@ -192,6 +194,11 @@ impl Filter {
     /// Whether broadcast datagrams are taken.
     pub(crate) fn takes_broadcast(&self) -> bool {
         self.values.flag(&ip::IP_RECEIVE_BROADCAST)
+    }
+
+    /// Whether it is to be told what ICMP messages say of its datagrams.
+    pub(crate) fn takes_errors(&self, v6: bool) -> bool {
+        self.values.flag(if v6 { &ipv6::IPV6_RECVERR } else { &ip::IP_RECVERR })
     }
 
     /// Whether datagrams from this interface are taken.

@@ -92,7 +92,7 @@ impl Endpoint {
         overrides: &Overrides,
     ) -> Result<(), NTSTATUS> {
         match self {
-            Endpoint::Host(endpoint) => endpoint.send(bytes, to, overrides),
+            Endpoint::Host(endpoint) => endpoint.send(bytes, to, outgoing, overrides),
             Endpoint::Memory(endpoint) => endpoint.send(bytes, to, outgoing, overrides),
         }
     }
@@ -103,7 +103,7 @@ impl Endpoint {
     /// What the network says.
     pub(crate) fn changed(&self, row: &Row, values: &Values, groups: &Memberships) -> Result<(), NTSTATUS> {
         match self {
-            Endpoint::Host(endpoint) => endpoint.changed(row, values),
+            Endpoint::Host(endpoint) => endpoint.changed(row, values, groups),
             Endpoint::Memory(endpoint) => {
                 endpoint.filter(values, groups);
                 Ok(())
@@ -124,7 +124,7 @@ impl Endpoint {
         source: Option<IpAddr>,
     ) -> Result<(), NTSTATUS> {
         match self {
-            Endpoint::Host(endpoint) => endpoint.changed_group(change, group, source),
+            Endpoint::Host(endpoint) => endpoint.changed_group(values, groups, change, group, source),
             Endpoint::Memory(endpoint) => {
                 endpoint.filter(values, groups);
                 Ok(())
@@ -132,11 +132,14 @@ impl Endpoint {
         }
     }
 
-    /// The MTU of the path to an address, if the network tells.
-    pub(crate) fn mtu(&self, to: IpAddr) -> Option<ULONG> {
+    /// The MTU of the path to an address.
+    ///
+    /// # Errors
+    /// What the network says; `STATUS_NOT_SUPPORTED` if it does not tell.
+    pub(crate) fn mtu(&self, to: IpAddr) -> Result<ULONG, NTSTATUS> {
         match self {
-            Endpoint::Host(_) => None,
-            Endpoint::Memory(_) => Some(memory::mtu(to)),
+            Endpoint::Host(_) => host::mtu(to),
+            Endpoint::Memory(_) => Ok(memory::mtu(to)),
         }
     }
 }

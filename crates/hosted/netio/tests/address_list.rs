@@ -12,7 +12,7 @@ mod support;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ptr;
 
-use support::{Client, Request, Socket, everywhere, in_memory};
+use support::{Address, Client, Request, Socket, everywhere, in_memory};
 use wsk_sys::*;
 
 /// `SIO_ADDRESS_LIST_QUERY` with so much room: the status, and the size.
@@ -35,6 +35,11 @@ fn addresses(socket: Socket) -> Vec<SocketAddr> {
     // Never less than is said, whatever the alignment.
     let mut list = vec![0_u64; size.div_ceil(8)];
     assert_eq!(query(socket, &mut list), (STATUS_SUCCESS, size));
+    read(&list)
+}
+
+/// The addresses of a list.
+fn read(list: &[u64]) -> Vec<SocketAddr> {
     let list: *const SOCKET_ADDRESS_LIST = list.as_ptr().cast();
     let count = usize::try_from(unsafe { (*list).iAddressCount }).unwrap();
     let first: *const SOCKET_ADDRESS = unsafe { &raw const (*list).Address }.cast();
@@ -43,11 +48,11 @@ fn addresses(socket: Socket) -> Vec<SocketAddr> {
         let v4 = unsafe { entry.lpSockaddr.cast::<SOCKADDR_IN>().read_unaligned() };
         if v4.sin_family == AF_INET {
             assert_eq!(entry.iSockaddrLength, 16);
-            return (v4.sin_addr.to_ne_bytes(), v4.sin_port).into();
+            return (v4.sin_addr.to_ne_bytes(), u16::from_be(v4.sin_port)).into();
         }
         assert_eq!((v4.sin_family, entry.iSockaddrLength), (AF_INET6, 28));
         let v6 = unsafe { entry.lpSockaddr.cast::<SOCKADDR_IN6>().read_unaligned() };
-        (v6.sin6_addr, v6.sin6_port).into()
+        (v6.sin6_addr, u16::from_be(v6.sin6_port)).into()
     };
     (0..count).map(read).collect()
 }
@@ -72,6 +77,101 @@ fn the_list_has_the_addresses_of_the_sockets_family() {
             assert_eq!(query(socket, &mut vec![0; size / 8 - 1]), (STATUS_BUFFER_OVERFLOW, size));
             socket.close();
         }
+        client.end();
+    });
+}
+
+/// `SIO_ADDRESS_LIST_SORT` of these addresses, in a list whose entries are `length` bytes long; in place, or elsewhere
+/// with so much room.
+fn sort(
+    socket: Socket,
+    list: &[&str],
+    length: LONG,
+    room: Option<usize>,
+) -> (NTSTATUS, usize, Vec<SocketAddr>) {
+    let places: Vec<Address> = list.iter().map(|text| Address::new(text.parse().unwrap())).collect();
+    let mut words = vec![list.len() as u64];
+    for place in &places {
+        words.push(place.pointer().expose_provenance() as u64);
+        words.push(u64::from(length.cast_unsigned()));
+    }
+    let input = size_of_val(&words[..]);
+    // In place there is room for the addresses as well.
+    words.resize(words.len() + list.len() * 4, 0);
+    let mut other = vec![0_u64; room.unwrap_or(0).div_ceil(8)];
+    let from = words.as_mut_ptr().cast();
+    let (output, room) = match room {
+        Some(room) => (other.as_mut_ptr().cast(), room),
+        None => (from, size_of_val(&words[..])),
+    };
+    let control = socket.basic_table().WskControlSocket.unwrap();
+    let (mut size, code) = (usize::MAX, SIO_ADDRESS_LIST_SORT);
+    let (sized, irp) = (&raw mut size, ptr::null_mut());
+    let status = unsafe { control(socket.0, WskIoctl, code, 0, input, from, room, output, sized, irp) };
+    let sorted = if output == from { words } else { other };
+    (status, size, if status == STATUS_SUCCESS { read(&sorted) } else { Vec::new() })
+}
+
+#[test]
+fn addresses_are_sorted_by_how_well_they_are_reached() {
+    everywhere(|world| {
+        let client = Client::new();
+        for socket in [client.socket(AF_INET6), client.socket(AF_INET)] {
+            // What nobody can reach, and what everybody reaches from itself.
+            let list = ["[::ffff:127.0.0.1]:5", "[::]:7", "[::1]:6"];
+            let expected = ["[::1]:6", "[::ffff:127.0.0.1]:5"].map(|text| text.parse().unwrap());
+            for room in [None, Some(8 + 2 * (16 + 28))] {
+                assert_eq!(sort(socket, &list, 28, room), (STATUS_SUCCESS, 96, expected.to_vec()));
+            }
+            let short = sort(socket, &list, 28, Some(95));
+            assert_eq!(short, (STATUS_BUFFER_OVERFLOW, 96, Vec::new()));
+            if world.is_memory() {
+                // A machine with 2001:db8::1 and 192.0.2.1: its own network first, tunnels and private ones last.
+                let list = [
+                    "[fd00::1]:1",
+                    "[::ffff:192.0.2.9]:2",
+                    "[2001:db8:7::1]:3",
+                    "[2001:db8::9]:4",
+                    "[2002:c000:201::1]:5",
+                ];
+                let (.., sorted) = sort(socket, &list, 28, None);
+                let ports: Vec<u16> = sorted.iter().map(SocketAddr::port).collect();
+                assert_eq!(ports, [4, 3, 2, 5, 1]);
+            }
+            assert_eq!(sort(socket, &[], 28, None), (STATUS_SUCCESS, 8, Vec::new()));
+            socket.close();
+        }
+        client.end();
+    });
+}
+
+#[test]
+fn lists_that_cannot_be_sorted_are_refused() {
+    in_memory(|_| {
+        let client = Client::new();
+        let socket = client.socket(AF_INET6);
+        let refused = (STATUS_INVALID_PARAMETER, 0, Vec::new());
+        assert_eq!(sort(socket, &["[::1]:1", "127.0.0.1:1"], 28, None), refused, "another family");
+        assert_eq!(sort(socket, &["[::1]:1"], 16, None), refused, "an address that is too short");
+        assert_eq!(sort(socket, &["[::1]:1"], -1, None), refused, "an address of no length");
+        let ioctl = |input: &[u8]| socket.control(WskIoctl, SIO_ADDRESS_LIST_SORT, 0, input, &mut [0; 96]);
+        let entry = |count: i32, entries: usize| {
+            let mut list = [&i64::from(count).to_ne_bytes()[..], &[0; 64]].concat();
+            list.truncate(8 + entries * 16);
+            list
+        };
+        for (list, what) in [
+            (Vec::new(), "nothing"),
+            (vec![1; 3], "less than a count"),
+            (entry(-1, 1), "a negative count"),
+            (entry(2, 1), "fewer entries than it says"),
+            (entry(i32::MAX, 1), "far fewer"),
+            (entry(1, 1), "null for an address"),
+        ] {
+            assert_eq!(ioctl(&list), (STATUS_INVALID_PARAMETER, 0), "{what}");
+        }
+        assert_eq!(ioctl(&entry(0, 0)), (STATUS_SUCCESS, 8), "with an IRP, which it need not have");
+        socket.close();
         client.end();
     });
 }
@@ -138,7 +238,6 @@ fn what_is_wrong_is_refused() {
         assert_eq!(ioctl(SIO_ADDRESS_LIST_CHANGE, &[1], &mut []), (STATUS_INVALID_PARAMETER, 0));
         assert_eq!(ioctl(SIO_ADDRESS_LIST_CHANGE, &[], &mut [0; 4]), (STATUS_INVALID_PARAMETER, 0));
         assert_eq!(ioctl(SIO_ADDRESS_LIST_QUERY, &[], &mut [0; 400]), (STATUS_INVALID_PARAMETER, 0));
-        assert_eq!(ioctl(SIO_ADDRESS_LIST_SORT, &[0; 8], &mut [0; 8]), (STATUS_NOT_SUPPORTED, 0));
         let change = socket.control_without_irp(WskIoctl, SIO_ADDRESS_LIST_CHANGE, 0);
         assert_eq!(change, STATUS_INVALID_PARAMETER);
         socket.close();

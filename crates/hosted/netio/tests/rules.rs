@@ -14,11 +14,11 @@ mod support;
 use std::ptr;
 use std::time::Duration;
 
-use ::netio::Completion;
 use ::netio::memory::Net;
 use ::netio::rules;
+use ::netio::{Completion, Config, Network};
 use ntos::{Machine, Rule};
-use support::{Address, Buffer, Client, Request, Socket, World, block, capture, register};
+use support::{Address, Buffer, Client, Gate, Request, Socket, World, block, capture, register};
 use wsk_sys::*;
 
 /// Runs a wrong client; it must be stopped by `rule`, with a report that contains `object`.
@@ -27,11 +27,7 @@ fn caught(rule: &Rule, object: &str, wrong: impl FnOnce() + Send + 'static) {
 }
 
 fn caught_in(mode: Completion, rule: &Rule, object: &str, wrong: impl FnOnce() + Send + 'static) {
-    let world = World::new(Some(Net::new()), mode);
-    let report = world.machine.catch_bug_check(wrong).expect_err("the wrong client was not stopped");
-    assert_eq!(report.rule.name, rule.name, "{report}");
-    assert_eq!((report.rule.code, report.parameters[0]), (rule.code, rule.parameter));
-    assert!(report.detail.contains(object), "no {object:?} in: {}", report.detail);
+    World::new(Some(Net::new()), mode).catch(rule, object, wrong);
 }
 
 fn local_address(socket: Socket, irp: *mut IRP) -> NTSTATUS {
@@ -124,17 +120,18 @@ fn a_call_in_a_completion_routine() {
     }
 }
 
-#[test]
-fn a_lenient_machine_allows_a_call_in_a_completion_routine() {
+/// A machine that allows what Windows does not check.
+fn lenient(config: Config) -> Machine {
     let mut lenient = ntos::Config::default();
     lenient.strict = false;
     let machine = Machine::boot(lenient);
-    let config = ::netio::Config {
-        network: ::netio::Network::Memory(Net::new()),
-        completion: Completion::Inline,
-        ..::netio::Config::default()
-    };
-    ::netio::install(&machine, config);
+    ::netio::install(&machine, Config { network: Network::Memory(Net::new()), ..config });
+    machine
+}
+
+#[test]
+fn a_lenient_machine_allows_a_call_in_a_completion_routine() {
+    let machine = lenient(Config { completion: Completion::Inline, ..Config::default() });
     let _entered = machine.enter();
     let client = Client::new();
     let socket = client.bound("127.0.0.1:0");
@@ -388,14 +385,47 @@ fn what_is_left_at_deregistration() {
 }
 
 #[test]
+fn a_deregistration_that_waits_too_long() {
+    let briefly = Config { deregister_limit: Duration::from_millis(50), ..Config::default() };
+    let for_both = "waited 50ms for 0 calls, 2 requests, 0 captures, and sockets being closed: socket #";
+    World::with(Some(Net::new()), briefly).catch(&rules::DEREGISTER_STUCK, for_both, || {
+        let client = Client::new();
+        let socket = client.bound("127.0.0.1:0");
+        // Its completion routine never returns, and the close waits for it.
+        stall(socket);
+        socket.start_close();
+        client.end();
+    });
+}
+
+#[test]
+fn a_lenient_machine_waits_without_limit() {
+    let machine = lenient(Config { deregister_limit: Duration::ZERO, ..Config::default() });
+    let _entered = machine.enter();
+    let (client, gate) = (Client::new(), Gate::default());
+    let socket = client.bound("127.0.0.1:0");
+    let request = Request::new();
+    request.hold(&gate);
+    local_address(socket, request.irp);
+    let close = socket.start_close();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(support::SHORT);
+            gate.open();
+        });
+        client.end();
+    });
+    assert!(close.is_done() && request.is_done());
+    close.free();
+    request.free();
+}
+
+#[test]
 fn a_registration_that_outlives_its_machine() {
     let world = World::new(Some(Net::new()), Completion::Deferred);
     let machine = world.machine.clone();
-    let report = world.machine.catch_bug_check(move || {
+    world.catch(&rules::REGISTRATION_LEFT, "registration #1 (1 captures) still registered", move || {
         Client::new();
         machine.shutdown();
     });
-    let report = report.expect_err("the leak was not found");
-    assert_eq!(report.rule.name, rules::REGISTRATION_LEFT.name, "{report}");
-    assert!(report.detail.contains("registration #1 (1 captures)"), "{report}");
 }

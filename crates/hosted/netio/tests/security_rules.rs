@@ -23,16 +23,8 @@ use wsk_sys::*;
 /// Runs a wrong client in every mode; it must be stopped by `rule`, with a report that contains `object`.
 fn caught(rule: &Rule, object: &str, wrong: fn()) {
     for &mode in support::MODES {
-        caught_in(mode, rule, object, wrong);
+        World::new(Some(Net::new()), mode).catch(rule, object, wrong);
     }
-}
-
-fn caught_in(mode: Completion, rule: &Rule, object: &str, wrong: fn()) {
-    let world = World::new(Some(Net::new()), mode);
-    let report = world.machine.catch_bug_check(wrong).expect_err("the wrong client was not stopped");
-    assert_eq!(report.rule.name, rule.name, "{report}");
-    assert_eq!((report.rule.code, report.parameters[0]), (rule.code, rule.parameter));
-    assert!(report.detail.contains(object), "no {object:?} in: {}", report.detail);
 }
 
 const EVERYONE: &str = "D:P(A;;GA;;;WD)";
@@ -97,7 +89,7 @@ fn a_descriptor_that_is_used_after_its_release() {
 fn a_descriptor_that_is_released_before_the_request_is_completed() {
     let world = World::new(Some(Net::new()), Completion::Deferred);
     let netio = world.netio.clone();
-    let report = world.machine.catch_bug_check(move || {
+    world.catch(&rules::SECURITY_RELEASED, "SO_WSK_SECURITY by registration #1", move || {
         let client = Client::new();
         let socket = client.socket(AF_INET);
         let cached = client.cache(EVERYONE);
@@ -109,6 +101,4 @@ fn a_descriptor_that_is_released_before_the_request_is_completed() {
         drop(hold);
         request.wait();
     });
-    let report = report.expect_err("the wrong client was not stopped");
-    assert_eq!(report.rule.name, rules::SECURITY_RELEASED.name, "{report}");
 }

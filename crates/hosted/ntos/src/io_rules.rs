@@ -2,16 +2,9 @@
 //!
 //! Codes and parameters are chosen as in [`rule`](crate::rule).
 
-use crate::rule::{OWN, Rule};
+use hosted_rule::rules;
 
-macro_rules! rules {
-    ($($(#[doc = $doc:literal])+ $ident:ident = $code:literal, $parameter:expr, $name:literal, $source:literal;)*) => {
-        $($(#[doc = $doc])+ pub static $ident: Rule = Rule::new($code, $parameter, $name, $source);)*
-
-        /// Every rule of this module.
-        pub static RULES: &[&Rule] = &[$(&$ident),*];
-    };
-}
+use crate::rule::OWN;
 
 rules! {
     /// An I/O manager function called above `PASSIVE_LEVEL`.

@@ -4,46 +4,11 @@
 //! Windows reports. Where it checks nothing, or has no number of its own, the code is the nearest in meaning and the
 //! parameter is [`OWN`].
 
-use core::fmt;
+pub use hosted_rule::Rule;
+use hosted_rule::rules;
 
 /// The first parameter of a rule that Windows does not check in this form.
 pub const OWN: usize = 0xFFFF_0000;
-
-/// One rule: what it is called, what Windows reports for it, and where it is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rule {
-    /// The bug check code.
-    pub code: u32,
-    /// The first parameter of the bug check, which tells the rules of one code apart.
-    pub parameter: usize,
-    /// The name: that of the DDI compliance rule where there is one.
-    pub name: &'static str,
-    /// The title of Microsoft's page, or the C name of the function whose page states the rule.
-    pub source: &'static str,
-}
-
-impl Rule {
-    /// A rule.
-    #[must_use]
-    pub const fn new(code: u32, parameter: usize, name: &'static str, source: &'static str) -> Rule {
-        Rule { code, parameter, name, source }
-    }
-}
-
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.name, self.source)
-    }
-}
-
-macro_rules! rules {
-    ($($(#[doc = $doc:literal])+ $ident:ident = $code:literal, $parameter:expr, $name:literal, $source:literal;)*) => {
-        $($(#[doc = $doc])+ pub static $ident: Rule = Rule::new($code, $parameter, $name, $source);)*
-
-        /// Every rule of this module.
-        pub static RULES: &[&Rule] = &[$(&$ident),*];
-    };
-}
 
 rules! {
     /// `KfRaiseIrql` to a level below the current one.

@@ -4,11 +4,11 @@
 use std::panic;
 use std::ptr;
 
+use hosted_rule::Rule;
+use hosted_rule::report::violation;
 use windows_sys::Win32::System::LibraryLoader::{
     GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, GET_MODULE_HANDLE_EX_FLAG_PIN, GetModuleHandleExW,
 };
-
-use crate::report::bug_check;
 
 /// `MANUALLY_INITIATED_CRASH1`: somebody asked for it, and it was the module itself.
 const PANIC: u32 = 0xDEAD_DEAD;
@@ -26,7 +26,8 @@ pub fn attach(module: &'static str) {
             &raw mut handle,
         )
     };
-    panic::set_hook(Box::new(move |info| bug_check(PANIC, 0, module, &format!("panicked: {info}"))));
+    let rule = Rule::new(PANIC, 0, module, "a module does not panic");
+    panic::set_hook(Box::new(move |info| violation(&rule, &info.to_string())));
 }
 
 /// Defines the entry point of a module, which the C runtime calls.

@@ -5,12 +5,10 @@ use std::collections::BTreeSet;
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use hosted_rule::report::violation;
 use wsk_sys::{BOOLEAN, CCHAR, IRP};
 
-use crate::report::bug_check;
-
-/// `MULTIPLE_IRP_COMPLETE_REQUESTS`.
-const IRP_MISUSE: u32 = 0x44;
+use crate::rules::{IRP_FREED_IN_USE, IRP_FREED_TWICE};
 
 static IRPS: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
 
@@ -36,7 +34,7 @@ pub(crate) unsafe extern "system" fn IoAllocateIrp(StackSize: CCHAR, ChargeQuota
 pub(crate) unsafe extern "system" fn IoFreeIrp(Irp: *mut IRP) {
     if !irps().remove(&Irp.addr()) {
         let detail = format!("IoFreeIrp of {Irp:p}, which is no IRP of a driver, or is free already");
-        bug_check(IRP_MISUSE, 0, "IrpFreedTwice (IoFreeIrp)", &detail);
+        violation(&IRP_FREED_TWICE, &detail);
     }
     // SAFETY: the caller's IRP.
     let locations = unsafe { (*Irp).StackCount };
@@ -44,7 +42,7 @@ pub(crate) unsafe extern "system" fn IoFreeIrp(Irp: *mut IRP) {
     let current = unsafe { (*Irp).CurrentLocation };
     if current <= locations {
         let detail = format!("IoFreeIrp of {Irp:p}, which was sent and is not completed");
-        bug_check(IRP_MISUSE, 1, "IrpFreedInUse (IoFreeIrp)", &detail);
+        violation(&IRP_FREED_IN_USE, &detail);
     }
     // SAFETY: the caller's IRP.
     unsafe { (*Irp).MdlAddress = ptr::null_mut() };

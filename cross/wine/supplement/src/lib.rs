@@ -20,7 +20,7 @@ pub mod irql;
 pub mod mdl;
 pub mod pool;
 pub mod process;
-pub mod report;
+pub mod rules;
 pub mod rundown;
 pub mod table;
 pub mod timer;

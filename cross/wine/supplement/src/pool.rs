@@ -6,12 +6,11 @@ use std::collections::BTreeMap;
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use hosted_rule::report::violation;
 use wsk_sys::{POOL_FLAG_UNINITIALIZED, PVOID, SIZE_T, ULONG, ULONG64};
 
-use crate::report::bug_check;
+use crate::rules::{POOL_BAD_ADDRESS, POOL_WRONG_TAG};
 
-/// `BAD_POOL_CALLER`.
-const BAD_POOL_CALLER: u32 = 0xC2;
 /// The alignment of pool.
 const ALIGNMENT: usize = 16;
 /// What a fresh block holds whose owner wants it uninitialised, and what a freed one holds.
@@ -80,11 +79,11 @@ pub(crate) unsafe extern "system" fn ExFreePoolWithTag(P: PVOID, Tag: ULONG) {
     let block = blocks().remove(&P.addr());
     let Some((block, layout)) = block.and_then(|block| Some((block, layout(block.size)?))) else {
         let detail = format!("{P:p} is no block of the pool, or is free already");
-        bug_check(BAD_POOL_CALLER, 0x46, "PoolBadAddress (Bug Check 0xC2: BAD_POOL_CALLER)", &detail);
+        violation(&POOL_BAD_ADDRESS, &detail);
     };
     if Tag != 0 && Tag != block.tag {
         let detail = format!("{P:p} has the tag '{}', and is freed with '{}'", name(block.tag), name(Tag));
-        bug_check(BAD_POOL_CALLER, 0x0A, "PoolWrongTag (Bug Check 0xC2: BAD_POOL_CALLER)", &detail);
+        violation(&POOL_WRONG_TAG, &detail);
     }
     let memory: *mut u8 = P.cast();
     // SAFETY: a block of this size, which was in the table and now is nobody's.

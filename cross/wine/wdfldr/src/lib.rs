@@ -3,15 +3,13 @@
 #![expect(unsafe_code, reason = "exports the C interface of wdfldr.sys")]
 #![allow(non_snake_case, reason = "the functions and their parameters bear their C names")]
 
+use hosted_rule::report::{print, violation};
 use kmdf::{PWDF_BIND_INFO, PWDF_DRIVER_GLOBALS};
-use supplement::report::{bug_check, print};
+use supplement::rules::{IRP_LEAK, POOL_LEAK, TIMER_SET};
 use supplement::{imports, irp, pool, timer};
 use wsk_sys::{NTSTATUS, PCUNICODE_STRING, PDRIVER_OBJECT};
 
 supplement::module!("wdfldr.sys");
-
-/// `DRIVER_VERIFIER_DETECTED_VIOLATION`.
-const VERIFIER: u32 = 0xC4;
 
 /// Binds a driver, whose imports from the kernel are completed first.
 ///
@@ -46,13 +44,12 @@ pub unsafe extern "C" fn WdfVersionUnbind(
     unsafe { kmdf::WdfVersionUnbind(RegistryPath, BindInfo, ComponentGlobals) };
     let (blocks, irps, timers) = (pool::left(), irp::left(), timer::left());
     if !blocks.is_empty() {
-        let rule = "PoolLeak (Bug Check 0xC4: DRIVER_VERIFIER_DETECTED_VIOLATION)";
-        bug_check(VERIFIER, 0x62, rule, &format!("left by the driver: {}", blocks.join("; ")));
+        violation(&POOL_LEAK, &format!("left by the driver: {}", blocks.join("; ")));
     }
     if !irps.is_empty() {
-        bug_check(VERIFIER, 0x63, "IrpLeak (IoFreeIrp)", &format!("left by the driver: {}", irps.join("; ")));
+        violation(&IRP_LEAK, &format!("left by the driver: {}", irps.join("; ")));
     }
     if timers != 0 {
-        bug_check(0xC7, 0, "TimerFreed (Bug Check 0xC7: TIMER_OR_DPC_INVALID)", "a timer is set");
+        violation(&TIMER_SET, "a timer is set");
     }
 }

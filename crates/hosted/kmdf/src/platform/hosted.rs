@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 
-pub(crate) use ntos::Rule;
+use hosted_rule::Rule;
 
 use crate::framework::Framework;
 use crate::irp::Irp;

@@ -2,18 +2,15 @@
 //!
 //! Nothing there has an IRQL: every thread is at `PASSIVE_LEVEL`, so the rules on IRQL hold trivially. Wine cannot make
 //! calls fail either, so no fault point fires.
-#![expect(unsafe_code, reason = "reports through the kernel's debugging functions")]
 
 extern crate std;
 
-use alloc::ffi::CString;
-use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
-use core::fmt;
 use std::sync::OnceLock;
 
-use wsk_sys::{DbgPrint, IRP_MJ_DEVICE_CONTROL, KeBugCheckEx, METHOD_BUFFERED, METHOD_FROM_CTL_CODE};
+use hosted_rule::{Rule, report};
+use wsk_sys::{IRP_MJ_DEVICE_CONTROL, METHOD_BUFFERED, METHOD_FROM_CTL_CODE};
 
 use crate::framework::Framework;
 use crate::irp::Irp;
@@ -22,36 +19,10 @@ use crate::irp::Irp;
 /// is closed, whatever requests of the file are left.
 pub(crate) const CLEANUP_COMES: bool = false;
 
-/// What a bug check's report names: a rule.
-#[derive(Clone, Copy, Debug)]
-pub struct Rule {
-    /// The bug check code.
-    pub code: u32,
-    /// The first parameter of the bug check, which tells the rules of one code apart.
-    pub parameter: usize,
-    /// The name: that of the DDI compliance rule where there is one.
-    pub name: &'static str,
-    /// The title of Microsoft's page, or the C name of the function whose page states the rule.
-    pub source: &'static str,
-}
-
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.name, self.source)
-    }
-}
-
 /// Prints the report, and stops the process.
 #[expect(clippy::needless_pass_by_value, reason = "the hosted kernel keeps it")]
 pub(crate) fn violation(rule: &'static Rule, detail: String) -> ! {
-    let text = format!("*** BUG CHECK {:#X} ({:#X}): {rule}: {detail}\n", rule.code, rule.parameter);
-    // A percent sign would begin a conversion.
-    if let Ok(text) = CString::new(text.replace('%', "%%")) {
-        // SAFETY: a format without conversions.
-        unsafe { DbgPrint(text.as_ptr()) };
-    }
-    // SAFETY: does not return; the report has been printed.
-    unsafe { KeBugCheckEx(rule.code, rule.parameter, 0, 0, 0) }
+    report::violation(rule, &detail)
 }
 
 /// Whether what only the framework's verifier checks is an error too: always.

@@ -11,11 +11,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use kmdf::{
-    _WDF_EXECUTION_LEVEL as Level, _WDF_IO_QUEUE_DISPATCH_TYPE as Type, _WDF_SYNCHRONIZATION_SCOPE as Scope,
-    CTL_CODE, DRIVER_OBJECT, METHOD_BUFFERED, METHOD_IN_DIRECT, METHOD_NEITHER, METHOD_OUT_DIRECT,
-    NT_SUCCESS, NTSTATUS, PCUNICODE_STRING, PWDFDEVICE_INIT, STATUS_BUFFER_TOO_SMALL, STATUS_CANCELLED,
-    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_REQUEST, STATUS_SUCCESS, WDFDEVICE, WDFDPC,
-    WDFDRIVER, WDFFILEOBJECT, WDFOBJECT, WDFQUEUE, WDFREQUEST, WDFSPINLOCK, WDFTIMER, WDFWORKITEM,
+    _WDF_DEVICE_IO_TYPE as IoType, _WDF_EXECUTION_LEVEL as Level, _WDF_IO_QUEUE_DISPATCH_TYPE as Type,
+    _WDF_SYNCHRONIZATION_SCOPE as Scope, CTL_CODE, DRIVER_OBJECT, METHOD_BUFFERED, METHOD_IN_DIRECT,
+    METHOD_NEITHER, METHOD_OUT_DIRECT, NT_SUCCESS, NTSTATUS, PCUNICODE_STRING, PWDFDEVICE_INIT,
+    STATUS_BUFFER_TOO_SMALL, STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_REQUEST,
+    STATUS_SUCCESS, WDF_IO_QUEUE_CONFIG, WDFDEVICE, WDFDPC, WDFDRIVER, WDFFILEOBJECT, WDFOBJECT, WDFQUEUE,
+    WDFREQUEST, WDFSPINLOCK, WDFTIMER, WDFWORKITEM,
 };
 use ntos::{BugCheck, Config, Driver, File, Machine, Process, Token};
 
@@ -64,6 +65,10 @@ pub(crate) struct Options {
     pub(crate) level: Level::Type,
     pub(crate) scope: Scope::Type,
     pub(crate) exclusive: bool,
+    /// How reads and writes pass their buffers.
+    pub(crate) io: IoType::Type,
+    /// Changes the default queue's configuration, which has a handler for device controls only.
+    pub(crate) handlers: Option<fn(&mut WDF_IO_QUEUE_CONFIG)>,
     /// What the driver completes creates with.
     pub(crate) create: NTSTATUS,
     /// Whether `DriverEntry` finishes the device.
@@ -89,6 +94,8 @@ impl Default for Options {
             level: Level::WdfExecutionLevelInheritFromParent,
             scope: Scope::WdfSynchronizationScopeInheritFromParent,
             exclusive: false,
+            io: IoType::WdfDeviceIoBuffered,
+            handlers: None,
             create: STATUS_SUCCESS,
             finish: true,
             canceled_on_queue: false,
@@ -268,11 +275,16 @@ fn make(driver: WDFDRIVER, init: PWDFDEVICE_INIT) -> Result<(), NTSTATUS> {
     let options = options();
     wdf::init_assign_name(init, r"\Device\KmdfEcho")?;
     wdf::init_set_exclusive(init, options.exclusive);
+    wdf::init_set_io_type(init, options.io);
     wdf::init_set_files(init, Some(file_create), Some(file_close), Some(file_cleanup), Some(gone));
     wdf::init_set_request_context(init, Some(gone));
     let device = wdf::device_create(init, options.level, options.scope, Some(gone))?;
     wdf::create_link(device, r"\DosDevices\KmdfEcho")?;
-    let queue = wdf::queue_create(device, options.queue, true, Some(control))?;
+    let mut config = wdf::queue_config(options.queue, true, Some(control));
+    if let Some(handlers) = options.handlers {
+        handlers(&mut config);
+    }
+    let queue = wdf::queue_create_with(device, config)?;
     let mut config = wdf::queue_config(Type::WdfIoQueueDispatchManual, false, None);
     if options.canceled_on_queue {
         config.EvtIoCanceledOnQueue = Some(canceled_on_queue);

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use hosted_rule::Rule;
 use ntos::{LeakScope, Machine, Token};
 use wsk_sys::{IRP, PEPROCESS};
 
-pub(crate) use ntos::{Owner, Rule};
+pub(crate) use ntos::Owner;
 
 use crate::Config;
 use crate::provider::Provider;

@@ -10,10 +10,10 @@ mod wine;
 
 #[cfg(feature = "hosted")]
 pub(crate) use hosted::{
-    Owner, Rule, fault, install, irp_name, is_irp, is_own_thread, on_behalf_of, provider, sent, strict,
-    violation, who,
+    Owner, fault, install, irp_name, is_irp, is_own_thread, on_behalf_of, provider, sent, strict, violation,
+    who,
 };
 #[cfg(not(feature = "hosted"))]
 pub(crate) use wine::{
-    Owner, Rule, fault, irp_name, is_irp, is_own_thread, on_behalf_of, provider, sent, strict, violation, who,
+    Owner, fault, irp_name, is_irp, is_own_thread, on_behalf_of, provider, sent, strict, violation, who,
 };

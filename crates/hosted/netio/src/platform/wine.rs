@@ -2,37 +2,17 @@
 //!
 //! Nothing there has an IRQL: every thread is at `PASSIVE_LEVEL`, so the rules on IRQL hold trivially. No fault point
 //! fires, there is no log, and which memory is an IRP nobody knows.
-#![expect(unsafe_code, reason = "reports through the kernel's debugging functions")]
 
 use std::env;
-use std::ffi::CString;
-use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use wsk_sys::{DbgPrint, IRP, KeBugCheckEx, PEPROCESS};
+use hosted_rule::Rule;
+use hosted_rule::report::{self, print};
+use wsk_sys::{IRP, PEPROCESS};
 
 use crate::Config;
 use crate::provider::Provider;
 use crate::security::Who;
-
-/// What a bug check's report names: a rule.
-#[derive(Clone, Copy, Debug)]
-pub struct Rule {
-    /// The bug check code.
-    pub code: u32,
-    /// The first parameter of the bug check, which tells the rules of one code apart.
-    pub parameter: usize,
-    /// The name: that of the DDI compliance rule where there is one.
-    pub name: &'static str,
-    /// The title of Microsoft's page, or the C name of the function whose page states the rule.
-    pub source: &'static str,
-}
-
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.name, self.source)
-    }
-}
 
 /// Whose something is: all drivers' alike.
 #[derive(Clone, Copy, Debug)]
@@ -69,21 +49,10 @@ fn config() -> Config {
     config
 }
 
-/// Prints a line to the debug output.
-fn print(text: &str) {
-    // A percent sign would begin a conversion.
-    if let Ok(text) = CString::new(text.replace('%', "%%") + "\n") {
-        // SAFETY: a format without conversions.
-        unsafe { DbgPrint(text.as_ptr()) };
-    }
-}
-
 /// Prints the report, and stops the process.
 #[expect(clippy::needless_pass_by_value, reason = "the hosted kernel keeps it")]
 pub(crate) fn violation(rule: &'static Rule, detail: String) -> ! {
-    print(&format!("*** BUG CHECK {:#X} ({:#X}): {rule}: {detail}", rule.code, rule.parameter));
-    // SAFETY: does not return; the report has been printed.
-    unsafe { KeBugCheckEx(rule.code, rule.parameter, 0, 0, 0) }
+    report::violation(rule, &detail)
 }
 
 /// Whether the calling thread is one that drivers know: datagrams come on one that is not.

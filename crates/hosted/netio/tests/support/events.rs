@@ -16,6 +16,8 @@ use super::{Gate, LIMIT};
 pub struct Indicated {
     pub bytes: Vec<u8>,
     pub from: SocketAddr,
+    /// Its control information.
+    pub control: Vec<u8>,
 }
 
 /// One call of the callback; no list means that the socket is dead.
@@ -92,7 +94,13 @@ unsafe fn read(mut list: *mut WSK_DATAGRAM_INDICATION) -> Vec<Indicated> {
             bytes.extend_from_slice(unsafe { std::slice::from_raw_parts(address.add(offset), length) });
             (left, offset, mdl) = (left - length, 0, unsafe { (*mdl).Next });
         }
-        datagrams.push(Indicated { bytes, from: unsafe { read_address(indication.RemoteAddress) } });
+        let mut control = vec![0_u8; indication.ControlInfoLength as usize];
+        if !control.is_empty() {
+            let from: *const u8 = indication.ControlInfo.cast();
+            unsafe { from.copy_to_nonoverlapping(control.as_mut_ptr(), control.len()) };
+        }
+        let from = unsafe { read_address(indication.RemoteAddress) };
+        datagrams.push(Indicated { bytes, from, control });
         list = indication.Next;
     }
     datagrams

@@ -17,6 +17,7 @@ mod memory;
 mod request;
 mod security;
 mod socket;
+mod told;
 
 pub use client::*;
 pub use events::*;
@@ -24,10 +25,11 @@ pub use memory::{Address, Buffer, Place};
 pub use request::{Gate, Request, irp};
 pub use security::{Variable, descriptor};
 pub use socket::{Receive, Received, Socket};
+pub use told::{Told, messages};
 
 use ::netio::memory::{Net, Peer as MemoryPeer};
 use ::netio::{Completion, Config, Netio, Network};
-use ntos::Machine;
+use ntos::{Machine, Rule};
 
 /// How long a test waits for something that must happen.
 pub const LIMIT: Duration = Duration::from_secs(30);
@@ -61,14 +63,24 @@ pub enum Peer {
 
 impl World {
     pub fn new(network: Option<Net>, mode: Completion) -> World {
+        World::with(network, Config { completion: mode, ..Config::default() })
+    }
+
+    /// A world whose provider has this configuration, but for the network.
+    pub fn with(network: Option<Net>, config: Config) -> World {
         let machine = Machine::boot(ntos::Config::default());
-        let config = Config {
-            network: network.clone().map_or(Network::Host, Network::Memory),
-            completion: mode,
-            ..Config::default()
-        };
+        let mode = config.completion;
+        let config = Config { network: network.clone().map_or(Network::Host, Network::Memory), ..config };
         let netio = ::netio::install(&machine, config);
         World { machine, netio, mode, net: network }
+    }
+
+    /// Runs a wrong client; it must be stopped by `rule`, with a report that contains `object`.
+    #[track_caller]
+    pub fn catch(&self, rule: &Rule, object: &str, wrong: impl FnOnce() + Send + 'static) {
+        let report = self.machine.catch_bug_check(wrong).expect_err("the wrong client was not stopped");
+        assert_eq!(report.rule, *rule, "{report}");
+        assert!(report.detail.contains(object), "no {object:?} in: {}", report.detail);
     }
 
     pub fn peer(&self, address: &str) -> Peer {

@@ -315,8 +315,7 @@ pub(crate) fn expect_violation(
     inner.extension(|| Loaded(Mutex::new(Some(driver))));
     let report =
         machine.catch_bug_check(move || test(inner)).expect_err("the rule was broken and nothing happened");
-    assert_eq!(report.rule.name, rule.name, "{report}");
-    assert_eq!((report.rule.code, report.rule.parameter), (rule.code, rule.parameter), "{report}");
+    assert_eq!(report.rule, *rule, "{report}");
     assert!(report.detail.contains(object), "{object:?} is not in: {report}");
     report
 }

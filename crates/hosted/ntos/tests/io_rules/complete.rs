@@ -3,7 +3,7 @@
 use std::ptr;
 
 use ntos::io_rules as rules;
-use ntos::rule::SPIN_LOCK_AT_RETURN;
+use ntos::rule;
 use wsk_sys::{
     DEVICE_OBJECT, DISPATCH_LEVEL, HIGH_LEVEL, IRP, IoSetCompletionRoutine, KSPIN_LOCK,
     KeAcquireSpinLockRaiseToDpc, KfRaiseIrql, NTSTATUS, PVOID, STATUS_CANCELLED, STATUS_PENDING,
@@ -55,61 +55,61 @@ unsafe extern "system" fn complete_again(
 }
 
 violations! {
-    completed_with_pending: rules::COMPLETE_BAD_STATUS, "IRP #1 completed with status 0x00000103", |_| {
+    completed_with_pending: &rules::COMPLETE_BAD_STATUS, "IRP #1 completed with status 0x00000103", |_| {
         complete(sent(keep), STATUS_PENDING, 0);
     };
-    completed_with_minus_one: rules::COMPLETE_BAD_STATUS, "0xFFFFFFFF", |_| {
+    completed_with_minus_one: &rules::COMPLETE_BAD_STATUS, "0xFFFFFFFF", |_| {
         complete(sent(keep), -1, 0);
     };
-    completed_cancelable: rules::COMPLETE_CANCELABLE, "IRP #1", |_| {
+    completed_cancelable: &rules::COMPLETE_CANCELABLE, "IRP #1", |_| {
         let irp = sent(keep);
         set_cancel(irp);
         complete(irp, STATUS_SUCCESS, 0);
     };
-    completed_above_dispatch_level: rules::COMPLETE_IRQL, "IRP #1", |_| {
+    completed_above_dispatch_level: &rules::COMPLETE_IRQL, "IRP #1", |_| {
         let irp = sent(keep);
         // SAFETY: the level is above the current one.
         unsafe { KfRaiseIrql(HIGH_LEVEL) };
         complete(irp, STATUS_SUCCESS, 0);
     };
-    completed_holding_a_lock: rules::COMPLETE_HOLDING_LOCK, "IRP #1", |_| {
+    completed_holding_a_lock: &rules::COMPLETE_HOLDING_LOCK, "IRP #1", |_| {
         let irp = sent(keep);
         acquire();
         complete(irp, STATUS_SUCCESS, 0);
     };
-    completed_an_own_irp: rules::COMPLETE_OWN, "IRP #1 completed by its owner", |_| {
+    completed_an_own_irp: &rules::COMPLETE_OWN, "IRP #1 completed by its owner", |_| {
         complete(allocate(1), STATUS_SUCCESS, 0);
     };
-    completed_twice: rules::MULTIPLE_COMPLETE, "IRP #1 completed again", |_| {
+    completed_twice: &rules::MULTIPLE_COMPLETE, "IRP #1 completed again", |_| {
         let irp = sent(keep);
         complete(irp, STATUS_SUCCESS, 0);
         complete(irp, STATUS_SUCCESS, 0);
     };
-    completed_a_freed_irp: rules::MULTIPLE_COMPLETE, "IRP #1 completed again; it was freed", |_| {
+    completed_a_freed_irp: &rules::MULTIPLE_COMPLETE, "IRP #1 completed again; it was freed", |_| {
         let irp = sent(keep);
         complete(irp, STATUS_SUCCESS, 0);
         free(irp);
         // SAFETY: the kernel looks the address up before it touches anything.
         unsafe { wsk_sys::IofCompleteRequest(irp, 0) };
     };
-    completed_no_irp: rules::COMPLETE_BAD_IRP, "an address that is no IRP", |_| {
+    completed_no_irp: &rules::COMPLETE_BAD_IRP, "an address that is no IRP", |_| {
         // SAFETY: the kernel looks the address up before it touches anything.
         unsafe { wsk_sys::IofCompleteRequest(ptr::dangling_mut(), 0) };
     };
-    routine_lets_the_irp_go_on: rules::OWN_IRP_PAST_TOP, "the completion routine of IRP #1 returned 0x00000000", |_| {
+    routine_lets_the_irp_go_on: &rules::OWN_IRP_PAST_TOP, "the completion routine of IRP #1 returned 0x00000000", |_| {
         complete(sent(succeed), STATUS_SUCCESS, 0);
     };
-    no_routine_for_the_outcome: rules::OWN_IRP_PAST_TOP, "no completion routine ran for IRP #1", |_| {
+    no_routine_for_the_outcome: &rules::OWN_IRP_PAST_TOP, "no completion routine ran for IRP #1", |_| {
         let irp = allocate(1);
         // SAFETY: a fresh IRP with a location left.
         unsafe { IoSetCompletionRoutine(irp, Some(keep), ptr::null_mut(), true, false, false) };
         step(irp);
         complete(irp, STATUS_CANCELLED, 0);
     };
-    routine_frees_and_succeeds: rules::GONE_IN_ROUTINE, "IRP #1 returned 0x00000000 after it had freed", |_| {
+    routine_frees_and_succeeds: &rules::GONE_IN_ROUTINE, "IRP #1 returned 0x00000000 after it had freed", |_| {
         complete(sent(free_and_succeed), STATUS_SUCCESS, 0);
     };
-    routine_completes_and_succeeds: rules::GONE_IN_ROUTINE, "IRP #1", |_| {
+    routine_completes_and_succeeds: &rules::GONE_IN_ROUTINE, "IRP #1", |_| {
         let irp = allocate(2);
         crate::irp::watch(irp, keep);
         step(irp);
@@ -117,16 +117,16 @@ violations! {
         step(irp);
         complete(irp, STATUS_SUCCESS, 0);
     };
-    routine_raises_the_level: rules::ROUTINE_CHANGED_IRQL, "IRP #1 was called at PASSIVE_LEVEL", |_| {
+    routine_raises_the_level: &rules::ROUTINE_CHANGED_IRQL, "IRP #1 was called at PASSIVE_LEVEL", |_| {
         complete(sent(raise), STATUS_SUCCESS, 0);
     };
-    routine_keeps_a_lock: SPIN_LOCK_AT_RETURN, "the completion routine of IRP #1", |_| {
+    routine_keeps_a_lock: &rule::SPIN_LOCK_AT_RETURN, "the completion routine of IRP #1", |_| {
         let irp = sent(lock);
         // SAFETY: the level is above the current one, so that the lock does not change it.
         unsafe { KfRaiseIrql(DISPATCH_LEVEL) };
         complete(irp, STATUS_SUCCESS, 0);
     };
-    information_beyond_the_buffer: rules::INFORMATION_TOO_LARGE, "Information 9, but the output buffer has 8 bytes",
+    information_beyond_the_buffer: &rules::INFORMATION_TOO_LARGE, "Information 9, but the output buffer has 8 bytes",
         |machine| {
             probe().handle(|irp| complete(irp, STATUS_SUCCESS, 9));
             open(&machine).device_io_control(crate::io::BUFFERED, &[1; 16], &mut [0; 8]);

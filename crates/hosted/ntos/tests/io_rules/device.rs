@@ -52,36 +52,36 @@ fn raise(level: u8) {
 }
 
 violations! {
-    deleted_twice: rules::DELETE_BAD_DEVICE, "no longer one", |_| {
+    deleted_twice: &rules::DELETE_BAD_DEVICE, "no longer one", |_| {
         let device = probe().device.lock().unwrap().expect("the probe has a device").0;
         delete(device);
         delete(device);
     };
-    deleted_twice_while_open: rules::DELETE_BAD_DEVICE, r"\Device\Probe, which is being deleted already", |machine| {
+    deleted_twice_while_open: &rules::DELETE_BAD_DEVICE, r"\Device\Probe, which is being deleted already", |machine| {
         let _file = open(&machine);
         let device = probe().device.lock().unwrap().expect("the probe has a device").0;
         delete(device);
         delete(device);
     };
-    deleted_no_device: rules::DELETE_BAD_DEVICE, "no device object", |_| delete(ptr::dangling_mut());
-    device_left: rules::DEVICE_LEAK, r"1 devices left after DriverUnload: \Device\Probe", |machine| {
+    deleted_no_device: &rules::DELETE_BAD_DEVICE, "no device object", |_| delete(ptr::dangling_mut());
+    device_left: &rules::DEVICE_LEAK, r"1 devices left after DriverUnload: \Device\Probe", |machine| {
         machine.load_driver("leaver", leaves_device).expect("it loads").unload().expect("it unloads");
     };
-    device_left_by_a_failed_entry: rules::DEVICE_LEAK, r"\Device\Probe", |machine| {
+    device_left_by_a_failed_entry: &rules::DEVICE_LEAK, r"\Device\Probe", |machine| {
         machine.load_driver("leaver", fails).expect_err("it fails");
     };
-    link_left: rules::LINK_LEAK, r"1 symbolic links left after DriverUnload: \DosDevices\Probe", |machine| {
+    link_left: &rules::LINK_LEAK, r"1 symbolic links left after DriverUnload: \DosDevices\Probe", |machine| {
         machine.load_driver("leaver", leaves_link).expect("it loads").unload().expect("it unloads");
     };
-    handle_left: rules::FILE_LEAK, r"\\.\Probe in process 8", |machine| {
+    handle_left: &rules::FILE_LEAK, r"\\.\Probe in process 8", |machine| {
         let _file = open(&machine);
         machine.shutdown();
     };
-    link_deleted_at_apc_level: rules::IRQL_IO_PASSIVE, "IoDeleteSymbolicLink called at APC_LEVEL", |_| {
+    link_deleted_at_apc_level: &rules::IRQL_IO_PASSIVE, "IoDeleteSymbolicLink called at APC_LEVEL", |_| {
         raise(APC_LEVEL);
         delete_link();
     };
-    device_deleted_at_dispatch_level: rules::IRQL_IO_APC_LTE, "IoDeleteDevice called at DISPATCH_LEVEL", |_| {
+    device_deleted_at_dispatch_level: &rules::IRQL_IO_APC_LTE, "IoDeleteDevice called at DISPATCH_LEVEL", |_| {
         raise(DISPATCH_LEVEL);
         delete(ptr::dangling_mut());
     };

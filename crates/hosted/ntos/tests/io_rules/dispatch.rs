@@ -4,7 +4,7 @@ use std::ptr;
 use std::time::Duration;
 
 use ntos::io_rules as rules;
-use ntos::rule::SPIN_LOCK_AT_RETURN;
+use ntos::rule;
 use ntos::{Machine, Token};
 use wsk_sys::{
     DEVICE_OBJECT, DISPATCH_LEVEL, HIGH_LEVEL, IRP, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL,
@@ -48,47 +48,47 @@ fn request(machine: &Machine, handler: crate::io::Handler) {
 }
 
 violations! {
-    called_with_no_irp: rules::CALL_BAD_IRP, r"IofCallDriver to \Device\Probe with an address that is no IRP", |_| {
+    called_with_no_irp: &rules::CALL_BAD_IRP, r"IofCallDriver to \Device\Probe with an address that is no IRP", |_| {
         call(device(), ptr::dangling_mut());
     };
-    called_with_a_freed_irp: rules::CALL_BAD_IRP, "IRP #1, which was freed", |_| {
+    called_with_a_freed_irp: &rules::CALL_BAD_IRP, "IRP #1, which was freed", |_| {
         let irp = fresh(IRP_MJ_DEVICE_CONTROL);
         free(irp);
         call(device(), irp);
     };
-    called_with_a_broken_irp: rules::CALL_BAD_IRP, "the type of IRP #1 is 0", |_| {
+    called_with_a_broken_irp: &rules::CALL_BAD_IRP, "the type of IRP #1 is 0", |_| {
         let irp = fresh(IRP_MJ_DEVICE_CONTROL);
         // SAFETY: the IRP is the test's.
         unsafe { (*irp).Type = 0 };
         call(device(), irp);
     };
-    called_with_no_major_function: rules::CALL_BAD_IRP, "IRP #1 has major function 28", |_| {
+    called_with_no_major_function: &rules::CALL_BAD_IRP, "IRP #1 has major function 28", |_| {
         call(device(), fresh(28));
     };
-    called_no_device: rules::CALL_BAD_DEVICE, "an address that is no device object", |_| {
+    called_no_device: &rules::CALL_BAD_DEVICE, "an address that is no device object", |_| {
         call(ptr::dangling_mut(), fresh(IRP_MJ_DEVICE_CONTROL));
     };
-    called_above_dispatch_level: rules::CALL_IRQL, r"IRP_MJ_DEVICE_CONTROL to \Device\Probe with IRP #1", |_| {
+    called_above_dispatch_level: &rules::CALL_IRQL, r"IRP_MJ_DEVICE_CONTROL to \Device\Probe with IRP #1", |_| {
         let irp = fresh(IRP_MJ_DEVICE_CONTROL);
         raise(HIGH_LEVEL);
         call(device(), irp);
     };
-    create_at_dispatch_level: rules::FORWARDED_AT_BAD_IRQL, "IRP_MJ_CREATE", |_| {
+    create_at_dispatch_level: &rules::FORWARDED_AT_BAD_IRQL, "IRP_MJ_CREATE", |_| {
         let irp = fresh(IRP_MJ_CREATE);
         raise(DISPATCH_LEVEL);
         call(device(), irp);
     };
-    forwarded_cancelable: rules::FORWARD_CANCELABLE, "IRP #1 has a cancel routine", |_| {
+    forwarded_cancelable: &rules::FORWARD_CANCELABLE, "IRP #1 has a cancel routine", |_| {
         let irp = fresh(IRP_MJ_DEVICE_CONTROL);
         set_cancel(irp);
         call(device(), irp);
     };
-    sent_again_without_reuse: rules::SENT_NOT_REUSED, "IRP #1 was completed and not reused", |_| {
+    sent_again_without_reuse: &rules::SENT_NOT_REUSED, "IRP #1 was completed and not reused", |_| {
         let irp = fresh(IRP_MJ_DEVICE_CONTROL);
         assert_eq!(call(device(), irp), STATUS_SUCCESS);
         call(device(), irp);
     };
-    next_location_has_a_mark: rules::NEXT_LOCATION_DIRTY, "IRP #1 has control 0xe1", |_| {
+    next_location_has_a_mark: &rules::NEXT_LOCATION_DIRTY, "IRP #1 has control 0xe1", |_| {
         let irp = fresh(IRP_MJ_DEVICE_CONTROL);
         // SAFETY: a fresh IRP with a location left.
         let location = unsafe { IoGetNextIrpStackLocation(irp) };
@@ -96,7 +96,7 @@ violations! {
         unsafe { (*location).Control |= SL_PENDING_RETURNED };
         call(device(), irp);
     };
-    location_copied_whole: rules::LOCATION_COPIED, "IRP #1", |_| {
+    location_copied_whole: &rules::LOCATION_COPIED, "IRP #1", |_| {
         let irp = allocate(2);
         watch(irp, keep);
         step(irp);
@@ -108,28 +108,28 @@ violations! {
         unsafe { ptr::copy_nonoverlapping(current, next, 1) };
         call(device(), irp);
     };
-    no_location_left: rules::NO_LOCATION_LEFT, "IRP #1 has 1 stack locations, all in use", |_| {
+    no_location_left: &rules::NO_LOCATION_LEFT, "IRP #1 has 1 stack locations, all in use", |_| {
         let irp = fresh(IRP_MJ_DEVICE_CONTROL);
         step(irp);
         call(device(), irp);
     };
-    sent_without_routine: rules::SENT_WITHOUT_ROUTINE, "IRP #1", |_| {
+    sent_without_routine: &rules::SENT_WITHOUT_ROUTINE, "IRP #1", |_| {
         call(device(), allocate(1));
     };
-    sent_with_a_routine_for_success_only: rules::SENT_WITHOUT_ROUTINE, "IRP #1", |_| {
+    sent_with_a_routine_for_success_only: &rules::SENT_WITHOUT_ROUTINE, "IRP #1", |_| {
         let irp = allocate(1);
         // SAFETY: a fresh IRP with a location left.
         unsafe { IoSetCompletionRoutine(irp, Some(keep), ptr::null_mut(), true, false, false) };
         call(device(), irp);
     };
 
-    dispatch_raises_the_level: rules::DISPATCH_CHANGED_IRQL, r"the dispatch routine of \Device\Probe for IRP #2",
+    dispatch_raises_the_level: &rules::DISPATCH_CHANGED_IRQL, r"the dispatch routine of \Device\Probe for IRP #2",
         |machine| request(&machine, |irp| {
             complete(irp, STATUS_SUCCESS, 0);
             raise(DISPATCH_LEVEL);
             STATUS_SUCCESS
         });
-    dispatch_keeps_a_lock: SPIN_LOCK_AT_RETURN, r"the dispatch routine of \Device\Probe for IRP #1", |_| {
+    dispatch_keeps_a_lock: &rule::SPIN_LOCK_AT_RETURN, r"the dispatch routine of \Device\Probe for IRP #1", |_| {
         probe().handle(|irp| {
             complete(irp, STATUS_SUCCESS, 0);
             // SAFETY: an initialised lock that stays.
@@ -140,31 +140,31 @@ violations! {
         raise(DISPATCH_LEVEL);
         call(device(), irp);
     };
-    returns_another_status: rules::DISPATCH_STATUS_DIFFERS, "0x00000000; it had completed the IRP with 0xC0000001",
+    returns_another_status: &rules::DISPATCH_STATUS_DIFFERS, "0x00000000; it had completed the IRP with 0xC0000001",
         |machine| request(&machine, |irp| {
             complete(irp, STATUS_UNSUCCESSFUL, 0);
             STATUS_SUCCESS
         });
-    returns_without_completing: rules::DISPATCH_NOT_COMPLETED, "IRP #2 returned 0x00000000",
+    returns_without_completing: &rules::DISPATCH_NOT_COMPLETED, "IRP #2 returned 0x00000000",
         |machine| request(&machine, |_| STATUS_SUCCESS);
-    pending_without_mark: rules::PENDING_NOT_MARKED, "IRP #2 returned STATUS_PENDING without a mark",
+    pending_without_mark: &rules::PENDING_NOT_MARKED, "IRP #2 returned STATUS_PENDING without a mark",
         |machine| request(&machine, |_| STATUS_PENDING);
-    pending_without_mark_and_complete: rules::PENDING_NOT_MARKED, "IRP #2 returned STATUS_PENDING without a mark",
+    pending_without_mark_and_complete: &rules::PENDING_NOT_MARKED, "IRP #2 returned STATUS_PENDING without a mark",
         |machine| request(&machine, |irp| {
             complete(irp, STATUS_SUCCESS, 0);
             STATUS_PENDING
         });
-    marked_and_not_pending: rules::MARKED_NOT_PENDING, "0x00000000; it had marked the IRP pending",
+    marked_and_not_pending: &rules::MARKED_NOT_PENDING, "0x00000000; it had marked the IRP pending",
         |machine| request(&machine, |irp| {
             mark_pending(irp);
             STATUS_SUCCESS
         });
-    marked_completed_and_not_pending: rules::MARKED_NOT_PENDING, "0x00000000; it had marked the IRP pending",
+    marked_completed_and_not_pending: &rules::MARKED_NOT_PENDING, "0x00000000; it had marked the IRP pending",
         |machine| request(&machine, |irp| {
             mark_pending(irp);
             complete(irp, STATUS_SUCCESS, 0)
         });
-    cancellation_ignored: rules::CANCEL_IGNORED, r"IRP_MJ_DEVICE_CONTROL 0x80002000 to \\.\Probe was cancelled",
+    cancellation_ignored: &rules::CANCEL_IGNORED, r"IRP_MJ_DEVICE_CONTROL 0x80002000 to \\.\Probe was cancelled",
         |machine| {
             probe().handle(|irp| {
                 mark_pending(irp);

@@ -3,7 +3,7 @@
 use std::ptr;
 
 use ntos::io_rules as rules;
-use ntos::rule::IRQL_IO_DISPATCH;
+use ntos::rule;
 use wsk_sys::{
     DEVICE_OBJECT, HIGH_LEVEL, IRP, IoAllocateIrp, IoCancelIrp, IoFreeIrp, IoInitializeIrp, IoReuseIrp,
     IoSetCancelRoutine, IoSetCompletionRoutine, IoSetNextIrpStackLocation, IoSizeOfIrp, KfRaiseIrql,
@@ -67,71 +67,71 @@ fn leak(irp: *mut IRP) -> NTSTATUS {
 }
 
 violations! {
-    freed_twice: rules::NOT_AN_IRP, "IoFreeIrp of IRP #1, which was freed", |_| {
+    freed_twice: &rules::NOT_AN_IRP, "IoFreeIrp of IRP #1, which was freed", |_| {
         let irp = allocate(1);
         free(irp);
         free(irp);
     };
-    freed_and_no_irp: rules::NOT_AN_IRP, "an address that is no IRP", |_| free(ptr::dangling_mut());
-    reused_after_free: rules::NOT_AN_IRP, "IoReuseIrp of IRP #1", |_| {
+    freed_and_no_irp: &rules::NOT_AN_IRP, "an address that is no IRP", |_| free(ptr::dangling_mut());
+    reused_after_free: &rules::NOT_AN_IRP, "IoReuseIrp of IRP #1", |_| {
         let irp = allocate(1);
         free(irp);
         reuse(irp);
     };
-    cancelled_after_free: rules::NOT_AN_IRP, "IoCancelIrp of IRP #1", |_| {
+    cancelled_after_free: &rules::NOT_AN_IRP, "IoCancelIrp of IRP #1", |_| {
         let irp = allocate(1);
         free(irp);
         // SAFETY: the kernel looks the address up before it touches anything.
         unsafe { IoCancelIrp(irp) };
     };
-    freed_while_below: rules::FREE_IN_USE, "IRP #1 freed", |_| free(sent(keep));
-    freed_with_a_cancel_routine: rules::FREE_IN_USE, "IRP #1 freed", |_| {
+    freed_while_below: &rules::FREE_IN_USE, "IRP #1 freed", |_| free(sent(keep));
+    freed_with_a_cancel_routine: &rules::FREE_IN_USE, "IRP #1 freed", |_| {
         let irp = allocate(1);
         set_cancel(irp);
         free(irp);
     };
-    freed_after_netio_took_it: rules::FREE_IN_USE, "IRP #1 freed", |_| {
+    freed_after_netio_took_it: &rules::FREE_IN_USE, "IRP #1 freed", |_| {
         let irp = allocate(1);
         ntos::irp_log::sent(irp, "a provider that has not stepped yet");
         free(irp);
     };
-    freed_a_request: rules::FREE_THREADED_IRP, "IRP #2 freed", |machine| {
+    freed_a_request: &rules::FREE_THREADED_IRP, "IRP #2 freed", |machine| {
         probe().handle(|irp| {
             free(irp);
             STATUS_SUCCESS
         });
         open(&machine).device_io_control(BUFFERED, &[], &mut []);
     };
-    left_at_unload: rules::IRP_LEAK, "1 IRPs left after DriverUnload: IRP #3", |machine| {
+    left_at_unload: &rules::IRP_LEAK, "1 IRPs left after DriverUnload: IRP #3", |machine| {
         probe().handle(leak);
         open(&machine).device_io_control(BUFFERED, &[], &mut []);
         crate::io::unload_probe(&machine);
     };
-    left_at_shutdown: rules::IRP_LEAK, "1 IRPs left at shutdown: IRP #1 (Idle)", |machine| {
+    left_at_shutdown: &rules::IRP_LEAK, "1 IRPs left at shutdown: IRP #1 (Idle)", |machine| {
         allocate(1);
         crate::io::delete_link();
         crate::io::delete_device();
         machine.shutdown();
     };
-    reused_a_request: rules::REUSE_NOT_ALLOCATED, "IRP #2 reused", |machine| {
+    reused_a_request: &rules::REUSE_NOT_ALLOCATED, "IRP #2 reused", |machine| {
         probe().handle(|irp| {
             reuse(irp);
             STATUS_SUCCESS
         });
         open(&machine).device_io_control(BUFFERED, &[], &mut []);
     };
-    reused_while_below: rules::REUSE_IN_USE, "IRP #1", |_| reuse(sent(keep));
-    initialised_an_allocated_irp: rules::INITIALIZE_ALLOCATED, "IRP #1", |_| {
+    reused_while_below: &rules::REUSE_IN_USE, "IRP #1", |_| reuse(sent(keep));
+    initialised_an_allocated_irp: &rules::INITIALIZE_ALLOCATED, "IRP #1", |_| {
         let irp = allocate(1);
         // SAFETY: the rule is checked before the memory is written.
         unsafe { IoInitializeIrp(irp, IoSizeOfIrp(1), 1) };
     };
-    initialised_in_too_little_memory: rules::INITIALIZE_BAD, "2 locations in 280 bytes", |_| {
+    initialised_in_too_little_memory: &rules::INITIALIZE_BAD, "2 locations in 280 bytes", |_| {
         let mut memory = Box::new([0_u64; 64]);
         // SAFETY: the rule is checked before the memory is written.
         unsafe { IoInitializeIrp(memory.as_mut_ptr().cast(), IoSizeOfIrp(1), 2) };
     };
-    initialised_while_below: rules::INITIALIZE_BAD, "IRP #1", |_| {
+    initialised_while_below: &rules::INITIALIZE_BAD, "IRP #1", |_| {
         let memory = Box::leak(Box::new([0_u64; 64])).as_mut_ptr().cast();
         for _ in 0..2 {
             // SAFETY: the memory is larger than the IRP.
@@ -140,13 +140,13 @@ violations! {
             step(memory);
         }
     };
-    cancel_routine_keeps_the_lock: rules::CANCEL_LOCK_KEPT, "the cancel routine of IRP #1", |_| {
+    cancel_routine_keeps_the_lock: &rules::CANCEL_LOCK_KEPT, "the cancel routine of IRP #1", |_| {
         let irp = sent(keep);
         set_cancel(irp);
         // SAFETY: the IRP lives.
         unsafe { IoCancelIrp(irp) };
     };
-    allocated_above_dispatch_level: IRQL_IO_DISPATCH, "IoAllocateIrp called at", |_| {
+    allocated_above_dispatch_level: &rule::IRQL_IO_DISPATCH, "IoAllocateIrp called at", |_| {
         // SAFETY: the level is above the current one.
         unsafe { KfRaiseIrql(HIGH_LEVEL) };
         allocate(1);
@@ -166,5 +166,3 @@ fn written_after_free() {
         machine.check_leaks(ntos::LeakScope::Shutdown);
     });
 }
-
-pub(crate) static WRITTEN: &[&ntos::Rule] = &[&rules::IRP_WRITTEN_AFTER_FREE];

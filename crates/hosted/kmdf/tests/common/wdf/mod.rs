@@ -236,6 +236,18 @@ pub(crate) fn queue_create_with(
     Ok(queue)
 }
 
+pub(crate) fn queue_of_type(
+    device: WDFDEVICE,
+    queue: WDFQUEUE,
+    request_type: kmdf::WDF_REQUEST_TYPE,
+) -> Result<(), NTSTATUS> {
+    check(wdf!(WdfDeviceConfigureRequestDispatching, device, queue, request_type))
+}
+
+pub(crate) fn device_object(device: WDFDEVICE) -> *mut kmdf::DEVICE_OBJECT {
+    wdf!(WdfDeviceWdmGetDeviceObject, device)
+}
+
 pub(crate) fn queue_device(queue: WDFQUEUE) -> WDFDEVICE {
     wdf!(WdfIoQueueGetDevice, queue)
 }

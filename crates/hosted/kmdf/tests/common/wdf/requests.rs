@@ -89,6 +89,13 @@ pub(crate) fn control_parameters(parameters: &kmdf::WDF_REQUEST_PARAMETERS) -> (
     (control.OutputBufferLength, control.InputBufferLength, control.IoControlCode)
 }
 
+/// Length and offset of a read or write.
+pub(crate) fn transfer_parameters(parameters: &kmdf::WDF_REQUEST_PARAMETERS) -> (usize, i64) {
+    // SAFETY: the parameters are those of a read or write; every variant is plain data.
+    let transfer = unsafe { parameters.Parameters.Read };
+    (transfer.Length, transfer.DeviceOffset)
+}
+
 /// Takes the cancel routine out of the request's IRP, as a canceller does before it calls it.
 pub(crate) fn take_cancel_routine(request: WDFREQUEST) -> Option<kmdf::DRIVER_CANCEL> {
     let irp = wdf!(WdfRequestWdmGetIrp, request);

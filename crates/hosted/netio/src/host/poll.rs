@@ -10,11 +10,13 @@ use std::thread::{self, JoinHandle};
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
-use crate::inbox::{Datagram, Header, Inbox};
+use super::own::Reader;
+use crate::address::canonical;
+use crate::inbox::{Datagram, Inbox};
+use crate::multicast::Group;
+use crate::settings::Filter;
 
-/// The largest datagram there is.
-const LARGEST: usize = 0x1_0000;
-/// How many datagrams are taken from one socket before others may close theirs.
+/// How many datagrams, and errors, are taken from one socket before others may close theirs.
 const BATCH: usize = 64;
 /// The token of the waker.
 const WAKE: Token = Token(0);
@@ -38,7 +40,38 @@ struct Shared {
     sources: Mutex<Sources>,
 }
 
-type Sources = HashMap<Token, (Arc<UdpSocket>, Arc<Inbox>)>;
+type Sources = HashMap<Token, Arc<Watched>>;
+
+#[derive(Debug)]
+struct Watched {
+    socket: UdpSocket,
+    inbox: Arc<Inbox>,
+    /// What the socket takes of what the host gives it.
+    filter: Mutex<Filter>,
+}
+
+impl Watched {
+    fn filter(&self) -> MutexGuard<'_, Filter> {
+        self.filter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the socket still wants to be told of an error.
+    fn asks_for(&self, error: &Datagram) -> bool {
+        self.filter().takes_errors(canonical(error.from).is_ipv6())
+    }
+
+    /// Whether the socket takes a datagram, by what the host tells of it.
+    fn takes(&self, datagram: &Datagram) -> bool {
+        let header = &datagram.header;
+        let Some(to) = header.to else { return true };
+        let filter = self.filter();
+        let group = Group { address: to, interface: header.interface };
+        // What becomes of this machine's own is the sender's option here.
+        filter.takes_from(header.interface, to.is_ipv6())
+            && (!datagram.broadcast || filter.takes_broadcast())
+            && (!to.is_multicast() || filter.takes_group(group, canonical(datagram.from).ip(), false))
+    }
+}
 
 impl Shared {
     fn sources(&self) -> MutexGuard<'_, Sources> {
@@ -50,12 +83,17 @@ impl Shared {
 pub(crate) struct Source {
     shared: Arc<Shared>,
     token: Token,
-    socket: Arc<UdpSocket>,
+    watched: Arc<Watched>,
 }
 
 impl Source {
-    pub(crate) fn socket(&self) -> Arc<UdpSocket> {
-        Arc::clone(&self.socket)
+    pub(crate) fn socket(&self) -> &UdpSocket {
+        &self.watched.socket
+    }
+
+    /// Changes what the socket takes.
+    pub(crate) fn set_filter(&self, filter: Filter) {
+        *self.watched.filter() = filter;
     }
 }
 
@@ -68,7 +106,7 @@ impl Drop for Source {
 
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Source").field(&self.token).field(&self.socket).finish()
+        f.debug_tuple("Source").field(&self.token).field(&self.watched.socket).finish()
     }
 }
 
@@ -77,8 +115,8 @@ impl Poller {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Watches a socket; what arrives goes to the inbox.
-    pub(crate) fn add(&self, mut socket: UdpSocket, inbox: Arc<Inbox>) -> io::Result<Source> {
+    /// Watches a socket; what arrives, and the filter takes, goes to the inbox.
+    pub(crate) fn add(&self, mut socket: UdpSocket, inbox: Arc<Inbox>, filter: Filter) -> io::Result<Source> {
         let mut slot = self.lock();
         let running = match &mut *slot {
             Some(running) => running,
@@ -89,10 +127,10 @@ impl Poller {
         // Held over both, so that the thread finds the socket when the first event comes.
         let mut sources = running.shared.sources();
         running.registry.register(&mut socket, token, Interest::READABLE)?;
-        let socket = Arc::new(socket);
-        sources.insert(token, (Arc::clone(&socket), inbox));
+        let watched = Arc::new(Watched { socket, inbox, filter: Mutex::new(filter) });
+        sources.insert(token, Arc::clone(&watched));
         drop(sources);
-        Ok(Source { shared: Arc::clone(&running.shared), token, socket })
+        Ok(Source { shared: Arc::clone(&running.shared), token, watched })
     }
 
     /// Stops the thread, if it runs, and waits for its end.
@@ -119,7 +157,7 @@ fn start() -> io::Result<Running> {
 
 fn watch(mut poll: Poll, shared: &Shared) {
     let mut events = Events::with_capacity(64);
-    let mut buffer = vec![0; LARGEST];
+    let mut reader = Reader::new();
     while !shared.stop.load(Ordering::Acquire) {
         if let Err(error) = poll.poll(&mut events, None) {
             if error.kind() == io::ErrorKind::Interrupted {
@@ -129,28 +167,38 @@ fn watch(mut poll: Poll, shared: &Shared) {
         }
         for event in &events {
             if event.token() != WAKE {
-                while !drain(shared, event.token(), &mut buffer) {}
+                while !drain(shared, event.token(), event.is_error(), &mut reader) {}
             }
         }
     }
 }
 
-/// Takes what has arrived at a socket; true when that is all, and the next event will tell of more.
-fn drain(shared: &Shared, token: Token, buffer: &mut [u8]) -> bool {
+/// Takes what has arrived at a socket, errors first; true when that is all, and the next event will tell of more.
+fn drain(shared: &Shared, token: Token, errors: bool, reader: &mut Reader) -> bool {
     let sources = shared.sources();
-    let Some((socket, inbox)) = sources.get(&token) else { return true };
-    let mut errors = 0;
+    let Some(watched) = sources.get(&token) else { return true };
+    let no_errors = !errors || drain_errors(watched, reader);
+    let mut failed = 0;
     for _ in 0..BATCH {
-        match socket.recv_from(buffer) {
-            // Whether it was sent to the broadcast address, the host does not say. n/d
-            Ok((length, from)) => {
-                let (bytes, header) = (buffer[..length].to_vec(), Header::default());
-                inbox.push(Datagram { from, broadcast: false, bytes, header });
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
+        match reader.receive(&watched.socket) {
+            Ok(datagram) if watched.takes(&datagram) => watched.inbox.push(datagram),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return no_errors,
             // The echo of an earlier send, on some hosts: not about what is to be received.
-            Err(_) => errors += 1,
+            Err(_) => failed += 1,
         }
     }
-    errors == BATCH
+    failed == BATCH
+}
+
+/// Takes what is in a socket's queue of errors; true when that is all.
+fn drain_errors(watched: &Watched, reader: &mut Reader) -> bool {
+    for _ in 0..BATCH {
+        match reader.error(&watched.socket) {
+            Ok(Some(datagram)) if watched.asks_for(&datagram) => watched.inbox.push(datagram),
+            Ok(_) => {}
+            Err(_) => return true,
+        }
+    }
+    false
 }

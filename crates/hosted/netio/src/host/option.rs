@@ -9,11 +9,13 @@ use socket2::{InterfaceIndexOrAddress, SockRef};
 use wsk_requests::Row;
 use wsk_requests::rows::{ip, ipv6, socket as level};
 
-use crate::multicast::{Change, Group, Sources};
+use super::own;
+use crate::multicast::{Change, Group, Memberships, Sources};
 use crate::option::Values;
 
-/// The host's buffer is at least so large; the bound of `SO_RCVBUF` is that of the inbox.
-const HOST_BUFFER: usize = 0x1_0000;
+/// The host's buffer is at least so large, if the host allows it: the bound of `SO_RCVBUF` is that of the inbox, and the
+/// host counts some hundred bytes for each datagram, however small.
+const HOST_BUFFER: usize = 0x10_0000;
 
 /// The size of the host's receive buffer.
 pub(crate) fn receive_buffer(values: &Values) -> usize {
@@ -64,25 +66,40 @@ fn named(interface: u32) -> io::Result<InterfaceIndexOrAddress> {
     }
 }
 
-/// Joins a group that was joined before the bind.
-pub(crate) fn join(socket: &SockRef<'_>, group: Group, sources: &Sources) -> io::Result<()> {
-    match sources {
-        Sources::Except(_) => change(socket, Change::Join, group, None),
-        Sources::Only(sources) => {
-            sources.iter().try_for_each(|source| change(socket, Change::JoinSource, group, Some(*source)))
-        }
-    }
+/// Joins the groups that were joined before the bind.
+pub(crate) fn join(socket: &SockRef<'_>, groups: &Memberships) -> io::Result<()> {
+    groups.iter().try_for_each(|(group, sources)| match sources {
+        Sources::Except(_) => change(socket, groups, Change::Join, *group, None),
+        Sources::Only(sources) => sources
+            .iter()
+            .try_for_each(|source| change(socket, groups, Change::JoinSource, *group, Some(*source))),
+    })
 }
 
-/// Joins or leaves a group. Blocked sources, and single sources of IPv6, are kept only.
+/// Joins or leaves a group, which `groups` have already. Blocked sources, and single sources of IPv6, are the filter's
+/// where the host tells enough for it; elsewhere they are kept only.
 pub(crate) fn change(
     socket: &SockRef<'_>,
+    groups: &Memberships,
     change: Change,
     group: Group,
     source: Option<IpAddr>,
 ) -> io::Result<()> {
     let interface = group.interface;
     match (change, group.address, source) {
+        // For all of its sources, once.
+        (Change::JoinSource, IpAddr::V6(group), _) if own::TELLS => {
+            match socket.join_multicast_v6(&group, interface) {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(()),
+                result => result,
+            }
+        }
+        (Change::LeaveSource, IpAddr::V6(address), _) if own::TELLS => {
+            if groups.iter().any(|(joined, _)| *joined == group) {
+                return Ok(());
+            }
+            socket.leave_multicast_v6(&address, interface)
+        }
         (Change::Join, IpAddr::V4(group), _) => socket.join_multicast_v4_n(&group, &named(interface)?),
         (Change::Leave, IpAddr::V4(group), _) => socket.leave_multicast_v4_n(&group, &named(interface)?),
         (Change::Join, IpAddr::V6(group), _) => socket.join_multicast_v6(&group, interface),
@@ -94,97 +111,6 @@ pub(crate) fn change(
             socket.leave_ssm_v4(&source, &group, &address_of(interface)?)
         }
         _ => Ok(()),
-    }
-}
-
-/// What a fresh socket needs, so that it receives as one of Windows does.
-pub(crate) fn prepare(socket: &SockRef<'_>, v6: bool) -> io::Result<()> {
-    own::prepare(socket, v6)
-}
-
-#[cfg(target_os = "linux")]
-mod own {
-    //! Linux' own.
-    #![expect(unsafe_code, reason = "no safe function sets these options")]
-
-    use std::io;
-    use std::os::fd::AsRawFd;
-
-    use socket2::SockRef;
-    use wsk_requests::rows::{ip, ipv6};
-    use wsk_requests::{Kind, PathMtuDiscovery, Row};
-
-    use crate::option::Values;
-
-    /// A group that another socket has joined is not this one's.
-    pub(super) fn prepare(socket: &SockRef<'_>, v6: bool) -> io::Result<()> {
-        if v6 { socket.set_multicast_all_v6(false) } else { socket.set_multicast_all_v4(false) }
-    }
-
-    pub(super) fn apply(socket: &SockRef<'_>, row: &Row, values: &Values) -> io::Result<()> {
-        const V4: [Kind; 2] = [ip::IP_DONTFRAGMENT.kind, ip::IP_MTU_DISCOVER.kind];
-        const V6: [Kind; 2] = [ipv6::IPV6_DONTFRAG.kind, ipv6::IPV6_MTU_DISCOVER.kind];
-        if V4.contains(&row.kind) {
-            let state = state(values, &ip::IP_DONTFRAGMENT, &ip::IP_MTU_DISCOVER);
-            return set(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, state);
-        }
-        if V6.contains(&row.kind) {
-            let state = state(values, &ipv6::IPV6_DONTFRAG, &ipv6::IPV6_MTU_DISCOVER);
-            return set(socket, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, state);
-        }
-        if row.kind == ipv6::IPV6_TCLASS.kind {
-            let class = values.number(row).try_into().unwrap_or(0);
-            return set(socket, libc::IPPROTO_IPV6, libc::IPV6_TCLASS, class);
-        }
-        Ok(())
-    }
-
-    /// How Linux discovers the MTU of a path.
-    fn state(values: &Values, dont_fragment: &Row, discovery: &Row) -> libc::c_int {
-        match PathMtuDiscovery::from_number(values.number(discovery)) {
-            Some(PathMtuDiscovery::Do) => libc::IP_PMTUDISC_DO,
-            Some(PathMtuDiscovery::Probe) => libc::IP_PMTUDISC_PROBE,
-            _ if values.flag(dont_fragment) => libc::IP_PMTUDISC_DO,
-            Some(PathMtuDiscovery::Dont) => libc::IP_PMTUDISC_DONT,
-            Some(PathMtuDiscovery::NotSet) | None => libc::IP_PMTUDISC_WANT,
-        }
-    }
-
-    fn set(
-        socket: &SockRef<'_>,
-        level: libc::c_int,
-        name: libc::c_int,
-        value: libc::c_int,
-    ) -> io::Result<()> {
-        #[expect(clippy::cast_possible_truncation, reason = "an int has four bytes")]
-        let size = size_of_val(&value) as libc::socklen_t;
-        // SAFETY: the descriptor is the socket's, which is borrowed; the value is an int in this frame, which the
-        // call only reads.
-        let result =
-            unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const value).cast(), size) };
-        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-mod own {
-    //! Other hosts have nothing that no portable function does.
-
-    use std::io;
-
-    use socket2::SockRef;
-    use wsk_requests::Row;
-
-    use crate::option::Values;
-
-    #[expect(clippy::unnecessary_wraps, reason = "as on Linux")]
-    pub(super) fn prepare(_: &SockRef<'_>, _: bool) -> io::Result<()> {
-        Ok(())
-    }
-
-    #[expect(clippy::unnecessary_wraps, reason = "as on Linux")]
-    pub(super) fn apply(_: &SockRef<'_>, _: &Row, _: &Values) -> io::Result<()> {
-        Ok(())
     }
 }
 
