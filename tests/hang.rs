@@ -220,6 +220,18 @@ fn every_code_is_answered_at_once_or_is_a_kind_here() {
     }
 }
 
+#[test]
+fn every_kind_that_waits_by_itself_can_be_left_to_another_process() {
+    let sorted = |codes: &mut dyn Iterator<Item = u32>| {
+        let mut codes: Vec<_> = codes.collect();
+        codes.sort_unstable();
+        codes
+    };
+    let here = sorted(&mut KINDS.iter().filter(|kind| kind.held.is_none()).map(|kind| kind.code));
+    let of_a_process = wskctl::conformance::KINDS.iter().filter(|kind| kind.waits());
+    assert_eq!(here, sorted(&mut of_a_process.map(|kind| kind.code)));
+}
+
 impl Kind {
     /// Brings a new handle as far as the request needs.
     fn prepare(&self, session: &Session) {

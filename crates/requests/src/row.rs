@@ -246,6 +246,8 @@ pub enum MaxIrql {
 pub enum Hosted {
     /// It has its effect, on the network in memory and on the host's.
     Honoured,
+    /// It has its effect on the network in memory, and on the host's if that is Linux; elsewhere it is kept and reported.
+    Linux,
     /// It has its effect on the network in memory; on the host's it is kept and reported.
     Memory,
     /// It is kept and reported.

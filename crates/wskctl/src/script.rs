@@ -11,37 +11,24 @@
 //! recv "to the fixed address"
 //! ```
 //!
-//! | step | does |
-//! |---|---|
-//! | `create v4\|v6` | creates the socket |
-//! | `bind ADDR` | binds it; port 0 lets the system choose |
-//! | `local` | shows its local address |
-//! | `get NAME`, `set NAME VALUE` | reads or sets an option |
-//! | `ioctl NAME ADDR\|self\|clear` | fixes an address, or clears it |
-//! | `send ADDR\|self\|- DATA...` | sends each word as one datagram; `-` is the fixed address |
-//! | `recv [DATA]` | receives one datagram, which must be DATA if that is given |
-//! | `sendmany [WITH] ADDR\|self\|- DATA...` | sends the words as datagrams with one request; WITH is such as `ttl=9,tos=0xB8` |
-//! | `recvmany [DATA...]` | receives with one request the datagrams that have come, with their control information |
-//! | `enable [BYTES]` | has datagrams put into a queue of so many bytes, or 64 KiB, as they come |
-//! | `disable [soon]` | ends that, and waits until nothing comes any more, or does not wait |
-//! | `drain [DATA...]` | takes datagrams out of the queue, which must be these if some are given |
-//! | `transports` | shows the transports that sockets can be made for |
-//! | `wait addresses\|transports` | waits until one of them comes or goes |
-//! | `sort ADDR...` | sorts IPv6 addresses by how well they can be reached |
-//! | `security [SDDL]` | shows the socket's security descriptor, or sets it, such as `D:P(A;;GA;;;BA)` |
-//! | `sleep TIME` | waits, such as `200ms` |
-//! | `expect STATUS STEP` | does a step that must end with this status |
+//! [`USAGE`] has all steps, with what each does. They are done one after the other, and the first that fails ends the
+//! script: what comes after it is not done.
 //!
 //! `self` is the socket's own local address.
 
 use std::fmt;
+use std::time::Duration;
 
 use wsk_requests::ValueKind;
 use wsk_sys::{NTSTATUS, STATUSES};
 
+mod usage;
+
+pub use usage::{USAGE, Usage};
+
 use crate::family::Family;
 use crate::rows::{self, Request, Value};
-use crate::step::{Changing, Security, Sending, Step, Target};
+use crate::step::{Changing, QUEUE, QUEUE_DEFAULT, Security, Sending, Step, Target};
 
 /// A step and where it stands.
 #[derive(Clone, Debug)]
@@ -114,10 +101,11 @@ fn steps(words: &[&str]) -> Result<Vec<Step>, String> {
             one(Step::SendMany(target(to)?, Sending::default(), payloads(data)))
         }
         ["recvmany", ref data @ ..] => one(Step::ReceiveMany(payloads(data))),
-        ["enable"] => one(Step::Enable(0x1_0000)),
-        ["enable", bytes] => one(Step::Enable(bytes.parse().map_err(|_| {
-            format!("{bytes} is no size of a queue, such as 65536: a multiple of 8 from 1024 to 1048576")
-        })?)),
+        ["enable"] => one(Step::Enable(QUEUE_DEFAULT)),
+        // Any number: that the driver refuses a wrong one can be expected.
+        ["enable", bytes] => one(Step::Enable(
+            rows::number(bytes).ok_or_else(|| format!("{bytes} is no size of a queue; write {QUEUE}"))?,
+        )),
         ["disable"] => one(Step::Disable { wait: true }),
         ["disable", "soon"] => one(Step::Disable { wait: false }),
         ["drain", ref data @ ..] => one(Step::Drain(payloads(data))),
@@ -130,10 +118,15 @@ fn steps(words: &[&str]) -> Result<Vec<Step>, String> {
         }
         ["security"] => one(Step::Security(None)),
         ["security", sddl] => one(Step::Security(Some(Security::parse(sddl)?))),
-        ["sleep", time] => one(Step::Sleep(
-            humantime::parse_duration(time)
-                .map_err(|error| format!("{time} is no span of time, such as 200ms: {error}"))?,
-        )),
+        ["sleep", time] => one(Step::Sleep(duration(time)?)),
+        ["within", limit, ref rest @ ..] if !rest.is_empty() => {
+            let limit = time_limit(limit)?;
+            Ok(steps(rest)?.into_iter().map(|step| Step::Within(limit, Box::new(step))).collect())
+        }
+        ["cancel", time, ref rest @ ..] if !rest.is_empty() => {
+            let time = duration(time)?;
+            Ok(steps(rest)?.into_iter().map(|step| Step::Cancel(time, Box::new(step))).collect())
+        }
         ["expect", name, ref rest @ ..] if !rest.is_empty() => {
             let expected = status(name)?;
             let mut steps = steps(rest)?;
@@ -141,47 +134,40 @@ fn steps(words: &[&str]) -> Result<Vec<Step>, String> {
             steps.push(Step::Expect(expected, Box::new(last)));
             Ok(steps)
         }
-        [verb, ..] => Err(match usage(verb) {
+        [verb, ..] => Err(match usage::of(verb) {
             Some(usage) => format!("the step is written `{usage}`"),
-            None => format!("there is no step called {verb}; the steps are {}", verbs()),
+            None => format!("there is no step called {verb}; the steps are {}", usage::verbs()),
         }),
         [] => Ok(Vec::new()),
     }
 }
 
+/// A span of time.
+///
+/// # Errors
+///
+/// A sentence with an example.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|error| format!("{text} is no span of time, such as 200ms or 5s: {error}"))
+}
+
+/// A time limit, or `none`.
+///
+/// # Errors
+///
+/// A sentence with examples.
+pub fn time_limit(text: &str) -> Result<Option<Duration>, String> {
+    if text.eq_ignore_ascii_case("none") {
+        return Ok(None);
+    }
+    humantime::parse_duration(text)
+        .map(Some)
+        .map_err(|error| format!("write it as 500ms, 5s or none: {error}"))
+}
+
 fn payloads(words: &[&str]) -> Vec<Vec<u8>> {
     words.iter().map(|word| word.as_bytes().to_vec()).collect()
-}
-
-/// How each step is written.
-pub const USAGE: &[&str] = &[
-    "create v4|v6",
-    "bind ADDR",
-    "local",
-    "get NAME",
-    "set NAME VALUE",
-    "ioctl NAME ADDR|self|clear",
-    "send ADDR|self|- DATA...",
-    "recv [DATA]",
-    "sendmany [WITH] ADDR|self|- DATA...",
-    "recvmany [DATA...]",
-    "enable [BYTES]",
-    "disable [soon]",
-    "drain [DATA...]",
-    "transports",
-    "wait addresses|transports",
-    "sort ADDR...",
-    "security [SDDL]",
-    "sleep TIME",
-    "expect STATUS STEP",
-];
-
-fn usage(verb: &str) -> Option<&'static str> {
-    USAGE.iter().copied().find(|usage| usage.split(' ').next() == Some(verb))
-}
-
-fn verbs() -> String {
-    USAGE.iter().filter_map(|usage| usage.split(' ').next()).collect::<Vec<_>>().join(", ")
 }
 
 /// A family, as people write it.
@@ -306,6 +292,14 @@ mod tests {
         assert!(matches!(only("disable soon"), Step::Disable { wait: false }));
         assert!(matches!(only("drain"), Step::Drain(data) if data.is_empty()));
         assert!(matches!(only("drain a 'b c'"), Step::Drain(data) if data == [&b"a"[..], b"b c"]));
+        assert!(matches!(only("enable 0x401"), Step::Enable(1025)));
+        assert!(matches!(only("within 20ms recv"), Step::Within(Some(time), step)
+            if time.as_millis() == 20 && matches!(*step, Step::Receive(None))));
+        assert!(matches!(only("within none drain"), Step::Within(None, _)));
+        assert!(matches!(only("cancel 1s wait transports"), Step::Cancel(time, step)
+            if time.as_secs() == 1 && matches!(*step, Step::Wait(Changing::Transports))));
+        assert!(matches!(only("expect STATUS_CANCELLED cancel 1s recv"), Step::Expect(_, step)
+            if matches!(*step, Step::Cancel(..))));
         assert!(matches!(only("transports"), Step::Transports));
         assert!(matches!(only("wait addresses"), Step::Wait(Changing::Addresses)));
         assert!(matches!(only("sort [::1]:0 [::2]:0"), Step::Sort(all) if all.len() == 2));
@@ -340,7 +334,10 @@ mod tests {
         assert_eq!(error("create v4\nbind"), "line 2: the step is written `bind ADDR`");
         assert!(error("wait friends").contains("of the addresses or of the transports"));
         assert!(error("security open").contains("write it as D:P"));
-        assert!(error("enable much").contains("such as 65536"));
+        assert!(error("enable much").contains("a multiple of 8 from 1024 to 1048576"));
+        assert!(error("within soon recv").contains("500ms, 5s or none"));
+        assert!(error("cancel none recv").contains("such as 200ms"));
+        assert!(error("cancel 20ms").contains("`cancel TIME STEP`"));
         assert_eq!(error("create v5"), "line 1: a family is v4 or v6, not v5");
         assert_eq!(error("recv 'open"), "line 1: a quotation mark is not closed");
         assert!(
@@ -361,8 +358,9 @@ mod tests {
     #[test]
     fn every_verb_of_the_usage_is_known() {
         for usage in USAGE {
-            let verb = usage.split(' ').next().unwrap();
-            let text = error_or_ok(verb);
+            // Both columns fit a terminal of 100.
+            assert!((1..=58).contains(&usage.does.len()), "{usage:?}: {}", usage.does.len());
+            let text = error_or_ok(usage.verb());
             assert!(!text.contains("no step called"), "{text}");
         }
     }

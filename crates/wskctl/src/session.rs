@@ -80,19 +80,27 @@ impl Receiving {
 pub struct Session {
     handle: Handle,
     limit: Option<Duration>,
+    cancel_after: Option<Duration>,
 }
 
 impl Session {
     /// A session over a handle, without a time limit.
     #[must_use]
     pub const fn new(handle: Handle) -> Self {
-        Self { handle, limit: None }
+        Self { handle, limit: None, cancel_after: None }
     }
 
     /// The same handle with another time limit for each request; `None` is none.
     #[must_use]
     pub fn within(&self, limit: impl Into<Option<Duration>>) -> Self {
-        Self { handle: self.handle.clone(), limit: limit.into() }
+        Self { limit: limit.into(), ..self.clone() }
+    }
+
+    /// The same handle, where each request that this program waits for is cancelled (`CancelIoEx`) if it has not ended
+    /// after so long; it may succeed all the same.
+    #[must_use]
+    pub fn cancelling_after(&self, time: impl Into<Option<Duration>>) -> Self {
+        Self { cancel_after: time.into(), ..self.clone() }
     }
 
     /// The handle below.
@@ -273,6 +281,16 @@ impl Session {
 
     /// Waits as long as the driver may take, and a while longer; then cancels, and gives up.
     fn finish(&self, code: u32, pending: Pending) -> Result<Completed, Error> {
+        let pending = match self.cancel_after {
+            None => pending,
+            Some(time) => match pending.wait_for(time) {
+                Ok(completed) => return Ok(completed),
+                Err(pending) => {
+                    pending.cancel();
+                    pending
+                }
+            },
+        };
         let Some(limit) = self.limit else {
             return Ok(pending.wait());
         };

@@ -20,7 +20,7 @@ mod many;
 
 pub use client::{Changing, Security, Transport};
 pub use done::Done;
-pub use events::Drained;
+pub use events::{QUEUE, QUEUE_DEFAULT, queue_size};
 pub use many::{Arrived, SENDING, Sending};
 
 /// The largest payload of a UDP datagram.
@@ -82,6 +82,10 @@ pub enum Step {
     Security(Option<Security>),
     /// Wait.
     Sleep(Duration),
+    /// The step, with another time limit for each of its requests; none is none.
+    Within(Option<Duration>, Box<Step>),
+    /// The step, each of whose requests is cancelled if it has not ended after so long.
+    Cancel(Duration, Box<Step>),
     /// The step must end with this status.
     Expect(NTSTATUS, Box<Step>),
 }
@@ -168,6 +172,8 @@ impl Step {
                 thread::sleep(*time);
                 Done::Sleep { ms: time.as_millis() }
             }
+            Self::Within(limit, step) => step.run(&session.within(*limit))?,
+            Self::Cancel(time, step) => step.run(&session.cancelling_after(*time))?,
             Self::Expect(status, step) => expect(session, *status, step)?,
         })
     }
@@ -275,7 +281,7 @@ fn state_for(step: &Step) -> StateRule {
         | Step::Enable(_)
         | Step::Disable { .. }
         | Step::Drain(_) => StateRule::AfterBind,
-        Step::Expect(_, step) => state_for(step),
+        Step::Within(_, step) | Step::Cancel(_, step) | Step::Expect(_, step) => state_for(step),
         Step::Security(Some(_)) => StateRule::BeforeBind,
         Step::Transports
         | Step::Wait(_)

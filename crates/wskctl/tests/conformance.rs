@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 use program::{command, exit_code, json, stderr, stdout, wskctl};
-use wskctl::conformance::{Ending, Report, tests};
+use wskctl::conformance::{Ending, KINDS, Report, tests};
 
 const MEMORY: [&str; 5] = ["conformance", "--device", "hosted", "--network", "memory"];
 
@@ -97,7 +97,9 @@ fn what_makes_no_sense_is_exit_code_2() {
 
 #[test]
 fn the_program_that_is_there_to_be_killed_says_when_it_is_ready() {
-    let mut child = command(&["--device", "hosted", "pend", "2", "3"]).stdin(Stdio::piped()).spawn().unwrap();
+    let kinds: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
+    let pend = |count| [&["--device", "hosted", "pend", count, "3"], &kinds[..]].concat();
+    let mut child = command(&pend("2")).stdin(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     for _ in 0..2 {
         let address: std::net::SocketAddr = lines.next().unwrap().unwrap().parse().unwrap();
@@ -108,4 +110,8 @@ fn the_program_that_is_there_to_be_killed_says_when_it_is_ready() {
     drop(child.stdin.take());
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert!(!stdout(&wskctl(&["--help"])).contains("pend "), "not in the help");
+
+    let run = wskctl(&["--device", "hosted", "pend", "1", "1", "receive", "listen"]);
+    assert_eq!(exit_code(&run), 2);
+    assert!(stderr(&run).contains("the kinds are receive, receive-many, drain"), "{}", stderr(&run));
 }

@@ -106,6 +106,101 @@ fn recv_that_hears_nothing_times_out() {
     assert!(stderr(&run).contains("STATUS_IO_TIMEOUT"), "{}", stderr(&run));
 }
 
+/// `wskctl recv` with the event callback: the lines that it prints once `send` has sent to where it listens.
+fn drained(arguments: &[&str], send: impl Fn(&UdpSocket, &str)) -> String {
+    let common = ["recv", "--bind", "127.0.0.1:0", "--device", "hosted", "--timeout", "20s"];
+    let mut child = command(&[&common, arguments].concat()).spawn().unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let (mut bound, mut enabled, mut rest) = (String::new(), String::new(), String::new());
+    output.read_line(&mut bound).unwrap();
+    output.read_line(&mut enabled).unwrap();
+    assert!(enabled.starts_with("datagrams go to a queue of "), "{enabled}");
+    send(&outsider(), bound.trim().strip_prefix("bound to ").unwrap_or_else(|| panic!("{bound}")));
+    output.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{rest}");
+    rest
+}
+
+#[test]
+fn a_queue_gathers_datagrams_counts_those_it_drops_and_is_disabled() {
+    for form in ["wait", "soon"] {
+        let lines = drained(&["--queue", "1024", "--gather", "2s", "--disable", form], |socket, to| {
+            for number in 0..10_u8 {
+                socket.send_to(&[b'0' + number; 300], to).unwrap();
+            }
+        });
+        // A datagram takes 352 bytes of the queue.
+        assert!(lines.starts_with("drained 2 datagrams: 000"), "{lines}");
+        assert!(lines.contains("; 111"), "{lines}");
+        assert!(lines.contains(" (8 dropped since the queue was enabled)\n"), "{lines}");
+        // Without waiting, a call of the callback may still be running.
+        let ends = [
+            "no datagrams go to the queue any more\n",
+            "no more datagrams go to the queue but those on their way\n",
+        ];
+        assert!(lines.ends_with(ends[0]) || form == "soon" && lines.ends_with(ends[1]), "{lines}");
+    }
+    let lines = drained(&["--queue"], |socket, to| {
+        socket.send_to(b"one", to).unwrap();
+    });
+    assert!(lines.starts_with("drained 1 datagrams: one from ") && lines.lines().count() == 1, "{lines}");
+}
+
+#[test]
+fn every_command_that_waits_can_be_cancelled() {
+    for arguments in [
+        &["recv"][..],
+        &["recv", "--many"],
+        &["recv", "--queue"],
+        &["wait", "addresses"],
+        &["wait", "transports"],
+    ] {
+        let run = hosted(&[arguments, &["--timeout", "20s", "--cancel-after", "300ms"]].concat());
+        assert_eq!(exit_code(&run), 1, "{arguments:?}: {}", stderr(&run));
+        assert!(stderr(&run).contains("STATUS_CANCELLED"), "{arguments:?}: {}", stderr(&run));
+        assert!(stderr(&run).contains("what to do: Somebody cancelled"), "{arguments:?}: {}", stderr(&run));
+    }
+    // What is done by then is not cancelled.
+    let run = hosted(&["get", "SO_RCVBUF", "--cancel-after", "20s"]);
+    assert_eq!(exit_code(&run), 0, "{}", stderr(&run));
+}
+
+const WAITS: &str = r"
+create v4
+bind 127.0.0.1:0
+expect STATUS_IO_TIMEOUT within 20ms recv
+expect STATUS_IO_TIMEOUT within 20ms recvmany
+expect STATUS_CANCELLED cancel 20ms recv
+expect STATUS_CANCELLED cancel 20ms recvmany
+expect STATUS_CANCELLED cancel 20ms within 20s wait addresses
+expect STATUS_CANCELLED cancel 20ms wait transports
+expect STATUS_IO_TIMEOUT cancel 20s within 20ms wait transports
+enable
+expect STATUS_IO_TIMEOUT within 20ms drain
+expect STATUS_CANCELLED cancel 20ms drain
+cancel 20s within 20s send self one two
+drain one two
+within 20s disable
+expect STATUS_INVALID_PARAMETER enable 1001
+";
+
+#[test]
+fn a_script_limits_and_cancels_each_step_that_waits() {
+    for completion in ["inline", "deferred", "delayed:7"] {
+        let run = script(&["--device", "hosted", "--completion", completion], WAITS);
+        assert_eq!(exit_code(&run), 0, "{completion}: {}{}", stdout(&run), stderr(&run));
+        assert_eq!(stdout(&run).lines().count(), 17, "{}", stdout(&run));
+    }
+    let unmet = "create v4\nexpect STATUS_CANCELLED cancel 20s local\n";
+    let run = script(&["--device", "hosted"], unmet);
+    assert_eq!(exit_code(&run), 1);
+    assert!(
+        stderr(&run).contains("line 2: expected STATUS_CANCELLED, but it was refused"),
+        "{}",
+        stderr(&run)
+    );
+}
+
 const SCRIPT: &str = r#"
 create v4
 set SO_EXCLUSIVEADDRUSE on

@@ -24,7 +24,7 @@ macro_rules! socket_ioctls {
         /// Only its IRQL is on a page of WSK; the rest is Winsock's, which has lists of `SOCKADDR_IN6` with IPv4 addresses
         /// mapped, and advises drivers to take `CreateSortedAddressPairs` instead.
         #[doc(alias = "SIO_ADDRESS_LIST_SORT")]
-        AddressListSort = SIO_ADDRESS_LIST_SORT AddressList AddressList AnyTime Either Passive All Refused Winsock "sort_addresses", "Sorts addresses by how well they can be reached.";
+        AddressListSort = SIO_ADDRESS_LIST_SORT AddressList AddressList AnyTime Either Passive All Honoured Winsock "sort_addresses", "Sorts addresses by how well they can be reached.";
         /// No extension exists, so it fails with `STATUS_NOT_SUPPORTED`.
         #[doc(alias = "SIO_WSK_REGISTER_EXTENSION")]
         RegisterExtension = SIO_WSK_REGISTER_EXTENSION ExtensionIn ExtensionOut AnyTime Null Dispatch All Refused Wsk "register_extension", "Registers an extension interface for the socket.";

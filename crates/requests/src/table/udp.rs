@@ -12,7 +12,7 @@ macro_rules! udp_options {
         SendMessageSize = UDP_SEND_MSG_SIZE U32 [get set] AnyTime 0 Honoured Winsock, "Splits what is sent into datagrams of this size (USO).";
         /// In bytes; 0 switches it off. Control information `UDP_COALESCED_INFO` has the size of the parts.
         #[doc(alias = "UDP_RECV_MAX_COALESCED_SIZE")]
-        ReceiveMaxCoalescedSize = UDP_RECV_MAX_COALESCED_SIZE U32 [get set] AnyTime 0 Stored Winsock, "Receives datagrams of one sender together, up to this size (URO).";
+        ReceiveMaxCoalescedSize = UDP_RECV_MAX_COALESCED_SIZE U32 [get set] AnyTime 0 Honoured Winsock, "Receives datagrams of one sender together, up to this size (URO).";
         #[doc(alias = "UDP_CHECKSUM_COVERAGE")]
         ChecksumCoverage = UDP_CHECKSUM_COVERAGE Bool [get set] AnyTime _ Stored Winsock, "Sends datagrams with a checksum over all of them.";
     } };

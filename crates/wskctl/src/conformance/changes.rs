@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use wsk_sys::{STATUS_CANCELLED, STATUS_IO_TIMEOUT};
 
-use super::lab::{Lab, ended, session as session_of};
+use super::lab::{Lab, ended};
 use super::outcome::{Failure, Outcome, SOON, equal, eventually, holds, refused, status_is};
+use super::pending::{ADDRESS_CHANGE, TRANSPORT_CHANGE};
 use super::test::tests;
+use super::victim::kill_with;
 use crate::device::Pending;
 use crate::error::Error;
 use crate::family::Family;
@@ -107,18 +109,7 @@ fn closing_one_handle_spares_the_others(lab: &Lab) -> Outcome {
 }
 
 fn killing_the_process_ends_its_waits(lab: &Lab) -> Outcome {
-    let Some(process) = lab.device().process() else {
-        return Err(Failure::NotApplicable(
-            "the other process that can be started here only receives".to_owned(),
-        ));
-    };
-    let session = session_of(process.open()?);
-    session.create(Family::V4)?;
-    let waits = waiting(&session)?;
-    process.kill();
-    all_cancelled(waits)?;
-    drop(session);
-    lab.idle()
+    kill_with(lab, &[&ADDRESS_CHANGE, &TRANSPORT_CHANGE], 3, 2)
 }
 
 fn unload_waits_for_the_waits(lab: &Lab) -> Outcome {

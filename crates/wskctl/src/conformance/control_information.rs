@@ -1,12 +1,16 @@
 //! Control information: what comes with a datagram, and what a send says by it.
 
+use std::net::IpAddr;
+
 use wsk_cmsg::{Control, Message};
 use wsk_sys::{
     IP_PKTINFO, IP_RECVECN, IP_RECVTOS, IP_RECVTTL, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_UDP, IPV6_HOPLIMIT,
-    IPV6_PKTINFO, IPV6_RECVECN, IPV6_RECVTCLASS, MSG_CTRUNC, STATUS_INVALID_PARAMETER, UDP_SEND_MSG_SIZE,
+    IPV6_PKTINFO, IPV6_RECVECN, IPV6_RECVTCLASS, MSG_CTRUNC, STATUS_INVALID_ADDRESS_COMPONENT,
+    STATUS_INVALID_PARAMETER, STATUS_NETWORK_UNREACHABLE, UDP_SEND_MSG_SIZE,
 };
 
 use super::lab::{Lab, Outsider};
+use super::options_group::loopback;
 use super::outcome::{Failure, Outcome, equal, holds, refused};
 use super::test::tests;
 use crate::family::Family;
@@ -21,6 +25,8 @@ tests! { control_information:
     "Control information that does not fit is cut off, and MSG_CTRUNC says so." what_does_not_fit_is_cut_off;
     "A send goes out with the hops and marks that its control information says, and only that send."
         a_send_goes_out_as_it_says [v4 v6];
+    "A send comes from the address that its packet information says, if the socket may, by the interface that it says."
+        a_send_comes_from_where_it_says [v4 v6];
     "UDP_SEND_MSG_SIZE sends data as several datagrams, by option and by control information."
         data_goes_out_in_segments [v4 v6];
     "Control information that cannot be is refused, and nothing is sent." control_information_that_cannot_be_is_refused;
@@ -49,24 +55,20 @@ fn receive(session: &Session) -> Outcome<Datagram> {
 /// The messages that a datagram brings; where the network below does not know of such things, the test does not apply.
 fn told<'m>(lab: &Lab, datagram: &'m Datagram) -> Outcome<Vec<Message<'m>>> {
     let messages = datagram.controls().map_err(|malformed| Failure::new(malformed.to_string()))?;
-    let simulated = lab.device().delivers_at_once();
-    if messages.is_empty() && !simulated {
+    if messages.is_empty() && !lab.takes_control_information()? {
         let reason = "the option is taken, but what is below WSK here tells nothing of received datagrams";
         return Err(Failure::NotApplicable(reason.to_owned()));
     }
     Ok(messages)
 }
 
-/// Has the peer send with these hops and marks, where the network lets it.
-#[cfg_attr(not(feature = "hosted"), expect(unused_variables, reason = "only a simulated peer can"))]
+/// Has the peer send with these hops and marks; false where it cannot.
 fn mark(peer: &Outsider, hops: u8, class: u8) -> Outcome<bool> {
-    #[cfg(feature = "hosted")]
-    if let Some(peer) = peer.socket().memory_socket() {
-        peer.set_ttl(hops)?;
-        peer.set_traffic_class(class)?;
-        return Ok(true);
+    match peer.mark(hops, class) {
+        Ok(()) => Ok(true),
+        Err(Failure::NotApplicable(_)) => Ok(false),
+        Err(failure) => Err(failure),
     }
-    Ok(false)
 }
 
 fn nothing_comes_without_being_asked_for(lab: &Lab, family: Family) -> Outcome {
@@ -156,15 +158,18 @@ fn one(message: &Message<'_>) -> Outcome<Control<64>> {
     Ok(control)
 }
 
-#[cfg(feature = "hosted")]
+/// That sends with control information are for this place.
+fn needs_control_information(lab: &Lab) -> Outcome {
+    if lab.takes_control_information()? {
+        return Ok(());
+    }
+    Err(Failure::NotApplicable("what is below WSK here takes no control information".to_owned()))
+}
+
 fn a_send_goes_out_as_it_says(lab: &Lab, family: Family) -> Outcome {
+    needs_control_information(lab)?;
     let (session, _) = lab.bound(family)?;
     let peer = lab.peer(family)?;
-    let Some(witness) = peer.socket().memory_socket() else {
-        return Err(Failure::NotApplicable(
-            "a socket of this network does not see hops and marks".to_owned(),
-        ));
-    };
     let (hops, class) = match family {
         Family::V4 => (Message::TimeToLive(9), Message::TypeOfService(0xB8)),
         Family::V6 => (Message::HopLimit(9), Message::TrafficClass(0xB8)),
@@ -174,19 +179,43 @@ fn a_send_goes_out_as_it_says(lab: &Lab, family: Family) -> Outcome {
     for datagrams in [&["one"][..], &["two", "three"]] {
         session.send_many(datagrams, Some(peer.address()), control.as_bytes())?;
         for datagram in datagrams {
-            let arrived = witness.receive()?;
-            equal(&arrived.bytes[..], datagram.as_bytes(), "the datagram")?;
+            let arrived = peer.arrival()?;
+            equal(&arrived.data[..], datagram.as_bytes(), "the datagram")?;
             equal((arrived.hops, arrived.traffic_class), (9, 0xB8), "its hops and marks")?;
         }
     }
     session.send_many(&["plain"], Some(peer.address()), &[])?;
-    let arrived = witness.receive()?;
+    let arrived = peer.arrival()?;
     equal((arrived.hops, arrived.traffic_class), (128, 0), "the hops and marks of the next one")
 }
 
-#[cfg(not(feature = "hosted"))]
-fn a_send_goes_out_as_it_says(_: &Lab, _: Family) -> Outcome {
-    Err(Failure::NotApplicable("a socket of this network does not see hops and marks".to_owned()))
+fn a_send_comes_from_where_it_says(lab: &Lab, family: Family) -> Outcome {
+    needs_control_information(lab)?;
+    let session = lab.socket(family)?;
+    session.bind(family.wildcard())?;
+    let port = session.local_address()?.port();
+    let peer = lab.peer(family)?;
+    let source: IpAddr = match family {
+        Family::V4 => [127, 0, 0, 7].into(),
+        Family::V6 => family.loopback().ip(),
+    };
+    let interface = loopback(lab)?;
+    let packet = |address, interface| one(&Message::PacketInfo { address, interface });
+    session.send_many(&["from there"], Some(peer.address()), packet(source, interface)?.as_bytes())?;
+    let from = (source, port).into();
+    equal(peer.receive()?, (b"from there".to_vec(), from), "the datagram and its sender")?;
+    let (bound, _) = lab.bound(family)?;
+    let other: IpAddr = match family {
+        Family::V4 => [127, 0, 0, 8].into(),
+        Family::V6 => [0x2001, 0xDB8, 0, 0, 0, 0, 0, 8].into(),
+    };
+    let foreign = bound.send_many(&["never"], Some(peer.address()), packet(other, 0)?.as_bytes());
+    refused(foreign, STATUS_INVALID_ADDRESS_COMPONENT, "a source that the socket is not bound to")?;
+    let nowhere = packet(family.wildcard().ip(), 0x7FFF_FFFF)?;
+    let nowhere = bound.send_many(&["never"], Some(peer.address()), nowhere.as_bytes());
+    refused(nowhere, STATUS_NETWORK_UNREACHABLE, "an interface that is not there")?;
+    bound.send(b"and then", Some(peer.address()))?;
+    equal(peer.receive()?.0, b"and then", "the only datagram that arrives")
 }
 
 fn data_goes_out_in_segments(lab: &Lab, family: Family) -> Outcome {

@@ -2,15 +2,17 @@
 //! becomes of them when the socket is dead.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wsk_sys::{STATUS_CANCELLED, STATUS_FILE_FORCED_CLOSED, STATUS_INVALID_DEVICE_STATE, STATUS_IO_TIMEOUT};
 
-use super::lab::{Lab, ended, session as session_of};
+use super::lab::{Lab, ended};
 use super::outcome::{Failure, Outcome, SOON, equal, holds, refused, status_among, status_is};
+use super::pending::DRAIN;
 use super::test::tests;
+use super::victim::kill_with;
 use crate::device::Pending;
 use crate::error::Error;
 use crate::family::Family;
@@ -113,20 +115,7 @@ fn closing_the_handle_ends_its_drains(lab: &Lab) -> Outcome {
 }
 
 fn killing_the_process_ends_its_drains(lab: &Lab) -> Outcome {
-    let Some(process) = lab.device().process() else {
-        return Err(Failure::NotApplicable(
-            "the other process that can be started here only receives".to_owned(),
-        ));
-    };
-    let session = session_of(process.open()?);
-    session.create(Family::V4)?;
-    session.bind(Family::V4.loopback())?;
-    session.enable_receive(1 << 16)?;
-    let drains: Vec<_> = (0..5).map(|_| session.begin_drain(ROOM).into_pending()).collect();
-    process.kill();
-    drains.into_iter().try_for_each(cancelled)?;
-    drop(session);
-    lab.idle()
+    kill_with(lab, &[&DRAIN], 2, 5)
 }
 
 fn unload_waits_for_a_drain(lab: &Lab) -> Outcome {
@@ -188,21 +177,23 @@ fn two_threads_drain_one_queue(lab: &Lab) -> Outcome {
     const COUNT: u32 = 200;
     let (session, address) = enabled(lab)?;
     let peer = lab.peer(Family::V4)?;
-    let all_sent = Arc::new(AtomicBool::new(false));
+    // How many have come to either of them.
+    let came = Arc::new(AtomicUsize::new(0));
     let drain = |session: Session| {
         let limited = session.within(Duration::from_millis(300));
-        let all_sent = Arc::clone(&all_sent);
+        let came = Arc::clone(&came);
         thread::spawn(move || {
             let mut seen = Vec::new();
-            loop {
-                // Before the drain: what it does not find then will not come.
-                let last = all_sent.load(Ordering::Acquire);
-                match limited.drain(ROOM) {
-                    Ok(drain) => seen.extend(drain.messages.into_iter().map(|message| message.data)),
-                    Err(_) if last => return seen,
-                    Err(_) => {}
+            // An end that was reached by waiting is told by what is missing.
+            let end = Instant::now() + SOON;
+            while came.load(Ordering::Relaxed) < COUNT as usize && Instant::now() < end {
+                // Nothing within the limit: what is still to come is on its way, or the other thread's.
+                if let Ok(drain) = limited.drain(ROOM) {
+                    came.fetch_add(drain.messages.len(), Ordering::Relaxed);
+                    seen.extend(drain.messages.into_iter().map(|message| message.data));
                 }
             }
+            seen
         })
     };
     let threads = [drain(session.clone()), drain(session.clone())];
@@ -212,7 +203,6 @@ fn two_threads_drain_one_queue(lab: &Lab) -> Outcome {
             thread::sleep(Duration::from_micros(200));
         }
     }
-    all_sent.store(true, Ordering::Release);
     let mut seen = Vec::new();
     for thread in threads {
         seen.extend(thread.join().map_err(|_panic| Failure::new("the thread panicked"))?);

@@ -122,14 +122,20 @@ fn change(lab: &Lab, row: &Row) -> Outcome {
 
 fn sort(lab: &Lab, row: &Row) -> Outcome {
     let session = lab.socket(Family::V6)?;
-    let list = ["[::1]:0", "[::ffff:127.0.0.1]:0"].map(|text| text.parse().map_err(|_| Failure::new(text)));
+    let list = ["[::1]:0", "[::ffff:127.0.0.1]:0", "[::]:0"]
+        .map(|text| text.parse().map_err(|_| Failure::new(text)));
     let list = list.into_iter().collect::<Result<Vec<_>, _>>()?;
     match session.sort_addresses(&list) {
+        // By RFC 6724: the loopback address of IPv6 has the highest precedence.
         Ok(sorted) => {
-            holds(sorted.iter().all(|address| list.contains(address)), "only what was given comes back")?;
+            let expected = if lab.lacks(Need::Ipv6).is_some() { &list[1..2] } else { &list[..2] };
+            equal(&sorted[..], expected, "the addresses that can be reached, the best first")?;
+            let turned: Vec<_> = list.iter().rev().copied().collect();
+            equal(&session.sort_addresses(&turned)?[..], expected, "the same, given the other way round")?;
         }
         // WSK's pages name the IOCTL, and say no more.
         Err(error) => {
+            holds(!lab.device().is_ours(), "the hosted provider sorts")?;
             equal(error.status(), Some(STATUS_NOT_SUPPORTED), "the status where it is not supported")?;
         }
     }

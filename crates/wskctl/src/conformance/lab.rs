@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use wsk_cmsg::{Control, Message};
+use wsk_sys::STATUS_NOT_SUPPORTED;
 use wskdrv_abi::Statistics;
 
 use super::outcome::{Failure, Outcome, SOON, equal, eventually, holds};
 use super::test::Need;
-use super::victim::Victim;
-use crate::device::{Completed, Device, Handle, OpenError, Peer, Pending};
+use super::victim::{Plan, Victim};
+use crate::device::{Arrived, Completed, Device, Handle, OpenError, Peer, Pending};
 use crate::family::Family;
 use crate::session::Session;
 
@@ -76,8 +78,12 @@ impl Lab {
                 let there = self.device.process().is_some() || self.program().is_some();
                 (!there).then(|| "this program cannot start another process here".to_owned())
             }
-            Need::Unload => (!self.device.is_ours())
-                .then(|| "the driver is the system's: it is for `sc.exe stop` to unload it".to_owned()),
+            // Not even with the service manager's help: Wine unloads a driver under the handles that are open, after
+            // which it does not start again, and on Windows a handle of anybody else's would hold up the tests that follow.
+            Need::Unload => (!self.device.is_ours()).then(|| {
+                "the driver is the system's: only in the hosted kernel is it unloaded and loaded at will"
+                    .to_owned()
+            }),
         }
     }
 
@@ -122,13 +128,45 @@ impl Lab {
         Ok(Outsider(self.device.peer(family.loopback())?))
     }
 
-    /// Another process, which has `handles` sockets with `receives` pending on each.
+    /// A socket outside the driver, bound to the wildcard address.
+    ///
+    /// # Errors
+    ///
+    /// What the network says.
+    pub fn peer_anywhere(&self, family: Family) -> Outcome<Outsider> {
+        Ok(Outsider(self.device.peer(family.wildcard())?))
+    }
+
+    /// Whether what is below WSK takes control information, as then it also tells of datagrams.
+    ///
+    /// # Errors
+    ///
+    /// It refuses otherwise than by saying so, or where it is known that it can.
+    pub fn takes_control_information(&self) -> Outcome<bool> {
+        let (session, _) = self.bound(Family::V4)?;
+        let peer = self.peer(Family::V4)?;
+        let mut control = Control::<64>::new();
+        control.push(&Message::TimeToLive(9)).map_err(|full| Failure::new(full.to_string()))?;
+        match session.send_many(&["probe"], Some(peer.address()), control.as_bytes()) {
+            Ok(_) => Ok(true),
+            Err(error) => {
+                equal(error.status(), Some(STATUS_NOT_SUPPORTED), "the status where it is not supported")?;
+                holds(
+                    !(self.device.is_ours() && cfg!(target_os = "linux")),
+                    "with Linux below, the hosted WSK takes control information",
+                )?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Another process, which has under way what is planned.
     ///
     /// # Errors
     ///
     /// The process did not come as far as that.
-    pub fn victim(&self, handles: usize, receives: usize) -> Outcome<Victim> {
-        Victim::start(self, handles, receives)
+    pub fn victim(&self, plan: &Plan) -> Outcome<Victim> {
+        Victim::start(self, plan)
     }
 
     /// A handle from which the driver's counts are read, once nobody has another one open who had none before the
@@ -234,10 +272,38 @@ impl Outsider {
         Ok(self.0.receive(SOON)?)
     }
 
+    /// Receives one datagram, and says how it came.
+    ///
+    /// # Errors
+    ///
+    /// None came; or, as a reason not to look, the system does not tell.
+    pub fn arrival(&self) -> Outcome<Arrived> {
+        able(self.0.arrival(SOON), "a socket of this system does not see hops and marks")
+    }
+
+    /// Has what is sent from now on go out with these hops, and this type of service or traffic class.
+    ///
+    /// # Errors
+    ///
+    /// What the network says; or, as a reason not to look, that the system does not do that.
+    pub fn mark(&self, hops: u8, class: u8) -> Outcome {
+        able(self.0.mark(hops, class), "a socket of this system does not choose hops and marks")
+    }
+
     /// The socket itself, for what only some have.
     #[must_use]
     pub const fn socket(&self) -> &Peer {
         &self.0
+    }
+}
+
+/// What a system cannot do is a reason not to look.
+fn able<T>(result: std::io::Result<T>, reason: &str) -> Outcome<T> {
+    match result {
+        Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {
+            Err(Failure::NotApplicable(reason.to_owned()))
+        }
+        result => Ok(result?),
     }
 }
 

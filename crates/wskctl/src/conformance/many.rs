@@ -13,11 +13,13 @@ use wskdrv_abi::{
 };
 use zerocopy::IntoBytes;
 
-use super::lab::{Lab, session};
+use super::lab::Lab;
 use super::outcome::{Failure, Outcome, SOON, equal, eventually, holds, refused, status_is};
+use super::pending::RECEIVE_MANY;
 use super::raw;
 use super::requests::sockaddr;
 use super::test::tests;
+use super::victim::kill_with;
 use crate::family::Family;
 use crate::session::{Room, Session};
 
@@ -152,20 +154,7 @@ fn a_receive_of_many_ends_as_one_does(lab: &Lab) -> Outcome {
 }
 
 fn a_killed_process_leaves_no_receives(lab: &Lab) -> Outcome {
-    let Some(process) = lab.device().process() else {
-        let reason = "the process that can be started here begins receives of one datagram only";
-        return Err(Failure::NotApplicable(reason.to_owned()));
-    };
-    let victim = session(process.open()?);
-    victim.create(Family::V4)?;
-    victim.bind(Family::V4.loopback())?;
-    let receiving = [victim.begin_receive_many(ROOM), victim.begin_receive_many(ROOM)];
-    process.kill();
-    for receiving in receiving {
-        refused(receiving.wait(), STATUS_CANCELLED, "a receive of the process")?;
-    }
-    drop(victim);
-    lab.idle()
+    kill_with(lab, &[&RECEIVE_MANY], 2, 2)
 }
 
 fn unload_waits_for_a_receive_of_many(lab: &Lab) -> Outcome {

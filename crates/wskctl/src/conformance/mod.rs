@@ -11,6 +11,7 @@
 //! |---|---|
 //! | `test`, `outcome` | what a test is, and how it ends |
 //! | `lab`, `victim` | what it is given: handles, sockets outside the driver, a process to kill |
+//! | `pending` | the kinds of request that a process can have under way when it is killed |
 //! | `runner`, `report`, `junit` | running, and telling about it |
 //! | the other modules | the tests, by theme |
 
@@ -26,6 +27,7 @@ mod cancelling;
 mod changes;
 mod client;
 mod closing;
+mod coalescing;
 mod control_information;
 mod counters;
 mod datagrams;
@@ -36,10 +38,12 @@ mod ioctls;
 mod junit;
 mod lab;
 mod many;
+mod network_errors;
 mod options;
 mod options_effect;
 mod options_group;
 mod outcome;
+mod pending;
 mod refusals;
 mod report;
 mod requests;
@@ -56,10 +60,11 @@ mod victim;
 pub use junit::junit;
 pub use lab::{Lab, Outsider};
 pub use outcome::{Failure, Outcome, SOON};
+pub use pending::{KINDS, Kind};
 pub use report::{Ending, Report, Verdict};
 pub use runner::{Runner, Watch};
 pub use test::{Need, Test, Theme};
-pub use victim::{COMMAND as VICTIM_COMMAND, Victim, pend};
+pub use victim::{COMMAND as VICTIM_COMMAND, Plan, Victim, pend};
 
 /// Every test, by theme.
 pub const SUITE: &[Theme] = &[
@@ -72,6 +77,8 @@ pub const SUITE: &[Theme] = &[
     datagrams::THEME,
     many::THEME,
     control_information::THEME,
+    network_errors::THEME,
+    coalescing::THEME,
     fixed::THEME,
     timing::THEME,
     cancelling::THEME,

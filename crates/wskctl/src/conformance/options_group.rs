@@ -94,10 +94,7 @@ fn value(row: &Row, group: &str, source: Option<&str>, interface: u32) -> Outcom
 /// A socket bound to the wildcard address, which joins; and one that sends on the loopback interface.
 fn pair(lab: &Lab, family: Family) -> Outcome<(Session, u16, Session)> {
     let receiver = lab.socket(family)?;
-    receiver.bind(match family {
-        Family::V4 => ([0; 4], 0).into(),
-        Family::V6 => ([0; 16], 0).into(),
-    })?;
+    receiver.bind(family.wildcard())?;
     let port = receiver.local_address()?.port();
     let (sender, _) = lab.bound(family)?;
     match family {
@@ -137,10 +134,17 @@ fn blocking(lab: &Lab, [block, unblock, join]: [&Row; 3], group: &str, source: &
     set(&receiver, join, &value(join, group, None, index)?)?;
     holds(set(&receiver, unblock, &blocked).is_err(), "who is not blocked cannot be unblocked")?;
     set(&receiver, block, &blocked)?;
+    let group = group.parse::<std::net::IpAddr>().map_err(|_| Failure::new("no address"))?;
+    let to = Some((group, port).into());
+    // Who is not told where a datagram comes from and goes to cannot block it.
+    if family == Family::V4 && lab.takes_control_information()? {
+        sender.send(b"blocked", to)?;
+        sender.send(b"after it", Some((family.loopback().ip(), port).into()))?;
+        equal(receiver.receive(100)?.data, b"after it", "what comes first after what is blocked")?;
+    }
     set(&receiver, unblock, &blocked)?;
     if family == Family::V4 {
-        let group = group.parse::<std::net::IpAddr>().map_err(|_| Failure::new("no address"))?;
-        sender.send(b"heard", Some((group, port).into()))?;
+        sender.send(b"heard", to)?;
         equal(receiver.receive(100)?.data, b"heard", "what an unblocked source sends")?;
     }
     Ok(())

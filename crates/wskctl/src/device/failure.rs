@@ -90,6 +90,10 @@ const ADVICE: &[(NTSTATUS, &str)] = &[
     (sys::STATUS_INFO_LENGTH_MISMATCH, "Give a value of the size that `wskctl options` lists."),
     (sys::STATUS_DEVICE_NOT_READY, "The WSK provider has not started yet: try again in a moment."),
     (sys::STATUS_IO_TIMEOUT, "Nothing happened in time: raise --timeout, or use `--timeout none`."),
+    (
+        sys::STATUS_CANCELLED,
+        "Somebody cancelled the request: --cancel-after or a `cancel` step, or the close of the handle.",
+    ),
     (sys::STATUS_INSUFFICIENT_RESOURCES, "The kernel is out of memory: close something and try again."),
     (sys::STATUS_FILE_FORCED_CLOSED, "The transport is gone: close the handle and start anew."),
     (sys::STATUS_NETWORK_UNREACHABLE, "No route leads there: check the address and the routing table."),

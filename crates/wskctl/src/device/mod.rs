@@ -24,7 +24,7 @@ mod windows;
 
 pub use failure::{OpenError, Refused};
 pub use irp::{IrpEvent, IrpStep};
-pub use peer::Peer;
+pub use peer::{Arrived, Peer};
 
 /// When the hosted WSK completes an IRP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

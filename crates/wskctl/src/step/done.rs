@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
-use super::{Arrived, Changing, Drained, Transport};
+use super::{Arrived, Changing, Transport};
 use crate::family::Family;
 use crate::rows::Value;
 
@@ -101,7 +101,7 @@ pub enum Done {
     /// Datagrams were taken out of the queue.
     Drain {
         /// The datagrams, the oldest first.
-        datagrams: Vec<Drained>,
+        datagrams: Vec<Arrived>,
         /// How many were dropped since the event was enabled.
         dropped: u64,
     },
@@ -172,9 +172,9 @@ impl fmt::Display for Done {
                 write!(f, "no more datagrams go to the queue but those on their way")
             }
             Self::Drain { datagrams, dropped } => {
-                write!(f, "drained {} datagrams:", datagrams.len())?;
-                datagrams.iter().try_for_each(|one| write!(f, " {} from {},", one.text, one.from))?;
-                write!(f, " {dropped} were dropped")
+                let all: Vec<String> = datagrams.iter().map(ToString::to_string).collect();
+                write!(f, "drained {} datagrams: {}", datagrams.len(), all.join("; "))?;
+                write!(f, " ({dropped} dropped since the queue was enabled)")
             }
             Self::Transports { transports } => {
                 let all: Vec<String> = transports.iter().map(ToString::to_string).collect();

@@ -1,33 +1,32 @@
 //! The steps of the receive event: enabling, disabling, and draining what it has brought.
 
-use std::net::SocketAddr;
+use wskdrv_abi::{EnableReceive, QUEUE_MAX, QUEUE_MIN};
 
-use serde::Serialize;
-
-use super::{Done, Failure, MAX_DATAGRAM, hex};
-use crate::session::{Message, Session};
+use super::{Arrived, Done, Failure, MAX_DATAGRAM};
+use crate::session::Session;
 
 /// The room for what one drain brings: the largest datagram, and more than a few small ones.
 const ROOM: usize = 2 * MAX_DATAGRAM;
 
-/// A datagram that was drained.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Drained {
-    /// From whom.
-    pub from: SocketAddr,
-    /// `MSG_TRUNC`, `MSG_BCAST`, `MSG_MCAST`.
-    pub flags: u32,
-    /// Its payload, as text.
-    pub text: String,
-    /// Its payload, in hexadecimal.
-    pub hex: String,
-}
+/// The memory of a queue in bytes, if nothing is said.
+pub const QUEUE_DEFAULT: u32 = 1 << 16;
+/// How the size of a queue is written.
+pub const QUEUE: &str = "its memory in bytes, a multiple of 8 from 1024 to 1048576";
 
-impl From<Message> for Drained {
-    fn from(message: Message) -> Self {
-        let text = message.data.escape_ascii().to_string();
-        Self { from: message.from, flags: message.flags, text, hex: hex(&message.data) }
+/// The size of a queue, such as the driver takes.
+///
+/// # Errors
+///
+/// A sentence with the bounds, and with the nearest size that is right.
+pub fn queue_size(text: &str) -> Result<u32, String> {
+    let Some(capacity) = crate::rows::number(text) else {
+        return Err(format!("write {QUEUE}"));
+    };
+    if (EnableReceive { capacity, reserved: 0 }).is_valid() {
+        return Ok(capacity);
     }
+    let nearest = (capacity as usize).clamp(QUEUE_MIN, QUEUE_MAX).next_multiple_of(8);
+    Err(format!("write {QUEUE}; the nearest is {nearest}"))
 }
 
 pub(super) fn enable(session: &Session, capacity: u32) -> Result<Done, Failure> {
@@ -64,6 +63,28 @@ pub(super) fn drain(session: &Session, expected: &[Vec<u8>]) -> Result<Done, Fai
             found: format!("{} came", list(&found)),
         });
     }
-    let datagrams = drain.messages.into_iter().map(Drained::from).collect();
+    let arrived = |message| Arrived::new(message, wskdrv_abi::IOCTL_WSKDRV_DRAIN);
+    let datagrams = drain.messages.iter().map(arrived).collect::<Result<_, _>>()?;
     Ok(Done::Drain { datagrams, dropped: drain.dropped })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_has_its_bounds_and_the_nearest_size_is_told() {
+        assert!(QUEUE.contains(&QUEUE_MIN.to_string()) && QUEUE.contains(&QUEUE_MAX.to_string()));
+        assert_eq!(queue_size(&QUEUE_DEFAULT.to_string()), Ok(QUEUE_DEFAULT));
+        assert_eq!(queue_size("0x400"), Ok(1024));
+        assert_eq!(queue_size("1048576"), Ok(1 << 20));
+        for (wrong, nearest) in
+            [("0", 1024), ("1023", 1024), ("1025", 1032), ("1048577", 1 << 20), ("4294967295", 1 << 20)]
+        {
+            let error = queue_size(wrong).unwrap_err();
+            assert!(error.ends_with(&format!("the nearest is {nearest}")), "{wrong}: {error}");
+            assert_eq!(queue_size(&nearest.to_string()), Ok(nearest));
+        }
+        assert!(queue_size("64K").unwrap_err().contains("a multiple of 8 from 1024"));
+    }
 }

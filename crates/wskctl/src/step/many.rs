@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use serde::Serialize;
-use wsk_cmsg::{Control, Message as Info};
+use wsk_cmsg::{Control, Message as Info, ReceiveError};
 
 use super::{Done, Failure, MAX_DATAGRAM, hex, resolve};
 use crate::error::Error;
@@ -94,8 +94,8 @@ pub struct Arrived {
 }
 
 impl Arrived {
-    fn new(message: &Message) -> Result<Self, Failure> {
-        let code = wskdrv_abi::IOCTL_WSKDRV_RECEIVE_MANY;
+    /// A datagram of an answer to the request with this code.
+    pub(super) fn new(message: &Message, code: u32) -> Result<Self, Failure> {
         let control = message.controls().map_err(|wrong| Error::Reply { code, what: wrong.to_string() })?;
         Ok(Self {
             from: message.from,
@@ -124,8 +124,27 @@ fn describe(info: &Info<'_>) -> String {
         Info::TrafficClass(class) => format!("traffic class {class:#04x}"),
         Info::EcnV4(mark) | Info::EcnV6(mark) => format!("ecn {mark}"),
         Info::CoalescedInfo(size) => format!("datagrams of {size} bytes"),
+        Info::ErrorV4(error) | Info::ErrorV6(error) => describe_error(error),
         other => format!("{other:?}"),
     }
+}
+
+/// What an ICMP message said of a datagram that was sent, by the names of RFC 792 and RFC 4443.
+fn describe_error(error: &ReceiveError) -> String {
+    let &ReceiveError { protocol, info, kind, code } = error;
+    let name = match (protocol, kind, code) {
+        (1, 3, 0) => "network unreachable",
+        (1, 3, 1) => "host unreachable",
+        (1, 3, 2) => "protocol unreachable",
+        (1, 3, 3) | (58, 1, 4) => "port unreachable",
+        (1, 3, 4) | (58, 2, _) => return format!("not delivered: larger than the path's MTU, {info}"),
+        (1, 3, 9 | 10 | 13) | (58, 1, 1) => "prohibited by an administrator",
+        (1, 11, _) | (58, 3, _) => "out of hops or of time",
+        (58, 1, 0) => "no route",
+        (58, 1, 3) => "address unreachable",
+        _ => return format!("not delivered: protocol {protocol}, ICMP type {kind}, code {code}"),
+    };
+    format!("not delivered: {name}")
 }
 
 pub(super) fn send(
@@ -159,12 +178,27 @@ pub(super) fn receive(session: &Session, expected: &[Vec<u8>]) -> Result<Done, F
             found: format!("{} came", list(&mut messages.iter().map(|message| &message.data))),
         });
     }
-    Ok(Done::ReceiveMany { datagrams: messages.iter().map(Arrived::new).collect::<Result<_, _>>()? })
+    let arrived = |message| Arrived::new(message, wskdrv_abi::IOCTL_WSKDRV_RECEIVE_MANY);
+    Ok(Done::ReceiveMany { datagrams: messages.iter().map(arrived).collect::<Result<_, _>>()? })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_are_told_in_words() {
+        let error = |protocol, kind, code| ReceiveError { protocol, info: 1280, kind, code };
+        for (info, words) in [
+            (Info::ErrorV4(error(1, 3, 3)), "not delivered: port unreachable"),
+            (Info::ErrorV6(error(58, 1, 4)), "not delivered: port unreachable"),
+            (Info::ErrorV6(error(58, 2, 0)), "not delivered: larger than the path's MTU, 1280"),
+            (Info::ErrorV4(error(1, 12, 1)), "not delivered: protocol 1, ICMP type 12, code 1"),
+            (Info::CoalescedInfo(3), "datagrams of 3 bytes"),
+        ] {
+            assert_eq!(describe(&info), words);
+        }
+    }
 
     #[test]
     fn what_to_send_with_is_read_for_either_family() {

@@ -6,26 +6,26 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use wskctl::Family;
-use wskctl::conformance::VICTIM_COMMAND;
+use wskctl::conformance::{Kind, Plan, VICTIM_COMMAND};
 use wskctl::device::Completion;
 use wskctl::rows::Request;
 use wskctl::step::{self, Changing, Security, Sending, Step, Target};
 use wskctl::{rows, script};
 
-use crate::conformance;
 use crate::service::DriverCommand;
 use crate::verifier::VerifierCommand;
+use crate::{conformance, help};
 
 const DEFAULT_DEVICE: &str = if cfg!(windows) { wskdrv_abi::USER_PATH } else { "hosted" };
 
-const EXIT_CODES: &str =
-    "Exit codes: 0 done; 1 refused by the driver or by Windows, or not as expected; 2 usage or environment.";
+/// What the options for every command stand under.
+const EVERYWHERE: &str = "Options of every command";
 
 /// Drives the wskdrv driver: sockets, options, IOCTLs and datagrams from kernel mode
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXIT_CODES, arg_required_else_help = true)]
+#[command(version, after_help = help::PROGRAM, arg_required_else_help = true)]
 struct CommandLine {
     #[command(flatten)]
     global: Global,
@@ -37,17 +37,23 @@ struct CommandLine {
 #[derive(Debug, Args)]
 pub(crate) struct Global {
     /// The driver's device: a path such as \\.\WskDrv, or `hosted` for the driver inside this program
-    #[arg(long, global = true, value_name = "hosted|PATH", default_value = DEFAULT_DEVICE)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "hosted|PATH", default_value = DEFAULT_DEVICE)]
     pub(crate) device: String,
-    /// When the hosted WSK completes a request: inline, deferred, delayed or delayed:SEED
-    #[arg(long, global = true, value_name = "MODE", value_parser = completion)]
+    /// When the hosted WSK completes a request: inline (within the call), deferred (on another thread), delayed or
+    /// delayed:SEED (later, in an order drawn from the seed) [default: deferred]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "MODE", value_parser = completion)]
     pub(crate) completion: Option<Completion>,
-    /// Print JSON
-    #[arg(long, global = true)]
+    /// Print one JSON document instead of text
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
-    /// The time limit of each request, such as 500ms or 5s, or `none`
-    #[arg(long, global = true, value_name = "TIME", default_value = "5s", value_parser = limit)]
+    /// The time limit that the driver keeps for each request, such as 500ms or 5s, or `none`; when it has passed, the
+    /// request ends with STATUS_IO_TIMEOUT
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "TIME", default_value = "5s", value_parser = limit)]
     pub(crate) timeout: Limit,
+    /// Cancel each request of the command that has not ended after this time (CancelIoEx); it ends with
+    /// STATUS_CANCELLED, unless it is done by then
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "TIME", value_parser = script::duration)]
+    pub(crate) cancel_after: Option<Duration>,
 }
 
 /// A time limit, or none.
@@ -57,48 +63,63 @@ pub(crate) struct Limit(pub(crate) Option<Duration>);
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Show what the driver can do, each claim checked from outside it
+    #[command(after_help = help::DEMO)]
     Demo,
     /// Run the tests that a loaded driver must pass
     #[command(after_help = conformance::AFTER_HELP)]
     Conformance(conformance::Arguments),
-    /// Open handles, leave receives pending on them, and wait to be killed
+    /// Open handles, leave requests pending on them, and wait to be killed
     #[command(name = VICTIM_COMMAND, hide = true)]
-    Pend { handles: usize, receives: usize },
-    /// Show versions, provider and statistics
+    Pend {
+        handles: usize,
+        /// How many of each kind on each handle
+        requests: usize,
+        /// Such as receive, drain, transport-change
+        #[arg(required = true, value_name = "KIND", value_parser = Kind::named)]
+        kinds: Vec<&'static Kind>,
+    },
+    /// Show the driver's version, WSK's versions, and what the driver has counted
+    #[command(after_help = help::INFO)]
     Info,
-    /// List the typed options and IOCTLs
+    /// List the socket options and IOCTLs by name, with what each takes and when
+    #[command(after_help = help::OPTIONS)]
     Options,
     /// Read a socket option
+    #[command(after_help = help::GET)]
     Get {
-        /// Its C name, such as SO_RCVBUF
+        /// The option's C name, such as SO_RCVBUF, in any case
         #[arg(value_parser = rows::option)]
         name: Request,
         #[command(flatten)]
         socket: Socket,
     },
     /// Set a socket option
+    #[command(after_help = help::SET)]
     Set {
-        /// Its C name, such as SO_BROADCAST
+        /// The option's C name, such as SO_BROADCAST, in any case
         #[arg(value_parser = rows::option)]
         name: Request,
-        /// on or off, or a number
+        /// on or off; a number such as 65536 or 0x10000; or what else the option takes, such as a multicast group
         value: String,
         #[command(flatten)]
         socket: Socket,
     },
-    /// Carry out a socket IOCTL that fixes an address
+    /// Carry out a socket IOCTL: fix an address, or query
+    #[command(after_help = help::IOCTL)]
     Ioctl {
-        /// Its C name, such as SIO_WSK_SET_REMOTE_ADDRESS
+        /// The IOCTL's C name, such as SIO_WSK_SET_REMOTE_ADDRESS, in any case
         #[arg(value_parser = rows::ioctl)]
         name: Request,
-        /// An address such as 127.0.0.1:7777 or [::1]:7777; `self`; or `clear`
+        /// An address such as 127.0.0.1:7777 or [::1]:7777; `self` for the socket's own; `clear` for none
         address: String,
         #[command(flatten)]
         socket: Socket,
     },
     /// Show the transports that sockets can be made for
+    #[command(after_help = help::TRANSPORTS)]
     Transports,
     /// Wait until the local addresses or the transports change
+    #[command(after_help = help::WAIT)]
     Wait {
         /// addresses or transports
         #[arg(value_parser = Changing::parse)]
@@ -106,9 +127,10 @@ enum Verb {
         #[command(flatten)]
         socket: Socket,
     },
-    /// Sort IPv6 addresses by how well they can be reached; IPv4 addresses are mapped, as [::ffff:192.0.2.1]:0
+    /// Sort IPv6 addresses by how well they can be reached
+    #[command(after_help = help::SORT)]
     Sort {
-        /// The addresses, with ports
+        /// The addresses, with ports; IPv4 addresses are mapped, as [::ffff:192.0.2.1]:0
         #[arg(required = true, value_parser = rows::address)]
         addresses: Vec<SocketAddr>,
         #[command(flatten)]
@@ -117,42 +139,54 @@ enum Verb {
     /// Show a socket's security descriptor, or set it
     ///
     /// It decides who may share the socket's local address; without one, nobody may.
+    #[command(after_help = help::SECURITY)]
     Security {
-        /// In the security descriptor definition language, such as D:P(A;;GA;;;BA)
+        /// The new one, in the security descriptor definition language, such as D:P(A;;GA;;;BA)
         #[arg(value_parser = Security::parse)]
         sddl: Option<Security>,
         #[command(flatten)]
         socket: Socket,
     },
     /// Send datagrams
+    #[command(after_help = help::SEND)]
     Send {
-        /// To which address
+        /// To which address, such as 127.0.0.1:7777 or [::1]:7777
         #[arg(value_parser = rows::address)]
         address: SocketAddr,
-        /// The payloads, one datagram each
+        /// The payloads as text, one datagram each
         #[arg(required = true)]
         data: Vec<String>,
         /// Send all of them with one request
         #[arg(long)]
         together: bool,
-        /// Control information to send with, such as ttl=9,tos=0xB8: ttl, tos, ecn, size, from; implies --together
+        /// Control information to send with, such as ttl=9,tos=0xB8: ttl=HOPS, tos=CLASS, ecn=0..3, size=BYTES,
+        /// from=ADDRESS or from=ADDRESS%INTERFACE; implies --together
         #[arg(long, value_name = "KEY=VALUE,...", value_parser = Sending::parse)]
         with: Option<Sending>,
         #[command(flatten)]
         socket: Socket,
     },
-    /// Receive datagrams
+    /// Receive datagrams: one by one, many with a request, or by WSK's event callback
+    #[command(after_help = help::RECV)]
     Recv {
-        /// How many; with --many, how many requests
+        /// How many requests; each brings one datagram, or with --many and --queue one or more
         #[arg(long, default_value_t = 1)]
         count: usize,
         /// With each request, all datagrams that have come, and their control information
         #[arg(long)]
         many: bool,
-        /// By WSK's event callback: the driver keeps what comes in a queue of so many bytes, and each request takes all
-        /// that is in it
+        /// By WSK's event callback: the driver keeps what comes in a queue, and each request takes all that is in it, and
+        /// tells how many were dropped. BYTES is the queue's memory, a multiple of 8 from 1024 to 1048576
+        /// [default without a value: 65536]
         #[arg(long, value_name = "BYTES", conflicts_with = "many", num_args = 0..=1, default_missing_value = "65536")]
+        #[arg(value_parser = step::queue_size)]
         queue: Option<u32>,
+        /// Before each request wait for so long, such as 2s, so that datagrams gather
+        #[arg(long, value_name = "TIME", value_parser = script::duration)]
+        gather: Option<Duration>,
+        /// With --queue: at the end disable the event callback, instead of leaving that to the close of the socket
+        #[arg(long, value_enum, value_name = "FORM", requires = "queue")]
+        disable: Option<Disable>,
         #[command(flatten)]
         socket: Socket,
     },
@@ -161,20 +195,30 @@ enum Verb {
     /// Turn Driver Verifier and the framework's verifier on or off for the driver
     Verifier(VerifierCommand),
     /// Carry out the steps of a script, all on one socket
-    #[command(after_help = script_help())]
+    #[command(after_help = help::script())]
     Script {
         /// The script; - is standard input
         file: PathBuf,
     },
 }
 
+/// How the event callback is disabled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Disable {
+    /// Ends when no call of the callback is left: WSK's form with an IRP
+    Wait,
+    /// Ends at once, and tells whether calls may be left: WSK's form without an IRP
+    Soon,
+}
+
 /// The socket that a command makes for itself.
 #[derive(Debug, Args)]
 struct Socket {
-    /// Its address family, v4 or v6 [default: that of the address given, or v4]
+    /// The socket's address family, v4 or v6 [default: that of the address given, or v4]
     #[arg(long, value_parser = script::parse_family)]
     family: Option<Family>,
-    /// The local address to bind it to [default: any address, if it must be bound]
+    /// The local address to bind the socket to; port 0 lets the system choose [default: any address and port 0, if it
+    /// must be bound]
     #[arg(long, value_name = "ADDR", value_parser = rows::address)]
     bind: Option<SocketAddr>,
 }
@@ -195,7 +239,7 @@ impl Socket {
 pub(crate) enum Command {
     Demo,
     Conformance(conformance::Arguments),
-    Pend { handles: usize, receives: usize },
+    Pend(Plan),
     Info,
     Options,
     Steps(Vec<Step>),
@@ -217,7 +261,9 @@ fn command(verb: Verb) -> Result<Command, String> {
     let steps = match verb {
         Verb::Demo => return Ok(Command::Demo),
         Verb::Conformance(arguments) => return Ok(Command::Conformance(arguments)),
-        Verb::Pend { handles, receives } => return Ok(Command::Pend { handles, receives }),
+        Verb::Pend { handles, requests, kinds } => {
+            return Ok(Command::Pend(Plan { handles, requests, kinds }));
+        }
         Verb::Info => return Ok(Command::Info),
         Verb::Options => return Ok(Command::Options),
         Verb::Script { file } => return Ok(Command::Script(file)),
@@ -261,7 +307,7 @@ fn command(verb: Verb) -> Result<Command, String> {
             steps.extend(sends);
             steps
         }
-        Verb::Recv { count, many, queue, socket } => {
+        Verb::Recv { count, many, queue, gather, disable, socket } => {
             let receive = match queue {
                 Some(_) => Step::Drain(Vec::new()),
                 None if many => Step::ReceiveMany(Vec::new()),
@@ -270,7 +316,11 @@ fn command(verb: Verb) -> Result<Command, String> {
             let mut steps = socket.around(receive.clone(), socket.family(None));
             steps.truncate(steps.len() - 1);
             steps.extend(queue.map(Step::Enable));
-            steps.extend(std::iter::repeat_n(receive, count));
+            for _ in 0..count {
+                steps.extend(gather.map(Step::Sleep));
+                steps.push(receive.clone());
+            }
+            steps.extend(disable.map(|form| Step::Disable { wait: form == Disable::Wait }));
             steps
         }
     };
@@ -278,12 +328,7 @@ fn command(verb: Verb) -> Result<Command, String> {
 }
 
 fn limit(text: &str) -> Result<Limit, String> {
-    if text.eq_ignore_ascii_case("none") {
-        return Ok(Limit(None));
-    }
-    humantime::parse_duration(text)
-        .map(|time| Limit(Some(time)))
-        .map_err(|error| format!("write it as 500ms, 5s or none: {error}"))
+    script::time_limit(text).map(Limit)
 }
 
 fn completion(text: &str) -> Result<Completion, String> {
@@ -298,101 +343,6 @@ fn completion(text: &str) -> Result<Completion, String> {
     }
 }
 
-fn script_help() -> String {
-    format!(
-        "Steps, one a line, with words as in a shell and comments after #:\n  {}\n\n\
-         `self` is the socket's own address, `-` the address that it is fixed to.\n\n{EXIT_CODES}",
-        script::USAGE.join("\n  ")
-    )
-}
-
 #[cfg(test)]
-mod tests {
-    use wsk_requests::Kind;
-
-    use super::*;
-
-    fn count(line: &str) -> usize {
-        match parsed(line) {
-            Ok(Command::Steps(steps)) => steps.len(),
-            other => panic!("{line}: {other:?}"),
-        }
-    }
-
-    fn parsed(line: &str) -> Result<Command, String> {
-        let words = format!("wskctl {line}");
-        let CommandLine { verb, .. } =
-            CommandLine::try_parse_from(words.split(' ')).map_err(|error| error.to_string())?;
-        command(verb)
-    }
-
-    #[test]
-    fn the_command_line_is_well_formed() {
-        CommandLine::command().debug_assert();
-    }
-
-    #[test]
-    fn each_typed_request_can_be_asked_for_by_name() {
-        for row in wsk_requests::ROWS {
-            let name = row.name;
-            match row.kind {
-                Kind::Option { .. } => {
-                    let get = parsed(&format!("get {name}"));
-                    assert_eq!(get.is_ok(), row.get, "{name}");
-                    let values = ["1", "239.1.2.3", "239.1.2.3,from=10.0.0.1", "ff02::7", "clear"];
-                    let set = values.iter().any(|value| parsed(&format!("set {name} {value}")).is_ok());
-                    assert_eq!(set, row.set && !row.value.has_pointers(), "{name}");
-                }
-                Kind::Ioctl { .. } => {
-                    assert!(count(&format!("ioctl {name} clear")) > 1, "{name}");
-                }
-                Kind::Client { .. } => {
-                    parsed(&format!("ioctl {name} clear")).unwrap_err();
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn the_family_follows_from_the_addresses() {
-        let family = |line: &str| match parsed(line) {
-            Ok(Command::Steps(steps)) => match steps[0] {
-                Step::Create(family) => family,
-                ref other => panic!("{other:?}"),
-            },
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(family("send [::1]:1 x"), Family::V6);
-        assert_eq!(family("send 127.0.0.1:1 x"), Family::V4);
-        assert_eq!(family("recv --bind [::1]:0"), Family::V6);
-        assert_eq!(family("recv --family v6"), Family::V6);
-        assert_eq!(family("get IPV6_V6ONLY"), Family::V6);
-        assert_eq!(family("get SO_RCVBUF"), Family::V4);
-        assert_eq!(family("ioctl SIO_WSK_SET_REMOTE_ADDRESS [::1]:9"), Family::V6);
-        // Both given and at odds: the driver is asked, and refuses.
-        assert_eq!(family("send --family v4 [::1]:1 x"), Family::V4);
-    }
-
-    #[test]
-    fn counts_are_counts_of_datagrams() {
-        assert_eq!(count("recv --count 3"), 2 + 3);
-        assert_eq!(count("recv --queue --count 3"), 2 + 1 + 3);
-        assert_eq!(count("send 127.0.0.1:1 a b c"), 2 + 3);
-    }
-
-    #[test]
-    fn what_makes_no_sense_is_an_error() {
-        for (line, what) in [
-            ("set SO_BROADCAST maybe", "on or off"),
-            ("get SO_BROADCATS", "did you mean SO_BROADCAST?"),
-            ("ioctl SO_BROADCAST clear", "not a socket IOCTL"),
-            ("send localhost x", "127.0.0.1:7777"),
-            ("recv --timeout soon", "500ms, 5s or none"),
-            ("demo --completion late", "inline, deferred"),
-            ("demo --completion delayed:x", "no number"),
-        ] {
-            let error = parsed(line).unwrap_err();
-            assert!(error.contains(what), "{line}: {error}");
-        }
-    }
-}
+#[path = "args_tests.rs"]
+mod tests;

@@ -71,7 +71,7 @@ pub(crate) fn run(global: &Global, command: Command, printer: &mut Printer) -> R
     match command {
         Command::Options => return Ok(table::options(printer)?),
         Command::Conformance(arguments) => return conformance::run(global, &arguments, printer),
-        Command::Pend { handles, receives } => return conformance::pend(global, handles, receives),
+        Command::Pend(plan) => return conformance::pend(global, &plan),
         Command::Driver(command) => return service::run(global, command, printer),
         Command::Verifier(command) => return verifier::run(command, printer),
         // Whether the script makes sense does not depend on a device.
@@ -119,7 +119,8 @@ pub(crate) fn device(global: &Global) -> Result<Device, Stop> {
 }
 
 fn session(global: &Global) -> Result<Session, Stop> {
-    Ok(Session::new(device(global)?.open()?).within(global.timeout.0))
+    let session = Session::new(device(global)?.open()?).within(global.timeout.0);
+    Ok(session.cancelling_after(global.cancel_after))
 }
 
 fn read(file: &Path) -> Result<String, Stop> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use wskctl::Device;
-use wskctl::conformance::{self, Ending, Report, Runner, Test, Verdict, Watch};
+use wskctl::conformance::{self, Ending, Plan, Report, Runner, Test, Verdict, Watch};
 use wskctl::device::{Hosted, Network};
 
 use crate::args::Global;
@@ -15,6 +15,13 @@ use crate::command::{self, Stop};
 use crate::print::{ASIDE, BAD, GOOD, Printer, TITLE};
 
 pub(crate) const AFTER_HELP: &str = "\
+Examples:
+  wskctl conformance                            # the whole suite on the driver that is loaded
+  wskctl conformance --list closing             # what the tests show and need
+  wskctl conformance closing events --limit 30s
+  wskctl --device hosted --completion delayed:7 conformance --network memory
+  wskctl conformance --format junit
+
 Every test says what it expected and what came. A test that cannot be run here (no IPv6, a driver that is not ours \
 to unload) is reported as not applicable, with the reason, and never as passed. A test that does not end within \
 --limit has failed; the run goes on, and ends. In the hosted kernel each test has a kernel of its own, which is \
@@ -147,9 +154,9 @@ fn runner(global: &Global, arguments: &Arguments) -> Result<(String, Runner), St
 }
 
 /// `wskctl pend`: what the suite starts as another process, to kill it.
-pub(crate) fn pend(global: &Global, handles: usize, receives: usize) -> Result<(), Stop> {
+pub(crate) fn pend(global: &Global, plan: &Plan) -> Result<(), Stop> {
     let device = command::device(global)?;
-    Ok(conformance::pend(&device, handles, receives, &mut io::stdout(), &mut io::stdin())?)
+    Ok(conformance::pend(&device, plan, &mut io::stdout(), io::stdin())?)
 }
 
 fn list(printer: &mut Printer, format: Format, tests: &[&Test]) -> io::Result<()> {

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 mod args;
 mod command;
 mod conformance;
+mod help;
 mod print;
 mod service;
 mod story;

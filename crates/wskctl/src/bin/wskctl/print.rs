@@ -41,11 +41,11 @@ impl Printer {
         writeln!(self.out, "{document:#}")
     }
 
-    /// Prints what came of a step; that a socket was created is worth a line only in a script.
+    /// Prints what came of a step; that a socket was created or time has passed is worth a line only in a script.
     pub(crate) fn done(&mut self, line: Option<usize>, done: &Done) -> io::Result<()> {
         match (line, done) {
             (Some(line), _) => writeln!(self.out, "{ASIDE}{line:>4}{ASIDE:#}  {done}"),
-            (None, Done::Create { .. }) => Ok(()),
+            (None, Done::Create { .. } | Done::Sleep { .. }) => Ok(()),
             (None, _) => writeln!(self.out, "{done}"),
         }
     }

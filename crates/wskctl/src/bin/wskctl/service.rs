@@ -14,12 +14,13 @@ use crate::print::{ASIDE, Printer, TITLE};
 
 const EXAMPLES: &str = "The file is registered where it lies and must stay there; nothing is copied. All but `status` \
     needs an elevated prompt (Run as administrator), and Windows loads the driver only if it trusts its signature: \
-    on a test machine that is `bcdedit /set testsigning on`, with Secure Boot off.\n\n  \
+    on a test machine that is `bcdedit /set testsigning on`, with Secure Boot off.\n\nExamples:\n  \
     wskctl driver install C:\\drivers\\wskdrv.sys\n  \
     wskctl driver start\n  \
     wskctl demo\n  \
     wskctl driver stop\n  \
-    wskctl driver remove";
+    wskctl driver remove\n\n\
+    Exit codes: 0 done, or was so already; 1 refused by Windows; 2 usage or environment.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

@@ -13,13 +13,14 @@ use crate::command::Stop;
 use crate::print::{ASIDE, Printer, TITLE};
 
 const EXAMPLES: &str = "Driver Verifier stops Windows (bug check) when the driver breaks a rule: use it on a test \
-    machine. Its settings take effect when Windows is restarted, the framework's when the driver is.\n\n  \
-    wskctl verifier on                               standard checks, and the framework's verifier\n  \
-    wskctl verifier on --with force-pending,irp-log  and requests that pend at random\n  \
-    wskctl verifier on --low-resources               and allocations that fail at random\n  \
-    wskctl verifier on --framework-only              no restart of Windows\n  \
-    wskctl verifier on --print                       only shows what would be done\n  \
-    wskctl verifier off                              undoes what `on` did, and nothing else";
+    machine. Its settings take effect when Windows is restarted, the framework's when the driver is.\n\nExamples:\n  \
+    wskctl verifier on                               # standard checks, and the framework's verifier\n  \
+    wskctl verifier on --with force-pending,irp-log  # and requests that pend at random\n  \
+    wskctl verifier on --low-resources               # and allocations that fail at random\n  \
+    wskctl verifier on --framework-only              # no restart of Windows\n  \
+    wskctl verifier on --print                       # only shows what would be done\n  \
+    wskctl verifier off                              # undoes what `on` did, and nothing else\n\n\
+    Exit codes: 0 done; 1 refused by Windows; 2 usage or environment.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

@@ -1,0 +1,148 @@
+//! What the command line makes of words, and that every example of the help is a command.
+
+use wsk_requests::Kind;
+
+use super::*;
+
+fn count(line: &str) -> usize {
+    match parsed(line) {
+        Ok(Command::Steps(steps)) => steps.len(),
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+fn parsed(line: &str) -> Result<Command, String> {
+    let words = format!("wskctl {line}");
+    let CommandLine { verb, .. } =
+        CommandLine::try_parse_from(words.split(' ')).map_err(|error| error.to_string())?;
+    command(verb)
+}
+
+#[test]
+fn the_command_line_is_well_formed() {
+    CommandLine::command().debug_assert();
+}
+
+#[test]
+fn each_typed_request_can_be_asked_for_by_name() {
+    for row in wsk_requests::ROWS {
+        let name = row.name;
+        match row.kind {
+            Kind::Option { .. } => {
+                let get = parsed(&format!("get {name}"));
+                assert_eq!(get.is_ok(), row.get, "{name}");
+                let values = ["1", "239.1.2.3", "239.1.2.3,from=10.0.0.1", "ff02::7", "clear"];
+                let set = values.iter().any(|value| parsed(&format!("set {name} {value}")).is_ok());
+                assert_eq!(set, row.set && !row.value.has_pointers(), "{name}");
+            }
+            Kind::Ioctl { .. } => {
+                assert!(count(&format!("ioctl {name} clear")) > 1, "{name}");
+            }
+            Kind::Client { .. } => {
+                parsed(&format!("ioctl {name} clear")).unwrap_err();
+            }
+        }
+    }
+}
+
+#[test]
+fn the_family_follows_from_the_addresses() {
+    let family = |line: &str| match parsed(line) {
+        Ok(Command::Steps(steps)) => match steps[0] {
+            Step::Create(family) => family,
+            ref other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(family("send [::1]:1 x"), Family::V6);
+    assert_eq!(family("send 127.0.0.1:1 x"), Family::V4);
+    assert_eq!(family("recv --bind [::1]:0"), Family::V6);
+    assert_eq!(family("recv --family v6"), Family::V6);
+    assert_eq!(family("get IPV6_V6ONLY"), Family::V6);
+    assert_eq!(family("get SO_RCVBUF"), Family::V4);
+    assert_eq!(family("ioctl SIO_WSK_SET_REMOTE_ADDRESS [::1]:9"), Family::V6);
+    // Both given and at odds: the driver is asked, and refuses.
+    assert_eq!(family("send --family v4 [::1]:1 x"), Family::V4);
+}
+
+#[test]
+fn counts_are_counts_of_datagrams() {
+    assert_eq!(count("recv --count 3"), 2 + 3);
+    assert_eq!(count("recv --queue --count 3"), 2 + 1 + 3);
+    assert_eq!(count("send 127.0.0.1:1 a b c"), 2 + 3);
+}
+
+#[test]
+fn a_queue_is_enabled_drained_and_disabled() {
+    let shape = |line: &str| match parsed(line) {
+        Ok(Command::Steps(steps)) => steps
+            .iter()
+            .map(|step| match step {
+                Step::Create(_) => "create".to_owned(),
+                Step::Bind(_) => "bind".to_owned(),
+                Step::Enable(bytes) => format!("enable {bytes}"),
+                Step::Sleep(time) => format!("sleep {time:?}"),
+                Step::Drain(data) if data.is_empty() => "drain".to_owned(),
+                Step::Disable { wait } => format!("disable {wait}"),
+                other => panic!("{line}: {other:?}"),
+            })
+            .collect::<Vec<_>>(),
+        other => panic!("{line}: {other:?}"),
+    };
+    assert_eq!(shape("recv --queue"), ["create", "bind", "enable 65536", "drain"]);
+    assert_eq!(
+        shape("recv --queue 4096 --gather 2s --count 2 --disable soon"),
+        ["create", "bind", "enable 4096", "sleep 2s", "drain", "sleep 2s", "drain", "disable false"]
+    );
+    assert_eq!(shape("recv --queue=1024 --disable wait").last().unwrap(), "disable true");
+    assert_eq!(count("recv --gather 1s --many"), 2 + 2);
+}
+
+#[test]
+fn every_example_of_the_help_is_a_command() {
+    let mut program = CommandLine::command();
+    program.build();
+    let names = program.get_subcommands().map(|verb| verb.get_name().to_owned());
+    let names: Vec<_> = names.filter(|name| name != "help" && name != VICTIM_COMMAND).collect();
+    assert!(names.len() > 10);
+    let commands = std::iter::once(&program)
+        .chain(names.iter().map(|name| program.find_subcommand(name).expect("a command")));
+    for command in commands {
+        let name = command.get_name();
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let examples: Vec<&str> = help.lines().filter(|line| line.starts_with("  wskctl ")).collect();
+        let shown = examples.iter().any(|example| example.split(' ').any(|word| word == name));
+        assert!(shown, "{name} has no example");
+        assert!(help.contains("Exit codes: 0 "), "{name}");
+        for example in examples {
+            let words = shlex::split(&example.replace('\\', "/")).expect("words");
+            let line =
+                CommandLine::try_parse_from(words).unwrap_or_else(|error| panic!("{example}: {error}"));
+            super::command(line.verb).unwrap_or_else(|error| panic!("{example}: {error}"));
+        }
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_an_error() {
+    for (line, what) in [
+        ("set SO_BROADCAST maybe", "on or off"),
+        ("get SO_BROADCATS", "did you mean SO_BROADCAST?"),
+        ("ioctl SO_BROADCAST clear", "not a socket IOCTL"),
+        ("send localhost x", "127.0.0.1:7777"),
+        ("recv --timeout soon", "500ms, 5s or none"),
+        ("demo --completion late", "inline, deferred"),
+        ("recv --cancel-after none", "such as 200ms or 5s"),
+        ("recv --queue 1000", "a multiple of 8 from 1024 to 1048576; the nearest is 1024"),
+        ("recv --queue 1025", "the nearest is 1032"),
+        ("recv --queue 2000000", "the nearest is 1048576"),
+        ("recv --queue much", "a multiple of 8 from 1024"),
+        ("recv --queue --many", "cannot be used with"),
+        ("recv --disable wait", "--queue"),
+        ("recv --queue --disable later", "wait, soon"),
+        ("demo --completion delayed:x", "no number"),
+    ] {
+        let error = parsed(line).unwrap_err();
+        assert!(error.contains(what), "{line}: {error}");
+    }
+}

@@ -1,0 +1,151 @@
+//! What the help says after its lists: examples of every command, what happens on an error, exit codes.
+
+use wskctl::script::USAGE;
+
+macro_rules! on_error {
+    () => {
+        "On an error: one sentence with the status by name and number, what it means, and what to do, on standard \
+         error; with --json it is the member `error` of the document. Nothing that comes after it is done.\n\
+         Exit codes: 0 done; 1 refused by the driver or by Windows, or not as expected; 2 usage or environment."
+    };
+}
+
+/// The help after a command's lists: examples, what else there is to know, and how it ends.
+macro_rules! after {
+    ($($example:literal)*; $($more:literal)*) => {
+        concat!("Examples:\n", $("  ", $example, "\n",)* "\n", $($more, "\n\n",)* on_error!())
+    };
+}
+
+pub(crate) const PROGRAM: &str = after! {
+    "wskctl demo                               # everything at a glance"
+    "wskctl options                            # the names that get, set and ioctl take"
+    "wskctl get SO_RCVBUF"
+    "wskctl recv --bind 127.0.0.1:7777         # in one terminal"
+    "wskctl send 127.0.0.1:7777 hello          # in another"
+    "wskctl script steps.txt                   # several steps on one socket"
+    "wskctl --device hosted conformance        # the driver's own tests";
+    "WSK (Winsock Kernel) is the interface by which drivers use the network. wskdrv is such a driver; this program \
+     tells it what to do. `--device hosted` needs no driver and no Windows: it runs the same driver inside this \
+     program, on a user-mode kernel, and leaves nothing behind.\n\n\
+     Each command opens the device, does its work on a socket of its own, and closes it. Times are written as 500ms, \
+     5s or 2m, sizes in bytes, numbers as 65536 or 0x10000, addresses as 127.0.0.1:7777 or [::1]:7777."
+};
+
+pub(crate) const DEMO: &str = after! {
+    "wskctl demo"
+    "wskctl --device hosted --completion delayed:7 demo"
+    "wskctl demo --json";
+    "Exit code 1 means that a claim does not hold."
+};
+
+pub(crate) const INFO: &str = after! {
+    "wskctl info"
+    "wskctl info --json";
+    "The counts are the driver's since it was loaded, over all handles; an operation is one request to WSK."
+};
+
+pub(crate) const OPTIONS: &str = after! {
+    "wskctl options"
+    "wskctl options --json";
+    "DO is what can be done with it: get, set, ioctl, or client for what the driver does by itself. WHEN is before \
+     or after the bind, or any time. IRP and IRQL are what WSK asks of a driver. This needs no device."
+};
+
+pub(crate) const GET: &str = after! {
+    "wskctl get SO_RCVBUF"
+    "wskctl get IPV6_V6ONLY --bind [::1]:0";
+    "The socket is created, bound with --bind, asked, and closed: what is shown is the value of a new socket."
+};
+
+pub(crate) const SET: &str = after! {
+    "wskctl set SO_BROADCAST on"
+    "wskctl set SO_RCVBUF 0x20000"
+    "wskctl set SO_EXCLUSIVEADDRUSE on --bind 127.0.0.1:7777"
+    "wskctl set IP_ADD_MEMBERSHIP 239.1.2.3,on=127.0.0.1";
+    "The socket is closed afterwards, and the option gone with it: whether WSK takes the value is what this shows. \
+     In a script the socket stays for further steps."
+};
+
+pub(crate) const IOCTL: &str = after! {
+    "wskctl ioctl SIO_WSK_SET_REMOTE_ADDRESS 192.0.2.1:53"
+    "wskctl ioctl SIO_WSK_SET_SENDTO_ADDRESS self"
+    "wskctl ioctl SIO_WSK_SET_REMOTE_ADDRESS clear --family v6"
+    "wskctl ioctl SIO_ADDRESS_LIST_QUERY clear     # takes no address: shows the local ones";
+    "The socket is bound first, as WSK asks for it, and closed afterwards."
+};
+
+pub(crate) const TRANSPORTS: &str = after! {
+    "wskctl transports"
+    "wskctl transports --json";
+};
+
+pub(crate) const WAIT: &str = after! {
+    "wskctl wait addresses --family v6 --timeout none"
+    "wskctl wait transports --timeout 2m"
+    "wskctl wait addresses --cancel-after 100ms    # ends with STATUS_CANCELLED";
+    "Without a change it ends with STATUS_IO_TIMEOUT when --timeout has passed, after 5 s if nothing is said."
+};
+
+pub(crate) const SORT: &str = after! {
+    "wskctl sort [2001:db8::1]:53 [::1]:53 [::ffff:192.0.2.1]:53 --family v6";
+};
+
+pub(crate) const SECURITY: &str = after! {
+    "wskctl security                               # of a new socket"
+    "wskctl security \"D:P(A;;GA;;;BA)\"             # set before the bind, and read back";
+};
+
+pub(crate) const SEND: &str = after! {
+    "wskctl send 127.0.0.1:7777 hello \"two words\""
+    "wskctl send [::1]:7777 a b c --together"
+    "wskctl send 127.0.0.1:7777 hello --with ttl=9,tos=0xB8"
+    "wskctl send 127.0.0.1:7777 hello --bind 127.0.0.1:7000";
+    "Without --together each datagram is a request of its own; with it, one of up to 64. A datagram that was sent \
+     need not have arrived."
+};
+
+pub(crate) const RECV: &str = after! {
+    "wskctl recv --bind 127.0.0.1:7777 --timeout none"
+    "wskctl recv --bind [::1]:7777 --count 3"
+    "wskctl recv --bind 127.0.0.1:7777 --many"
+    "wskctl recv --bind 127.0.0.1:7777 --queue 4096 --gather 2s --disable wait"
+    "wskctl recv --bind 127.0.0.1:0 --cancel-after 100ms";
+    "Three ways to receive. One request for each datagram, without anything. With --many, one request takes what has \
+     come. With --queue, WSK's receive event calls the driver with each datagram, the driver keeps it in a queue, and \
+     one request drains the queue; what finds no room is dropped, and counted. Each request waits for the first \
+     datagram, and ends with STATUS_IO_TIMEOUT if none comes within --timeout."
+};
+
+pub(crate) const SCRIPT: &str = after! {
+    "wskctl script steps.txt"
+    "wskctl --device hosted --json script -";
+    "A script, for example:\n\
+     \x20 create v4\n\
+     \x20 set SO_EXCLUSIVEADDRUSE on\n\
+     \x20 bind 127.0.0.1:0\n\
+     \x20 ioctl SIO_WSK_SET_REMOTE_ADDRESS self\n\
+     \x20 send - \"to the fixed address\"\n\
+     \x20 recv \"to the fixed address\"\n\
+     \x20 enable 4096                       # datagrams go to a queue from here on\n\
+     \x20 send self one two\n\
+     \x20 drain one two\n\
+     \x20 disable\n\
+     \x20 expect STATUS_IO_TIMEOUT within 20ms recv\n\
+     \x20 expect STATUS_CANCELLED cancel 20ms recv"
+};
+
+/// The steps of a script, and what follows them.
+pub(crate) fn script() -> String {
+    let width = USAGE.iter().map(|step| step.written.len()).max().unwrap_or(0);
+    let steps: Vec<String> =
+        USAGE.iter().map(|step| format!("  {:width$}  {}", step.written, step.does)).collect();
+    format!(
+        "Steps, one a line, with words as in a shell and comments after #:\n{}\n\n\
+         ADDR is such as 127.0.0.1:7777 or [::1]:7777; `self` is the socket's own address, `-` the address that it is \
+         fixed to. NAME, VALUE and SDDL are as for the commands of the same name, TIME is such as 200ms or 5s, STATUS such \
+         as STATUS_IO_TIMEOUT. A step that waits ends after --timeout.\n\nThe script is read in full before its first step is done; the first step that fails ends it, and the \
+         message names its line.\n\n{SCRIPT}",
+        steps.join("\n")
+    )
+}
