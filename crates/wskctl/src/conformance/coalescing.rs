@@ -4,8 +4,6 @@
 //! the kernel is this program's; elsewhere, what is joined must be joined by the rules.
 
 use std::net::SocketAddr;
-use std::thread;
-use std::time::Duration;
 
 use wsk_cmsg::Message;
 use wsk_sys::{IPPROTO_UDP, MSG_TRUNC, UDP_RECV_MAX_COALESCED_SIZE, UDP_SEND_MSG_SIZE};
@@ -99,14 +97,8 @@ fn must_bring(lab: &Lab, expected: &[Part], mut attempt: impl FnMut() -> Outcome
 /// Has datagrams arrive, before anybody receives.
 fn send(lab: &Lab, peer: &Outsider, datagrams: &[&[u8]], to: SocketAddr) -> Outcome {
     datagrams.iter().try_for_each(|datagram| peer.send(datagram, to))?;
-    settle(lab);
+    lab.settle();
     Ok(())
-}
-
-fn settle(lab: &Lab) {
-    if !lab.device().delivers_at_once() {
-        thread::sleep(Duration::from_millis(30));
-    }
 }
 
 fn receive(session: &Session) -> Outcome<Vec<Datagram>> {
@@ -141,7 +133,7 @@ fn segments_come_together(lab: &Lab, family: Family) -> Outcome {
     set(&session, UDP_RECV_MAX_COALESCED_SIZE, 1000)?;
     must_bring(lab, &[part(b"aaabbbcccd", 3)], || {
         equal(sender.send(b"aaabbbcccd", Some(address))?, 10, "bytes sent")?;
-        settle(lab);
+        lab.settle();
         take_all(&[b"aaa", b"bbb", b"ccc", b"d"], || receive(&session))
     })
 }
@@ -182,7 +174,7 @@ fn what_differs_comes_by_itself(lab: &Lab) -> Outcome {
         for (peer, datagram) in [(&one, b"aa"), (&other, b"bb"), (&one, b"cc"), (&one, b"dd")] {
             peer.send(datagram, address)?;
         }
-        settle(lab);
+        lab.settle();
         take_all(&[b"aa", b"bb", b"cc", b"dd"], || {
             let found = receive(&session)?;
             for datagram in &found {

@@ -1,6 +1,5 @@
 //! The receive event: the queue that it fills, what is dropped, enabling and disabling.
 
-use std::thread;
 use std::time::Duration;
 
 use wsk_sys::{
@@ -74,11 +73,6 @@ fn datagrams_come_by_themselves(lab: &Lab, family: Family) -> Outcome {
     equal(messages.len(), sent.len(), "the number of datagrams")
 }
 
-/// Waits until the queue has so many datagrams, without taking one: a receive would get the next one.
-fn settle() {
-    thread::sleep(Duration::from_millis(30));
-}
-
 fn a_drain_takes_what_fits(lab: &Lab) -> Outcome {
     let (session, address) = lab.bound(Family::V4)?;
     let peer = lab.peer(Family::V4)?;
@@ -86,7 +80,7 @@ fn a_drain_takes_what_fits(lab: &Lab) -> Outcome {
     for number in 0..5_u8 {
         peer.send(&[number; 8], address)?;
     }
-    settle();
+    lab.settle();
     // Two datagrams and a bit: 16 for the head, 48 + 8 for each.
     let room = size_of::<Drained>() + 2 * (size_of::<Received>() + 8) + 40;
     let mut all = Vec::new();
@@ -118,7 +112,7 @@ fn what_was_buffered_comes_first(lab: &Lab) -> Outcome {
     let (session, address) = lab.bound(Family::V4)?;
     let peer = lab.peer(Family::V4)?;
     peer.send(b"before", address)?;
-    settle();
+    lab.settle();
     session.enable_receive(CAPACITY)?;
     peer.send(b"after", address)?;
     equal(drain_all(&session, 2)?, vec![b"before".to_vec(), b"after".to_vec()], "the datagrams")
@@ -132,7 +126,7 @@ fn a_full_queue_drops_the_new_ones(lab: &Lab) -> Outcome {
     for number in 0..10_u8 {
         peer.send(&[number; 200], address)?;
     }
-    settle();
+    lab.settle();
     let drain = session.drain(ROOM)?;
     let kept: Vec<_> = drain.messages.into_iter().map(|message| message.data).collect();
     equal(
@@ -155,7 +149,7 @@ fn receives_come_before_the_queue(lab: &Lab) -> Outcome {
     session.enable_receive(CAPACITY)?;
     let receive = session.begin_receive(100);
     // Until it waits.
-    settle();
+    lab.settle();
     peer.send(b"received", address)?;
     peer.send(b"queued", address)?;
     equal(receive.wait()?.data, b"received".to_vec(), "what the receive got")?;
@@ -167,7 +161,7 @@ fn disabling_keeps_what_has_come(lab: &Lab) -> Outcome {
     let peer = lab.peer(Family::V4)?;
     session.enable_receive(CAPACITY)?;
     peer.send(b"queued", address)?;
-    settle();
+    lab.settle();
     session.disable_receive()?;
     holds(!session.disable_receive_soon()?, "no call of the event is left")?;
     peer.send(b"received", address)?;
@@ -183,7 +177,7 @@ fn enabling_again_begins_anew(lab: &Lab) -> Outcome {
     for _ in 0..3 {
         peer.send(&[1; 500], address)?;
     }
-    settle();
+    lab.settle();
     // Either form will do.
     eventually(|| holds(!session.disable_receive_soon()?, "no call of the event is left"))?;
     session.enable_receive(CAPACITY)?;
@@ -201,12 +195,12 @@ fn statistics_count_the_queue(lab: &Lab) -> Outcome {
     for _ in 0..3 {
         peer.send(&[1; 500], address)?;
     }
-    settle();
+    lab.settle();
     equal(session.drain(ROOM)?.messages.len(), 1, "datagrams that the queue had room for")?;
     for _ in 0..2 {
         peer.send(&[1; 500], address)?;
     }
-    settle();
+    lab.settle();
     // The close counts what no drain has told of.
     session.close();
     let now = lab.watcher()?.statistics()?;

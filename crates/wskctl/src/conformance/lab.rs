@@ -137,6 +137,12 @@ impl Lab {
         Ok(Outsider(self.device.peer(family.wildcard())?))
     }
 
+    /// Lets what was sent arrive, and what was begun wait: a moment, and a longer one where the system carries datagrams
+    /// in its own time.
+    pub fn settle(&self) {
+        thread::sleep(Duration::from_millis(if self.device.delivers_at_once() { 30 } else { 200 }));
+    }
+
     /// Whether what is below WSK takes control information, as then it also tells of datagrams.
     ///
     /// # Errors

@@ -1,7 +1,6 @@
 //! ICMP errors: what a socket is told of datagrams that nobody has received.
 
 use std::net::SocketAddr;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use wsk_cmsg::{Message, ReceiveError};
@@ -122,7 +121,7 @@ fn nothing_is_told_without_the_option(lab: &Lab, family: Family) -> Outcome {
             equal(session.send(b"lost", Some(nobody))?, 4, "bytes sent to nobody")?;
         }
         // Until errors have had time to come.
-        thread::sleep(Duration::from_millis(30));
+        lab.settle();
         peer.send(b"next", address)?;
         let datagram = session.receive_many(ROOM)?;
         let found = datagram.first().map(|next| (&next.data[..], next.from, next.control.len()));
