@@ -214,14 +214,16 @@ impl Net {
         if broadcast && !outgoing.may_broadcast {
             return Err(STATUS_ACCESS_DENIED);
         }
-        let interface = match (to.ip().is_multicast(), outgoing.multicast_interface) {
-            (true, _) if overrides.interface != 0 => overrides.interface,
+        let multicast = to.ip().is_multicast();
+        let by_option = if multicast { outgoing.multicast_interface } else { outgoing.unicast_interface };
+        let wanted = if overrides.interface == 0 { by_option } else { overrides.interface };
+        let interface = match (multicast, wanted) {
             (true, 0) => WIRE,
-            (true, interface) => interface,
+            (true, wanted) => wanted,
             (false, _) => interface_of(to.ip()),
         };
         // n/d: the status for an interface that is not there, or does not lead to the address
-        if ![0, interface].contains(&overrides.interface) || ![LOOPBACK, WIRE].contains(&interface) {
+        if ![0, interface].contains(&wanted) || ![LOOPBACK, WIRE].contains(&interface) {
             return Err(STATUS_NETWORK_UNREACHABLE);
         }
         let size = size_on_the_wire(bytes, to);

@@ -31,6 +31,8 @@ pub(crate) struct Outgoing {
     pub(crate) dont_fragment: bool,
     /// The path's MTU is no larger than this.
     pub(crate) user_mtu: ULONG,
+    /// The interface of all other datagrams; 0 leaves it to the route.
+    pub(crate) unicast_interface: ULONG,
     /// The interface of multicast datagrams; 0 is the default one.
     pub(crate) multicast_interface: ULONG,
     /// Whether broadcast addresses are allowed.
@@ -111,6 +113,7 @@ impl Values {
             dont_fragment: self.flag(&rows.dont_fragment)
                 || matches!(discovery, Some(PathMtuDiscovery::Do | PathMtuDiscovery::Probe)),
             user_mtu: self.number(&rows.user_mtu),
+            unicast_interface: self.number(&rows.unicast_interface),
             multicast_interface: self.number(&rows.multicast_interface),
             may_broadcast: self.flag(&socket::SO_BROADCAST),
         }
@@ -125,6 +128,7 @@ struct Sending {
     dont_fragment: Row,
     discovery: Row,
     user_mtu: Row,
+    unicast_interface: Row,
     multicast_interface: Row,
 }
 
@@ -135,6 +139,7 @@ static V4: Sending = Sending {
     dont_fragment: ip::IP_DONTFRAGMENT,
     discovery: ip::IP_MTU_DISCOVER,
     user_mtu: ip::IP_USER_MTU,
+    unicast_interface: ip::IP_UNICAST_IF,
     multicast_interface: ip::IP_MULTICAST_IF,
 };
 
@@ -145,6 +150,7 @@ static V6: Sending = Sending {
     dont_fragment: ipv6::IPV6_DONTFRAG,
     discovery: ipv6::IPV6_MTU_DISCOVER,
     user_mtu: ipv6::IPV6_USER_MTU,
+    unicast_interface: ipv6::IPV6_UNICAST_IF,
     multicast_interface: ipv6::IPV6_MULTICAST_IF,
 };
 

@@ -64,7 +64,7 @@ macro_rules! ip_options {
         Interfaces = IP_GET_IFLIST Indexes [get] AnyTime _ Linux Winsock, "Gets the socket's list of interfaces.";
         /// 0 lets the route decide.
         #[doc(alias = "IP_UNICAST_IF")]
-        UnicastInterface = IP_UNICAST_IF NetworkIndex [get set] AnyTime 0 Stored Winsock, "Sets the interface of outgoing unicast datagrams.";
+        UnicastInterface = IP_UNICAST_IF NetworkIndex [get set] AnyTime 0 Linux Winsock, "Sets the interface of outgoing unicast datagrams.";
         /// As control information `IP_TOS` of each datagram.
         #[doc(alias = "IP_RECVTOS")]
         ReceiveTypeOfService = IP_RECVTOS Bool [get set] AnyTime 0 Linux Winsock, "Reports the type of service of received datagrams.";

@@ -54,7 +54,7 @@ macro_rules! ipv6_options {
         Interfaces = IPV6_GET_IFLIST Indexes [get] AnyTime _ Linux Header, "Gets the socket's list of interfaces.";
         /// 0 lets the route decide.
         #[doc(alias = "IPV6_UNICAST_IF")]
-        UnicastInterface = IPV6_UNICAST_IF Index [get set] AnyTime 0 Stored Winsock, "Sets the interface of outgoing unicast datagrams.";
+        UnicastInterface = IPV6_UNICAST_IF Index [get set] AnyTime 0 Linux Winsock, "Sets the interface of outgoing unicast datagrams.";
         /// A driver that is known to set it has IPv6 sockets only; Winsock has control information for it.
         #[doc(alias = "IPV6_TCLASS")]
         TrafficClass = IPV6_TCLASS U32 [get set] AnyTime 0 Linux Winsock, "Sets the traffic class of outgoing datagrams.";

@@ -30,7 +30,7 @@ struct Stage<'a> {
     outsider: Outsider,
 }
 
-const EFFECTS: [(Row, Effect); 22] = [
+const EFFECTS: [(Row, Effect); 24] = [
     (socket::SO_BROADCAST, broadcast),
     (ip::IP_TTL, hops),
     (ipv6::IPV6_UNICAST_HOPS, hops),
@@ -38,6 +38,8 @@ const EFFECTS: [(Row, Effect); 22] = [
     (ipv6::IPV6_TCLASS, traffic_class),
     (ip::IP_MULTICAST_TTL, multicast_hops),
     (ipv6::IPV6_MULTICAST_HOPS, multicast_hops),
+    (ip::IP_UNICAST_IF, unicast_interface),
+    (ipv6::IPV6_UNICAST_IF, unicast_interface),
     (ip::IP_MULTICAST_IF, multicast_interface),
     (ipv6::IPV6_MULTICAST_IF, multicast_interface),
     (ip::IP_DONTFRAGMENT, dont_fragment),
@@ -143,6 +145,25 @@ fn to_a_group(stage: &Stage<'_>) -> Outcome<Option<(Arrived, u32)>> {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+fn unicast_interface(stage: &Stage<'_>, row: &Row) -> Outcome {
+    /// The interface of the network in memory that does not lead to the loopback addresses.
+    const WIRE: u32 = 2;
+    let set = |interface: u32| {
+        let value = if stage.family == Family::V4 { interface.to_be() } else { interface };
+        set_number(&stage.session, row, value)
+    };
+    let interface = loopback(stage.lab)?;
+    set(interface)?;
+    equal(stage.arrival()?.interface, interface, "the interface that leads there")?;
+    if stage.in_memory() {
+        set(WIRE)?;
+        let refusal = stage.session.send(b"look", Some(stage.outsider.address()));
+        refused(refusal, STATUS_NETWORK_UNREACHABLE, "a send by an interface that does not lead there")?;
+    }
+    set(0)?;
+    equal(stage.arrival()?.interface, interface, "the interface that the route chooses")
 }
 
 fn multicast_hops(stage: &Stage<'_>, row: &Row) -> Outcome {

@@ -60,6 +60,18 @@ pub(super) fn apply(socket: &SockRef<'_>, row: &Row, values: &Values) -> io::Res
         let class = values.number(row).try_into().unwrap_or(0);
         return set(socket, libc::IPPROTO_IPV6, libc::IPV6_TCLASS, class);
     }
+    // In network order, both of them.
+    if row.kind == ip::IP_UNICAST_IF.kind {
+        return set(socket, libc::IPPROTO_IP, libc::IP_UNICAST_IF, values.number(row).to_be().cast_signed());
+    }
+    if row.kind == ipv6::IPV6_UNICAST_IF.kind {
+        return set(
+            socket,
+            libc::IPPROTO_IPV6,
+            libc::IPV6_UNICAST_IF,
+            values.number(row).to_be().cast_signed(),
+        );
+    }
     if row.kind == ip::IP_RECVERR.kind {
         setsockopt(&**socket, sockopt::Ipv4RecvErr, &values.flag(row))?;
     }
