@@ -248,8 +248,6 @@ pub enum Hosted {
     Honoured,
     /// It has its effect on the network in memory, and on the host's if that is Linux; elsewhere it is kept and reported.
     Linux,
-    /// It has its effect on the network in memory; on the host's it is kept and reported.
-    Memory,
     /// It is kept and reported.
     Stored,
     /// It fails with `STATUS_NOT_SUPPORTED`.

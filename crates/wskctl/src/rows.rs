@@ -375,7 +375,6 @@ impl From<&Row> for Listing {
             hosted: match row.hosted {
                 Hosted::Honoured => "honoured",
                 Hosted::Linux => "honoured on Linux and in memory",
-                Hosted::Memory => "honoured in memory",
                 Hosted::Stored => "stored",
                 Hosted::Refused => "refused",
             },

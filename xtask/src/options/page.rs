@@ -20,8 +20,9 @@ types of `wsk`, the driver's door, `wskctl options` and the tests come from.
 - **source**: *WSK*: the page of the same name; *Winsock*: Winsock's page of the level's options, as WSK's pages leave
   these to the transport; *header*: `ws2ipdef.h` only.
 - **hosted**: *honoured*: it has its effect on both networks; *on Linux*: it has on the network in memory, and on the host's
-  if that is Linux; *in memory*: it has there only, and is kept and reported on the host's; *stored*: it is kept and
-  reported; *refused*: it fails with `STATUS_NOT_SUPPORTED`, as an option that a transport does not support may. None of it was compared with Windows; `docs/fidelity.md` has the choices.
+  if that is Linux, elsewhere it is kept and reported; *stored*: it is kept and reported; *refused*: it fails with
+  `STATUS_NOT_SUPPORTED`, as an option that a transport does not support may. None of it was compared with Windows;
+  `docs/fidelity.md` has the choices.
 
 Errors are those of the request as WSK gives them; WSK's pages name none for options. The driver's own refusals are the
 same for every row: `STATUS_INFO_LENGTH_MISMATCH` for a value of the wrong size, `STATUS_INVALID_DEVICE_REQUEST` for the
@@ -192,7 +193,6 @@ fn hosted(row: &Row) -> &'static str {
     match row.hosted {
         Hosted::Honoured => "honoured",
         Hosted::Linux => "on Linux",
-        Hosted::Memory => "in memory",
         Hosted::Stored => "stored",
         Hosted::Refused => "refused",
     }

@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "starts a system thread, which the kernel calls")]
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 use std::mem;
 use std::ptr;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -17,6 +17,7 @@ use crate::close;
 use crate::completion::Target;
 use crate::irp::Irp;
 use crate::platform::{self, Owner};
+use crate::transport::Place;
 
 /// The longest delay of [`Completion::Delayed`].
 const LONGEST_DELAY: Duration = Duration::from_micros(400);
@@ -27,6 +28,8 @@ pub(crate) enum Job {
     Run(u64),
     /// Complete this IRP, which can no longer be cancelled.
     Complete(Irp, Target, NTSTATUS),
+    /// End this request if the host's addresses are no longer these.
+    CompareAddresses(u64, BTreeSet<Place>),
     /// Give this socket's datagrams to its waiting requests.
     Match(u64),
     /// Tell this socket's callback that it is dead.
@@ -98,12 +101,17 @@ impl Engine {
 
     /// Gives the thread something to do. Takes no lock but the queue's.
     pub(crate) fn schedule(&self, job: Job) {
-        let mut queue = self.lock();
-        queue.last += 1;
         let delay = match self.mode {
-            Completion::Delayed { .. } => LONGEST_DELAY.mul_f64(queue.random.f64()),
+            Completion::Delayed { .. } => LONGEST_DELAY.mul_f64(self.lock().random.f64()),
             Completion::Inline | Completion::Deferred => Duration::ZERO,
         };
+        self.schedule_in(delay, job);
+    }
+
+    /// Gives the thread something to do after a while.
+    pub(crate) fn schedule_in(&self, delay: Duration, job: Job) {
+        let mut queue = self.lock();
+        queue.last += 1;
         let place = queue.last;
         queue.jobs.push(Reverse(Due(Instant::now() + delay, place, job)));
         drop(queue);
@@ -180,6 +188,7 @@ unsafe extern "system" fn engine_thread(_context: PVOID) {
         match job {
             Job::Run(request) => provider.run(request),
             Job::Complete(irp, target, status) => provider.complete_at_dispatch(irp, target, status, 0),
+            Job::CompareAddresses(request, before) => provider.compare_addresses(request, before),
             Job::Match(socket) => provider.match_receives(socket),
             Job::TellDead(socket) => provider.tell_dead(socket),
             Job::Close(socket, irp) => {

@@ -15,7 +15,7 @@
 //! | [`registration`], [`deregister`], `client` | the exported functions; what concerns a client as a whole |
 //! | `socket`, `bind`, `send`, `receive`, `datagram`, `close` | the life of a socket, and its functions |
 //! | `control`, `settings`, `option`, `multicast` | `WskControlSocket`; what options and groups do; their values |
-//! | `list`, `transports` | the local addresses, the transports, and requests that wait for a change of them |
+//! | `list`, `address_change`, `transports` | the local addresses, the transports, and requests that wait for a change of them |
 //! | `sort` | how well addresses are reached |
 //! | `security` | security descriptors, and the check whether they let somebody share an address |
 //! | `hold` | requests that are kept pending, for tests |
@@ -37,6 +37,7 @@
 #![allow(clippy::similar_names, reason = "the parameters are those of the C functions, in snake case")]
 
 mod address;
+mod address_change;
 mod bind;
 mod bind_table;
 mod buffer;

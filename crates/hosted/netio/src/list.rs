@@ -1,25 +1,17 @@
-//! Lists of addresses: `SIO_ADDRESS_LIST_QUERY`, requests that wait for a change of the local addresses, and
-//! `SIO_ADDRESS_LIST_SORT`.
+//! Lists of addresses: `SIO_ADDRESS_LIST_QUERY` and `SIO_ADDRESS_LIST_SORT`.
 #![expect(unsafe_code, reason = "reads and writes a structure with pointers in the client's buffers")]
 #![expect(clippy::cast_ptr_alignment, reason = "the buffer is the client's, and written unaligned")]
 
 use core::mem::offset_of;
 use core::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::ptr;
-use std::sync::Arc;
 
 use wsk_sys::{
     LONG, NTSTATUS, SIZE_T, SOCKADDR, SOCKET_ADDRESS, SOCKET_ADDRESS_LIST, STATUS_BUFFER_OVERFLOW,
-    STATUS_CANCELLED, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
+    STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
 };
 
-use crate::Network;
 use crate::address::{self, Family};
-use crate::completion::{Stage, Target};
-use crate::dead::DEAD;
-use crate::engine::Job;
-use crate::irp::Irp;
-use crate::memory::Watcher;
 use crate::provider::Provider;
 use crate::socket::Socket;
 use crate::sort::sort;
@@ -141,54 +133,4 @@ unsafe fn write(
         unsafe { address::write(place, *item) };
     }
     (STATUS_SUCCESS, size)
-}
-
-impl Provider {
-    /// Lets a request wait for a change of the local addresses. Returns how it ended, if it did.
-    pub(crate) fn await_change(
-        self: &Arc<Self>,
-        irp: Irp,
-        target: Target,
-        socket: &Socket,
-        mark: bool,
-    ) -> Option<NTSTATUS> {
-        self.watch_addresses();
-        self.enter_waiting(irp, target, Stage::AddressChange, mark, |state, request| {
-            let entry = state.sockets.get(&socket.number).filter(|entry| !entry.closing);
-            if entry.is_none() {
-                return Some(STATUS_CANCELLED);
-            }
-            if socket.is_dead() {
-                return Some(DEAD);
-            }
-            state.address_waits.push(request);
-            None
-        })
-    }
-
-    /// Has the network in memory tell of changes; the host's does not.
-    fn watch_addresses(self: &Arc<Self>) {
-        let Network::Memory(net) = &self.config.network else { return };
-        self.watcher.get_or_init(|| {
-            let provider = Arc::downgrade(self);
-            let watcher = Arc::new(Watcher(Box::new(move || {
-                if let Some(provider) = provider.upgrade() {
-                    provider.addresses_changed();
-                }
-            })));
-            net.watch(&watcher);
-            watcher
-        });
-    }
-
-    /// Ends the requests that wait for a change of the local addresses.
-    pub(crate) fn addresses_changed(&self) {
-        let mut state = self.lock();
-        let waits = std::mem::take(&mut state.address_waits);
-        let ended: Vec<_> = waits.into_iter().filter_map(|request| state.claim(request)).collect();
-        drop(state);
-        for request in ended {
-            self.engine.schedule(Job::Complete(request.irp, request.target, STATUS_SUCCESS));
-        }
-    }
 }

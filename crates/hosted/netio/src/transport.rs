@@ -16,7 +16,7 @@ use crate::provider::Provider;
 use crate::{host, memory};
 
 /// An address of this machine, and the interface that has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
     pub(crate) interface: ULONG,
     pub(crate) address: IpAddr,

@@ -210,6 +210,36 @@ fn a_change_of_the_addresses_ends_the_wait_for_it() {
     });
 }
 
+/// Runs `ip address`, whose changes are the host's.
+#[cfg(target_os = "linux")]
+fn ip_address(verb: &str) {
+    let arguments = ["address", verb, "127.77.1.2/32", "dev", "lo"];
+    assert!(std::process::Command::new("ip").args(arguments).status().unwrap().success());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+#[ignore = "gives the host's loopback interface one more address for a moment: to be run as root, with iproute2"]
+fn the_hosts_changes_are_seen() {
+    let world = support::World::new(None, ::netio::Completion::Deferred);
+    let _entered = world.machine.enter();
+    let client = Client::new();
+    let socket = client.socket(AF_INET);
+    let quiet = wait_for_change(socket);
+    std::thread::sleep(std::time::Duration::from_millis(1200));
+    assert!(!quiet.is_done());
+    let before = addresses(socket);
+    for verb in ["add", "del"] {
+        let wait = wait_for_change(socket);
+        ip_address(verb);
+        assert_eq!(wait.wait(), (STATUS_SUCCESS, 0), "{verb}");
+    }
+    assert_eq!(addresses(socket), before);
+    assert_eq!(quiet.wait(), (STATUS_SUCCESS, 0));
+    socket.close();
+    client.end();
+}
+
 #[test]
 fn a_wait_for_a_change_is_cancelled_and_closed_under() {
     everywhere(|world| {

@@ -17,7 +17,7 @@ macro_rules! socket_ioctls {
         SetSendToAddress = SIO_WSK_SET_SENDTO_ADDRESS Address Nothing AfterBind Required Dispatch Datagram Honoured Wsk "ioctl::SetSendToAddress", "Fixes the destination of sends; datagrams from anyone are received.";
         /// It pends until an address comes or goes, once; then the list is to be queried again.
         #[doc(alias = "SIO_ADDRESS_LIST_CHANGE")]
-        AddressListChange = SIO_ADDRESS_LIST_CHANGE Nothing Nothing AnyTime Required Passive All Memory Wsk "AddressListChange", "Waits for a change of the local addresses.";
+        AddressListChange = SIO_ADDRESS_LIST_CHANGE Nothing Nothing AnyTime Required Passive All Honoured Wsk "AddressListChange", "Waits for a change of the local addresses.";
         /// `STATUS_BUFFER_OVERFLOW` comes with the size that is needed.
         #[doc(alias = "SIO_ADDRESS_LIST_QUERY")]
         AddressListQuery = SIO_ADDRESS_LIST_QUERY Nothing AddressList AnyTime Null Passive All Honoured Wsk "address_list", "Gets the local addresses of the socket's family.";

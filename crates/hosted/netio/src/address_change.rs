@@ -1,0 +1,101 @@
+//! `SIO_ADDRESS_LIST_CHANGE`: requests that wait for a change of the local addresses.
+//!
+//! The network in memory tells of changes. The host is asked, as long as a request waits: no portable function tells.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wsk_sys::{NTSTATUS, STATUS_CANCELLED, STATUS_SUCCESS};
+
+use crate::Network;
+use crate::completion::{Stage, Target};
+use crate::dead::DEAD;
+use crate::engine::Job;
+use crate::irp::Irp;
+use crate::memory::{Net, Watcher};
+use crate::provider::Provider;
+use crate::socket::Socket;
+use crate::transport::{self, Place};
+
+/// How long the host's addresses are not looked at again.
+const PAUSE: Duration = Duration::from_millis(500);
+
+impl Provider {
+    /// Lets a request wait for a change of the local addresses. Returns how it ended, if it did.
+    pub(crate) fn await_change(
+        self: &Arc<Self>,
+        irp: Irp,
+        target: Target,
+        socket: &Socket,
+        mark: bool,
+    ) -> Option<NTSTATUS> {
+        let before = match &self.config.network {
+            Network::Memory(net) => {
+                self.watch(net);
+                None
+            }
+            Network::Host => self.addresses(),
+        };
+        self.enter_waiting(irp, target, Stage::AddressChange, mark, |state, request| {
+            let entry = state.sockets.get(&socket.number).filter(|entry| !entry.closing);
+            if entry.is_none() {
+                return Some(STATUS_CANCELLED);
+            }
+            if socket.is_dead() {
+                return Some(DEAD);
+            }
+            state.address_waits.push(request);
+            if let Some(before) = before {
+                self.engine.schedule_in(PAUSE, Job::CompareAddresses(request, before));
+            }
+            None
+        })
+    }
+
+    fn watch(self: &Arc<Self>, net: &Net) {
+        self.watcher.get_or_init(|| {
+            let provider = Arc::downgrade(self);
+            let watcher = Arc::new(Watcher(Box::new(move || {
+                if let Some(provider) = provider.upgrade() {
+                    provider.addresses_changed();
+                }
+            })));
+            net.watch(&watcher);
+            watcher
+        });
+    }
+
+    /// This machine's addresses, if the host tells them.
+    fn addresses(&self) -> Option<BTreeSet<Place>> {
+        transport::places(self).ok().map(|places| places.into_iter().collect())
+    }
+
+    /// Ends a request if the addresses are not those that they were when it began; otherwise they are looked at again
+    /// in a while.
+    pub(crate) fn compare_addresses(&self, request: u64, before: BTreeSet<Place>) {
+        if !self.lock().requests.contains_key(&request) {
+            return;
+        }
+        if self.addresses().is_some_and(|now| now != before) {
+            self.end_waits(|waiting| waiting == request);
+        } else {
+            self.engine.schedule_in(PAUSE, Job::CompareAddresses(request, before));
+        }
+    }
+
+    /// Ends the requests that wait for a change of the local addresses.
+    pub(crate) fn addresses_changed(&self) {
+        self.end_waits(|_| true);
+    }
+
+    fn end_waits(&self, which: impl Fn(u64) -> bool) {
+        let mut state = self.lock();
+        let waits = state.address_waits.extract_if(.., |request| which(*request)).collect::<Vec<_>>();
+        let ended: Vec<_> = waits.into_iter().filter_map(|request| state.claim(request)).collect();
+        drop(state);
+        for request in ended {
+            self.engine.schedule(Job::Complete(request.irp, request.target, STATUS_SUCCESS));
+        }
+    }
+}
