@@ -45,7 +45,6 @@ impl Provider {
             if socket.is_dead() {
                 return Some(DEAD);
             }
-            state.address_waits.push(request);
             if let Some(before) = before {
                 self.engine.schedule_in(PAUSE, Job::CompareAddresses(request, before));
             }
@@ -78,7 +77,7 @@ impl Provider {
             return;
         }
         if self.addresses().is_some_and(|now| now != before) {
-            self.end_waits(|waiting| waiting == request);
+            self.end_all(self.lock(), [request], STATUS_SUCCESS);
         } else {
             self.engine.schedule_in(PAUSE, Job::CompareAddresses(request, before));
         }
@@ -86,16 +85,8 @@ impl Provider {
 
     /// Ends the requests that wait for a change of the local addresses.
     pub(crate) fn addresses_changed(&self) {
-        self.end_waits(|_| true);
-    }
-
-    fn end_waits(&self, which: impl Fn(u64) -> bool) {
-        let mut state = self.lock();
-        let waits = state.address_waits.extract_if(.., |request| which(*request)).collect::<Vec<_>>();
-        let ended: Vec<_> = waits.into_iter().filter_map(|request| state.claim(request)).collect();
-        drop(state);
-        for request in ended {
-            self.engine.schedule(Job::Complete(request.irp, request.target, STATUS_SUCCESS));
-        }
+        let state = self.lock();
+        let waiting = state.numbers(|request| matches!(request.stage, Stage::AddressChange));
+        self.end_all(state, waiting, STATUS_SUCCESS);
     }
 }

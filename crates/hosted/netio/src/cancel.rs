@@ -25,8 +25,6 @@ pub(crate) unsafe extern "system" fn routine(_device: *mut DEVICE_OBJECT, irp: *
     if let Some(entry) = request.target.socket.and_then(|socket| state.sockets.get_mut(&socket)) {
         entry.receives.retain(|waiting| *waiting != number);
     }
-    state.address_waits.retain(|waiting| *waiting != number);
-    state.transport_waits.retain(|waiting| *waiting != number);
     state.held.retain(|(_, waiting)| *waiting != number);
     drop(state);
     provider.complete(request.irp, request.target, STATUS_CANCELLED, 0);

@@ -6,7 +6,7 @@
 #![expect(unsafe_code, reason = "takes the cancel spin lock, changes the IRQL")]
 
 use std::cell::Cell;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use wsk_sys::{
     DISPATCH_LEVEL, IoAcquireCancelSpinLock, IoReleaseCancelSpinLock, KIRQL, KeLowerIrql, KfRaiseIrql,
@@ -299,6 +299,20 @@ impl Provider {
         drop(state);
         drop(cancel_lock);
         refused
+    }
+
+    /// Ends requests on the provider's thread; those that somebody cancels at the moment are passed over.
+    pub(crate) fn end_all(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        requests: impl IntoIterator<Item = u64>,
+        status: NTSTATUS,
+    ) {
+        let ended: Vec<_> = requests.into_iter().filter_map(|request| state.claim(request)).collect();
+        drop(state);
+        for request in ended {
+            self.engine.schedule(Job::Complete(request.irp, request.target, status));
+        }
     }
 
     /// Turns a callback off, at once, and lets the request wait until no call of it is left. Returns how it ended, if

@@ -36,11 +36,7 @@ impl Provider {
         let tell = entry.events.mode != Mode::Off;
         let numbers = entry.requests.clone();
         // n/d: the status of the requests that were pending.
-        let ended: Vec<_> = numbers.into_iter().filter_map(|request| state.claim(request)).collect();
-        drop(state);
-        for request in ended {
-            self.engine.schedule(Job::Complete(request.irp, request.target, DEAD));
-        }
+        self.end_all(state, numbers, DEAD);
         if tell {
             self.engine.schedule(Job::TellDead(number));
         }

@@ -59,10 +59,6 @@ pub(crate) struct State {
     pub(crate) closed: VecDeque<(usize, String)>,
     /// The requests that can be cancelled, by the number that their IRPs bear.
     pub(crate) requests: HashMap<u64, Request>,
-    /// Those of them that wait for a change of the local addresses; some may have ended.
-    pub(crate) address_waits: Vec<u64>,
-    /// Those that wait for a change of the transports; some may have ended.
-    pub(crate) transport_waits: Vec<u64>,
     pub(crate) transports: Vec<WSK_TRANSPORT>,
     /// The functions whose requests are held, and what is; some may have ended.
     pub(crate) holds: Vec<&'static str>,
@@ -118,6 +114,14 @@ impl State {
         self.take(request)
     }
 
+    /// The numbers of the requests that are as said, in the order in which they came.
+    pub(crate) fn numbers(&self, which: impl Fn(&Request) -> bool) -> Vec<u64> {
+        let found = self.requests.iter().filter(|(_, request)| which(request));
+        let mut numbers: Vec<u64> = found.map(|(number, _)| *number).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
     /// Makes a request known.
     pub(crate) fn put(&mut self, number: u64, request: Request) {
         if let Some(entry) = request.target.socket.and_then(|socket| self.sockets.get_mut(&socket)) {
@@ -146,8 +150,6 @@ impl Provider {
             by_address: HashMap::new(),
             closed: VecDeque::new(),
             requests: HashMap::new(),
-            address_waits: Vec::new(),
-            transport_waits: Vec::new(),
             transports: transports::initial(*config.versions.end()),
             holds: Vec::new(),
             held: Vec::new(),

@@ -1,9 +1,6 @@
 //! The transports: `WSK_TRANSPORT_LIST_QUERY`, requests that wait for a change, and `WSK_TDI_BEHAVIOR`.
 #![expect(unsafe_code, reason = "reads and writes the client's buffers")]
 
-use std::mem;
-use std::sync::Arc;
-
 use wsk_sys::{
     AF_INET, AF_INET6, GUID, IPPROTO_UDP, NTSTATUS, PVOID, SIZE_T, SOCK_DGRAM, SOCK_STREAM,
     STATUS_BUFFER_OVERFLOW, STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_STATE,
@@ -12,7 +9,6 @@ use wsk_sys::{
 
 use crate::address::Family;
 use crate::completion::{Stage, Target};
-use crate::engine::Job;
 use crate::irp::Irp;
 use crate::platform;
 use crate::provider::{Provider, State};
@@ -112,13 +108,9 @@ pub(crate) unsafe fn tdi_behavior(
 impl Provider {
     /// Lets a request wait for a change of the transports. Returns how it ended, if it did.
     pub(crate) fn await_transport_change(&self, irp: Irp, target: Target, mark: bool) -> Option<NTSTATUS> {
-        self.enter_waiting(irp, target, Stage::TransportChange, mark, |state, request| {
+        self.enter_waiting(irp, target, Stage::TransportChange, mark, |state, _| {
             let leaving = state.registrations.get(&target.client).is_none_or(|client| client.deregistering);
-            if leaving {
-                return Some(STATUS_CANCELLED);
-            }
-            state.transport_waits.push(request);
-            None
+            leaving.then_some(STATUS_CANCELLED)
         })
     }
 
@@ -127,28 +119,15 @@ impl Provider {
     pub(crate) fn change_transports(&self, change: impl FnOnce(&mut Vec<WSK_TRANSPORT>)) {
         let mut state = self.lock();
         change(&mut state.transports);
-        let waits = mem::take(&mut state.transport_waits);
-        let ended: Vec<_> = waits.into_iter().filter_map(|request| state.claim(request)).collect();
-        drop(state);
-        for request in ended {
-            self.engine.schedule(Job::Complete(request.irp, request.target, STATUS_SUCCESS));
-        }
+        let waiting = state.numbers(|request| matches!(request.stage, Stage::TransportChange));
+        self.end_all(state, waiting, STATUS_SUCCESS);
     }
 
     /// Cancels the requests of a client that wait for a change of the transports, or will: the client deregisters.
-    pub(crate) fn cancel_transport_waits(self: &Arc<Self>, client: u64) {
-        let mut state = self.lock();
-        let waits = mem::take(&mut state.transport_waits);
-        let own = |request: &u64| state.requests.get(request).is_some_and(|it| it.target.client == client);
-        let (own, others): (Vec<_>, Vec<_>) = waits.into_iter().partition(own);
-        state.transport_waits = others;
-        let queued =
-            state.requests.iter().filter(|(_, it)| it.target.client == client && it.stage.ends_with_client());
-        let all: Vec<_> = own.into_iter().chain(queued.map(|(number, _)| *number)).collect();
-        let ended: Vec<_> = all.into_iter().filter_map(|request| state.claim(request)).collect();
-        drop(state);
-        for request in ended {
-            self.engine.schedule(Job::Complete(request.irp, request.target, STATUS_CANCELLED));
-        }
+    pub(crate) fn cancel_transport_waits(&self, client: u64) {
+        let state = self.lock();
+        let own =
+            state.numbers(|request| request.target.client == client && request.stage.ends_with_client());
+        self.end_all(state, own, STATUS_CANCELLED);
     }
 }
