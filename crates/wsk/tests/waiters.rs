@@ -123,3 +123,39 @@ fn wakers_and_cancellers_at_a_time() {
         drop(queue);
     });
 }
+
+/// With a walk for each cancel, so many would take longer than all other tests together.
+#[test]
+fn cancels_do_not_walk_past_the_others() {
+    const COUNT: u32 = if cfg!(miri) { 20 } else { 30_000 };
+    on_a_machine(|_, passive| {
+        let (bell, waiters) = (Bell::default(), Waiters::new().unwrap());
+        let queue = bell.queue(passive);
+        let ops: Vec<_> = (0..COUNT).map(op).collect();
+        let mut cancellers: Vec<_> = ops.iter().map(Op::canceller).collect();
+        for op in ops {
+            waiters.submit_to(&queue, op, None);
+        }
+        let kept = cancellers.remove(COUNT as usize / 2);
+        // The newest first, then the oldest.
+        for canceller in
+            cancellers.iter().rev().step_by(2).chain(cancellers.iter().rev().skip(1).step_by(2).rev())
+        {
+            canceller.cancel();
+        }
+        let mut ended = bell.take(&queue, COUNT as usize - 1);
+        assert!(ended.iter().all(|one| one.result() == Err(Error::CANCELLED)));
+        ended.sort_by_key(|one| *one.buffers());
+        let numbers: Vec<_> = ended.iter().map(|one| *one.buffers()).collect();
+        assert_eq!(numbers, (0..COUNT).filter(|number| *number != COUNT / 2).collect::<Vec<_>>());
+        // What is left is whole.
+        waiters.submit_to(&queue, op(COUNT), None);
+        for number in [COUNT / 2, COUNT] {
+            assert!(waiters.wake_one());
+            assert_eq!(*bell.take(&queue, 1).remove(0).buffers(), number);
+        }
+        assert!(waiters.is_empty());
+        drop((kept, cancellers, ended));
+        drop(queue);
+    });
+}

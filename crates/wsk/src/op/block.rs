@@ -13,7 +13,7 @@ use super::arguments::Arguments;
 use super::flight::Flight;
 use super::queue::Inner;
 use super::submit;
-use super::waiters::Parked;
+use super::waiters::{Parked, Place};
 use crate::error::{Error, Result};
 use crate::pool::{self, Shared};
 use crate::sync::{AtomicPtr, UnsafeCell};
@@ -41,6 +41,8 @@ pub(crate) struct Header {
     pub(crate) queue: UnsafeCell<Option<Shared<Inner>>>,
     /// Where the operation waits, if it is not WSK that it waits for. Every party of a flight reads it.
     pub(crate) waiters: cell::UnsafeCell<Option<Shared<Parked>>>,
+    /// Its place among the operations that wait there; touched under their lock.
+    pub(crate) place: cell::UnsafeCell<Place>,
     /// The next finished operation in the queue.
     pub(crate) next: AtomicPtr<Header>,
     pub(crate) arguments: UnsafeCell<Arguments>,
@@ -82,6 +84,7 @@ pub(crate) fn new<B>(buffers: impl FnOnce(NonNull<Header>) -> B) -> Result<NonNu
         dpc: cell::UnsafeCell::new(KDPC::ZERO),
         queue: UnsafeCell::new(None),
         waiters: cell::UnsafeCell::new(None),
+        place: cell::UnsafeCell::new(Place::NONE),
         next: AtomicPtr::new(ptr::null_mut()),
         arguments: UnsafeCell::new(Arguments::new()),
         free: free::<B>,

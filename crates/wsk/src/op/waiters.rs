@@ -16,12 +16,12 @@ use super::{CompletionQueue, Op, submit};
 use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::pool::Shared;
-use crate::sync::Ordering;
 
 /// The operations that wait, first come first.
 ///
 /// # Invariants
-/// `list` is touched under `lock` only. Each operation in it is in a flight whose provider's part is the list's.
+/// `list`, and the [`Place`] of each operation that has this as its waiters, are touched under `lock` only. Each
+/// operation in the list is in a flight whose provider's part is the list's.
 #[derive(Debug)]
 pub(crate) struct Parked {
     lock: UnsafeCell<KSPIN_LOCK>,
@@ -33,7 +33,21 @@ unsafe impl Send for Parked {}
 // SAFETY: as above.
 unsafe impl Sync for Parked {}
 
-/// A list through `Header::next`.
+/// An operation's place in a list: as a `LIST_ENTRY`, so that it is taken out without a walk.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// Whether it is in a list.
+    waits: bool,
+    next: *mut Header,
+    previous: *mut Header,
+}
+
+impl Place {
+    /// In no list.
+    pub(crate) const NONE: Place = Place { waits: false, next: ptr::null_mut(), previous: ptr::null_mut() };
+}
+
+/// A list through the places of operations.
 #[derive(Debug)]
 struct List {
     first: *mut Header,
@@ -42,43 +56,68 @@ struct List {
 
 impl List {
     /// # Safety
-    /// `header` is that of an operation in flight, which is in no list.
+    /// `header` is that of an operation in flight whose waiters this list is, and which is not in it.
     unsafe fn push(&mut self, header: NonNull<Header>) {
-        // SAFETY: the list's part in the flight keeps the block.
-        unsafe { header.as_ref() }.next.store(ptr::null_mut(), Ordering::Relaxed);
-        match NonNull::new(self.last) {
-            // SAFETY: as above, of an operation in the list.
-            Some(last) => unsafe { last.as_ref() }.next.store(header.as_ptr(), Ordering::Relaxed),
-            None => self.first = header.as_ptr(),
-        }
-        self.last = header.as_ptr();
+        // SAFETY: the flight, whose provider's part becomes the list's, keeps the block.
+        unsafe { exchange(header, Place { waits: true, ..Place::NONE }) };
+        let last = NonNull::new(self.last);
+        self.link(last, Some(header));
+        self.link(Some(header), None);
     }
 
     fn pop(&mut self) -> Option<NonNull<Header>> {
         let first = NonNull::new(self.first)?;
-        // SAFETY: the list's part in the flight keeps the block.
-        self.first = unsafe { first.as_ref() }.next.load(Ordering::Relaxed);
-        if self.first.is_null() {
-            self.last = ptr::null_mut();
-        }
+        // SAFETY: an operation in the list.
+        unsafe { self.remove(first) };
         Some(first)
     }
 
     /// Takes an operation out, if it is in the list.
-    fn remove(&mut self, wanted: NonNull<Header>) -> bool {
-        let mut found = false;
-        let mut others = List { first: ptr::null_mut(), last: ptr::null_mut() };
-        while let Some(header) = self.pop() {
-            if header == wanted {
-                found = true;
-            } else {
-                // SAFETY: it was taken out of this list just now.
-                unsafe { others.push(header) };
-            }
+    ///
+    /// # Safety
+    /// `header` is that of an operation in flight whose waiters this list is.
+    unsafe fn remove(&mut self, header: NonNull<Header>) -> bool {
+        // SAFETY: the flight keeps the block.
+        let place = unsafe { exchange(header, Place::NONE) };
+        if place.waits {
+            self.link(NonNull::new(place.previous), NonNull::new(place.next));
         }
-        *self = others;
-        found
+        place.waits
     }
+
+    /// Makes two operations of the list, or an operation and an end of the list, neighbours.
+    fn link(&mut self, previous: Option<NonNull<Header>>, next: Option<NonNull<Header>>) {
+        let to_pointer = |header: Option<NonNull<Header>>| header.map_or(ptr::null_mut(), NonNull::as_ptr);
+        match previous {
+            Some(header) => {
+                // SAFETY: an operation in the list, whose flight keeps the block.
+                let place = unsafe { header.as_ref() }.place.get();
+                // SAFETY: the lock is held, by the invariant of `Parked`.
+                unsafe { (*place).next = to_pointer(next) };
+            }
+            None => self.first = to_pointer(next),
+        }
+        match next {
+            Some(header) => {
+                // SAFETY: as above.
+                let place = unsafe { header.as_ref() }.place.get();
+                // SAFETY: as above.
+                unsafe { (*place).previous = to_pointer(previous) };
+            }
+            None => self.last = to_pointer(previous),
+        }
+    }
+}
+
+/// Gives an operation another place, and tells which it had.
+///
+/// # Safety
+/// The block is kept, and the lock of the operation's waiters is held.
+unsafe fn exchange(header: NonNull<Header>, new: Place) -> Place {
+    // SAFETY: the caller's promise.
+    let place = unsafe { header.as_ref() }.place.get();
+    // SAFETY: the caller's promise: by the invariant of `Parked` nobody else touches the place.
+    unsafe { place.replace(new) }
 }
 
 impl Parked {
@@ -95,18 +134,19 @@ impl Parked {
     /// Lets an operation wait.
     ///
     /// # Safety
-    /// Its flight has begun, and the provider's part in it becomes the list's.
+    /// Its flight has begun, with this as its waiters, and the provider's part in it becomes the list's.
     pub(crate) unsafe fn enter(&self, header: NonNull<Header>) {
         // SAFETY: passed on.
         self.with(|list| unsafe { list.push(header) });
     }
 
-    /// Cancels an operation, if it still waits.
+    /// Cancels an operation, if it still waits: in constant time, however many wait.
     ///
     /// # Safety
-    /// The caller is a party of the operation's flight.
+    /// The caller is a party of the operation's flight, whose waiters this is.
     pub(crate) unsafe fn revoke(&self, header: NonNull<Header>) {
-        if self.with(|list| list.remove(header)) {
+        // SAFETY: the caller's part in the flight keeps the block; these are the operation's waiters.
+        if self.with(|list| unsafe { list.remove(header) }) {
             // SAFETY: the list's part in the flight, taken out with the operation.
             unsafe { submit::finish(header, STATUS_CANCELLED) };
         }

@@ -177,3 +177,18 @@ fn the_time_limit_of_a_waiting_operation() {
         waking.join().unwrap();
     });
 }
+
+#[test]
+fn cancelling_two_that_wait() {
+    wait_with(|waiters, op, queue| {
+        let other = Op::new(()).unwrap();
+        let cancellers = [op.canceller(), other.canceller()];
+        waiters.submit_to(queue, op, None);
+        waiters.submit_to(queue, other, None);
+        let threads = cancellers.map(|canceller| thread::spawn(move || canceller.cancel()));
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        let ended: Vec<_> = queue.drain().map(|completion| completion.result()).collect();
+        assert_eq!(ended, [Err(Error::CANCELLED); 2]);
+        assert!(waiters.is_empty());
+    });
+}
