@@ -68,7 +68,7 @@ fn begin_close(
         let detail = format!("{what} of {} with {} calls in progress", entry.describe(), entry.calls);
         return Err((&CLOSE_DURING_CALL, detail));
     }
-    if entry.events.retained() != 0 {
+    if entry.events.indications.retained() != 0 {
         return Err((&RETAINED_AT_CLOSE, format!("{what} of {}", entry.describe())));
     }
     entry.closing = true;

@@ -5,8 +5,8 @@ use wsk_sys::{WSK_PROVIDER_BASIC_DISPATCH, WSK_PROVIDER_DATAGRAM_DISPATCH};
 use crate::bind::{wsk_bind, wsk_get_local_address};
 use crate::close::wsk_close_socket;
 use crate::control::wsk_control_socket;
-use crate::indication::wsk_release;
 use crate::receive::wsk_receive_from;
+use crate::release::wsk_release;
 use crate::send::{wsk_send_messages, wsk_send_to};
 
 /// The functions of a basic socket.

@@ -6,7 +6,6 @@
 #![expect(unsafe_code, reason = "reads the client's tables and buffers")]
 
 use core::net::SocketAddr;
-use std::collections::{HashMap, VecDeque};
 
 use wsk_sys::{
     IRP, NPI_WSK_INTERFACE_ID, NTSTATUS, PVOID, SIZE_T, STATUS_EVENT_PENDING, STATUS_INSUFFICIENT_RESOURCES,
@@ -18,9 +17,9 @@ use wsk_sys::{
 
 use crate::completion::{Outcome, Work};
 use crate::engine::Job;
-use crate::indication::List;
 use crate::platform;
 use crate::provider::{Provider, State};
+use crate::release::Indications;
 use crate::rules::EVENT_WITHOUT_CALLBACK;
 use crate::socket::{Category, SocketCall};
 
@@ -30,9 +29,6 @@ const EVENTS: ULONG = WSK_EVENT_RECEIVE_FROM
     | WSK_EVENT_SEND_BACKLOG
     | WSK_EVENT_RECEIVE
     | WSK_EVENT_DISCONNECT;
-
-/// How many lists are remembered after their release, so that a second one is told from a release of anything.
-const REMEMBERED: usize = 64;
 
 /// What `WskSocket` was given for the callbacks of a socket.
 #[derive(Clone, Copy, Debug)]
@@ -70,18 +66,6 @@ pub(crate) enum Mode {
     Static,
 }
 
-/// A list of indications that the client knows of.
-#[derive(Debug)]
-pub(crate) enum Held {
-    /// Its callback has not returned; the client may have released it already.
-    Indicated {
-        /// It has.
-        released: bool,
-    },
-    /// The client kept it.
-    Retained(List),
-}
-
 /// The events of a socket.
 #[derive(Debug, Default)]
 pub(crate) struct Events {
@@ -90,14 +74,12 @@ pub(crate) struct Events {
     pub(crate) running: usize,
     /// Who has sent what these calls were given. What else they have sent waits, so that it comes in its order.
     pub(crate) senders: Vec<SocketAddr>,
-    /// By the address of their first indication.
-    pub(crate) lists: HashMap<usize, Held>,
-    /// A list was retained.
+    /// What the client knows of.
+    pub(crate) indications: Indications,
+    /// Some were retained.
     pub(crate) has_retained: bool,
     /// Requests, by number, that wait for the calls to return.
     pub(crate) disables: Vec<u64>,
-    /// Addresses of lists that were released.
-    released: VecDeque<usize>,
 }
 
 impl Events {
@@ -105,33 +87,10 @@ impl Events {
         Events { mode: if always { Mode::Static } else { Mode::Off }, ..Events::default() }
     }
 
-    /// Whether a thread that the client need not wait for may be about to close the socket: one that releases a list, or
-    /// a call that may retain one.
+    /// Whether a thread that the client need not wait for may be about to close the socket: one that releases
+    /// indications, or a call that may retain some.
     pub(crate) fn may_close(&self) -> bool {
         self.has_retained || self.running != 0
-    }
-
-    /// The number of lists that the client has kept.
-    pub(crate) fn retained(&self) -> usize {
-        self.lists.values().filter(|held| matches!(held, Held::Retained(_))).count()
-    }
-
-    pub(crate) fn remember_released(&mut self, address: usize) {
-        if self.released.len() == REMEMBERED {
-            self.released.pop_front();
-        }
-        self.released.push_back(address);
-    }
-
-    /// Whether the list at this address was released already.
-    pub(crate) fn was_released(&self, address: usize) -> bool {
-        self.released.contains(&address)
-    }
-
-    /// Enters a list whose memory may have been that of an earlier one.
-    pub(crate) fn indicate(&mut self, address: usize) {
-        self.released.retain(|former| *former != address);
-        self.lists.insert(address, Held::Indicated { released: false });
     }
 }
 

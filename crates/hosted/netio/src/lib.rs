@@ -19,7 +19,7 @@
 //! | `sort` | how well addresses are reached |
 //! | `security` | security descriptors, and the check whether they let somebody share an address |
 //! | `hold` | requests that are kept pending, for tests |
-//! | `event`, `indication` | `WskReceiveFromEvent`: when it is called, and with what; `WskRelease` |
+//! | `event`, `indication`, `indicated`, `release` | `WskReceiveFromEvent`: when it is called, and with what; `WskRelease` |
 //! | `dead` | sockets that are no longer functional |
 //! | `check`, [`rules`] | what every call must obey |
 //! | `provider`, `engine`, `completion`, `cancel`, `irp`, `buffer` | the state; how requests run, end, are cancelled |
@@ -56,6 +56,7 @@ mod event;
 mod hold;
 mod host;
 mod inbox;
+mod indicated;
 mod indication;
 mod irp;
 mod list;
@@ -66,6 +67,7 @@ mod platform;
 mod provider;
 mod receive;
 pub mod registration;
+mod release;
 pub mod rules;
 mod security;
 mod send;

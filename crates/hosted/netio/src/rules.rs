@@ -45,12 +45,14 @@ rules! {
     EVENT_STATUS = OWN + 0x23, "WskEventStatus", "WskReceiveFromEvent";
     /// `WskReceiveFromEvent` returned at another IRQL than it was called at.
     EVENT_IRQL = OWN + 0x24, "WskEventIrql", "WskReceiveFromEvent";
-    /// `WskCloseSocket` with lists of indications that were retained and not released.
+    /// `WskCloseSocket` with indications that were retained and not released.
     RETAINED_AT_CLOSE = OWN + 0x25, "WskRetainedAtClose", "WskRelease";
-    /// `WskRelease` of a list of indications that was released before.
+    /// `WskRelease` of indications that were released before.
     RELEASE_TWICE = OWN + 0x26, "WskReleaseTwice", "WskRelease";
     /// `WskRelease` of a list of indications whose callback then did not return `STATUS_PENDING`.
     RELEASED_NOT_RETAINED = OWN + 0x27, "WskReleasedNotRetained", "WskRelease";
+    /// `WskRelease` of a list that goes on at something that is no indication of the client's, or at itself.
+    RELEASE_LINK = OWN + 0x28, "WskReleaseLink", "WskRelease";
 
     /// The `WSK_BUF` reaches beyond its MDLs, or has none.
     BUFFER_BOUNDS = OWN + 0x30, "WskBufferBounds", "WSK_BUF";

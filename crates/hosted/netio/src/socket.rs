@@ -147,9 +147,9 @@ impl Entry {
             0 => String::new(),
             datagrams => format!(", {datagrams} datagrams dropped"),
         };
-        let retained = match self.events.retained() {
+        let retained = match self.events.indications.retained() {
             0 => String::new(),
-            lists => format!(", {lists} lists retained"),
+            _ => format!(", {}", self.events.indications),
         };
         let closing = if self.closing { ", being closed" } else { "" };
         format!(

@@ -85,13 +85,73 @@ fn a_callback_that_returns_at_another_level() {
 
 #[test]
 fn a_close_with_lists_retained() {
-    caught(&rules::RETAINED_AT_CLOSE, "1 lists retained", || {
+    caught(&rules::RETAINED_AT_CLOSE, "1 datagrams retained: 1 bytes from 127.0.0.1:", || {
         let (socket, sink) = answering(STATUS_PENDING);
         sink.wait_for(1);
         // The call may not have returned yet; then it is found out when it does.
         std::thread::sleep(Duration::from_millis(20));
         socket.start_close();
         wait_for_ever();
+    });
+}
+
+/// A socket whose callback has kept a list of two datagrams; the addresses of the two.
+fn two_kept() -> (Socket, [usize; 2]) {
+    let client = Client::new();
+    let sink = Sink::new();
+    sink.answer(&[STATUS_PENDING]);
+    let socket = client.listening("127.0.0.1:0", &raw const EVENTS, sink.context());
+    let sender = client.bound("127.0.0.1:0");
+    sender.send(b"first", Some(socket.local_address()));
+    sender.send(b"other one", Some(socket.local_address()));
+    assert_eq!(socket.event(ON), STATUS_SUCCESS);
+    let list = sink.wait("a call", |calls| !calls.is_empty())[0].list;
+    // The call has returned when a disable that waits for it has.
+    assert_eq!(socket.start_event(ON | WSK_EVENT_DISABLE).wait(), (STATUS_SUCCESS, 0));
+    let second = unsafe { (*node(list)).Next }.expose_provenance();
+    (socket, [list, second])
+}
+
+fn node(address: usize) -> *mut WSK_DATAGRAM_INDICATION {
+    ptr::with_exposed_provenance_mut(address)
+}
+
+#[test]
+fn what_was_taken_out_of_a_list_and_never_released_is_named_at_the_close() {
+    caught(&rules::RETAINED_AT_CLOSE, "1 datagrams retained: 9 bytes from 127.0.0.1:", || {
+        let (socket, [first, _]) = two_kept();
+        unsafe { (*node(first)).Next = ptr::null_mut() };
+        assert_eq!(socket.release(first), STATUS_SUCCESS);
+        socket.start_close();
+    });
+}
+
+#[test]
+fn a_node_that_was_released_with_its_list() {
+    caught(&rules::RELEASE_TWICE, "WskRelease of an indication of socket #", || {
+        let (socket, [first, second]) = two_kept();
+        assert_eq!(socket.release(first), STATUS_SUCCESS);
+        socket.release(second);
+    });
+    // Linked to by what is not.
+    caught(&rules::RELEASE_TWICE, "WskRelease of an indication of socket #", || {
+        let (socket, [first, second]) = two_kept();
+        assert_eq!(socket.release(second), STATUS_SUCCESS);
+        socket.release(first);
+    });
+}
+
+#[test]
+fn a_list_that_goes_on_at_anything() {
+    caught(&rules::RELEASE_LINK, "goes on at 0x10, ", || {
+        let (socket, [_, second]) = two_kept();
+        unsafe { (*node(second)).Next = ptr::without_provenance_mut(16) };
+        socket.release(second);
+    });
+    caught(&rules::RELEASE_LINK, "WskRelease of a list", || {
+        let (socket, [first, second]) = two_kept();
+        unsafe { (*node(second)).Next = node(first) };
+        socket.release(first);
     });
 }
 
@@ -114,7 +174,7 @@ fn a_list_retained_during_the_close() {
 
 #[test]
 fn a_list_released_twice() {
-    caught(&rules::RELEASE_TWICE, "WskRelease of a list of socket #", || {
+    caught(&rules::RELEASE_TWICE, "WskRelease of an indication of socket #", || {
         let (socket, sink) = answering(STATUS_PENDING);
         let list = sink.wait("a call", |calls| !calls.is_empty())[0].list;
         std::thread::sleep(Duration::from_millis(20));

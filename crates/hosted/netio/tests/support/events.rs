@@ -82,7 +82,7 @@ unsafe extern "system" fn receive_from_event(
 }
 
 /// Reads a list as a careful client does.
-unsafe fn read(mut list: *mut WSK_DATAGRAM_INDICATION) -> Vec<Indicated> {
+pub unsafe fn read(mut list: *mut WSK_DATAGRAM_INDICATION) -> Vec<Indicated> {
     let mut datagrams = Vec::new();
     while let Some(indication) = unsafe { list.as_ref() } {
         let mut bytes = Vec::new();
