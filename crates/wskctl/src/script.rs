@@ -20,7 +20,7 @@ use std::fmt;
 use std::time::Duration;
 
 use wsk_requests::ValueKind;
-use wsk_sys::{NTSTATUS, STATUSES};
+use wsk_sys::{NTSTATUS, NamedStatus, STATUSES};
 
 mod usage;
 
@@ -70,7 +70,7 @@ pub fn parse(text: &str) -> Result<Vec<Line>, ScriptError> {
         let words = shlex::split(text).ok_or_else(|| wrong("a quotation mark is not closed".to_owned()))?;
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         if !words.is_empty() {
-            for step in steps(&words).map_err(wrong)? {
+            for step in steps(&words, 0).map_err(wrong)? {
                 lines.push(Line { number, text: text.trim().to_owned(), step });
             }
         }
@@ -78,8 +78,15 @@ pub fn parse(text: &str) -> Result<Vec<Line>, ScriptError> {
     Ok(lines)
 }
 
-/// The steps of one line: one, but for `send` with several datagrams.
-fn steps(words: &[&str]) -> Result<Vec<Step>, String> {
+/// How many of `within`, `cancel` and `expect` may stand before a step; each of them once says all there is to say.
+const DEEPEST: usize = 8;
+
+/// The steps of one line: one, but for `send` with several datagrams. Before it stand `depth` steps that contain it.
+fn steps(words: &[&str], depth: usize) -> Result<Vec<Step>, String> {
+    if depth > DEEPEST {
+        return Err(format!("before a step stand at most {DEEPEST} of `within`, `cancel` and `expect`"));
+    }
+    let inner = |words| steps(words, depth + 1);
     let one = |step| Ok(vec![step]);
     match *words {
         ["create", family] => one(Step::Create(parse_family(family)?)),
@@ -121,17 +128,17 @@ fn steps(words: &[&str]) -> Result<Vec<Step>, String> {
         ["sleep", time] => one(Step::Sleep(duration(time)?)),
         ["within", limit, ref rest @ ..] if !rest.is_empty() => {
             let limit = time_limit(limit)?;
-            Ok(steps(rest)?.into_iter().map(|step| Step::Within(limit, Box::new(step))).collect())
+            Ok(inner(rest)?.into_iter().map(|step| Step::Within(limit, Box::new(step))).collect())
         }
         ["cancel", time, ref rest @ ..] if !rest.is_empty() => {
             let time = duration(time)?;
-            Ok(steps(rest)?.into_iter().map(|step| Step::Cancel(time, Box::new(step))).collect())
+            Ok(inner(rest)?.into_iter().map(|step| Step::Cancel(time, Box::new(step))).collect())
         }
         ["expect", name, ref rest @ ..] if !rest.is_empty() => {
             let expected = status(name)?;
-            let mut steps = steps(rest)?;
+            let mut steps = inner(rest)?;
             let last = steps.pop().ok_or("there is no step to expect something of")?;
-            steps.push(Step::Expect(expected, Box::new(last)));
+            steps.push(Step::Expect(NamedStatus(expected), Box::new(last)));
             Ok(steps)
         }
         [verb, ..] => Err(match usage::of(verb) {
@@ -308,7 +315,7 @@ mod tests {
         assert!(matches!(only("sleep 20ms"), Step::Sleep(time) if time.as_millis() == 20));
         let refused = only("expect access_denied bind 127.0.0.1:1");
         assert!(
-            matches!(refused, Step::Expect(wsk_sys::STATUS_ACCESS_DENIED, step) if matches!(*step, Step::Bind(_)))
+            matches!(refused, Step::Expect(NamedStatus(wsk_sys::STATUS_ACCESS_DENIED), step) if matches!(*step, Step::Bind(_)))
         );
     }
 
@@ -326,7 +333,7 @@ mod tests {
     fn expect_is_about_the_last_datagram_of_a_send() {
         let lines = parse("expect 0xC000000D send - a b").unwrap();
         assert!(matches!(lines[0].step, Step::Send(..)));
-        assert!(matches!(lines[1].step, Step::Expect(wsk_sys::STATUS_INVALID_PARAMETER, _)));
+        assert!(matches!(lines[1].step, Step::Expect(NamedStatus(wsk_sys::STATUS_INVALID_PARAMETER), _)));
     }
 
     #[test]
@@ -353,6 +360,15 @@ mod tests {
         );
         assert!(error("ioctl SIO_WSK_SET_REMOTE_ADDRESS -").contains("self or clear"));
         assert!(error("expect SUCCESS").contains("expect STATUS STEP"));
+    }
+
+    #[test]
+    fn steps_within_steps_have_a_bound() {
+        for prefix in ["expect 0 ", "within 1s ", "cancel 1s "] {
+            assert!(parse(&format!("{}local", prefix.repeat(DEEPEST))).is_ok(), "{prefix}");
+            let deep = format!("create v4\n{}local", prefix.repeat(200_000));
+            assert!(error(&deep).starts_with("line 2: before a step stand at most 8"), "{prefix}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use wsk_requests::{Kind, Row, StateRule, ValueKind};
-use wsk_sys::NTSTATUS;
+use wsk_sys::{NTSTATUS, NamedStatus};
 
 use crate::error::Error;
 use crate::family::Family;
@@ -87,7 +87,7 @@ pub enum Step {
     /// The step, each of whose requests is cancelled if it has not ended after so long.
     Cancel(Duration, Box<Step>),
     /// The step must end with this status.
-    Expect(NTSTATUS, Box<Step>),
+    Expect(NamedStatus, Box<Step>),
 }
 
 /// Why a step failed.
@@ -174,7 +174,7 @@ impl Step {
             }
             Self::Within(limit, step) => step.run(&session.within(*limit))?,
             Self::Cancel(time, step) => step.run(&session.cancelling_after(*time))?,
-            Self::Expect(status, step) => expect(session, *status, step)?,
+            Self::Expect(status, step) => expect(session, status.0, step)?,
         })
     }
 }
@@ -320,6 +320,6 @@ mod tests {
         assert_eq!(shape(any(), true), "cbs");
         assert_eq!(shape(late(), false), "cws");
         assert_eq!(shape(late(), true), "cbs");
-        assert_eq!(shape(Step::Expect(0, Box::new(early())), true), "csb");
+        assert_eq!(shape(Step::Expect(NamedStatus(0), Box::new(early())), true), "csb");
     }
 }

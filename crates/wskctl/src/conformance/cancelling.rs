@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use wsk_sys::{NT_SUCCESS, SO_BROADCAST, SOL_SOCKET, STATUS_CANCELLED, STATUS_SUCCESS};
+use wsk_sys::{NT_SUCCESS, NamedStatus, SO_BROADCAST, SOL_SOCKET, STATUS_CANCELLED, STATUS_SUCCESS};
 use wskdrv_abi::{
     IOCTL_WSKDRV_BIND, IOCTL_WSKDRV_CREATE, IOCTL_WSKDRV_GET_OPTION, IOCTL_WSKDRV_RECEIVE, IOCTL_WSKDRV_SEND,
     IOCTL_WSKDRV_SET_OPTION, Received,
@@ -92,7 +92,7 @@ fn every_request_can_be_cancelled_at_every_moment(lab: &Lab) -> Outcome {
             if status != STATUS_CANCELLED {
                 holds(
                     NT_SUCCESS(status),
-                    format_args!("{name}, cancelled after {pause:?}, not {status:#010x}"),
+                    format_args!("{name}, cancelled after {pause:?}, not {}", NamedStatus(status)),
                 )?;
             } else if *code != IOCTL_WSKDRV_RECEIVE {
                 // Not cancelled, it does what it does: the steps that follow need it.

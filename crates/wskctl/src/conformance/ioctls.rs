@@ -3,9 +3,9 @@
 use wsk_requests::rows::ioctl;
 use wsk_requests::{Kind, Row};
 use wsk_sys::{
-    STATUS_ACCESS_DENIED, STATUS_BUFFER_TOO_SMALL, STATUS_CANCELLED, STATUS_INVALID_ADDRESS_COMPONENT,
-    STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER, STATUS_IO_TIMEOUT,
-    STATUS_NOT_SUPPORTED,
+    NamedStatus, STATUS_ACCESS_DENIED, STATUS_BUFFER_TOO_SMALL, STATUS_CANCELLED,
+    STATUS_INVALID_ADDRESS_COMPONENT, STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_DEVICE_STATE,
+    STATUS_INVALID_PARAMETER, STATUS_IO_TIMEOUT, STATUS_NOT_SUPPORTED,
 };
 use wskdrv_abi::{IOCTL_WSKDRV_IOCTL, RAW_IOCTL, address};
 
@@ -136,7 +136,11 @@ fn sort(lab: &Lab, row: &Row) -> Outcome {
         // WSK's pages name the IOCTL, and say no more.
         Err(error) => {
             holds(!lab.device().is_ours(), "the hosted provider sorts")?;
-            equal(error.status(), Some(STATUS_NOT_SUPPORTED), "the status where it is not supported")?;
+            equal(
+                error.status().map(NamedStatus),
+                Some(NamedStatus(STATUS_NOT_SUPPORTED)),
+                "the status where it is not supported",
+            )?;
         }
     }
     refused(session.ioctl(code(row), &[7; 28], 64), STATUS_INVALID_PARAMETER, "another family")?;

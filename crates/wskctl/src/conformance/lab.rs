@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use wsk_cmsg::{Control, Message};
-use wsk_sys::STATUS_NOT_SUPPORTED;
+use wsk_sys::{NamedStatus, STATUS_NOT_SUPPORTED};
 use wskdrv_abi::Statistics;
 
 use super::outcome::{Failure, Outcome, SOON, equal, eventually, holds};
@@ -156,7 +156,11 @@ impl Lab {
         match session.send_many(&["probe"], Some(peer.address()), control.as_bytes()) {
             Ok(_) => Ok(true),
             Err(error) => {
-                equal(error.status(), Some(STATUS_NOT_SUPPORTED), "the status where it is not supported")?;
+                equal(
+                    error.status().map(NamedStatus),
+                    Some(NamedStatus(STATUS_NOT_SUPPORTED)),
+                    "the status where it is not supported",
+                )?;
                 holds(
                     !(self.device.is_ours() && cfg!(target_os = "linux")),
                     "with Linux below, the hosted WSK takes control information",

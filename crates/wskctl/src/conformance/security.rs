@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use wsk_descriptor::{Descriptor, sddl};
 use wsk_sys::{
-    SO_REUSEADDR, SOL_SOCKET, STATUS_ACCESS_DENIED, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_BUFFER_SIZE,
-    STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_SECURITY_DESCR,
+    NamedStatus, SO_REUSEADDR, SOL_SOCKET, STATUS_ACCESS_DENIED, STATUS_BUFFER_TOO_SMALL,
+    STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_SECURITY_DESCR,
 };
 use wskdrv_abi::{IOCTL_WSKDRV_GET_SECURITY, SECURITY_MAX};
 
@@ -109,7 +109,11 @@ fn it_decides_who_shares(lab: &Lab) -> Outcome {
             // The second one's own descriptor does not matter.
             second.set_security(&descriptor(NOBODY)?)?;
             let status = second.bind(specific).err().map_or(Some(0), |error| error.status());
-            equal(status, Some(expected), format_args!("a second bind where {owner:?} decides"))?;
+            equal(
+                status.map(NamedStatus),
+                Some(NamedStatus(expected)),
+                format_args!("a second bind where {owner:?} decides"),
+            )?;
         }
     }
     Ok(())

@@ -64,7 +64,7 @@ impl Life {
                 (IrpStep::Cancelled, hands) if hands != Hands::Unborn && hands != Hands::Nobody => hands,
                 (IrpStep::Completed { .. }, Hands::Wsk) if *irql <= DISPATCH_LEVEL => Hands::Routine,
                 (IrpStep::RoutineReturned { status }, Hands::Routine) => {
-                    if *status != STATUS_MORE_PROCESSING_REQUIRED {
+                    if status.0 != STATUS_MORE_PROCESSING_REQUIRED {
                         return Err(
                             "the completion routine let the I/O manager go on with the IRP".to_owned()
                         );
@@ -128,7 +128,7 @@ pub(super) fn show(stage: &mut Stage<'_>) -> Result<(), Trouble> {
             || "there is none in the log".to_owned(),
         );
         let succeeded = |life: &Life| {
-            life.has(|step| matches!(step, IrpStep::Completed { status, .. } if NT_SUCCESS(*status)))
+            life.has(|step| matches!(step, IrpStep::Completed { status, .. } if NT_SUCCESS(status.0)))
         };
         for life in lives {
             let verdict = life.check();
@@ -160,9 +160,11 @@ pub(super) fn show(stage: &mut Stage<'_>) -> Result<(), Trouble> {
 
 #[cfg(test)]
 mod tests {
+    use wsk_sys::NamedStatus;
+
     use super::*;
 
-    const DONE: IrpStep = IrpStep::RoutineReturned { status: STATUS_MORE_PROCESSING_REQUIRED };
+    const DONE: IrpStep = IrpStep::RoutineReturned { status: NamedStatus(STATUS_MORE_PROCESSING_REQUIRED) };
 
     fn sent() -> IrpStep {
         IrpStep::Sent { what: "WskControlSocket".into() }
@@ -174,7 +176,7 @@ mod tests {
     }
 
     const BORN: IrpStep = IrpStep::Allocated { stack_count: 1 };
-    const COMPLETED: IrpStep = IrpStep::Completed { status: 0, information: 0 };
+    const COMPLETED: IrpStep = IrpStep::Completed { status: NamedStatus(0), information: 0 };
 
     #[test]
     fn a_whole_life_is_in_order_with_reuse_and_cancel() {
@@ -195,7 +197,7 @@ mod tests {
 
     #[test]
     fn each_breach_is_found() {
-        let returned = IrpStep::RoutineReturned { status: 0 };
+        let returned = IrpStep::RoutineReturned { status: NamedStatus(0) };
         for (steps, what) in [
             (vec![BORN, sent(), COMPLETED, DONE], "not freed"),
             (vec![BORN, sent(), IrpStep::Freed], "out of turn"),

@@ -3,12 +3,15 @@
 use std::error::Error;
 use std::{fmt, io};
 
-use wsk_sys::{self as sys, NTSTATUS};
+use wsk_sys::{self as sys, NTSTATUS, NamedStatus};
 
 use super::Hosted;
 
+/// What is said of a status that `wsk_sys` has no name for.
+const UNKNOWN: &str = "This status is not in the table of NTSTATUS values.";
+
 /// A request that ended with a status other than success.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Refused {
     /// The status, as the driver gave it.
     pub status: NTSTATUS,
@@ -38,13 +41,24 @@ impl Refused {
     /// What the status means.
     #[must_use]
     pub fn meaning(&self) -> &'static str {
-        sys::status_meaning(self.status).unwrap_or("This status is not in the table of NTSTATUS values.")
+        sys::status_meaning(self.status).unwrap_or(UNKNOWN)
     }
 
     /// What to do about it, where there is something to say.
     #[must_use]
     pub fn advice(&self) -> Option<&'static str> {
         ADVICE.iter().find(|row| row.0 == self.status).map(|row| row.1)
+    }
+}
+
+impl fmt::Debug for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let code =
+            wskdrv_abi::code::name(self.code).map_or_else(|| format!("{:#X}", self.code), str::to_owned);
+        f.debug_struct("Refused")
+            .field("status", &NamedStatus(self.status))
+            .field("code", &format_args!("{code}"))
+            .finish()
     }
 }
 
@@ -126,7 +140,7 @@ pub enum OpenError {
         /// What was being done.
         doing: &'static str,
         /// With which status it ended.
-        status: NTSTATUS,
+        status: NamedStatus,
     },
 }
 
@@ -139,8 +153,16 @@ impl OpenError {
                 Some("Only Windows has device paths: use `--device hosted`, the driver inside this program.")
             }
             Self::Path { source, .. } => match source.kind() {
+                io::ErrorKind::NotFound if cfg!(feature = "hosted") => Some(
+                    "The driver is not running: `wskctl driver install PATH-TO-SYS`, then `wskctl driver start`. Or \
+                     use `--device hosted`, the driver inside this program, which needs no installation.",
+                ),
                 io::ErrorKind::NotFound => Some(
                     "The driver is not running: `wskctl driver install PATH-TO-SYS`, then `wskctl driver start`.",
+                ),
+                io::ErrorKind::PermissionDenied if cfg!(feature = "hosted") => Some(
+                    "The device is for Administrators: run this from an elevated prompt, or use `--device hosted`, \
+                     the driver inside this program.",
                 ),
                 io::ErrorKind::PermissionDenied => {
                     Some("The device is for Administrators: run this from an elevated prompt.")
@@ -160,9 +182,8 @@ impl fmt::Display for OpenError {
             Self::NotHosted { .. } => f.write_str("this program has no hosted driver in it"),
             Self::Path { path, source } => write!(f, "cannot open {path}: {source}"),
             Self::Hosted { doing, status } => {
-                let name = sys::status_name(*status).unwrap_or("an unknown status");
-                let meaning = sys::status_meaning(*status).unwrap_or_default();
-                write!(f, "{doing} ended with {name} (0x{status:08X}): {meaning}")
+                let meaning = sys::status_meaning(status.0).unwrap_or(UNKNOWN);
+                write!(f, "{doing} ended with {status}: {meaning}")
             }
         }
     }
@@ -189,6 +210,14 @@ mod tests {
             "IOCTL_WSKDRV_BIND was refused with STATUS_ACCESS_DENIED (0xC0000022): The caller has no right to this."
         );
         assert!(refused.advice().is_some_and(|text| text.contains("another port")));
+    }
+
+    #[test]
+    fn a_device_that_is_not_there_leads_to_the_hosted_one() {
+        for kind in [io::ErrorKind::NotFound, io::ErrorKind::PermissionDenied] {
+            let error = OpenError::Path { path: r"\\.\WskDrv".to_owned(), source: kind.into() };
+            assert_eq!(error.advice().unwrap().contains("`--device hosted`"), cfg!(feature = "hosted"));
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use netio::memory::Net;
 use netio::{Config, Netio};
 use ntos::{Driver, IrpEventKind, Overlapped, Process, Token};
+use wsk_sys::NamedStatus;
 use wskdrv_abi::USER_PATH;
 
 use super::{
@@ -45,8 +46,10 @@ impl Machine {
             }
         };
         let netio = netio::install(&kernel, Config { network, completion, ..Config::default() });
-        let driver = kmdf::load(&kernel, wskdrv_abi::SERVICE_NAME, wskdrv::driver_entry)
-            .map_err(|status| OpenError::Hosted { doing: "loading the driver", status })?;
+        let driver =
+            kmdf::load(&kernel, wskdrv_abi::SERVICE_NAME, wskdrv::driver_entry).map_err(|status| {
+                OpenError::Hosted { doing: "loading the driver", status: NamedStatus(status) }
+            })?;
         let process = kernel.process(Token::Administrator);
         let driver = Mutex::new(Some(driver));
         Ok(Self { kernel, netio, process, driver, completion: config.completion, net })
@@ -139,7 +142,7 @@ impl Kind for Machine {
 fn open(process: &Process) -> Result<Arc<dyn File>, OpenError> {
     let file = process
         .create_file(USER_PATH, READ_WRITE)
-        .map_err(|status| OpenError::Hosted { doing: "opening the device", status })?;
+        .map_err(|status| OpenError::Hosted { doing: "opening the device", status: NamedStatus(status) })?;
     Ok(Arc::new(OpenFile(file)))
 }
 
@@ -161,8 +164,10 @@ fn event(event: ntos::IrpEvent) -> IrpEvent {
         IrpEventKind::Allocated { stack_count } => IrpStep::Allocated { stack_count },
         IrpEventKind::Sent { what } => IrpStep::Sent { what },
         IrpEventKind::Cancelled => IrpStep::Cancelled,
-        IrpEventKind::Completed { status, information } => IrpStep::Completed { status, information },
-        IrpEventKind::RoutineReturned { status } => IrpStep::RoutineReturned { status },
+        IrpEventKind::Completed { status, information } => {
+            IrpStep::Completed { status: NamedStatus(status), information }
+        }
+        IrpEventKind::RoutineReturned { status } => IrpStep::RoutineReturned { status: NamedStatus(status) },
         IrpEventKind::Reused => IrpStep::Reused,
         IrpEventKind::Freed => IrpStep::Freed,
     };

@@ -1,7 +1,7 @@
 //! What a device's kernel can tell of its IRPs.
 
-use serde::Serialize;
-use wsk_sys::{KIRQL, NTSTATUS};
+use serde::{Serialize, Serializer};
+use wsk_sys::{KIRQL, NamedStatus};
 
 /// One moment in the life of an IRP.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,17 +35,23 @@ pub enum IrpStep {
     /// `IoCompleteRequest`.
     Completed {
         /// `IoStatus.Status`.
-        status: NTSTATUS,
+        #[serde(serialize_with = "by_name")]
+        status: NamedStatus,
         /// `IoStatus.Information`.
         information: usize,
     },
     /// The completion routine returned.
     RoutineReturned {
         /// What it returned.
-        status: NTSTATUS,
+        #[serde(serialize_with = "by_name")]
+        status: NamedStatus,
     },
     /// `IoReuseIrp`.
     Reused,
     /// `IoFreeIrp`.
     Freed,
+}
+
+fn by_name<S: Serializer>(status: &NamedStatus, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&crate::step::status_name(status.0))
 }

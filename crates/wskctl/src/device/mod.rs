@@ -10,7 +10,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use std::{fmt, io};
 
-use wsk_sys::{NT_SUCCESS, NTSTATUS};
+use wsk_sys::{NT_SUCCESS, NTSTATUS, NamedStatus};
 
 mod failure;
 #[cfg(test)]
@@ -315,7 +315,7 @@ impl Pending {
 }
 
 /// The answer to a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Completed {
     /// `IO_STATUS_BLOCK.Status`.
     pub status: NTSTATUS,
@@ -323,6 +323,16 @@ pub struct Completed {
     pub information: usize,
     /// The whole output buffer.
     pub output: Vec<u8>,
+}
+
+impl fmt::Debug for Completed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Completed")
+            .field("status", &NamedStatus(self.status))
+            .field("information", &self.information)
+            .field("output", &self.output)
+            .finish()
+    }
 }
 
 impl Completed {
@@ -418,5 +428,26 @@ impl Request for Completed {
 
     fn wait_for(self: Box<Self>, _limit: Duration) -> Result<Completed, Box<dyn Request>> {
         Ok(*self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_shows_its_status_by_name() {
+        let completed = Completed { status: wsk_sys::STATUS_CANCELLED, information: 0, output: Vec::new() };
+        assert_eq!(
+            format!("{completed:?}"),
+            "Completed { status: STATUS_CANCELLED (0xC0000120), information: 0, output: [] }"
+        );
+        let step = IrpStep::Completed { status: NamedStatus(completed.status), information: 0 };
+        assert!(format!("{step:?}").contains("STATUS_CANCELLED"), "{step:?}");
+        let refused = Refused::new(completed.status, wskdrv_abi::IOCTL_WSKDRV_RECEIVE);
+        assert!(format!("{refused:?}").contains("STATUS_CANCELLED"), "{refused:?}");
+        assert!(format!("{refused:?}").contains("IOCTL_WSKDRV_RECEIVE"), "{refused:?}");
+        let open = OpenError::Hosted { doing: "opening", status: NamedStatus(completed.status) };
+        assert!(format!("{open:?}").contains("STATUS_CANCELLED"), "{open:?}");
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 use std::{fmt, io};
 
-use wsk_sys::{NTSTATUS, status_meaning, status_name};
+use wsk_sys::{NamedStatus, status_meaning, status_name};
 
 use super::State;
 
@@ -143,7 +143,7 @@ pub enum Error {
         /// The Win32 error.
         code: u32,
         /// The statuses that a driver may have returned, for the error of a start.
-        statuses: Vec<NTSTATUS>,
+        statuses: Vec<NamedStatus>,
     },
     /// The service manager said something that is not understood.
     Answer {
@@ -277,7 +277,7 @@ impl std::error::Error for Error {
     }
 }
 
-fn status(status: NTSTATUS) -> String {
+fn status(NamedStatus(status): NamedStatus) -> String {
     let name = status_name(status).unwrap_or("a status");
     let meaning = status_meaning(status).unwrap_or_default().trim_end_matches('.');
     format!("{name} (0x{status:08X}: {meaning})")
@@ -324,7 +324,7 @@ mod tests {
             doing: "starting",
             service: "wskdrv".to_owned(),
             code: 1450,
-            statuses: vec![wsk_sys::STATUS_INSUFFICIENT_RESOURCES],
+            statuses: vec![NamedStatus(wsk_sys::STATUS_INSUFFICIENT_RESOURCES)],
         };
         let text = error.to_string();
         assert!(text.starts_with("starting wskdrv failed with ERROR_NO_SYSTEM_RESOURCES (1450): "), "{text}");

@@ -11,7 +11,7 @@ use windows_service::service_manager::{ServiceManager, ServiceManagerAccess};
 use windows_sys::Win32::Foundation::{
     ERROR_MR_MID_NOT_FOUND, ERROR_SERVICE_SPECIFIC_ERROR, RtlNtStatusToDosError,
 };
-use wsk_sys::{NT_SUCCESS, NTSTATUS, STATUSES};
+use wsk_sys::{NT_SUCCESS, NTSTATUS, NamedStatus, STATUSES};
 
 use super::failure::SERVICE_DOES_NOT_EXIST;
 use super::{Error, Manager, Start, State, Status};
@@ -140,12 +140,12 @@ const fn start(start: ServiceStartType) -> Start {
 
 /// The failures that Windows turns into this Win32 error, among those that this driver and what it calls use: the
 /// service manager passes on the error, never the status.
-fn statuses(code: u32) -> Vec<NTSTATUS> {
+fn statuses(code: u32) -> Vec<NamedStatus> {
     if code == ERROR_MR_MID_NOT_FOUND {
         return Vec::new();
     }
     let failures = STATUSES.iter().map(|row| row.0).filter(|status| !NT_SUCCESS(*status));
-    failures.filter(|status| win32(*status) == code).collect()
+    failures.filter(|status| win32(*status) == code).map(NamedStatus).collect()
 }
 
 fn win32(status: NTSTATUS) -> u32 {

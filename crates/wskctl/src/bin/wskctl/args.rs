@@ -38,6 +38,7 @@ struct CommandLine {
 pub(crate) struct Global {
     /// The driver's device: a path such as \\.\WskDrv, or `hosted` for the driver inside this program
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "hosted|PATH", default_value = DEFAULT_DEVICE)]
+    #[arg(overrides_with = "device")]
     pub(crate) device: String,
     /// When the hosted WSK completes a request: inline (within the call), deferred (on another thread), delayed or
     /// delayed:SEED (later, in an order drawn from the seed) [default: deferred]

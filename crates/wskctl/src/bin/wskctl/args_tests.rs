@@ -124,6 +124,22 @@ fn every_example_of_the_help_is_a_command() {
 }
 
 #[test]
+fn cargo_demo_needs_no_driver_on_any_system() {
+    let config = include_str!("../../../../../.cargo/config.toml");
+    let alias =
+        config.lines().find_map(|line| line.strip_prefix("demo = ")).expect("an alias").trim_matches('"');
+    let (cargo, ours) = alias.split_once(" -- ").expect("arguments of the program");
+    assert!(cargo.starts_with("run ") && cargo.ends_with(" --package wskctl"), "{cargo}");
+    for (more, device) in [("", "hosted"), (" --json", "hosted"), (r" --device \\.\WskDrv", r"\\.\WskDrv")] {
+        let line = format!("wskctl {ours}{more}");
+        let CommandLine { global, verb } =
+            CommandLine::try_parse_from(line.split(' ')).expect("a command line");
+        assert_eq!(global.device, device);
+        assert!(matches!(verb, Verb::Demo));
+    }
+}
+
+#[test]
 fn what_makes_no_sense_is_an_error() {
     for (line, what) in [
         ("set SO_BROADCAST maybe", "on or off"),

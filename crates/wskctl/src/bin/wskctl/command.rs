@@ -93,6 +93,8 @@ pub(crate) fn run(global: &Global, command: Command, printer: &mut Printer) -> R
             (session.version()?, session.provider()?, session.statistics()?);
         return Ok(table::info(printer, &device, &version, provider, &statistics)?);
     }
+    // That the device is not there is no claim that fails.
+    device.open()?.close();
     let report = if printer.json() {
         demo::run(&device, &mut ())
     } else {

@@ -96,14 +96,14 @@ fn happened(step: &IrpStep) -> String {
         IrpStep::Sent { what } => format!("sent: {what}"),
         IrpStep::Cancelled => "asked to be cancelled".to_owned(),
         IrpStep::Completed { status, information } => {
-            let status = status_name(*status);
+            let status = status_name(status.0);
             // A count of bytes; from WskSocket, the address of the socket.
             match u32::try_from(*information) {
                 Ok(count) => format!("completed by WSK: {status}, information {count}"),
                 Err(_) => format!("completed by WSK: {status}, information {information:#x}"),
             }
         }
-        IrpStep::RoutineReturned { status } => format!("completion routine: {}", status_name(*status)),
+        IrpStep::RoutineReturned { status } => format!("completion routine: {}", status_name(status.0)),
         IrpStep::Reused => "made ready to be used again".to_owned(),
         IrpStep::Freed => "freed".to_owned(),
     }
