@@ -31,6 +31,9 @@ rules! {
     /// `IoInitializeIrp` with less memory than the IRP takes, or on an IRP that a driver below has.
     INITIALIZE_BAD = 0xC9, OWN + 2, "IoInitializeIrp", "IoInitializeIrp";
 
+    /// Memory freed, or given back with a routine's stack, while a request in flight uses it.
+    FREED_IN_FLIGHT = 0xC9, OWN + 9, "FreedInFlight", "WskSendTo, WskReceiveFrom";
+
     /// `IofCallDriver` with something else than an IRP.
     CALL_BAD_IRP = 0xC9, 0x03, "CallDriverBadIrp", "Bug Check 0xC9: DRIVER_VERIFIER_IOMANAGER_VIOLATION";
     /// `IofCallDriver` with something else than a device object.

@@ -23,6 +23,7 @@ use crate::irp_packet::{Location, Packet};
 use crate::irp_registry::{self, Origin, Passage, Record, Registry, State};
 use crate::irql::{CallState, level_name};
 use crate::machine::Machine;
+use crate::routine;
 use crate::rule::Rule;
 use crate::sync::lock;
 
@@ -60,9 +61,9 @@ pub unsafe extern "system" fn IofCallDriver(DeviceObject: *mut DEVICE_OBJECT, Ir
     let before = CallState::now();
     // SAFETY: the dispatch routine of the device's driver, called as documented; a device with an IRP on its way
     // is not deleted, by its sender's reference.
-    let status = target.owner.run(|| unsafe { dispatch(DeviceObject, Irp) });
-    Machine::kernel();
+    let routine = || target.owner.run(|| unsafe { dispatch(DeviceObject, Irp) });
     let what = Routine { target: &target, call: &call };
+    let status = routine::call(&what, routine);
     if CallState::now().irql() != before.irql() {
         violation(
             &DISPATCH_CHANGED_IRQL,

@@ -19,6 +19,7 @@ use crate::irp_registry;
 use crate::irql::{CallState, at_most};
 use crate::machine::Machine;
 use crate::owner::Owner;
+use crate::routine;
 use crate::rule::IRQL_IO_DISPATCH;
 
 /// The one lock of the machine that guards cancel routines.
@@ -100,7 +101,8 @@ pub unsafe extern "system" fn IoCancelIrp(Irp: *mut IRP) -> BOOLEAN {
     let owner = device::target(&machine, device).map_or(Owner::current(), |target| target.owner);
     let locks = CallState::now().spin_locks();
     // SAFETY: the routine that the driver set for this IRP, called as documented: with the cancel spin lock held.
-    owner.run(|| unsafe { routine(device, Irp) });
+    let call = || owner.run(|| unsafe { routine(device, Irp) });
+    routine::call(&format_args!("the cancel routine of IRP #{id}"), call);
     let after = CallState::now();
     if after.irql() != before || after.spin_locks() + 1 != locks {
         violation(

@@ -11,6 +11,7 @@ use wsk_sys::{
 
 use crate::bugcheck::{complain, violation};
 use crate::device;
+use crate::in_flight;
 use crate::io_rules::{
     COMPLETE_BAD_IRP, COMPLETE_BAD_STATUS, COMPLETE_CANCELABLE, COMPLETE_HOLDING_LOCK, COMPLETE_IRQL,
     COMPLETE_OWN, GONE_IN_ROUTINE, MULTIPLE_COMPLETE, OWN_IRP_PAST_TOP, ROUTINE_CHANGED_IRQL,
@@ -22,6 +23,7 @@ use crate::irql::{CallState, level_name};
 use crate::machine::Machine;
 use crate::owner::Owner;
 use crate::request::Request;
+use crate::routine;
 use crate::rule::Rule;
 use crate::sync::lock;
 
@@ -38,6 +40,8 @@ pub unsafe extern "system" fn IofCompleteRequest(Irp: *mut IRP, _PriorityBoost: 
     let registry = irp_registry::of(&machine);
     let walk = begin(&registry, Irp);
     check_caller(&walk);
+    // What the IRP's sender lent is its own again, before it is told.
+    in_flight::end_on(&machine, Irp);
     walk.up(&machine);
 }
 
@@ -128,7 +132,8 @@ impl Walk {
             let (at_top, owner) = self.hand_over(machine, device);
             let before = CallState::now();
             // SAFETY: the routine that the sender set in its location, called as documented, with what it set.
-            let returned = owner.run(|| unsafe { routine(device, self.packet.as_ptr(), context) });
+            let call = || owner.run(|| unsafe { routine(device, self.packet.as_ptr(), context) });
+            let returned = routine::call(&format_args!("the completion routine of IRP #{}", self.id), call);
             // From here on the IRP may be gone: only the registry may tell.
             self.registry.log(self.id, self.origin, || IrpEventKind::RoutineReturned { status: returned });
             self.check_routine(before);

@@ -5,13 +5,14 @@
 #![expect(unsafe_code, reason = "the registry owns the memory of IRPs, which drivers hold by address")]
 
 use std::alloc::{self, Layout};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use wsk_sys::{IRP, IoSizeOfIrp, NTSTATUS};
 
 use crate::bugcheck::{complain, violation};
-use crate::io_rules::{IRP_LEAK, IRP_WRITTEN_AFTER_FREE};
+use crate::io_rules::{FREE_IN_USE, IRP_LEAK, IRP_WRITTEN_AFTER_FREE};
 use crate::irp_log::{IrpEventKind, IrpLog};
 use crate::irp_packet::{self, Packet};
 use crate::machine::Machine;
@@ -140,6 +141,8 @@ impl Drop for Block {
 struct Table {
     last: u64,
     live: HashMap<usize, (Record, Option<Block>)>,
+    /// The addresses of those in memory of drivers.
+    adopted: BTreeSet<usize>,
     /// Address and number of freed IRPs, oldest first, with their memory where it is kept.
     freed: VecDeque<(usize, u64, Option<Block>)>,
 }
@@ -213,6 +216,11 @@ impl Registry {
             process,
             irp: Pointer(irp),
         };
+        if block.is_none() {
+            table.adopted.insert(irp.addr());
+        } else {
+            table.adopted.remove(&irp.addr());
+        }
         table.live.insert(irp.addr(), (record, block));
         table.last
     }
@@ -252,6 +260,31 @@ impl Registry {
         machine.parts.gauges.irps.remove(1);
         self.log.add(record.id, record.origin == Origin::System, || IrpEventKind::Freed);
         check_untouched(evicted.as_ref());
+    }
+
+    /// A driver's memory is about to be freed: an IRP in it, which `IoInitializeIrp` made, must be the driver's by now.
+    pub(crate) fn leave_memory(&self, memory: &Range<usize>, what: impl FnOnce() -> String) {
+        let mut table = lock(&self.table);
+        let Some(address) = table.adopted.range(memory.clone()).next().copied() else { return };
+        let Some((record, _)) = table.live.get(&address) else { return };
+        // SAFETY: the record exists, and the memory is not freed yet.
+        let packet = unsafe { Packet::new(record.irp.0) };
+        if record.is_below(packet) {
+            let id = record.id;
+            drop(table);
+            violation(
+                &FREE_IN_USE,
+                format!("{}, while a driver below has IRP #{id} at {address:#x} in it", what()),
+            );
+        }
+        table.adopted.remove(&address);
+        let id = table.live.remove(&address).map_or(0, |(record, _)| record.id);
+        table.freed.push_back((address, id, None));
+        let evicted = if table.freed.len() > QUARANTINE { table.freed.pop_front() } else { None };
+        drop(table);
+        check_untouched(evicted.as_ref());
+        // There may be more than one.
+        self.leave_memory(memory, what);
     }
 
     /// Takes note that an IRP goes below.

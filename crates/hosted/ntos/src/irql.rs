@@ -11,6 +11,7 @@ use wsk_sys::{APC_LEVEL, DISPATCH_LEVEL, HIGH_LEVEL, KIRQL, PASSIVE_LEVEL};
 
 use crate::bugcheck::violation;
 use crate::machine::Machine;
+use crate::routine;
 use crate::rule::{self, Rule};
 use crate::spinlock;
 
@@ -130,12 +131,10 @@ impl CallState {
 }
 
 /// Calls a driver's routine named `what` at `level`, and demands that it leaves the thread as it found it.
-pub fn call_driver<R>(level: KIRQL, what: impl fmt::Display, routine: impl FnOnce() -> R) -> R {
+pub fn call_driver<R>(level: KIRQL, what: impl fmt::Display, f: impl FnOnce() -> R) -> R {
     at(level, || {
         let before = CallState::now();
-        let result = routine();
-        // A routine that came back into a dead machine goes no further.
-        Machine::kernel();
+        let result = routine::call(&what, f);
         before.check(what);
         result
     })

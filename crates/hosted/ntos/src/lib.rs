@@ -12,7 +12,7 @@
 //! | [`machine`], [`bugcheck`], [`rule`], [`fault`], [`counters`], [`owner`] | the machine, its end, its rules, its leaks |
 //! | [`irql`], [`spinlock`], [`event`], [`mod@wait`], [`rundown`] | levels, locks, waits |
 //! | [`dpc`], [`timer`], [`work_item`], [`thread`] | what runs when |
-//! | [`pool`], [`mdl`] | memory |
+//! | [`pool`], [`mdl`], [`in_flight`] | memory, and which of it may not be freed yet |
 //! | [`irp`], [`irp_log`], [`device`], [`driver`], [`security`] | the I/O manager |
 //! | [`process`] | the user's side: `CreateFile`, `DeviceIoControl`, `CancelIoEx`, `CloseHandle` |
 #![allow(non_snake_case, reason = "the kernel's functions and their parameters bear their C names")]
@@ -33,6 +33,7 @@ pub mod event;
 pub mod fault;
 mod file;
 mod file_object;
+pub mod in_flight;
 pub mod io_rules;
 pub mod irp;
 pub mod irp_call;
@@ -52,6 +53,7 @@ mod pool_registry;
 pub mod process;
 mod processor;
 mod request;
+mod routine;
 pub mod rule;
 pub mod rundown;
 pub mod security;

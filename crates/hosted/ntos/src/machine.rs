@@ -15,6 +15,7 @@ use crate::counters::{Counters, Gauges};
 use crate::debug;
 use crate::dispatcher::Dispatcher;
 use crate::fault::Faults;
+use crate::in_flight::InFlight;
 use crate::mdl;
 use crate::owner::{LeakCheck, LeakScope, leak_report};
 use crate::pool;
@@ -62,6 +63,7 @@ pub(crate) struct Parts {
     pub(crate) gauges: Gauges,
     pub(crate) debug: debug::Log,
     pub(crate) pool: Registry,
+    pub(crate) in_flight: InFlight,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) processor: Processor,
     pub(crate) workers: Workers,
@@ -94,6 +96,7 @@ impl Machine {
             gauges: Gauges::default(),
             debug: debug::Log::default(),
             pool: Registry::default(),
+            in_flight: InFlight::default(),
             dispatcher: Dispatcher::default(),
             processor: Processor::default(),
             workers: Workers::default(),

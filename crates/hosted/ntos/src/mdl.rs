@@ -17,6 +17,7 @@ use wsk_sys::{
 
 use crate::bugcheck::{complain, violation};
 use crate::fault;
+use crate::in_flight;
 use crate::irql::at_most;
 use crate::machine::Machine;
 use crate::owner::{LeakScope, leak_report};
@@ -149,7 +150,25 @@ pub(crate) fn lock_user(machine: &Machine, buffer: *mut u8, length: ULONG, write
 pub(crate) fn unlock_user(machine: &Machine, mdl: *mut MDL) {
     let what = "the completion of a direct I/O request";
     let mdl = Live::check(machine, mdl, what);
+    require_unused(machine, mdl, what);
+    require_pages_unused(machine, mdl, what);
     free(machine, mdl, what);
+}
+
+/// Demands that no request in flight uses the structure, which is about to be freed.
+fn require_unused(machine: &Machine, mdl: Live, what: &str) {
+    let start = mdl.0.addr();
+    in_flight::require_unused(machine, &(start..start + size_of::<MDL>()), || {
+        format!("{what} of {}", mdl.name())
+    });
+}
+
+/// Demands that no request in flight uses the pages, which are about to be unlocked.
+fn require_pages_unused(machine: &Machine, mdl: Live, what: &str) {
+    let start = mdl.address().addr();
+    in_flight::require_unused(machine, &(start..start + mdl.length()), || {
+        format!("{what} of {}", mdl.name())
+    });
 }
 
 /// Demands that an MDL, and the memory that it describes, still exist: for a provider that is about to use them.
@@ -235,6 +254,7 @@ pub extern "system" fn IoFreeMdl(Mdl: *mut MDL) {
     if mdl.has(MDL_PAGES_LOCKED) {
         violation(&rule::MDL_FREED_LOCKED, format!("{what} of {}, whose pages are locked", mdl.name()));
     }
+    require_unused(&machine, mdl, what);
     free(&machine, mdl, what);
 }
 
@@ -334,6 +354,7 @@ pub extern "system" fn MmUnlockPages(MemoryDescriptorList: *mut MDL) {
     if !mdl.has(MDL_PAGES_LOCKED) {
         violation(&rule::MDL_NOT_LOCKED, format!("{what} of {}, whose pages are not locked", mdl.name()));
     }
+    require_pages_unused(&machine, mdl, what);
     mdl.set_system_address(ptr::null_mut());
     mdl.set_flags(mdl.flags() & !(MDL_PAGES_LOCKED | MDL_MAPPED_TO_SYSTEM_VA | MDL_WRITE_OPERATION));
 }

@@ -11,6 +11,8 @@ use wsk_sys::{
 
 use crate::bugcheck::{complain, violation};
 use crate::fault;
+use crate::in_flight;
+use crate::irp_registry;
 use crate::irql::{self, at_most};
 use crate::machine::Machine;
 use crate::owner::{LeakScope, leak_report};
@@ -187,6 +189,8 @@ fn require_idle(machine: &Machine, range: &Range<usize>, block: &Block, what: &s
             format!("{what} of {block}, with a thread waiting for {object:#x} in it"),
         );
     }
+    in_flight::require_unused(machine, range, || format!("{what} of {block}"));
+    irp_registry::of(machine).leave_memory(range, || format!("{what} of {block}"));
 }
 
 /// Looks for damage to blocks, and for blocks left behind.

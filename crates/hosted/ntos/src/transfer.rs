@@ -10,6 +10,7 @@ use wsk_sys::{
     STATUS_INSUFFICIENT_RESOURCES,
 };
 
+use crate::in_flight;
 use crate::irp_packet::Packet;
 use crate::machine::Machine;
 use crate::mdl;
@@ -74,6 +75,7 @@ pub(crate) struct Transfer {
     output: UserBuffer,
     /// `METHOD_BUFFERED`, and the input of the direct methods.
     system: Option<Pointer<u8>>,
+    system_size: usize,
     mdl: Option<Pointer<MDL>>,
     buffered_output: bool,
 }
@@ -95,6 +97,7 @@ impl Transfer {
             input: UserBuffer::new(input),
             output: UserBuffer::new(output),
             system: None,
+            system_size: 0,
             mdl: None,
             buffered_output: method == METHOD_BUFFERED,
         };
@@ -167,6 +170,7 @@ impl Transfer {
             return Err(STATUS_INSUFFICIENT_RESOURCES);
         }
         self.system = Some(Pointer(system));
+        self.system_size = size;
         // SAFETY: the system buffer is at least as large as the input, and new.
         unsafe { ptr::copy_nonoverlapping(self.input.start(), system, self.input.len()) };
         packet.set_system_buffer(system.cast());
@@ -181,12 +185,17 @@ impl Transfer {
     /// Copies the output back and releases everything; returns the output buffer.
     pub(crate) fn end(mut self, machine: &Machine, outcome: IO_STATUS_BLOCK) -> Vec<u8> {
         if let Some(system) = self.system.take() {
+            let what = "the completion of a buffered request";
+            let (start, size) = (system.key(), self.system_size);
+            in_flight::require_unused(machine, &(start..start + size), || {
+                format!("{what}, which frees its system buffer of {size} bytes at {start:#x}")
+            });
             if self.buffered_output && !is_error(outcome.Status) {
                 let length = outcome.Information.min(self.output.len());
                 // SAFETY: both are at least that long; the driver has given the system buffer back.
                 unsafe { ptr::copy_nonoverlapping(system.0, self.output.start(), length) };
             }
-            pool::release(machine, system.0.addr(), "the completion of a buffered request");
+            pool::release(machine, start, what);
         }
         if let Some(mdl) = self.mdl.take() {
             mdl::unlock_user(machine, mdl.0);

@@ -19,4 +19,5 @@ macro_rules! violations {
 mod complete;
 mod device;
 mod dispatch;
+mod in_flight;
 mod irp;

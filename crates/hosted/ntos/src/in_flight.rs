@@ -1,0 +1,195 @@
+//! The memory that requests in flight use, which their senders must not free before the requests are completed.
+//!
+//! A provider says what a request uses with [`begin`] before the request can complete; `IofCompleteRequest` ends it,
+//! or [`end`]. Whoever frees some of that memory meanwhile is told at the free, and not when the provider reads what is
+//! no longer there: a block of pool, an MDL or its locked pages, the buffers of a request from user mode. Memory on the
+//! stack of a driver's routine is given back when the routine returns. Memory of the host, as from `Box`, is not seen.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Display;
+use std::hint::black_box;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::{self, ThreadId};
+
+use wsk_sys::IRP;
+
+use crate::bugcheck::violation;
+use crate::io_rules::FREED_IN_FLIGHT;
+use crate::irp;
+use crate::machine::Machine;
+use crate::routine;
+use crate::sync::lock;
+
+/// Some memory that a request uses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Memory {
+    role: &'static str,
+    range: Range<usize>,
+}
+
+impl Memory {
+    /// `length` bytes, which the request uses as its `role`: "the remote address", "the buffer".
+    ///
+    /// No bytes at all may be named; they are never in use.
+    #[must_use]
+    pub fn new<T>(role: &'static str, start: *const T, length: usize) -> Memory {
+        let start = start.addr();
+        Memory { role, range: start..start.saturating_add(length) }
+    }
+
+    /// The memory of one object.
+    #[must_use]
+    pub fn of<T>(role: &'static str, object: *const T) -> Memory {
+        Memory::new(role, object, if object.is_null() { 0 } else { size_of::<T>() })
+    }
+}
+
+/// Memory in use.
+#[derive(Clone, Debug)]
+struct Use {
+    role: &'static str,
+    end: usize,
+    request: Arc<str>,
+    irp: usize,
+    /// The thread, if the memory is on the stack of a driver's routine that it ran.
+    stack: Option<ThreadId>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    /// By start and number.
+    uses: BTreeMap<(usize, u64), Use>,
+    /// The keys of each request's, by the address of its IRP.
+    requests: HashMap<usize, Vec<(usize, u64)>>,
+    last: u64,
+    /// The longest range that was ever in use: a range that touches an address begins no further below it.
+    longest: usize,
+}
+
+/// What the requests of a machine use.
+#[derive(Debug, Default)]
+pub(crate) struct InFlight(Mutex<Table>);
+
+impl InFlight {
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        lock(&self.0)
+    }
+}
+
+thread_local! {
+    /// Whether a request was given memory on this thread's stack.
+    static GIVEN: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Table {
+    fn begin(&mut self, irp: usize, request: &Arc<str>, memory: &Memory, stack: Option<ThreadId>) {
+        let Range { start, end } = memory.range;
+        self.last += 1;
+        self.longest = self.longest.max(end - start);
+        let key = (start, self.last);
+        let request = Arc::clone(request);
+        self.uses.insert(key, Use { role: memory.role, end, request, irp, stack });
+        self.requests.entry(irp).or_default().push(key);
+    }
+
+    fn end(&mut self, irp: usize) {
+        for key in self.requests.remove(&irp).into_iter().flatten() {
+            self.uses.remove(&key);
+        }
+    }
+
+    /// The first use of some of the memory.
+    fn find(&self, memory: &Range<usize>) -> Option<(usize, &Use)> {
+        let from = memory.start.saturating_sub(self.longest);
+        let mut near = self.uses.range((from, 0)..(memory.end, 0));
+        near.find(|((_, _), used)| used.end > memory.start).map(|((start, _), used)| (*start, used))
+    }
+}
+
+/// Takes note that a request uses memory of its sender's from now on, until it is completed.
+///
+/// `request` is what reports call it: "`WskSendTo` on socket #3". Call it before the request can complete. What the IRP
+/// was registered with before stays.
+pub fn begin(irp: *mut IRP, request: &str, memory: impl IntoIterator<Item = Memory>) {
+    let memory = memory.into_iter().filter(|memory| !memory.range.is_empty());
+    let lowest = address_of_frame();
+    let on_stack =
+        |memory: &Memory| lowest < memory.range.start && memory.range.end <= routine::top_of_stack();
+    let request: Arc<str> = request.into();
+    let machine = Machine::current();
+    let mut table = machine.parts.in_flight.lock();
+    for memory in memory {
+        // Miri gives no order to the variables of a stack.
+        let stack = (!cfg!(miri) && on_stack(&memory)).then(|| thread::current().id());
+        if stack.is_some() {
+            GIVEN.set(true);
+        }
+        table.begin(irp.addr(), &request, &memory, stack);
+    }
+}
+
+/// Takes note that a request is over, and its memory is its sender's again.
+pub fn end(irp: *mut IRP) {
+    end_on(&Machine::current(), irp);
+}
+
+pub(crate) fn end_on(machine: &Machine, irp: *mut IRP) {
+    machine.parts.in_flight.lock().end(irp.addr());
+}
+
+/// How many requests use memory now.
+#[must_use]
+pub fn count() -> usize {
+    Machine::current().parts.in_flight.lock().requests.len()
+}
+
+/// Demands that no request in flight uses some of `memory`, which `what` is about to give back.
+pub(crate) fn require_unused(machine: &Machine, memory: &Range<usize>, what: impl FnOnce() -> String) {
+    let table = machine.parts.in_flight.lock();
+    let Some((start, found)) = table.find(memory) else { return };
+    let found = found.clone();
+    drop(table);
+    report(&what(), start, &found);
+}
+
+fn report(what: &str, start: usize, found: &Use) -> ! {
+    let Use { role, end, request, irp, .. } = found;
+    let number = irp::id(std::ptr::without_provenance_mut(*irp));
+    let number = number.map_or_else(String::new, |number| format!(" #{number}"));
+    let length = end - start;
+    violation(
+        &FREED_IN_FLIGHT,
+        format!(
+            "{what}, while {request}, IRP{number} at {irp:#x}, is in flight and uses it: {role}, {length} bytes at \
+             {start:#x}"
+        ),
+    )
+}
+
+/// An address below everything that the caller has on the stack.
+#[inline(never)]
+fn address_of_frame() -> usize {
+    let mark = 0_u8;
+    black_box(&raw const mark).addr()
+}
+
+/// Demands that no request in flight uses what the calling thread had on its stack below `top`, where the routine named
+/// `what` has returned to.
+pub(crate) fn require_stack_unused(machine: &Machine, top: usize, what: &dyn Display) {
+    if !GIVEN.get() {
+        return;
+    }
+    let thread = thread::current().id();
+    let table = machine.parts.in_flight.lock();
+    let own = |used: &Use| used.stack == Some(thread);
+    let found = table.uses.iter().find(|(_, used)| own(used) && used.end <= top);
+    let Some((&(start, _), found)) = found else {
+        GIVEN.set(table.uses.values().any(own));
+        return;
+    };
+    let found = found.clone();
+    drop(table);
+    report(&format!("{what} returned, and with it went its stack"), start, &found);
+}
