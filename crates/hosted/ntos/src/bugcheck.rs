@@ -73,6 +73,7 @@ fn code_name(code: u32) -> Option<&'static str> {
         0xE4 => "WORKER_INVALID",
         0x101 => "CLOCK_WATCHDOG_TIMEOUT",
         0x10D => "WDF_VIOLATION",
+        0x133 => "DPC_WATCHDOG_VIOLATION",
         _ => return None,
     })
 }

@@ -22,6 +22,7 @@ use crate::namespace::Namespace;
 use crate::owner::{LeakScope, Owner, leak_report};
 use crate::process;
 use crate::security::{SecurityDescriptor, Token};
+use crate::stuck;
 use crate::sync::{Pointer, lock};
 use crate::work_item;
 
@@ -294,8 +295,8 @@ impl DeviceTable {
     }
 
     /// Waits until no device of the driver is open; tells whether that came within the limit.
-    pub(crate) fn wait_until_closed(&self, driver: &DriverBody, limit: Option<Duration>) -> bool {
-        let deadline = limit.map(|limit| Instant::now() + limit);
+    pub(crate) fn wait_until_closed(&self, driver: &DriverBody, limit: Duration) -> bool {
+        let deadline = stuck::deadline(limit);
         let mut state = lock(&self.state);
         let open = |state: &State| {
             state

@@ -9,6 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Instant;
 
 use wsk_sys::{DISPATCHER_HEADER, LIST_ENTRY, LONG, UCHAR};
@@ -27,7 +28,17 @@ pub(crate) struct Dispatcher {
     waiters: Mutex<Waiters>,
 }
 
-type Waiters = HashMap<usize, VecDeque<Arc<Waiter>>>;
+type Waiters = HashMap<usize, VecDeque<Wait>>;
+
+/// A thread's wait, in the list of an object.
+#[derive(Debug)]
+struct Wait {
+    waiter: Arc<Waiter>,
+    /// For a report: the function, the thread, and since when.
+    what: &'static str,
+    thread: String,
+    since: Instant,
+}
 
 /// A thread's place in a list of waiters.
 #[derive(Debug, Default)]
@@ -76,13 +87,13 @@ impl Locked<'_> {
         if queue.is_empty() {
             self.0.remove(&key);
         }
-        first.inspect(|waiter| waiter.release()).is_some()
+        first.inspect(|wait| wait.waiter.release()).is_some()
     }
 
     /// Releases all waiters for `key`.
     pub(crate) fn release_all(&mut self, key: usize) {
-        for waiter in self.0.remove(&key).into_iter().flatten() {
-            waiter.release();
+        for wait in self.0.remove(&key).into_iter().flatten() {
+            wait.waiter.release();
         }
     }
 }
@@ -100,12 +111,14 @@ impl Dispatcher {
         mut locked: Locked<'_>,
         machine: &Machine,
         key: usize,
-        what: &str,
+        what: &'static str,
         deadline: Option<Instant>,
     ) -> bool {
         let waiter = WAITER.with(Arc::clone);
         *lock(&waiter.released) = false;
-        locked.0.entry(key).or_default().push_back(Arc::clone(&waiter));
+        let thread = thread::current().name().unwrap_or("unnamed").to_owned();
+        let wait = Wait { waiter: Arc::clone(&waiter), what, thread, since: Instant::now() };
+        locked.0.entry(key).or_default().push_back(wait);
         drop(locked);
         let limit = machine.config().wait_limit.filter(|_| deadline.is_none());
         let until = deadline.or_else(|| limit.and_then(|limit| Instant::now().checked_add(limit)));
@@ -118,7 +131,7 @@ impl Dispatcher {
             return true;
         }
         if let Some(queue) = waiters.get_mut(&key) {
-            queue.retain(|other| !Arc::ptr_eq(other, &waiter));
+            queue.retain(|other| !Arc::ptr_eq(&other.waiter, &waiter));
             if queue.is_empty() {
                 waiters.remove(&key);
             }
@@ -128,6 +141,16 @@ impl Dispatcher {
             violation(&rule::WAIT_TOO_LONG, format!("{what} on {key:#x} has taken more than {limit:?}"));
         }
         false
+    }
+
+    /// The waits of all threads, for a report.
+    pub(crate) fn in_flight(&self) -> Vec<String> {
+        let waiters = lock(&self.waiters);
+        let waits = waiters.iter().flat_map(|(key, queue)| queue.iter().map(move |wait| (key, wait)));
+        let describe = |(key, wait): (&usize, &Wait)| {
+            format!("thread \"{}\" in {} on {key:#x} for {:?}", wait.thread, wait.what, wait.since.elapsed())
+        };
+        waits.map(describe).collect()
     }
 
     /// The address of an object in `range` that a thread waits for.

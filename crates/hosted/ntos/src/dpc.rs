@@ -111,6 +111,6 @@ pub extern "system" fn KeFlushQueuedDpcs() {
         violation(&rule::DPC_FLUSH_IN_DPC, "KeFlushQueuedDpcs called by a DPC, which would wait for itself");
     }
     at_most(PASSIVE_LEVEL, &rule::IRQL_KE_PASSIVE, "KeFlushQueuedDpcs");
-    machine.parts.processor.flush();
+    machine.parts.processor.flush(&machine);
     Machine::kernel();
 }

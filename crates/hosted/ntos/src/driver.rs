@@ -5,7 +5,7 @@ use std::fmt;
 use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use wsk_sys::{
@@ -16,10 +16,12 @@ use wsk_sys::{
 };
 
 use crate::device_table;
+use crate::io_rules::{ROUTINE_STUCK, UNLOAD_STUCK};
 use crate::irp_complete::IofCompleteRequest;
 use crate::irql::call_driver;
 use crate::machine::Machine;
 use crate::owner::{LeakScope, Owner};
+use crate::stuck;
 use crate::sync::{Pointer, lock};
 use crate::unicode::OwnedUnicode;
 
@@ -251,10 +253,21 @@ impl Driver {
     /// Unloads the driver: refuses new opens, waits until no device is open, calls `DriverUnload` in a system
     /// thread, and looks for what the driver left behind.
     ///
+    /// A device stays open while a handle is, and while a request that its driver has not completed is on a handle that
+    /// is closed. On Windows the unload then waits for ever. Here it is a bug check when
+    /// [`Config::hang_limit`](crate::Config::hang_limit) is over, and names both.
+    ///
     /// # Errors
     /// `STATUS_INVALID_DEVICE_REQUEST` if the driver has no `DriverUnload`: it stays loaded.
     pub fn unload(self) -> Result<(), NTSTATUS> {
-        self.unload_when_closed(None)
+        let limit = self.machine.config().hang_limit;
+        match self.unload_when_closed(limit) {
+            Err(STATUS_IO_TIMEOUT) => {
+                let what = format!("the unload of {}: its devices were not closed", self.body.name);
+                stuck::report(&self.machine, &UNLOAD_STUCK, &what, limit);
+            }
+            result => result,
+        }
     }
 
     /// As [`Driver::unload`], but gives up waiting after `limit`. The driver can then still be unloaded, and
@@ -264,10 +277,10 @@ impl Driver {
     /// `STATUS_IO_TIMEOUT` if a device was still open, `STATUS_OBJECT_NAME_NOT_FOUND` if the driver was unloaded
     /// already, and those of [`Driver::unload`].
     pub fn unload_within(&self, limit: Duration) -> Result<(), NTSTATUS> {
-        self.unload_when_closed(Some(limit))
+        self.unload_when_closed(limit)
     }
 
-    fn unload_when_closed(&self, limit: Option<Duration>) -> Result<(), NTSTATUS> {
+    fn unload_when_closed(&self, limit: Duration) -> Result<(), NTSTATUS> {
         // SAFETY: the object lives; the driver sets the field in `DriverEntry`, which has returned.
         let unload = unsafe { (*self.body.object()).DriverUnload };
         let unload = unload.ok_or(STATUS_INVALID_DEVICE_REQUEST)?;
@@ -295,12 +308,20 @@ impl Driver {
     ) -> R {
         let owner = self.body.owner;
         let what = format!("{what} of {}", self.body.name);
-        let thread =
-            self.machine.spawn("system", move || owner.run(|| call_driver(PASSIVE_LEVEL, &what, routine)));
-        match thread.join() {
-            Ok(result) => result,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
+        let (returned, done) = mpsc::sync_channel(1);
+        let thread = {
+            let what = what.clone();
+            self.machine.spawn("system", move || {
+                let result = owner.run(|| call_driver(PASSIVE_LEVEL, &what, routine));
+                // The other end is there, or has been stopped by a bug check.
+                let _ = returned.send(result);
+            })
+        };
+        let limit = self.machine.config().hang_limit;
+        stuck::join(thread, &done, limit).unwrap_or_else(|| {
+            let what = format!("{what} did not return");
+            stuck::report(&self.machine, &ROUTINE_STUCK, &what, limit)
+        })
     }
 
     /// Looks for leaks and takes the driver off the list.

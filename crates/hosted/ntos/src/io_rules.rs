@@ -101,6 +101,12 @@ rules! {
     DEVICE_LEAK = 0xCE, OWN + 3, "DeviceLeak", "IoDeleteDevice";
     /// A symbolic link left when its driver was unloaded or the machine shut down.
     LINK_LEAK = 0xCE, OWN + 4, "SymbolicLinkLeak", "IoDeleteSymbolicLink";
+    /// `DriverEntry` or `DriverUnload` did not return in time.
+    ROUTINE_STUCK = 0x101, OWN + 1, "RoutineNotReturned", "DRIVER_UNLOAD callback function";
+    /// A device that was not closed in time for its driver to be unloaded: a handle is open, or a request not completed.
+    UNLOAD_STUCK = 0xC4, OWN + 7, "UnloadWaits", "DRIVER_UNLOAD callback function";
+    /// A request that its driver did not complete in time for who waited for it.
+    REQUEST_STUCK = 0xC9, OWN + 9, "RequestNotCompleted", "IoCompleteRequest";
     /// A handle left open when the machine shut down.
     FILE_LEAK = 0xCE, OWN + 5, "FileLeak", "CloseHandle";
 }

@@ -58,6 +58,7 @@ pub mod rule;
 pub mod rundown;
 pub mod security;
 pub mod spinlock;
+pub mod stuck;
 mod sync;
 pub mod thread;
 pub mod timer;

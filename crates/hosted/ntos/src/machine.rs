@@ -36,12 +36,29 @@ pub struct Config {
     pub wait_limit: Option<Duration>,
     /// How long [`Machine::shutdown`] waits for the machine's threads.
     pub shutdown_limit: Duration,
+    /// How long the kernel waits for what must come: `DriverEntry` or `DriverUnload` to return, the driver's devices to
+    /// be closed, a create, cleanup or close to be completed, a spin lock to be released, a DPC to return. Then it is a
+    /// bug check, which names what it waited for. `Duration::MAX`: no limit.
+    pub hang_limit: Duration,
+    /// How long a process waits for a request ([`File::device_io_control`](crate::File::device_io_control),
+    /// [`Overlapped::wait`](crate::Overlapped::wait)), before that is a bug check, which names the request.
+    /// `Duration::MAX`: no limit.
+    pub request_limit: Duration,
 }
 
+/// Longer than what waits for a driver inside of a driver's routine and has its own report, as the framework does.
+const HANG_LIMIT: Duration = Duration::from_mins(2);
+
 impl Default for Config {
-    /// Strict, with no limit on waits.
+    /// Strict, with no limit on a driver's own waits, and two minutes for those of the kernel and of processes.
     fn default() -> Self {
-        Config { strict: true, wait_limit: None, shutdown_limit: Duration::from_secs(30) }
+        Config {
+            strict: true,
+            wait_limit: None,
+            shutdown_limit: Duration::from_secs(30),
+            hang_limit: HANG_LIMIT,
+            request_limit: HANG_LIMIT,
+        }
     }
 }
 
@@ -249,11 +266,11 @@ impl Machine {
             hook(&self);
         }
         self.wait_for_spawned();
-        self.parts.processor.flush();
+        self.parts.processor.flush(&self);
         self.check_leaks(LeakScope::Shutdown);
         self.parts.threads.join();
-        self.parts.workers.stop();
-        self.parts.processor.stop();
+        self.parts.workers.stop(&self);
+        self.parts.processor.stop(&self);
         // An extension may hold its machine; this breaks the circle.
         let extensions =
             mem::take(&mut *self.parts.extensions.write().unwrap_or_else(PoisonError::into_inner));

@@ -31,10 +31,11 @@ impl Overlapped {
         self.request.is_done()
     }
 
-    /// Waits until the request is complete.
+    /// Waits until the request is complete. It is a bug check if that takes longer than
+    /// [`Config::request_limit`](crate::Config::request_limit).
     #[must_use]
     pub fn wait(self) -> Completed {
-        self.request.wait()
+        self.request.wait(self.process.machine().config().request_limit)
     }
 
     /// Waits until the request is complete, at most for a time.
@@ -42,7 +43,7 @@ impl Overlapped {
     /// # Errors
     /// The request itself, if it is not complete by then.
     pub fn wait_for(self, limit: Duration) -> Result<Completed, Overlapped> {
-        if self.request.wait_within(limit) { Ok(self.request.wait()) } else { Err(self) }
+        if self.request.wait_within(limit) { Ok(self.wait()) } else { Err(self) }
     }
 }
 

@@ -216,6 +216,15 @@ pub(crate) fn non_paged_block(machine: &Machine, address: usize) -> Option<Block
     }
 }
 
+/// The block that contains `address`, for a report: " in ...", or nothing.
+pub(crate) fn place_of(machine: &Machine, address: usize) -> String {
+    match machine.parts.pool.place(address) {
+        Place::Live(block) => format!(" in {block}"),
+        Place::Freed(block) => format!(" in {block}, which was freed,"),
+        Place::Unknown => String::new(),
+    }
+}
+
 /// Demands that memory at `address` may be touched at the calling thread's level: paged pool may not, above
 /// `APC_LEVEL`.
 pub(crate) fn require_resident(machine: &Machine, address: usize, what: &str) {

@@ -93,6 +93,20 @@ pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) {
     }
 }
 
+/// The handles that are open and the requests that are not complete, for a report.
+pub(crate) fn in_flight(machine: &Machine) -> Vec<String> {
+    let processes: Vec<_> = lock(&of(machine).all).iter().filter_map(Weak::upgrade).collect();
+    let mut all = Vec::new();
+    for process in processes {
+        let handles: Vec<_> = lock(&process.state).handles.iter().filter_map(Weak::upgrade).collect();
+        let open = handles.iter().filter(|handle| handle.is_open());
+        all.extend(open.map(|handle| format!("a handle to {} in process {}", handle.path(), process.id)));
+        let pending = process.pending(None);
+        all.extend(pending.iter().map(|request| format!("{} of process {}", request.what(), process.id)));
+    }
+    all
+}
+
 /// The calling thread's process.
 pub(crate) fn current(machine: &Machine) -> Arc<ProcessBody> {
     CURRENT.with_borrow(Clone::clone).unwrap_or_else(|| system(machine))

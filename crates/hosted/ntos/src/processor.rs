@@ -18,6 +18,7 @@ use crate::irql::{self, call_driver};
 use crate::machine::Machine;
 use crate::owner::{LeakScope, Owner, leak_report};
 use crate::rule;
+use crate::stuck;
 use crate::sync::{Pointer, lock};
 
 /// The DPCs and timers of one machine.
@@ -33,8 +34,8 @@ pub(crate) struct Processor {
 #[derive(Debug, Default)]
 pub(crate) struct State {
     queue: VecDeque<Queued>,
-    /// The number of the DPC that runs.
-    running: Option<u64>,
+    /// The DPC that runs: its number and its address.
+    running: Option<(u64, usize)>,
     /// Set timers by due time.
     due: BTreeMap<(Instant, u64), Armed>,
     /// The key of each set timer in `due`, by address.
@@ -97,6 +98,14 @@ impl State {
         self.due.insert(key, armed);
     }
 
+    /// The DPC that runs or, if none does, the next one, for a report.
+    fn name_first(&self) -> Option<String> {
+        let running = self.running.map(|(_, dpc)| format!("the routine of DPC {dpc:#x}"));
+        running.or_else(|| {
+            self.queue.front().map(|queued| format!("DPC {:#x}, which is queued,", queued.dpc.key()))
+        })
+    }
+
     fn disarm(&mut self, timer: usize) -> bool {
         let Some(key) = self.set.remove(&timer) else { return false };
         self.due.remove(&key);
@@ -156,14 +165,22 @@ impl Processor {
         removed
     }
 
-    /// Waits until all DPCs that are queued now have returned.
-    pub(crate) fn flush(&self) {
-        let mut state = self.lock();
+    /// Waits until all DPCs that are queued now have returned. It is a bug check if that takes longer than the
+    /// machine's `hang_limit`.
+    pub(crate) fn flush(&self, machine: &Machine) {
+        let state = self.lock();
         let last = state.next;
-        while state.running.is_some_and(|number| number <= last)
-            || state.queue.front().is_some_and(|queued| queued.number <= last)
-        {
-            state = self.done.wait(state).unwrap_or_else(PoisonError::into_inner);
+        let limit = machine.config().hang_limit;
+        let busy = |state: &mut State| {
+            state.running.is_some_and(|(number, _)| number <= last)
+                || state.queue.front().is_some_and(|queued| queued.number <= last)
+        };
+        let waited = self.done.wait_timeout_while(state, limit, busy);
+        let (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        let stuck = if timeout.timed_out() { state.name_first() } else { None };
+        drop(state);
+        if let Some(dpc) = stuck {
+            stuck::report(machine, &rule::DPC_STUCK, &format!("{dpc} did not return"), limit);
         }
     }
 
@@ -205,14 +222,24 @@ impl Processor {
         self.lock().queue.iter().map(|queued| queued.dpc.key()).find(|dpc| range.contains(dpc))
     }
 
-    /// Stops the thread, once the queue is empty.
-    pub(crate) fn stop(&self) {
-        let thread = {
+    /// Stops the thread, once the queue is empty. If a DPC goes on for longer than the machine's `shutdown_limit`, the
+    /// thread is left to itself.
+    pub(crate) fn stop(&self, machine: &Machine) {
+        let (thread, left) = {
             let mut state = self.lock();
             state.stopping = true;
             self.work.notify_one();
-            state.thread.take()
+            let busy = |state: &mut State| state.running.is_some() || !state.queue.is_empty();
+            let limit = machine.config().shutdown_limit;
+            let waited = self.done.wait_timeout_while(state, limit, busy);
+            let (mut state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            let left = if timeout.timed_out() { state.name_first() } else { None };
+            (state.thread.take(), left)
         };
+        if let Some(left) = left {
+            complain(&rule::DPC_STUCK, format!("{left} did not return before the machine ended"));
+            return;
+        }
         if let Some(thread) = thread {
             // It ends by itself; a driver's panic has ended the process already.
             let _ = thread.join();
@@ -248,7 +275,7 @@ fn run(machine: &Machine) {
         if let Some(queued) = state.queue.pop_front() {
             // SAFETY: the object stays until its routine was called, says the contract of `KeInsertQueueDpc`.
             let call = unsafe { read_call(queued.dpc.0) };
-            state.running = Some(queued.number);
+            state.running = Some((queued.number, queued.dpc.key()));
             drop(state);
             if machine.parts.crash.is_dead() {
                 return;

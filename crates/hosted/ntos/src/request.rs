@@ -13,13 +13,14 @@ use wsk_sys::{
 
 use crate::bugcheck::complain;
 use crate::file_object::FileBody;
-use crate::io_rules::INFORMATION_TOO_LARGE;
+use crate::io_rules::{INFORMATION_TOO_LARGE, REQUEST_STUCK};
 use crate::irp_call::{IofCallDriver, major_name};
 use crate::irp_cancel::IoCancelIrp;
 use crate::irp_packet::{Location, Packet};
 use crate::irp_registry::{self, Origin};
 use crate::machine::Machine;
 use crate::process::{self, ProcessBody};
+use crate::stuck;
 use crate::sync::{Pointer, lock};
 use crate::transfer::Transfer;
 
@@ -150,7 +151,7 @@ impl Request {
             unsafe { (*parameters).Options = FILE_OPEN };
         }
         Request::send(file, irp);
-        request.wait().status
+        request.wait(file.machine().config().hang_limit).status
     }
 
     fn make_irp(
@@ -270,22 +271,28 @@ impl Request {
         &self.what
     }
 
-    /// Waits until the request is complete, and takes its outcome.
-    pub(crate) fn wait(&self) -> Completed {
-        let mut state = lock(&self.state);
-        loop {
-            if let Some(outcome) = state.outcome.take() {
-                return outcome;
-            }
-            state = self.done.wait(state).unwrap_or_else(PoisonError::into_inner);
+    /// Waits until the request is complete, and takes its outcome. It is a bug check if that takes longer than `limit`.
+    pub(crate) fn wait(&self, limit: Duration) -> Completed {
+        if self.wait_within(limit)
+            && let Some(outcome) = lock(&self.state).outcome.take()
+        {
+            return outcome;
         }
+        // The waiting thread may be outside of the kernel.
+        let machine = self.process.machine();
+        let _entered = machine.enter();
+        stuck::report(machine, &REQUEST_STUCK, &format!("{} was not completed", self.what), limit)
     }
 
     /// Waits until the request is complete; tells whether that came within the limit.
     pub(crate) fn wait_within(&self, limit: Duration) -> bool {
-        let deadline = Instant::now() + limit;
+        let deadline = stuck::deadline(limit);
         let mut state = lock(&self.state);
         while !state.done {
+            let Some(deadline) = deadline else {
+                state = self.done.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return false;

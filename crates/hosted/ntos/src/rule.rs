@@ -108,6 +108,11 @@ rules! {
     /// The form for callers at `DISPATCH_LEVEL`, called below it.
     SPIN_LOCK_AT_DPC = 0xC4, 0x40, "SpinLockDpc", "KeAcquireSpinLockAtDpcLevel";
 
+    /// A spin lock that was not released in time for who waited for it.
+    SPIN_LOCK_STUCK = 0x133, 0x1, "SpinLockNotReleased", "Bug Check 0x133: DPC_WATCHDOG_VIOLATION";
+    /// A DPC that did not return in time for who waited for it.
+    DPC_STUCK = 0x133, 0x0, "DpcNotReturned", "Bug Check 0x133: DPC_WATCHDOG_VIOLATION";
+
     /// A DPC or timer that was never initialised.
     DPC_NOT_INITIALIZED = 0xC7, OWN, "DpcNotInitialized", "KeInitializeDpc";
     /// `KeFlushQueuedDpcs` called by a DPC.

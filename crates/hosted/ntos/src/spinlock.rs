@@ -8,12 +8,14 @@ use std::cell::{Cell, RefCell};
 use std::hint;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use wsk_sys::{DISPATCH_LEVEL, KIRQL, KSPIN_LOCK};
 
 use crate::bugcheck::violation;
 use crate::irql::{self, at_most, level_name};
 use crate::machine::Machine;
+use crate::pool;
 use crate::rule;
 
 /// How often to look at a held lock before giving up the time slice.
@@ -83,6 +85,7 @@ pub(crate) unsafe fn acquire(lock: *mut KSPIN_LOCK, form: Form) {
     let word = unsafe { word(lock) };
     let me = thread_number();
     let mut spins = 0;
+    let mut begun = None;
     // Acquire: what the previous owner wrote is seen.
     while let Err(owner) = word.compare_exchange_weak(0, me, Ordering::Acquire, Ordering::Relaxed) {
         if owner == me {
@@ -94,7 +97,19 @@ pub(crate) unsafe fn acquire(lock: *mut KSPIN_LOCK, form: Form) {
         spins += 1;
         if spins % SPINS == 0 {
             // A holder that broke a rule never releases.
-            Machine::kernel();
+            let machine = Machine::kernel();
+            let limit = machine.config().hang_limit;
+            if begun.get_or_insert_with(Instant::now).elapsed() > limit {
+                // Not what is in flight: to ask for that takes spin locks.
+                violation(
+                    &rule::SPIN_LOCK_STUCK,
+                    format!(
+                        "spin lock {:#x}{} was not released within {limit:?}; thread {owner} holds it, thread {me} waits",
+                        lock.addr(),
+                        pool::place_of(&machine, lock.addr())
+                    ),
+                );
+            }
             thread::yield_now();
         } else {
             hint::spin_loop();

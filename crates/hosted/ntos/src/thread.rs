@@ -18,6 +18,7 @@ use crate::irql::{CallState, at_most, call_driver};
 use crate::machine::Machine;
 use crate::owner::{LeakScope, Owner, leak_report};
 use crate::rule;
+use crate::stuck;
 use crate::sync::{Pointer, lock};
 
 /// Handles are multiples of this, as on Windows.
@@ -87,7 +88,8 @@ pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) {
     let handles: Vec<String> = handles.map(|(handle, _)| format!("handle {handle:#x} of a thread")).collect();
     drop(state);
     if !live.is_empty() {
-        complain(&rule::THREAD_LEFT, leak_report("system threads", scope, live));
+        let report = leak_report("system threads", scope, live);
+        complain(&rule::THREAD_LEFT, format!("{report}; {}", stuck::in_flight(machine)));
     }
     if !handles.is_empty() {
         complain(&rule::HANDLE_LEAK, leak_report("handles", scope, handles));

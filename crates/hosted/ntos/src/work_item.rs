@@ -69,12 +69,28 @@ struct Queued {
 }
 
 impl Workers {
-    /// Lets the workers finish what is queued, and end.
-    pub(crate) fn stop(&self) {
+    /// What is queued and what runs, for a report.
+    pub(crate) fn in_flight(&self) -> Vec<String> {
+        let state = lock(&self.state);
+        let queued = state.queue.iter().map(|queued| format!("work item {:#x}, queued", queued.item));
+        let running = state.running.iter().map(|running| format!("work item {:#x}, running", running.item));
+        queued.chain(running).collect()
+    }
+
+    /// Lets the workers finish what is queued, and end. If a routine goes on for longer than the machine's
+    /// `shutdown_limit`, they are left to themselves: the look for leaks has reported it.
+    pub(crate) fn stop(&self, machine: &Machine) {
         let threads = {
             let mut state = lock(&self.state);
             state.stopping = true;
             self.work.notify_all();
+            let busy = |state: &mut State| !state.queue.is_empty() || !state.running.is_empty();
+            let limit = machine.config().shutdown_limit;
+            let waited = self.done.wait_timeout_while(state, limit, busy);
+            let (mut state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            if timeout.timed_out() {
+                return;
+            }
             std::mem::take(&mut state.threads)
         };
         for thread in threads {

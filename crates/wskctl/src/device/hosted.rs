@@ -32,7 +32,10 @@ pub(super) struct Machine {
 
 impl Machine {
     pub(super) fn boot(config: &Hosted) -> Result<Self, OpenError> {
-        let kernel = ntos::Machine::boot(ntos::Config::default());
+        let mut limits = ntos::Config::default();
+        // A user may wait for a datagram as long as he likes.
+        limits.request_limit = Duration::MAX;
+        let kernel = ntos::Machine::boot(limits);
         let completion = match config.completion {
             Completion::Inline => netio::Completion::Inline,
             Completion::Deferred => netio::Completion::Deferred,
