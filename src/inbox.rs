@@ -159,9 +159,8 @@ impl Inbox {
 
     /// Lets a drain wait for its turn.
     pub(crate) fn wait(&self, queue: &CompletionQueue<Job>, op: Op<Job>, timeout: Option<Duration>) {
-        self.waiters.submit_to(queue, op, timeout);
-        // What it waits for may be there.
-        self.go_on();
+        // What it waits for may be there: then it is not too late, whatever the time limit.
+        self.waiters.submit_and_look(queue, op, timeout, || self.go_on());
     }
 
     /// Does for those that wait what can be done: after every change.

@@ -76,12 +76,27 @@ unsafe impl Payload for Locked {
     fn buffer(&self) -> WSK_BUF {
         self.0
     }
+
+    fn room(&self) -> WSK_BUF {
+        self.0
+    }
+
+    // The request's `Information` says how much was received.
+    fn set_received(&mut self, _: usize) {}
 }
 
 // SAFETY: as for `Locked`. The driver completes the request when the operation has landed, never before.
 unsafe impl Payload for Job {
     fn buffer(&self) -> WSK_BUF {
         self.data.buffer()
+    }
+
+    fn room(&self) -> WSK_BUF {
+        self.data.room()
+    }
+
+    fn set_received(&mut self, length: usize) {
+        self.data.set_received(length);
     }
 }
 

@@ -13,8 +13,9 @@ use crate::pool;
 
 /// Bytes in non-paged pool, with an MDL made once.
 ///
-/// As a slice it is what will be sent, or what was received: [`Buffer::set_len`] says how much of the capacity that
-/// is. A receive fills at most that much too.
+/// As a slice it is what will be sent, or what was received. A receive has all of the capacity for its room, and sets
+/// the length to that of the datagram; one that fails leaves it empty. For what is sent, [`Buffer::fill`] and
+/// [`Buffer::set_len`] set it.
 ///
 /// # Invariants
 /// `data` is an owned block of `capacity` initialised bytes, `mdl` describes all of it, `len <= capacity`.
@@ -65,7 +66,8 @@ impl Buffer {
         self.capacity
     }
 
-    /// Sets the length; beyond the capacity, to the capacity.
+    /// Sets the length; beyond the capacity, to the capacity. Bytes beyond the old length are what was there before: zeros,
+    /// or an earlier content.
     pub fn set_len(&mut self, len: usize) {
         // INVARIANT: at most the capacity.
         self.len = len.min(self.capacity);
@@ -85,12 +87,20 @@ impl Buffer {
     }
 }
 
-// SAFETY: by the type's invariant the MDL describes non-paged memory that the value owns, and `len` fits it.
+// SAFETY: by the type's invariant the MDL describes non-paged memory that the value owns; `len` and `capacity` fit it.
 unsafe impl Payload for Buffer {
     fn buffer(&self) -> WSK_BUF {
         // Without data there is no MDL: WSK's page of WSK_BUF allows null for a length of zero.
         let mdl = if self.len == 0 { ptr::null_mut() } else { self.mdl.as_ptr() };
         WSK_BUF { Mdl: mdl, Offset: 0, Length: self.len }
+    }
+
+    fn room(&self) -> WSK_BUF {
+        WSK_BUF { Mdl: self.mdl.as_ptr(), Offset: 0, Length: self.capacity }
+    }
+
+    fn set_received(&mut self, length: usize) {
+        self.set_len(length);
     }
 }
 

@@ -11,7 +11,8 @@ use wsk_sys::{
 
 use crate::addr::Family;
 use crate::error::{Error, Result};
-use crate::op::arguments::Arguments;
+use crate::op::arguments::{Arguments, Yield};
+use crate::op::payload;
 use crate::op::waiters::Parked;
 use crate::pool::Shared;
 use crate::security::Parameters;
@@ -78,6 +79,38 @@ pub enum Operation {
 }
 
 impl Call {
+    /// What a success leaves in the arguments, and the most that `IoStatus.Information` can tell.
+    pub(crate) fn yields(&self, arguments: &Arguments) -> (Yield, usize) {
+        match *self {
+            // The new socket.
+            Call::Create { .. } => (Yield::Nothing, usize::MAX),
+            Call::TransportListChange { .. } | Call::Wait(_) | Call::Refused(_) => (Yield::Nothing, 0),
+            Call::Socket { operation, .. } => match operation {
+                Operation::Control { output: 0, .. } | Operation::Bind | Operation::Close => {
+                    (Yield::Nothing, 0)
+                }
+                Operation::Control { output, .. } => (Yield::Value, output),
+                Operation::LocalAddress => (Yield::Address, 0),
+                Operation::SendTo { .. } => (Yield::Nothing, arguments.buffer.Length),
+                // SAFETY: the request's own preparation has put the list there, whose payload the operation keeps.
+                Operation::SendMessages { .. } => (Yield::Nothing, unsafe { payload::total(arguments.list) }),
+                Operation::ReceiveFrom => (Yield::Datagram, arguments.buffer.Length),
+            },
+        }
+    }
+
+    /// The number of bytes of input that WSK reads.
+    pub(crate) const fn input_length(&self) -> usize {
+        match *self {
+            Call::Socket { operation: Operation::Control { input, .. }, .. } => input,
+            Call::Socket {
+                operation: Operation::SendTo { control, .. } | Operation::SendMessages { control, .. },
+                ..
+            } => control as usize,
+            _ => 0,
+        }
+    }
+
     /// Makes the call.
     ///
     /// Success: WSK has the IRP, and completes it whatever it returned. That is why the status is not looked at.

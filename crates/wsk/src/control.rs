@@ -78,6 +78,7 @@ impl<O: GetOption, B> Request<B> for Get<O> {
     type Output = O::Value;
 
     fn output(information: usize, arguments: &Arguments) -> Result<O::Value> {
+        // At most the room, as every flight's end sees to.
         O::Value::decode(arguments.output.0.get(..information).ok_or(Error::INFO_LENGTH_MISMATCH)?)
     }
 }

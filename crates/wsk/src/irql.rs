@@ -45,6 +45,9 @@ impl Passive {
 /// `&Passive` is permission without a limit; [`Passive::within`] sets one. When it passes, the operation is
 /// cancelled and the wait goes on until it has completed. A late success is a success, a late failure that failure;
 /// only a request that was cancelled yields [`IO_TIMEOUT`](crate::Error::IO_TIMEOUT).
+///
+/// A limit of zero asks for what is there now: the request is made, and cancelled only if it has not completed when the
+/// call of WSK returns. A result that is there at once never loses against it.
 #[derive(Clone, Copy, Debug)]
 pub struct Wait<'p> {
     timeout: Option<Duration>,

@@ -47,14 +47,22 @@
 //!     socket.ioctl::<SetRemoteAddress>(Some(address), passive)?;
 //!
 //!     // 3. Operations: made once, flown many times. Each comes back with its buffers and its result.
-//!     let mut buffer = Buffer::new(1500)?;
-//!     buffer.fill(b"hello, myself")?;
-//!     let op = Op::new(buffer)?;
-//!     let (sent, op) = socket.submit(op, SendTo(None), None).wait(passive);
+//!     let mut question = Buffer::new(1500)?;
+//!     question.fill(b"who is there?")?;
+//!     let (sent, _) = socket.submit(Op::new(question)?, SendTo(None), None).wait(passive);
 //!     assert_eq!(sent?, 13);
+//!
+//!     // A receive has the buffer's capacity for its room. Then the buffer is what came, so an echo sends just that.
+//!     let mut buffer = Buffer::new(1500)?;
+//!     buffer.fill(b"me")?;
+//!     let (sent, op) = socket.submit(Op::new(buffer)?, SendTo(None), None).wait(passive);
+//!     assert_eq!(sent?, 2);
 //!     let (received, op) = socket.submit(op, ReceiveFrom, None).wait(passive);
-//!     let received = received?;
-//!     assert_eq!((received.from, &op.buffers()[..received.length]), (address, &b"hello, myself"[..]));
+//!     assert_eq!((received?.from, &op.buffers()[..]), (address, &b"who is there?"[..]));
+//!     let (echoed, op) = socket.submit(op, SendTo(None), None).wait(passive);
+//!     assert_eq!(echoed?, 13);
+//!     let (received, op) = socket.submit(op, ReceiveFrom, None).wait(passive);
+//!     assert_eq!((received?.length, &op.buffers()[..]), (2, &b"me"[..]));
 //!
 //!     // 4. Sockets, then the provider, then the registration: in this order their borrows end.
 //!     socket.close(passive)
@@ -188,7 +196,9 @@
 //!
 //! Both ask, and then wait for the answer. A request that WSK completes all the same is a success, or the failure that
 //! WSK gave; only one that really was cancelled yields [`Error::CANCELLED`], or [`Error::IO_TIMEOUT`] if it was the
-//! time limit that asked. Nothing is ever given up while WSK still has it. [`Pending::cancel`] is for the owner,
+//! time limit that asked. A limit of zero is no timer but a question: the request is made, and only if it has not
+//! completed when the call of WSK returns is it cancelled, so a result that is there at once never loses. That holds for
+//! [`Passive::within`] and for the limit of `submit` and `submit_to`. Nothing is ever given up while WSK still has it. [`Pending::cancel`] is for the owner,
 //! [`Op::canceller`] for everybody else: its cancel may come before the submission, which it then meets, or after the
 //! result.
 //!

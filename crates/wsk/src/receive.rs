@@ -13,7 +13,7 @@ use crate::request::{Request, RequestIn, sealed};
 use crate::send::{CONTROL_INFO_MAX, ControlInfo};
 use crate::state::Bound;
 
-/// `WskReceiveFrom`: receives one datagram into the operation's payload.
+/// `WskReceiveFrom`: receives one datagram into the room of the operation's [`Payload`], whose data it then is.
 ///
 /// There is room for [`CONTROL_INFO_MAX`] bytes of control information, which comes if the socket has an option set
 /// that asks for it. Options that are not set bring none.
@@ -36,7 +36,7 @@ pub struct WithRoom(usize);
 /// A received datagram; its data is in the operation's payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Received {
-    /// The number of bytes received: at most as many as the payload has room for.
+    /// The number of bytes received: at most as many as the payload has room for, and as many as it has data now.
     pub length: usize,
     /// The sender.
     pub from: SocketAddr,
@@ -82,7 +82,7 @@ impl<B: Payload> Request<B> for ReceiveFrom {
     fn output(information: usize, arguments: &Arguments) -> Result<Received> {
         let from = addr::decode(&arguments.address).ok_or(Error::INVALID_ADDRESS_COMPONENT)?;
         Ok(Received {
-            length: information.min(arguments.buffer.Length),
+            length: information,
             from,
             flags: arguments.control_flags,
             control: ControlInfo::copied(control(arguments)).unwrap_or_default(),
@@ -93,6 +93,10 @@ impl<B: Payload> Request<B> for ReceiveFrom {
 impl<B: Payload> sealed::Request<B> for ReceiveFrom {
     fn prepare(self, family: Family, arguments: &mut Arguments, buffers: &B) -> Result<Operation> {
         sealed::Request::prepare(self.with_room(CONTROL_INFO_MAX), family, arguments, buffers)
+    }
+
+    fn landed(buffers: &mut B, length: usize) {
+        buffers.set_received(length);
     }
 }
 
@@ -109,19 +113,22 @@ impl<B: Payload> Request<B> for WithRoom {
 impl<B: Payload> sealed::Request<B> for WithRoom {
     fn prepare(self, _: Family, arguments: &mut Arguments, buffers: &B) -> Result<Operation> {
         arguments.address = Arguments::new().address;
-        arguments.buffer = payload::checked(buffers)?;
+        arguments.buffer = payload::checked_room(buffers)?;
         #[expect(clippy::cast_possible_truncation, reason = "the room is at most 256 bytes")]
         let room = self.0 as u32;
         arguments.control_length = room;
         arguments.control_flags = 0;
         Ok(Operation::ReceiveFrom)
     }
+
+    fn landed(buffers: &mut B, length: usize) {
+        buffers.set_received(length);
+    }
 }
 
 impl RequestIn<Bound> for WithRoom {}
 
-/// The control information that came with a received datagram.
+/// The control information that came with a received datagram: what the flight has yielded.
 pub(crate) fn control(arguments: &Arguments) -> &[u8] {
-    // What a provider says is not relied on.
     &arguments.output.0[..(arguments.control_length as usize).min(CONTROL_INFO_MAX)]
 }

@@ -35,6 +35,9 @@ pub(crate) mod sealed {
     pub trait Request<B> {
         /// Fills the arguments, and names the WSK function to call.
         fn prepare(self, family: Family, arguments: &mut Arguments, buffers: &B) -> Result<Operation>;
+
+        /// The request has ended, and this many bytes were transferred: none, if it failed.
+        fn landed(_buffers: &mut B, _length: usize) {}
     }
 }
 

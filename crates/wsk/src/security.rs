@@ -156,13 +156,18 @@ impl Flying {
     ///
     /// # Safety
     /// The request was one of [`get`]'s, if this is `Get`; it has landed, with this result.
-    pub(crate) unsafe fn land(self, result: Result<usize>, arguments: &Arguments) -> Option<Shared<Cached>> {
+    pub(crate) unsafe fn land(
+        self,
+        result: Result<usize>,
+        arguments: &mut Arguments,
+    ) -> Option<Shared<Cached>> {
         let Flying::Get(mut cached) = self else { return None };
+        let place = (&raw mut arguments.output).cast::<PSECURITY_DESCRIPTOR>();
+        // SAFETY: the output has room for a pointer, is aligned for it, and is initialised; nothing of it is to stay.
+        let raw = unsafe { place.replace(ptr::null_mut()) };
         if result != Ok(SIZE) {
             return None;
         }
-        // SAFETY: WSK has written a pointer there, says its success.
-        let raw = unsafe { (&raw const arguments.output).cast::<PSECURITY_DESCRIPTOR>().read() };
         if let Some(cached) = cached.get_mut() {
             // INVARIANT: cached by WSK for this client, says the page, and to be released.
             cached.raw = raw;

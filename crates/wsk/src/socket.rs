@@ -222,8 +222,8 @@ impl<'r> Socket<'r> {
     fn prepare<B, R: Request<B>>(&self, op: &Op<B>, request: R) -> Call {
         // SAFETY: the operation is not in flight, so its arguments are the owner's, which the caller is.
         let arguments = unsafe { &mut *op.header().arguments.get() };
-        // Of an earlier flight.
-        arguments.control_length = 0;
+        // SAFETY: as above; the operation has these buffers.
+        unsafe { submit::tell::<B, R>(op.place_of_header()) };
         match (NonNull::new(self.core.raw), request.prepare(self.core.family, arguments, op.buffers())) {
             (Some(socket), Ok(operation)) => Call::Socket { socket, operation },
             (_, Err(error)) => Call::Refused(error),

@@ -7,9 +7,9 @@ use wsk_sys::{ULONG, WSK_INFINITE_WAIT};
 /// The longest interval, 14,600 years: the kernel adds the time since boot, and the sum must not overflow.
 const LONGEST: i64 = i64::MAX / 2;
 
-/// The kernel's form of an interval from now; one that is too long is the longest there is.
+/// The kernel's form of an interval from now, rounded up; one that is too long is the longest there is.
 pub(crate) fn interval(duration: Duration) -> i64 {
-    i64::try_from(duration.as_nanos() / 100).map_or(-LONGEST, |units| -units.min(LONGEST))
+    i64::try_from(duration.as_nanos().div_ceil(100)).map_or(-LONGEST, |units| -units.min(LONGEST))
 }
 
 /// The same in milliseconds, rounded up; one that is too long for the type is the longest that is not infinite.
@@ -26,6 +26,7 @@ mod tests {
     fn intervals_are_negative_hundreds_of_nanoseconds() {
         assert_eq!(super::interval(Duration::from_millis(5)), -50_000);
         assert_eq!(super::interval(Duration::ZERO), 0);
+        assert_eq!(super::interval(Duration::from_nanos(1)), -1);
         assert_eq!(super::interval(Duration::MAX), -super::LONGEST);
         assert_eq!(super::interval(Duration::from_hours(250_000_000)), -super::LONGEST);
     }

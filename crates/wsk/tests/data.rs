@@ -199,6 +199,17 @@ unsafe impl Payload for Chain {
         let length = self.first.len() + self.second.len();
         WSK_BUF { Length: length, ..self.first.buffer() }
     }
+
+    fn room(&self) -> WSK_BUF {
+        let length = self.first.capacity() + self.second.capacity();
+        WSK_BUF { Length: length, ..self.first.room() }
+    }
+
+    fn set_received(&mut self, length: usize) {
+        let first = length.min(self.first.capacity());
+        self.first.set_len(first);
+        self.second.set_len(length - first);
+    }
 }
 
 impl Drop for Chain {
@@ -234,6 +245,12 @@ unsafe impl Payload for Liar {
     fn buffer(&self) -> WSK_BUF {
         WSK_BUF { Offset: self.1, Length: self.2, ..self.0.buffer() }
     }
+
+    fn room(&self) -> WSK_BUF {
+        self.buffer()
+    }
+
+    fn set_received(&mut self, _: usize) {}
 }
 
 /// A list of one node, or of none.

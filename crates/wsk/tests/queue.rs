@@ -29,6 +29,14 @@ unsafe impl Payload for Numbered {
     fn buffer(&self) -> WSK_BUF {
         self.buffer.buffer()
     }
+
+    fn room(&self) -> WSK_BUF {
+        self.buffer.room()
+    }
+
+    fn set_received(&mut self, length: usize) {
+        self.buffer.set_received(length);
+    }
 }
 
 fn numbered(number: usize) -> Op<Numbered> {
@@ -92,7 +100,7 @@ fn a_driver_that_never_waits() {
                     for completion in queue.drain() {
                         let result = completion.result();
                         let from = completion.address();
-                        let mut op = completion.into_op();
+                        let op = completion.into_op();
                         let is_receive = op.buffers().capacity() == 4;
                         match result {
                             Ok(length) if is_receive => {
@@ -100,7 +108,6 @@ fn a_driver_that_never_waits() {
                                 let mut answer = Buffer::new(5).unwrap();
                                 answer.fill(&op.buffers()[..length]).unwrap();
                                 socket.submit_to(&queue, Op::new(answer).unwrap(), SendTo(from), Some(SOON));
-                                op.buffers_mut().set_len(4);
                                 socket.submit_to(&queue, op, ReceiveFrom, None);
                             }
                             Ok(sent) => {

@@ -102,6 +102,25 @@ fn each_has_a_time_limit() {
 }
 
 #[test]
+fn what_is_there_at_once_does_not_lose_against_no_time() {
+    on_a_machine(|_, passive| {
+        let (bell, waiters) = (Bell::default(), Waiters::new().unwrap());
+        let queue = bell.queue(passive);
+        for number in 0..if cfg!(miri) { 5 } else { 300 } {
+            let look = || assert!(waiters.wake_one());
+            waiters.submit_and_look(&queue, op(number), Some(Duration::ZERO), look);
+            let woken = queue.drain().next().expect("it ends in the call");
+            assert_eq!((woken.result(), *woken.buffers()), (Ok(0), number));
+            waiters.submit_and_look(&queue, woken.into_op(), Some(Duration::ZERO), || ());
+            let ended = queue.drain().next().expect("it ends in the call");
+            assert_eq!(ended.result(), Err(Error::IO_TIMEOUT), "nobody has woken it");
+        }
+        assert!(waiters.is_empty());
+        drop(queue);
+    });
+}
+
+#[test]
 fn wakers_and_cancellers_at_a_time() {
     const ROUNDS: u32 = if cfg!(miri) { 5 } else { 500 };
     on_a_machine(|machine, passive| {

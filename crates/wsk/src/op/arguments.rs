@@ -1,8 +1,13 @@
 //! What a WSK call points to until its IRP completes: addresses, option values, lengths.
 use core::ptr;
 
-use wsk_sys::{SOCKADDR_IN6, SOCKADDR_INET, ULONG, WSK_BUF, WSK_BUF_LIST};
+use wsk_sys::{
+    MSG_TRUNC, NTSTATUS, SOCKADDR_IN6, SOCKADDR_INET, STATUS_BUFFER_OVERFLOW, STATUS_SUCCESS, ULONG, WSK_BUF,
+    WSK_BUF_LIST,
+};
 
+use crate::call::Call;
+use crate::error::{Error, Result, check};
 use crate::pool::Shared;
 use crate::provider::Captured;
 use crate::security::Flying;
@@ -15,6 +20,19 @@ pub const CONTROL_MAX: usize = 264;
 #[repr(C, align(8))]
 #[derive(Debug)]
 pub(crate) struct Value(pub(crate) [u8; CONTROL_MAX]);
+
+/// What a flight that succeeded has left in the arguments, for the owner to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Yield {
+    /// Nothing. What is in the arguments is of an earlier flight, or of none.
+    Nothing,
+    /// An address.
+    Address,
+    /// The address, the flags and the control information of a datagram.
+    Datagram,
+    /// A value.
+    Value,
+}
 
 /// The arguments of one WSK call.
 pub struct Arguments {
@@ -35,6 +53,13 @@ pub struct Arguments {
     pub(crate) provider: Option<Captured>,
     /// The security descriptor that the call sets or gets.
     pub(crate) security: Option<Flying>,
+    yields: Yield,
+    /// The most that `IoStatus.Information` can tell: how many bytes there are to send, or how much room there is.
+    limit: usize,
+    /// How much room there is for control information.
+    control_room: ULONG,
+    /// How much of the input WSK reads.
+    input_length: usize,
 }
 
 impl core::fmt::Debug for Arguments {
@@ -55,7 +80,7 @@ impl Arguments {
                     sin6_scope_id: 0,
                 },
             },
-            buffer: WSK_BUF { Mdl: ptr::null_mut(), Offset: 0, Length: 0 },
+            buffer: NO_BUFFER,
             list: ptr::null_mut(),
             control_length: 0,
             control_flags: 0,
@@ -64,6 +89,62 @@ impl Arguments {
             socket: None,
             provider: None,
             security: None,
+            yields: Yield::Nothing,
+            limit: 0,
+            control_room: 0,
+            input_length: 0,
         }
     }
+
+    /// Notes what a flight that is about to begin can yield. What an earlier one did is forgotten.
+    pub(crate) fn begin(&mut self, call: &Call) {
+        (self.yields, self.limit) = call.yields(self);
+        self.input_length = call.input_length();
+        self.control_room = 0;
+        if self.yields == Yield::Datagram {
+            self.control_room = self.control_length;
+            // Should the provider write less than it says, that is not of an earlier flight.
+            wipe(&mut self.output, self.control_length as usize);
+        }
+    }
+
+    /// Ends the flight that ended with this status and `Information`, and keeps none of the pointers that WSK was given.
+    ///
+    /// What a provider says of lengths is not relied on. A datagram that did not fit may be completed with the warning
+    /// `STATUS_BUFFER_OVERFLOW`, as AFD completes it in user mode: what fits is there, so it is a success.
+    ///
+    /// # Errors
+    /// The status; [`INFO_LENGTH_MISMATCH`](Error::INFO_LENGTH_MISMATCH): a value longer than the room for it.
+    pub(crate) fn end(&mut self, mut status: NTSTATUS, information: usize) -> Result<usize> {
+        if self.yields == Yield::Datagram {
+            self.control_length = self.control_length.min(self.control_room);
+            if status == STATUS_BUFFER_OVERFLOW {
+                status = STATUS_SUCCESS;
+                self.control_flags |= MSG_TRUNC;
+            }
+        }
+        (self.buffer, self.list) = (NO_BUFFER, ptr::null_mut());
+        wipe(&mut self.input, self.input_length);
+        let mut result = check(status).map(|()| information.min(self.limit));
+        if self.yields == Yield::Value && result.is_ok() && information > self.limit {
+            result = Err(Error::INFO_LENGTH_MISMATCH);
+        }
+        if result.is_err() {
+            self.yields = Yield::Nothing;
+        }
+        result
+    }
+
+    /// What the flight that has ended has yielded.
+    pub(crate) const fn yielded(&self) -> Yield {
+        self.yields
+    }
 }
+
+/// Wipes the beginning of a value.
+fn wipe(value: &mut Value, length: usize) {
+    value.0.iter_mut().take(length).for_each(|byte| *byte = 0);
+}
+
+/// No data. WSK's page of `WSK_BUF` allows null for a length of zero.
+const NO_BUFFER: WSK_BUF = WSK_BUF { Mdl: ptr::null_mut(), Offset: 0, Length: 0 };

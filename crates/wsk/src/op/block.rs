@@ -24,7 +24,7 @@ use crate::sync::{AtomicPtr, UnsafeCell};
 /// - `irp` was allocated with one stack location, and lives as long as the block.
 /// - Outside a flight, only the owner of the operation touches the cells. In a flight: `arguments` belongs to the
 ///   provider; `status` to the completion routine, which also reads `timed`; `queue` to the deliverer; `waiters` is
-///   read, until the deliverer takes it. `event`,
+///   read, until the deliverer takes it; `landed` is the owner's, before and after. `event`,
 ///   `timer` and `dpc` are the dispatcher's, which has locks of its own.
 #[derive(Debug)]
 pub(crate) struct Header {
@@ -46,6 +46,8 @@ pub(crate) struct Header {
     /// The next finished operation in the queue.
     pub(crate) next: AtomicPtr<Header>,
     pub(crate) arguments: UnsafeCell<Arguments>,
+    /// What is done with the buffers when the result is taken; it is given the number of bytes transferred.
+    pub(crate) landed: cell::UnsafeCell<Option<unsafe fn(NonNull<Header>, usize)>>,
     free: unsafe fn(NonNull<Header>),
 }
 
@@ -87,6 +89,7 @@ pub(crate) fn new<B>(buffers: impl FnOnce(NonNull<Header>) -> B) -> Result<NonNu
         place: cell::UnsafeCell::new(Place::NONE),
         next: AtomicPtr::new(ptr::null_mut()),
         arguments: UnsafeCell::new(Arguments::new()),
+        landed: cell::UnsafeCell::new(None),
         free: free::<B>,
     };
     let content = Block { header, buffers: UnsafeCell::new(buffers(block.cast())) };

@@ -61,7 +61,7 @@ impl Flight {
         false
     }
 
-    /// Records, for the timer, that the time limit has passed. The timer is a party already.
+    /// Records that the time limit has passed. Who says so is a party already: the timer, or the submitter.
     pub(crate) fn time_out(&self) {
         self.parties.fetch_or(CANCEL | TIMED_OUT, Ordering::AcqRel);
     }
@@ -70,6 +70,13 @@ impl Flight {
     #[must_use]
     pub(crate) fn is_cancelled(&self) -> bool {
         self.parties.load(Ordering::Acquire) & CANCEL != 0
+    }
+
+    /// Whether the submitter, who asks, is the only party left: the request has completed.
+    #[must_use]
+    pub(crate) fn is_alone(&self) -> bool {
+        // Acquire: pairs with `leave`; it only decides whether a cancel is asked for.
+        self.parties.load(Ordering::Acquire) & !FLAGS == 1
     }
 
     /// Whether the time limit passed in this flight.

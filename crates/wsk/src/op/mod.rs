@@ -27,6 +27,8 @@ pub(crate) mod payload;
 pub(crate) mod pending;
 pub(crate) mod queue;
 pub(crate) mod submit;
+#[cfg(all(test, not(loom)))]
+mod tests;
 pub(crate) mod waiters;
 
 use core::marker::PhantomData;
@@ -130,6 +132,11 @@ impl<B> Op<B> {
         let buffers = unsafe { self.block.as_ref() }.buffers.get();
         // SAFETY: a field's address.
         unsafe { NonNull::new_unchecked(buffers) }
+    }
+
+    /// Where the header is, for as long as the block exists.
+    pub(crate) fn place_of_header(&self) -> NonNull<Header> {
+        self.block.cast()
     }
 
     pub(crate) fn header(&self) -> &Header {

@@ -9,16 +9,29 @@ use crate::error::{Error, Result};
 
 /// The data of a datagram: part of a chain of MDLs.
 ///
+/// What is sent and the room to receive are told apart: a receive may fill all of the room, however little was sent
+/// before, and then says how much of it is data. So what is sent afterwards is what came, and nothing that lay in the
+/// memory before.
+///
 /// `Offset` and `Length` are checked against the chain when an operation is submitted; what does not fit is refused
 /// with [`INVALID_BUFFER_SIZE`](Error::INVALID_BUFFER_SIZE), because WSK does not look, and crashes.
 ///
 /// # Safety
-/// Until the value is dropped or borrowed mutably, every MDL of the chain that `buffer` has given is valid and unchanged,
-/// and describes memory that is locked or non-paged. WSK may read and write that memory while an operation with this
-/// value is in flight. The MDL is null only if there is no data.
+/// Until the value is dropped or borrowed mutably, every MDL of the chain that `buffer` or `room` has given is valid and
+/// unchanged, and describes memory that is locked or non-paged. WSK may read the memory of `buffer`, and write that of
+/// `room`, while an operation with this value is in flight. The MDL is null only if there is no data.
 pub unsafe trait Payload {
-    /// The bytes to send, or the room for those to receive.
+    /// The bytes to send.
     fn buffer(&self) -> WSK_BUF;
+
+    /// The room for a datagram to receive.
+    fn room(&self) -> WSK_BUF;
+
+    /// A receive has ended: the first `length` bytes of the room are the datagram, which are no more than there is room
+    /// for; none, if it failed.
+    ///
+    /// Called where the result is taken, before the operation is given back.
+    fn set_received(&mut self, length: usize);
 }
 
 /// The data of several datagrams: a list of parts of chains of MDLs.
@@ -33,7 +46,7 @@ pub unsafe trait PayloadList {
     fn list(&self) -> *mut WSK_BUF_LIST;
 }
 
-/// The payload's buffer, if it fits its MDLs.
+/// The payload's bytes to send, if they fit its MDLs.
 ///
 /// # Errors
 /// [`INVALID_BUFFER_SIZE`](Error::INVALID_BUFFER_SIZE)
@@ -41,6 +54,31 @@ pub(crate) fn checked(payload: &impl Payload) -> Result<WSK_BUF> {
     let buffer = payload.buffer();
     // SAFETY: by the trait's contract the chain is valid while the payload is borrowed.
     if unsafe { fits(&buffer) } { Ok(buffer) } else { Err(Error::INVALID_BUFFER_SIZE) }
+}
+
+/// The payload's room to receive, if it fits its MDLs.
+///
+/// # Errors
+/// [`INVALID_BUFFER_SIZE`](Error::INVALID_BUFFER_SIZE)
+pub(crate) fn checked_room(payload: &impl Payload) -> Result<WSK_BUF> {
+    let room = payload.room();
+    // SAFETY: as in `checked`.
+    if unsafe { fits(&room) } { Ok(room) } else { Err(Error::INVALID_BUFFER_SIZE) }
+}
+
+/// How many bytes a list of datagrams has.
+///
+/// # Safety
+/// The list is null or one of [`checked_list`], whose payload is borrowed.
+pub(crate) unsafe fn total(mut node: *mut WSK_BUF_LIST) -> usize {
+    let mut total = 0_usize;
+    while !node.is_null() {
+        // SAFETY: by the contract of `PayloadList` the nodes are valid.
+        let WSK_BUF_LIST { Next: next, Buffer: buffer } = unsafe { ptr::read(node) };
+        total = total.saturating_add(buffer.Length);
+        node = next;
+    }
+    total
 }
 
 /// The payload's list, if there is one and all of it fits.

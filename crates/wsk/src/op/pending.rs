@@ -8,7 +8,7 @@ use wsk_sys::{Executive, FALSE, KeReadStateEvent, KeWaitForSingleObject, KernelM
 
 use super::block::{self, Block, Header};
 use super::{Op, submit};
-use crate::error::{Result, check};
+use crate::error::Result;
 use crate::irql::Passive;
 use crate::request::Request;
 
@@ -70,7 +70,7 @@ impl<B, R> Pending<B, R> {
         unsafe { block::release(pending.block.cast()) };
     }
 
-    /// Waits for the result: the number of bytes that `IoStatus.Information` tells, and the operation.
+    /// Waits for the result, as [`submit::land`] gives it, and the operation.
     pub(crate) fn land(self, _: &Passive) -> (Result<usize>, Op<B>) {
         let event = self.header().event.get();
         // SAFETY: PASSIVE_LEVEL is proven; the event is in the block, which this value keeps. A kernel-mode wait
@@ -81,7 +81,7 @@ impl<B, R> Pending<B, R> {
         let result = unsafe { submit::land(block.cast()) };
         // SAFETY: as above: the operation has landed, and its owner is the new `Op`.
         let op = unsafe { Op::from_raw(block) };
-        (check(result.Status).map(|()| result.Information), op)
+        (result, op)
     }
 }
 

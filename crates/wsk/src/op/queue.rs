@@ -8,15 +8,15 @@ use core::net::SocketAddr;
 use core::ptr::{self, NonNull};
 
 use wsk_sys::{
-    Executive, FALSE, IO_STATUS_BLOCK, KEVENT, KeInitializeEvent, KeSetEvent, KeWaitForSingleObject,
-    KernelMode, SynchronizationEvent, WSK_SOCKET,
+    Executive, FALSE, KEVENT, KeInitializeEvent, KeSetEvent, KeWaitForSingleObject, KernelMode,
+    SynchronizationEvent, WSK_SOCKET,
 };
 
-use super::arguments::CONTROL_MAX;
+use super::arguments::{Arguments, Yield};
 use super::block::{Block, Header};
 use super::{Op, submit};
 use crate::addr;
-use crate::error::{Result, check};
+use crate::error::Result;
 use crate::irql::Passive;
 use crate::pool::Shared;
 use crate::receive;
@@ -253,8 +253,7 @@ impl<B: Send + 'static> Completion<B> {
     ///
     /// # Safety
     /// `result` is that of the operation's last flight.
-    unsafe fn new(op: Op<B>, result: IO_STATUS_BLOCK) -> Completion<B> {
-        let mut result = check(result.Status).map(|()| result.Information);
+    unsafe fn new(op: Op<B>, mut result: Result<usize>) -> Completion<B> {
         // SAFETY: the operation has landed, so its arguments are the owner's, which this function is.
         let arguments = unsafe { &mut *op.header().arguments.get() };
         drop(arguments.provider.take());
@@ -278,7 +277,8 @@ impl<B: Send + 'static> Completion<B> {
         Completion { op, result, socket: socket.filter(|_| result.is_ok()), security }
     }
 
-    /// The result: the number of bytes that `IoStatus.Information` tells; zero for the creation of a socket.
+    /// The result: the number of bytes that were sent, received or put out, which is no more than there was room for;
+    /// zero for a request that transfers none.
     ///
     /// # Errors
     /// What WSK gave. [`CANCELLED`](crate::Error::CANCELLED) after a cancel,
@@ -287,36 +287,45 @@ impl<B: Send + 'static> Completion<B> {
         self.result
     }
 
-    /// The output of a successful control request.
+    fn arguments(&self) -> &Arguments {
+        // SAFETY: the operation has landed, so its arguments are the owner's.
+        unsafe { &*self.op.header().arguments.get() }
+    }
+
+    /// The output of a successful control request; empty after any other.
     #[must_use]
     pub fn output(&self) -> &[u8] {
-        // SAFETY: the operation has landed, so its arguments are the owner's.
-        let arguments = unsafe { &*self.op.header().arguments.get() };
-        &arguments.output.0[..self.result.unwrap_or(0).min(CONTROL_MAX)]
+        let arguments = self.arguments();
+        match (arguments.yielded(), self.result) {
+            (Yield::Value, Ok(length)) => arguments.output.0.get(..length).unwrap_or_default(),
+            _ => &[],
+        }
     }
 
-    /// The address that a local-address request yielded, or the sender of a received datagram.
+    /// The address that a local-address request yielded, or the sender of a received datagram; none after any other
+    /// request, and after one that failed.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
-        // SAFETY: the operation has landed, so its arguments are the owner's.
-        let arguments = unsafe { &*self.op.header().arguments.get() };
-        addr::decode(&arguments.address)
+        let arguments = self.arguments();
+        match arguments.yielded() {
+            Yield::Address | Yield::Datagram => addr::decode(&arguments.address),
+            Yield::Nothing | Yield::Value => None,
+        }
     }
 
-    /// The control information of a received datagram, which WSK has written: yet to be checked.
+    /// The control information of a received datagram, which WSK has written: yet to be checked. Empty after any other
+    /// request.
     #[must_use]
     pub fn control(&self) -> &[u8] {
-        // SAFETY: the operation has landed, so its arguments are the owner's.
-        let arguments = unsafe { &*self.op.header().arguments.get() };
-        if self.result.is_ok() { receive::control(arguments) } else { &[] }
+        let arguments = self.arguments();
+        if arguments.yielded() == Yield::Datagram { receive::control(arguments) } else { &[] }
     }
 
-    /// The flags of a received datagram; see [`Received::flags`](crate::Received::flags).
+    /// The flags of a received datagram; see [`Received::flags`](crate::Received::flags). Zero after any other request.
     #[must_use]
     pub fn flags(&self) -> u32 {
-        // SAFETY: the operation has landed, so its arguments are the owner's.
-        let arguments = unsafe { &*self.op.header().arguments.get() };
-        arguments.control_flags
+        let arguments = self.arguments();
+        if arguments.yielded() == Yield::Datagram { arguments.control_flags } else { 0 }
     }
 
     /// The socket that a creation made, if it was made with this registration. Not taken, it is closed when the

@@ -10,10 +10,12 @@ use wsk_sys::{
     STATUS_IO_TIMEOUT, STATUS_MORE_PROCESSING_REQUIRED, STATUS_UNSUCCESSFUL,
 };
 
-use super::block::{self, Header};
+use super::block::{self, Block, Header};
 use super::queue::Inner;
 use crate::call::Call;
+use crate::error::Result;
 use crate::pool::Shared;
+use crate::request::sealed::Request;
 use crate::time;
 
 /// Sends the operation's IRP down with `call`, and returns when WSK has returned.
@@ -21,6 +23,9 @@ use crate::time;
 /// The result goes to `queue`, with the caller's handle; or to the event, in which case the caller keeps its
 /// handle and the flight takes one of its own. Whatever WSK returns, it completes the IRP, so the result is read
 /// there and nowhere else.
+///
+/// A time limit of zero is no timer: the request is made, and if it has not completed when the call returns, it is
+/// cancelled. So a result that is there at once never loses.
 ///
 /// # Safety
 /// The caller owns the operation, which is not in flight. `call` fits the operation's arguments and a socket or
@@ -31,6 +36,22 @@ pub(crate) unsafe fn submit(
     timeout: Option<Duration>,
     queue: Option<Shared<Inner>>,
 ) {
+    // SAFETY: passed on.
+    unsafe { submit_and(header, call, timeout, queue, || ()) };
+}
+
+/// As [`submit`], and calls `then` after WSK has returned, before a time limit of zero ends the flight.
+///
+/// # Safety
+/// As [`submit`].
+pub(crate) unsafe fn submit_and(
+    header: NonNull<Header>,
+    call: &Call,
+    timeout: Option<Duration>,
+    queue: Option<Shared<Inner>>,
+    then: impl FnOnce(),
+) {
+    let timer = timeout.filter(|limit| !limit.is_zero());
     // SAFETY: the caller's handle keeps the block until the flight begins, the submitter's part in it afterwards.
     let block = unsafe { header.as_ref() };
     let irp = block.irp.as_ptr();
@@ -49,15 +70,17 @@ pub(crate) unsafe fn submit(
     // SAFETY: outside a flight the cells are the owner's.
     unsafe { *block.queue.get() = queue };
     // SAFETY: as above.
-    unsafe { *block.timed.get() = timeout.is_some() };
+    unsafe { *block.timed.get() = timer.is_some() };
+    // SAFETY: as above.
+    unsafe { &mut *block.arguments.get() }.begin(call);
     let waiters = if let Call::Wait(parked) = call { Some(parked.clone()) } else { None };
     // SAFETY: as above.
     unsafe { *block.waiters.get() = waiters };
     // SAFETY: as above; the event was initialised with the block.
     unsafe { KeClearEvent(block.event.get()) };
-    block.flight.begin(timeout.is_some());
-    if let Some(timeout) = timeout {
-        let due = time::interval(timeout);
+    block.flight.begin(timer.is_some());
+    if let Some(limit) = timer {
+        let due = time::interval(limit);
         // SAFETY: timer and DPC were initialised with the block, and the timer's part in the flight keeps it.
         unsafe { KeSetTimerEx(block.timer.get(), due, 0, block.dpc.get()) };
     }
@@ -73,6 +96,10 @@ pub(crate) unsafe fn submit(
         // WSK was not called, so the IRP is completed in its place.
         // SAFETY: the provider's part in the flight was not given to WSK: it is this thread's.
         unsafe { finish(header, error.status()) };
+    }
+    then();
+    if timeout.is_some() && timer.is_none() && !block.flight.is_alone() {
+        block.flight.time_out();
     }
     if block.flight.is_cancelled() {
         // Whoever asked may have done so before the IRP was WSK's to cancel.
@@ -130,17 +157,48 @@ pub(crate) unsafe fn finish(header: NonNull<Header>, status: NTSTATUS) {
     unsafe { complete(ptr::null_mut(), irp, header.as_ptr().cast()) };
 }
 
-/// The status and byte count of the flight whose result was delivered; the flight's flags are forgotten.
+/// Has the buffers told what the next flight has transferred.
 ///
 /// # Safety
-/// The caller owns the operation, whose result has been delivered.
-pub(crate) unsafe fn land(header: NonNull<Header>) -> IO_STATUS_BLOCK {
+/// The caller owns the operation, which is not in flight, and has the buffers `B`.
+pub(crate) unsafe fn tell<B, R: Request<B>>(header: NonNull<Header>) {
+    // SAFETY: the caller's handle keeps the block.
+    let block = unsafe { header.as_ref() };
+    // SAFETY: outside a flight the cell is the owner's.
+    unsafe { *block.landed.get() = Some(landed::<B, R>) };
+}
+
+/// # Safety
+/// The caller owns the operation, which is not in flight, and has the buffers `B`.
+unsafe fn landed<B, R: Request<B>>(header: NonNull<Header>, length: usize) {
+    // SAFETY: the caller's handle keeps the block, which has the buffers `B`.
+    let block = unsafe { header.cast::<Block<B>>().as_ref() };
+    // SAFETY: outside a flight the buffers are the owner's.
+    R::landed(unsafe { &mut *block.buffers.get() }, length);
+}
+
+/// The result of the flight that was delivered, with the number of bytes that were transferred; for a new socket, its
+/// address. The buffers are told, and the flight's flags are forgotten.
+///
+/// # Errors
+/// What WSK gave; `STATUS_IO_TIMEOUT` instead of `STATUS_CANCELLED`, if it was the time limit that cancelled.
+///
+/// # Safety
+/// The caller owns the operation, whose result has been delivered, and takes it once.
+pub(crate) unsafe fn land(header: NonNull<Header>) -> Result<usize> {
     // SAFETY: the caller's handle keeps the block.
     let block = unsafe { header.as_ref() };
     // SAFETY: the result was delivered, so the cell is the owner's.
-    let mut result = unsafe { *block.status.get() };
-    if result.Status == STATUS_CANCELLED && block.flight.is_timed_out() {
-        result.Status = STATUS_IO_TIMEOUT;
+    let IO_STATUS_BLOCK { Status: mut status, Information: information } = unsafe { *block.status.get() };
+    if status == STATUS_CANCELLED && block.flight.is_timed_out() {
+        status = STATUS_IO_TIMEOUT;
+    }
+    // SAFETY: as above.
+    let result = unsafe { &mut *block.arguments.get() }.end(status, information);
+    // SAFETY: as above.
+    if let Some(landed) = unsafe { (*block.landed.get()).take() } {
+        // SAFETY: set by `tell` with the type of the buffers; the operation has landed, so they are the owner's.
+        unsafe { landed(header, result.unwrap_or(0)) };
     }
     block.flight.land();
     result

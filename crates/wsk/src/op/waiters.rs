@@ -187,16 +187,30 @@ impl Waiters {
     }
 
     /// Moves an operation into flight; its result goes to `queue`.
+    ///
+    /// With a time limit of zero nothing can wake it in time: see [`Waiters::submit_and_look`].
     pub fn submit_to<B: Send + 'static>(
         &self,
         queue: &CompletionQueue<B>,
         op: Op<B>,
         timeout: Option<Duration>,
     ) {
+        self.submit_and_look(queue, op, timeout, || ());
+    }
+
+    /// As [`Waiters::submit_to`], and then calls `look`, which looks whether what the operation waits for is there already,
+    /// and wakes it if so. A time limit of zero passes after that, so what is there at once never loses against it.
+    pub fn submit_and_look<B: Send + 'static>(
+        &self,
+        queue: &CompletionQueue<B>,
+        op: Op<B>,
+        timeout: Option<Duration>,
+        look: impl FnOnce(),
+    ) {
         let call = Call::Wait(self.parked.clone());
         let block = op.into_raw();
         // SAFETY: the operation was the caller's, and not in flight; the caller's handle goes to the queue.
-        unsafe { submit::submit(block.cast(), &call, timeout, Some(queue.expect())) };
+        unsafe { submit::submit_and(block.cast(), &call, timeout, Some(queue.expect()), look) };
     }
 
     /// Ends the wait of the operation that has waited longest, with a success; false if none waits.

@@ -1,0 +1,270 @@
+//! Flights with a provider that is not to be relied on.
+extern crate std;
+
+use core::cell::Cell;
+use core::ptr;
+use std::thread_local;
+
+use netio as _;
+use ntos::{Config, Machine};
+use wsk_sys::{
+    CMSGHDR, IO_STATUS_BLOCK, IRP, IoSetNextIrpStackLocation, IofCompleteRequest, MSG_MCAST, MSG_TRUNC,
+    NTSTATUS, PVOID, PWSK_SOCKET, SIZE_T, SOCKADDR, STATUS_BUFFER_OVERFLOW, STATUS_CANCELLED, STATUS_SUCCESS,
+    ULONG, WSK_BUF, WSK_CONTROL_SOCKET_TYPE, WSK_PROVIDER_BASIC_DISPATCH, WSK_PROVIDER_DATAGRAM_DISPATCH,
+    WSK_SOCKET,
+};
+
+use super::arguments::CONTROL_MAX;
+use super::{Completion, CompletionQueue, Doorbell, Op};
+use crate::addr::{self, Family};
+use crate::socket::{Core, Socket};
+use crate::{Buffer, Control, Error, Get, LocalAddress, Passive, ReceiveFrom, Received, SendTo};
+
+/// How the next request ends.
+#[derive(Clone, Copy)]
+struct End {
+    status: NTSTATUS,
+    information: usize,
+    control_length: ULONG,
+}
+
+thread_local! {
+    static END: Cell<End> = const { Cell::new(End { status: STATUS_SUCCESS, information: 0, control_length: 0 }) };
+}
+
+fn next_ends(status: NTSTATUS, information: usize, control_length: ULONG) {
+    END.set(End { status, information, control_length });
+}
+
+fn complete(irp: *mut IRP) -> NTSTATUS {
+    let End { status, information, .. } = END.get();
+    // SAFETY: the client has passed the IRP to the provider, which has a location left.
+    unsafe { IoSetNextIrpStackLocation(irp) };
+    // SAFETY: the IRP is the provider's until it is completed, below.
+    unsafe { (*irp).IoStatus = IO_STATUS_BLOCK { Status: status, Information: information } };
+    // SAFETY: as above.
+    unsafe { IofCompleteRequest(irp, 0) };
+    status
+}
+
+unsafe extern "system" fn receive_from(
+    _: PWSK_SOCKET,
+    buffer: *mut WSK_BUF,
+    _: ULONG,
+    address: *mut SOCKADDR,
+    control_length: *mut ULONG,
+    control: *mut CMSGHDR,
+    flags: *mut ULONG,
+    irp: *mut IRP,
+) -> NTSTATUS {
+    // SAFETY: the client's buffer, described by an MDL of mapped memory.
+    let data = unsafe { (*(*buffer).Mdl).MappedSystemVa }.cast::<u8>();
+    // SAFETY: the client's buffer has room for a byte.
+    unsafe { data.write(b'!') };
+    let from = addr::encode(&"127.0.0.1:7".parse().unwrap());
+    // SAFETY: the client's address, with room for any family.
+    unsafe { address.cast::<wsk_sys::SOCKADDR_INET>().write(from) };
+    // SAFETY: the client's variable.
+    unsafe { control_length.write(END.get().control_length) };
+    // SAFETY: the client's control information has room for a byte.
+    unsafe { control.cast::<u8>().write(0xCC) };
+    // SAFETY: the client's variable.
+    unsafe { flags.write(MSG_MCAST) };
+    complete(irp)
+}
+
+unsafe extern "system" fn send_to(
+    _: PWSK_SOCKET,
+    _: *mut WSK_BUF,
+    _: ULONG,
+    _: *mut SOCKADDR,
+    _: ULONG,
+    _: *mut CMSGHDR,
+    irp: *mut IRP,
+) -> NTSTATUS {
+    complete(irp)
+}
+
+unsafe extern "system" fn control(
+    _: PWSK_SOCKET,
+    _: WSK_CONTROL_SOCKET_TYPE,
+    _: ULONG,
+    _: ULONG,
+    _: SIZE_T,
+    _: PVOID,
+    output_size: SIZE_T,
+    output: PVOID,
+    _: *mut SIZE_T,
+    irp: *mut IRP,
+) -> NTSTATUS {
+    // SAFETY: the client's output, of this size.
+    unsafe { output.cast::<u8>().write_bytes(0xAA, output_size) };
+    complete(irp)
+}
+
+unsafe extern "system" fn local_address(_: PWSK_SOCKET, address: *mut SOCKADDR, irp: *mut IRP) -> NTSTATUS {
+    let local = addr::encode(&"127.0.0.1:8".parse().unwrap());
+    // SAFETY: the client's address, with room for any family.
+    unsafe { address.cast::<wsk_sys::SOCKADDR_INET>().write(local) };
+    complete(irp)
+}
+
+unsafe extern "system" fn close(_: PWSK_SOCKET, irp: *mut IRP) -> NTSTATUS {
+    next_ends(STATUS_SUCCESS, 0, 0);
+    complete(irp)
+}
+
+/// Calls `test` with a socket of this provider.
+fn with_socket(test: impl FnOnce(&Socket<'static>, &Passive)) {
+    let machine = Machine::boot(Config::default());
+    let entered = machine.enter();
+    let table = WSK_PROVIDER_DATAGRAM_DISPATCH {
+        Basic: WSK_PROVIDER_BASIC_DISPATCH { WskControlSocket: Some(control), WskCloseSocket: Some(close) },
+        WskBind: None,
+        WskSendTo: Some(send_to),
+        WskReceiveFrom: Some(receive_from),
+        WskRelease: None,
+        WskGetLocalAddress: Some(local_address),
+        WskSendMessages: None,
+    };
+    let mut raw = WSK_SOCKET { Dispatch: (&raw const table).cast() };
+    let mut core = Core::prepare(Family::V4, ptr::null()).unwrap();
+    // SAFETY: the socket and its table live until the handle is dropped, below; nobody else closes it.
+    unsafe { core.get_mut().unwrap().adopt(&raw mut raw) };
+    let socket = Socket::new(core);
+    test(&socket, &Passive::check().unwrap());
+    drop(socket);
+    drop(entered);
+    machine.shutdown();
+}
+
+fn buffer(content: &[u8]) -> Op<Buffer> {
+    let mut buffer = Buffer::new(8).unwrap();
+    buffer.fill(content).unwrap();
+    Op::new(buffer).unwrap()
+}
+
+fn queue(passive: &Passive) -> CompletionQueue<Buffer> {
+    // SAFETY: a doorbell that does nothing.
+    CompletionQueue::new(unsafe { Doorbell::new(|_| (), ptr::null_mut()) }, passive).unwrap()
+}
+
+fn next(queue: &CompletionQueue<Buffer>) -> Completion<Buffer> {
+    queue.drain().next().unwrap()
+}
+
+#[test]
+fn a_receive_that_ends_with_buffer_overflow_is_a_truncated_datagram() {
+    with_socket(|socket, passive| {
+        next_ends(STATUS_BUFFER_OVERFLOW, 8, 0);
+        let (received, op) = socket.submit(buffer(b""), ReceiveFrom, None).wait(passive);
+        let Received { length, flags, .. } = received.unwrap();
+        assert_eq!((length, flags, op.buffers().len(), op.buffers()[0]), (8, MSG_MCAST | MSG_TRUNC, 8, b'!'));
+        // By the queue as well. Told is the size of all of the datagram, as somebody may: no more than there is room.
+        next_ends(STATUS_BUFFER_OVERFLOW, 1_000, 0);
+        let queue = queue(passive);
+        socket.submit_to(&queue, op, ReceiveFrom, None);
+        let completion = next(&queue);
+        assert_eq!((completion.result(), completion.flags()), (Ok(8), MSG_MCAST | MSG_TRUNC));
+        assert!(completion.address().is_some());
+        // Of no other request is it a success.
+        next_ends(STATUS_BUFFER_OVERFLOW, 4, 0);
+        let (sent, op) = socket.submit(completion.into_op(), SendTo(None), None).wait(passive);
+        assert_eq!(sent, Err(Error::BUFFER_OVERFLOW));
+        socket.submit_to(&queue, op, get(4), None);
+        assert_eq!(next(&queue).result(), Err(Error::BUFFER_OVERFLOW));
+    });
+}
+
+fn get(output: usize) -> Control<'static> {
+    Control::raw(wsk_sys::WskGetOption, 1, wsk_sys::IPPROTO_IP, &[], output).unwrap()
+}
+
+#[test]
+fn no_more_bytes_are_told_than_there_was_room_for() {
+    with_socket(|socket, passive| {
+        let queue = queue(passive);
+        next_ends(STATUS_SUCCESS, usize::MAX, 0);
+        let (received, op) = socket.submit(buffer(b"ab"), ReceiveFrom, None).wait(passive);
+        assert_eq!((received.unwrap().length, op.buffers().len()), (8, 8));
+        socket.submit_to(&queue, op, ReceiveFrom, None);
+        assert_eq!(next(&queue).result(), Ok(8));
+        let (sent, op) = socket.submit(buffer(b"ab"), SendTo(None), None).wait(passive);
+        assert_eq!((sent, op.buffers().len()), (Ok(2), 2));
+        socket.submit_to(&queue, op, SendTo(None), None);
+        assert_eq!(next(&queue).result(), Ok(2));
+        socket.submit_to(&queue, buffer(b""), LocalAddress, None);
+        assert_eq!(next(&queue).result(), Ok(0), "there is none");
+        // A value longer than its room is none.
+        next_ends(STATUS_SUCCESS, 5, 0);
+        socket.submit_to(&queue, buffer(b""), get(4), None);
+        let completion = next(&queue);
+        assert_eq!((completion.result(), completion.output()), (Err(Error::INFO_LENGTH_MISMATCH), &[][..]));
+        let (got, _) =
+            socket.submit(buffer(b""), Get::<crate::option::ip::TimeToLive>::new(), None).wait(passive);
+        assert_eq!(got, Err(Error::INFO_LENGTH_MISMATCH));
+        // Nor is control information longer.
+        next_ends(STATUS_SUCCESS, 1, 200);
+        let (received, _) = socket.submit(buffer(b""), ReceiveFrom.with_room(16), None).wait(passive);
+        let control = received.unwrap().control;
+        assert_eq!(control.as_bytes(), [&[0xCC][..], &[0; 15]].concat());
+    });
+}
+
+#[test]
+fn a_completion_has_nothing_of_an_earlier_flight() {
+    with_socket(|socket, passive| {
+        let queue = queue(passive);
+        let told = |completion: &Completion<Buffer>| {
+            (
+                completion.address().is_some(),
+                completion.flags() != 0,
+                completion.control().len(),
+                completion.output().len(),
+            )
+        };
+        let received = |op| {
+            next_ends(STATUS_SUCCESS, 4, 16);
+            socket.submit_to(&queue, op, ReceiveFrom, None);
+            let completion = next(&queue);
+            assert_eq!(told(&completion), (true, true, 16, 0), "a receive has no output");
+            completion.into_op()
+        };
+        let op = received(buffer(b""));
+        next_ends(STATUS_SUCCESS, 4, 16);
+        socket.submit_to(&queue, op, SendTo(None), None);
+        let completion = next(&queue);
+        assert_eq!((completion.result(), told(&completion)), (Ok(4), (false, false, 0, 0)), "a send");
+        let op = received(completion.into_op());
+        socket.submit_to(&queue, op, get(4), None);
+        let completion = next(&queue);
+        assert_eq!((told(&completion), completion.output()), ((false, false, 0, 4), &[0xAA; 4][..]), "a get");
+        next_ends(STATUS_SUCCESS, 0, 0);
+        socket.submit_to(&queue, completion.into_op(), LocalAddress, None);
+        let completion = next(&queue);
+        assert_eq!(told(&completion), (true, false, 0, 0), "an address");
+        let op = received(completion.into_op());
+        next_ends(STATUS_CANCELLED, 4, 16);
+        socket.submit_to(&queue, op, ReceiveFrom, None);
+        let completion = next(&queue);
+        assert_eq!(told(&completion), (false, false, 0, 0), "a receive that failed");
+        assert!(completion.buffers().is_empty());
+    });
+}
+
+#[test]
+fn an_operation_that_has_landed_keeps_no_pointer_and_no_input() {
+    with_socket(|socket, passive| {
+        next_ends(STATUS_SUCCESS, 4, 0);
+        let (_, op) = socket.submit(buffer(b"abcd"), ReceiveFrom, None).wait(passive);
+        let (_, op) = socket.submit(op, SendTo(None), None).wait(passive);
+        let value = [0xEE; CONTROL_MAX];
+        let set = Control::raw(wsk_sys::WskSetOption, 1, wsk_sys::IPPROTO_IP, &value, 0).unwrap();
+        let (_, op) = socket.submit(op, set, None).wait(passive);
+        // SAFETY: the operation has landed, and so its arguments are the owner's.
+        let arguments = unsafe { &*op.header().arguments.get() };
+        assert!(arguments.buffer.Mdl.is_null() && arguments.list.is_null());
+        assert!(arguments.input.0.iter().all(|byte| *byte == 0));
+        assert!(arguments.socket.is_none() && arguments.provider.is_none() && arguments.security.is_none());
+    });
+}
