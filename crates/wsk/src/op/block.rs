@@ -18,6 +18,9 @@ use crate::error::{Error, Result};
 use crate::pool::{self, Shared};
 use crate::sync::{AtomicPtr, UnsafeCell};
 
+/// Tells an operation's buffers how many bytes a flight has transferred. Whoever calls it owns the operation.
+pub(crate) type Landed = unsafe fn(NonNull<Header>, usize);
+
 /// The part of a block that does not depend on the caller's buffers.
 ///
 /// # Invariants
@@ -47,7 +50,7 @@ pub(crate) struct Header {
     pub(crate) next: AtomicPtr<Header>,
     pub(crate) arguments: UnsafeCell<Arguments>,
     /// What is done with the buffers when the result is taken; it is given the number of bytes transferred.
-    pub(crate) landed: cell::UnsafeCell<Option<unsafe fn(NonNull<Header>, usize)>>,
+    pub(crate) landed: cell::UnsafeCell<Option<Landed>>,
     free: unsafe fn(NonNull<Header>),
 }
 
