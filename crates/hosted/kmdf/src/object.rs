@@ -298,7 +298,18 @@ pub(crate) fn device_of(object: &Arc<Object>) -> Option<Typed<Device>> {
 
 /// Adds a reference.
 pub(crate) fn reference(object: &Arc<Object>) {
-    object.life.lock().references += 1;
+    let more = {
+        let mut life = object.life.lock();
+        let more = life.references.checked_add(1);
+        life.references = more.unwrap_or(life.references);
+        more
+    };
+    if more.is_none() {
+        platform::violation(
+            &rule::LAST_REFERENCE,
+            format!("more references to {object} than can be counted"),
+        );
+    }
 }
 
 /// Drops a reference; the last one destroys the object.

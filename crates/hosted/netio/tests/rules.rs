@@ -122,8 +122,7 @@ fn a_call_in_a_completion_routine() {
 
 /// A machine that allows what Windows does not check.
 fn lenient(config: Config) -> Machine {
-    let mut lenient = ntos::Config::default();
-    lenient.strict = false;
+    let lenient = ntos::Config { strict: false, ..ntos::Config::default() };
     let machine = Machine::boot(lenient);
     ::netio::install(&machine, Config { network: Network::Memory(Net::new()), ..config });
     machine

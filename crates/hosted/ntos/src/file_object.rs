@@ -5,6 +5,7 @@
 #![expect(unsafe_code, reason = "owns file objects, which drivers hold by address")]
 
 use std::mem;
+use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -17,7 +18,7 @@ use crate::device_table::{self, Opened};
 use crate::machine::Machine;
 use crate::request::Request;
 use crate::security::{FILE_READ_DATA, FILE_WRITE_DATA};
-use crate::sync::Pointer;
+use crate::sync::{Pointer, count_reference};
 use crate::unicode::OwnedUnicode;
 
 /// `IO_TYPE_FILE`.
@@ -104,8 +105,9 @@ impl FileBody {
 
     /// Takes a reference, by someone who knows of another that stays.
     pub(crate) fn reference(&self) {
-        // Relaxed: the object is kept by the other reference.
-        self.references.fetch_add(1, Ordering::Relaxed);
+        if !count_reference(&self.references) {
+            process::abort();
+        }
     }
 
     /// Gives up a reference; the last one closes the file, in the calling thread, which must be at `PASSIVE_LEVEL`

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use wsk_sys::{
     DEVICE_OBJECT, DISPATCH_LEVEL, IO_TYPE_IRP, IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_CREATE,
     IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_READ, IRP_MJ_SHUTDOWN, IRP_MJ_WRITE,
-    NTSTATUS, PASSIVE_LEVEL, SL_INVOKE_ON_CANCEL, SL_INVOKE_ON_ERROR, SL_INVOKE_ON_SUCCESS,
+    NTSTATUS, NamedStatus, PASSIVE_LEVEL, SL_INVOKE_ON_CANCEL, SL_INVOKE_ON_ERROR, SL_INVOKE_ON_SUCCESS,
     SL_PENDING_RETURNED, STATUS_PENDING,
 };
 
@@ -189,17 +189,18 @@ fn check_status(registry: &Registry, irp: *mut IRP, call: &Call, status: NTSTATU
         current.map(|location| location.control() & SL_PENDING_RETURNED != 0)
     });
     let Passage { done, forwarded } = *lock(&call.passage);
+    let named = NamedStatus(status);
     let (rule, fault): (&'static Rule, String) = match done {
         Some((completed, pending)) => match (status == STATUS_PENDING, pending) {
             (true, true) => return,
             // n/d: a driver that passed the IRP on without a routine of its own has nothing to mark.
             (true, false) if forwarded => return,
             (true, false) => (&PENDING_NOT_MARKED, "STATUS_PENDING without a mark on the IRP".to_owned()),
-            (false, true) => (&MARKED_NOT_PENDING, format!("{status:#010X}; it had marked the IRP pending")),
+            (false, true) => (&MARKED_NOT_PENDING, format!("{named}; it had marked the IRP pending")),
             (false, false) if completed == status => return,
             (false, false) => (
                 &DISPATCH_STATUS_DIFFERS,
-                format!("{status:#010X}; it had completed the IRP with {completed:#010X}"),
+                format!("{named}; it had completed the IRP with {}", NamedStatus(completed)),
             ),
         },
         None if forwarded && status == STATUS_PENDING => return,
@@ -209,10 +210,10 @@ fn check_status(registry: &Registry, irp: *mut IRP, call: &Call, status: NTSTATU
             }
             (true, _) => return,
             (false, Ok(Some(true))) => {
-                (&MARKED_NOT_PENDING, format!("{status:#010X}; it had marked the IRP pending"))
+                (&MARKED_NOT_PENDING, format!("{named}; it had marked the IRP pending"))
             }
             (false, _) => {
-                (&DISPATCH_NOT_COMPLETED, format!("{status:#010X}; the IRP is neither completed nor pending"))
+                (&DISPATCH_NOT_COMPLETED, format!("{named}; the IRP is neither completed nor pending"))
             }
         },
     };

@@ -5,8 +5,9 @@ use std::ptr;
 use std::sync::Arc;
 
 use wsk_sys::{
-    CCHAR, DEVICE_OBJECT, DISPATCH_LEVEL, IRP, NT_SUCCESS, NTSTATUS, SL_INVOKE_ON_CANCEL, SL_INVOKE_ON_ERROR,
-    SL_INVOKE_ON_SUCCESS, SL_PENDING_RETURNED, STATUS_MORE_PROCESSING_REQUIRED, STATUS_PENDING,
+    CCHAR, DEVICE_OBJECT, DISPATCH_LEVEL, IRP, NT_SUCCESS, NTSTATUS, NamedStatus, SL_INVOKE_ON_CANCEL,
+    SL_INVOKE_ON_ERROR, SL_INVOKE_ON_SUCCESS, SL_PENDING_RETURNED, STATUS_MORE_PROCESSING_REQUIRED,
+    STATUS_PENDING,
 };
 
 use crate::bugcheck::{complain, violation};
@@ -149,7 +150,10 @@ impl Walk {
     fn status(&self) -> NTSTATUS {
         let status = self.packet.status();
         if status == STATUS_PENDING || status == -1 {
-            violation(&COMPLETE_BAD_STATUS, format!("IRP #{} completed with status {status:#010X}", self.id));
+            violation(
+                &COMPLETE_BAD_STATUS,
+                format!("IRP #{} completed with {}", self.id, NamedStatus(status)),
+            );
         }
         status
     }
@@ -216,7 +220,7 @@ impl Walk {
             record.walking = true;
             true
         });
-        let text = format!("the completion routine of IRP #{} returned {returned:#010X}", self.id);
+        let text = format!("the completion routine of IRP #{} returned {}", self.id, NamedStatus(returned));
         if found != Ok(true) {
             violation(&GONE_IN_ROUTINE, format!("{text} after it had freed the IRP or completed it again"));
         }

@@ -27,8 +27,12 @@ use crate::thread::{self, Threads};
 use crate::work_item::{self, Workers};
 
 /// How a machine behaves.
+///
+/// ```
+/// let lenient = ntos::Config { strict: false, ..Default::default() };
+/// # assert!(ntos::Config::default().strict && !lenient.strict);
+/// ```
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct Config {
     /// Whether what only Driver Verifier checks (leaks, pool tags) is a bug check, too.
     pub strict: bool,

@@ -332,10 +332,11 @@ unsafe fn read_call(dpc: *mut KDPC) -> Call {
 
 fn call_dpc(queued: &Queued, call: &Call) {
     let dpc = queued.dpc.0;
-    let what = format_args!("the routine of DPC {:#x}", dpc.addr());
     let routine = || {
         // SAFETY: the driver's routine, with the arguments that it was queued with, at the level that it expects.
         unsafe { (call.routine)(dpc, call.context, call.arguments[0], call.arguments[1]) };
     };
-    queued.owner.run(|| call_driver(DISPATCH_LEVEL, what, routine));
+    queued
+        .owner
+        .run(|| call_driver(DISPATCH_LEVEL, format_args!("the routine of DPC {:#x}", dpc.addr()), routine));
 }

@@ -2,13 +2,14 @@
 #![expect(unsafe_code, reason = "builds IRPs and sends them")]
 
 use std::cell::Cell;
+use std::fmt;
 use std::ptr;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use wsk_sys::{
     IO_STACK_CREATE, IO_STACK_DEVICE_IO_CONTROL, IO_STATUS_BLOCK, IRP, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL,
-    NTSTATUS, STATUS_INVALID_HANDLE, UserMode,
+    NTSTATUS, NamedStatus, STATUS_INVALID_HANDLE, UserMode,
 };
 
 use crate::bugcheck::complain;
@@ -25,7 +26,7 @@ use crate::sync::{Pointer, lock};
 use crate::transfer::Transfer;
 
 /// How a request ended, and what is in its output buffer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Completed {
     /// The final status.
     pub status: NTSTATUS,
@@ -33,6 +34,16 @@ pub struct Completed {
     pub information: usize,
     /// The whole output buffer, also what the driver did not write to.
     pub output: Vec<u8>,
+}
+
+impl fmt::Debug for Completed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Completed")
+            .field("status", &NamedStatus(self.status))
+            .field("information", &self.information)
+            .field("output", &self.output)
+            .finish()
+    }
 }
 
 /// A request from user mode.
@@ -208,8 +219,10 @@ impl Request {
                 complain(
                     &INFORMATION_TOO_LARGE,
                     format!(
-                        "{} completed with {:#010X} and Information {}, but the output buffer has {length} bytes",
-                        request.what, outcome.Status, outcome.Information
+                        "{} completed with {} and Information {}, but the output buffer has {length} bytes",
+                        request.what,
+                        NamedStatus(outcome.Status),
+                        outcome.Information
                     ),
                 );
             }
@@ -241,7 +254,8 @@ impl Request {
                 return;
             }
             let Some(irp) = state.irp else { return };
-            state.pins += 1;
+            // One for each thread that cancels at this moment.
+            state.pins = state.pins.checked_add(1).expect("there are fewer threads than numbers");
             irp
         };
         // SAFETY: pinned, so not freed; the driver that set a cancel routine is ready for it.

@@ -140,12 +140,13 @@ fn run(machine: &Machine) {
 }
 
 fn call(queued: &Queued) {
-    let what = format_args!("the routine of work item {:#x}", queued.item);
     let routine = || {
         // SAFETY: the driver's routine, with the device and context that it gave, at the level that it expects.
         unsafe { (queued.routine)(queued.device.0, queued.context.0) };
     };
-    queued.owner.run(|| call_driver(PASSIVE_LEVEL, what, routine));
+    queued.owner.run(|| {
+        call_driver(PASSIVE_LEVEL, format_args!("the routine of work item {:#x}", queued.item), routine);
+    });
 }
 
 /// Waits for routines to return, then looks for work items left behind.

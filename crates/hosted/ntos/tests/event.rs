@@ -294,8 +294,7 @@ fn an_event_in_paged_pool_at_dispatch_level() {
 #[cfg_attr(miri, ignore = "a bug check leaves a stopped thread")]
 #[test]
 fn a_wait_that_takes_too_long() {
-    let mut config = Config::default();
-    config.wait_limit = Some(Duration::from_millis(50));
+    let config = Config { wait_limit: Some(Duration::from_millis(50)), ..Config::default() };
     let machine = Machine::boot(config);
     let object = Event::zeroed();
     let name = object.name();

@@ -445,3 +445,12 @@ fn finished_locations_are_wiped() {
     free(irp);
     machine.shutdown();
 }
+
+#[test]
+fn a_failed_request_shows_its_status_by_name() {
+    let completed = ntos::Completed { status: STATUS_CANCELLED, information: 0, output: Vec::new() };
+    let shown = format!("{completed:?}");
+    assert_eq!(shown, "Completed { status: STATUS_CANCELLED (0xC0000120), information: 0, output: [] }");
+    let kind = IrpEventKind::Completed { status: STATUS_CANCELLED, information: 2 };
+    assert_eq!(format!("{kind:?}"), "Completed { status: STATUS_CANCELLED (0xC0000120), information: 2 }");
+}

@@ -167,8 +167,7 @@ fn a_driver_raises_its_own() {
 #[cfg_attr(miri, ignore = "a bug check leaves a stopped thread")]
 #[test]
 fn a_thread_left_running() {
-    let mut config = Config::default();
-    config.shutdown_limit = Duration::from_millis(50);
+    let config = Config { shutdown_limit: Duration::from_millis(50), ..Config::default() };
     let machine = Machine::boot(config);
     let other = machine.clone();
     let report = machine.catch_bug_check(move || {

@@ -95,8 +95,7 @@ fn allocation_is_a_fault_point() {
 
 #[test]
 fn a_lenient_machine_notes_what_only_the_verifier_checks() {
-    let mut config = Config::default();
-    config.strict = false;
+    let config = Config { strict: false, ..Config::default() };
     let machine = Machine::boot(config);
     let _entered = machine.enter();
     let block = allocate(POOL_FLAG_NON_PAGED, 8);

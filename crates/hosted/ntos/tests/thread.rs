@@ -83,8 +83,7 @@ fn creation_is_a_fault_point() {
 
 #[test]
 fn a_lenient_machine_returns_an_error_for_a_wrong_handle() {
-    let mut config = Config::default();
-    config.strict = false;
+    let config = Config { strict: false, ..Config::default() };
     let machine = Machine::boot(config);
     let _entered = machine.enter();
     assert_eq!(close(ptr::without_provenance_mut(0x40)), STATUS_INVALID_HANDLE);
@@ -122,8 +121,7 @@ fn a_thread_left_running() {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
-    let mut config = Config::default();
-    config.shutdown_limit = Duration::from_millis(50);
+    let config = Config { shutdown_limit: Duration::from_millis(50), ..Config::default() };
     let machine = Machine::boot(config);
     let other = machine.clone();
     let report = machine.catch_bug_check(move || {

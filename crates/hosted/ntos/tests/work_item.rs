@@ -213,8 +213,7 @@ fn an_item_left_behind() {
 #[cfg_attr(miri, ignore = "a bug check leaves a stopped thread")]
 #[test]
 fn a_routine_that_runs_when_its_driver_is_unloaded() {
-    let mut config = Config::default();
-    config.shutdown_limit = Duration::from_millis(50);
+    let config = Config { shutdown_limit: Duration::from_millis(50), ..Config::default() };
     let machine = Machine::boot(config);
     let other = machine.clone();
     let report = machine.catch_bug_check(move || {

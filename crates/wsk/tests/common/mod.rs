@@ -77,8 +77,7 @@ pub(crate) const LOOPBACK_V6: &str = "[::1]:0";
 
 /// A machine that fails a test that hangs.
 pub(crate) fn machine() -> Machine {
-    let mut config = ntos::Config::default();
-    config.wait_limit = Some(SOON);
+    let config = ntos::Config { wait_limit: Some(SOON), ..ntos::Config::default() };
     Machine::boot(config)
 }
 

@@ -47,8 +47,7 @@ fn name(code: u32) -> &'static str {
 /// That a request ends with a status.
 fn ends(session: &Session, code: u32, input: &[u8], output: usize, expected: NTSTATUS) -> Outcome {
     let (status, _) = raw(session.handle(), code, input, output)?;
-    let lengths = format_args!("{} with {} bytes in and {output} out", name(code), input.len());
-    status_is(status, expected, lengths)
+    status_is(status, expected, format_args!("{} with {} bytes in and {output} out", name(code), input.len()))
 }
 
 fn unknown_codes_are_not_requests(lab: &Lab) -> Outcome {

@@ -162,8 +162,7 @@ pub(crate) struct Rig {
 
 /// A strict machine in which a hang is reported.
 pub(crate) fn boot() -> Machine {
-    let mut config = Config::default();
-    config.wait_limit = Some(LIMIT);
+    let config = Config { wait_limit: Some(LIMIT), ..Config::default() };
     let machine = Machine::boot(config);
     kmdf::set_wait_limit(&machine, 20);
     machine
@@ -171,9 +170,7 @@ pub(crate) fn boot() -> Machine {
 
 /// A machine that lets pass what only the verifier checks.
 pub(crate) fn boot_lenient() -> Machine {
-    let mut config = Config::default();
-    config.strict = false;
-    config.wait_limit = Some(LIMIT);
+    let config = Config { strict: false, wait_limit: Some(LIMIT), ..Config::default() };
     Machine::boot(config)
 }
 

@@ -21,8 +21,7 @@ macro_rules! kernel {
 
 /// A strict machine on which a hang is a bug check.
 pub(crate) fn machine() -> Machine {
-    let mut config = Config::default();
-    config.wait_limit = Some(Duration::from_secs(20));
+    let config = Config { wait_limit: Some(Duration::from_secs(20)), ..Config::default() };
     Machine::boot(config)
 }
 

@@ -55,7 +55,7 @@ unsafe extern "system" fn complete_again(
 }
 
 violations! {
-    completed_with_pending: &rules::COMPLETE_BAD_STATUS, "IRP #1 completed with status 0x00000103", |_| {
+    completed_with_pending: &rules::COMPLETE_BAD_STATUS, "IRP #1 completed with STATUS_PENDING", |_| {
         complete(sent(keep), STATUS_PENDING, 0);
     };
     completed_with_minus_one: &rules::COMPLETE_BAD_STATUS, "0xFFFFFFFF", |_| {
@@ -96,7 +96,7 @@ violations! {
         // SAFETY: the kernel looks the address up before it touches anything.
         unsafe { wsk_sys::IofCompleteRequest(ptr::dangling_mut(), 0) };
     };
-    routine_lets_the_irp_go_on: &rules::OWN_IRP_PAST_TOP, "the completion routine of IRP #1 returned 0x00000000", |_| {
+    routine_lets_the_irp_go_on: &rules::OWN_IRP_PAST_TOP, "the completion routine of IRP #1 returned STATUS_SUCCESS (0x00000000)", |_| {
         complete(sent(succeed), STATUS_SUCCESS, 0);
     };
     no_routine_for_the_outcome: &rules::OWN_IRP_PAST_TOP, "no completion routine ran for IRP #1", |_| {
@@ -106,7 +106,7 @@ violations! {
         step(irp);
         complete(irp, STATUS_CANCELLED, 0);
     };
-    routine_frees_and_succeeds: &rules::GONE_IN_ROUTINE, "IRP #1 returned 0x00000000 after it had freed", |_| {
+    routine_frees_and_succeeds: &rules::GONE_IN_ROUTINE, "IRP #1 returned STATUS_SUCCESS (0x00000000) after it had freed", |_| {
         complete(sent(free_and_succeed), STATUS_SUCCESS, 0);
     };
     routine_completes_and_succeeds: &rules::GONE_IN_ROUTINE, "IRP #1", |_| {

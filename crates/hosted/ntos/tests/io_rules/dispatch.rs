@@ -140,12 +140,12 @@ violations! {
         raise(DISPATCH_LEVEL);
         call(device(), irp);
     };
-    returns_another_status: &rules::DISPATCH_STATUS_DIFFERS, "0x00000000; it had completed the IRP with 0xC0000001",
+    returns_another_status: &rules::DISPATCH_STATUS_DIFFERS, "STATUS_SUCCESS (0x00000000); it had completed the IRP with STATUS_UNSUCCESSFUL",
         |machine| request(&machine, |irp| {
             complete(irp, STATUS_UNSUCCESSFUL, 0);
             STATUS_SUCCESS
         });
-    returns_without_completing: &rules::DISPATCH_NOT_COMPLETED, "IRP #2 returned 0x00000000",
+    returns_without_completing: &rules::DISPATCH_NOT_COMPLETED, "IRP #2 returned STATUS_SUCCESS",
         |machine| request(&machine, |_| STATUS_SUCCESS);
     pending_without_mark: &rules::PENDING_NOT_MARKED, "IRP #2 returned STATUS_PENDING without a mark",
         |machine| request(&machine, |_| STATUS_PENDING);
@@ -154,12 +154,12 @@ violations! {
             complete(irp, STATUS_SUCCESS, 0);
             STATUS_PENDING
         });
-    marked_and_not_pending: &rules::MARKED_NOT_PENDING, "0x00000000; it had marked the IRP pending",
+    marked_and_not_pending: &rules::MARKED_NOT_PENDING, "(0x00000000); it had marked the IRP pending",
         |machine| request(&machine, |irp| {
             mark_pending(irp);
             STATUS_SUCCESS
         });
-    marked_completed_and_not_pending: &rules::MARKED_NOT_PENDING, "0x00000000; it had marked the IRP pending",
+    marked_completed_and_not_pending: &rules::MARKED_NOT_PENDING, "(0x00000000); it had marked the IRP pending",
         |machine| request(&machine, |irp| {
             mark_pending(irp);
             complete(irp, STATUS_SUCCESS, 0)

@@ -196,8 +196,8 @@ fn line(printer: &mut Printer, verdict: &Verdict) -> io::Result<()> {
         Ending::Failed => (BAD, "FAILED"),
         Ending::NotApplicable => (ASIDE, "not applicable"),
     };
-    let time = format_args!("{ASIDE}({} ms){ASIDE:#}", verdict.milliseconds);
-    writeln!(printer, "  {style}{word:<14}{style:#}  {} {time}", verdict.name)?;
+    let Verdict { name, milliseconds, .. } = verdict;
+    writeln!(printer, "  {style}{word:<14}{style:#}  {name} {ASIDE}({milliseconds} ms){ASIDE:#}")?;
     if let Some(detail) = &verdict.detail {
         for line in detail.lines() {
             writeln!(printer, "                  {line}")?;
