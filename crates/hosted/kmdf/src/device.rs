@@ -188,9 +188,9 @@ impl Body for Device {
         true
     }
 
-    fn finish(&self, _object: &Arc<Object>) {
-        self.worker.wait();
-        self.worker.retire();
+    fn finish(&self, object: &Arc<Object>) {
+        self.worker.wait(object);
+        self.worker.retire(object);
         let (link, deleted) = {
             let mut state = self.state.lock();
             (state.link.take(), state.kernel_deleted)

@@ -113,6 +113,7 @@ fn create(init: &DeviceInit, attributes: &Attributes) -> Result<Typed<Device>, N
     let old =
         framework().with(|tables| tables.devices.insert(device_object.addr(), Arc::clone(device.object())));
     drop(old);
+    device.lock.belongs_to(device.object());
     let creates = init.file.as_ref().is_some_and(|(config, _)| config.EvtDeviceFileCreate.is_some());
     if creates && let Err(status) = create_queue(&device) {
         object::delete(device.object());

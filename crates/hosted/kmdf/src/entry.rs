@@ -97,6 +97,26 @@ unsafe extern "system" fn unload(driver_object: *mut DRIVER_OBJECT) {
     unsafe { WdfVersionUnbind(&raw const empty, core::ptr::null_mut(), client.globals()) };
 }
 
+/// The requests that drivers own, and those that wait in their queues: for the report of a wait that does not end.
+pub(crate) fn in_flight(machine: &ntos::Machine) -> Vec<String> {
+    let _entered = machine.enter();
+    let devices: Vec<Arc<Object>> = framework().with(|tables| tables.devices.values().cloned().collect());
+    let queues = devices.into_iter().filter_map(Typed::<Device>::of).flat_map(|device| device.queues());
+    let mut all = Vec::new();
+    for queue in queues {
+        let (owned, waiting) = {
+            let state = queue.state();
+            (state.owned.clone(), state.waiting.iter().cloned().collect::<Vec<_>>())
+        };
+        let name = queue.object();
+        all.extend(
+            owned.iter().map(|one| format!("the driver has not completed {}, of {name}", one.object())),
+        );
+        all.extend(waiting.iter().map(|one| format!("{} waits in {name}", one.object())));
+    }
+    all
+}
+
 /// The requests that drivers own, for a report: each with its queue.
 pub(crate) fn owned_requests() -> Vec<String> {
     let devices: Vec<Arc<Object>> = framework().with(|tables| tables.devices.values().cloned().collect());

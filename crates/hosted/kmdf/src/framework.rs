@@ -14,8 +14,8 @@ use crate::kind::Kind;
 use crate::lock::Lock;
 use crate::object::Object;
 
-/// The framework waits this many seconds for a driver to give its requests back, as the verifier's
-/// `DbgWaitForSignalTimeoutInSec` does, before it reports them.
+/// The framework waits this many seconds for a driver, as the verifier's `DbgWaitForSignalTimeoutInSec` does, before it
+/// reports what is missing.
 const WAIT_LIMIT: u64 = 60;
 
 /// What the framework knows on one machine.
@@ -98,13 +98,13 @@ impl Framework {
         })
     }
 
-    /// How many seconds to wait for a driver's requests.
+    /// How many seconds to wait for a driver.
     pub(crate) fn wait_limit(&self) -> u64 {
         // Relaxed: a setting, nothing is published by it.
         self.wait_limit.load(Ordering::Relaxed)
     }
 
-    /// Sets how many seconds to wait for a driver's requests.
+    /// Sets how many seconds to wait for a driver.
     #[cfg(feature = "hosted")]
     pub(crate) fn set_wait_limit(&self, seconds: u64) {
         // Relaxed: as above.

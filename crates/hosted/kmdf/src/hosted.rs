@@ -34,7 +34,8 @@ pub fn owned_requests(machine: &ntos::Machine) -> Vec<String> {
 
 /// Checks that no driver owns a request: for the point of a test at which each must be completed.
 ///
-/// A request that its driver forgot keeps its file open, and with it the driver loaded: an unload would wait for ever.
+/// A request that its driver forgot keeps its file open, and with it the driver loaded: an unload waits until the
+/// machine's [`hang_limit`](ntos::Config::hang_limit) is over, and names the request then.
 pub fn check_requests_completed(machine: &ntos::Machine) {
     let _entered = machine.enter();
     let owned = entry::owned_requests();
@@ -46,8 +47,8 @@ pub fn check_requests_completed(machine: &ntos::Machine) {
     }
 }
 
-/// Sets how many seconds the framework waits for a driver to complete its requests, before it reports them. At first,
-/// 60.
+/// Sets how many seconds the framework waits for a driver (to complete its requests, to return from a callback, to
+/// release the lock of an object), before it reports what is missing. At first, 60.
 pub fn set_wait_limit(machine: &ntos::Machine, seconds: u64) {
     let _entered = machine.enter();
     framework().set_wait_limit(seconds);

@@ -182,7 +182,7 @@ impl Body for Queue {
             );
         }
         if let Some(worker) = &self.worker {
-            worker.retire();
+            worker.retire(object);
         }
     }
 

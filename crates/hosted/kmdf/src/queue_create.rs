@@ -92,6 +92,9 @@ pub(crate) fn enlist(device: &Typed<Device>, queue: &Typed<Queue>) {
     let mut state = device.state();
     state.queues.retain(|queue| queue.strong_count() != 0);
     state.queues.push(Arc::downgrade(queue.object()));
+    if !Arc::ptr_eq(&queue.lock, &device.lock) {
+        queue.lock.belongs_to(queue.object());
+    }
 }
 
 /// Checks the configuration for itself.

@@ -67,6 +67,10 @@ rules! {
     IS_CANCELED_MARKED = OWN, "ReqIsCancOnCancReq", "ReqIsCancOnCancReq rule (kmdf)";
     /// A request that the driver never completed.
     NOT_COMPLETED = OWN, "RequestCompleted", "RequestCompleted rule (kmdf)";
+    /// A callback that did not return in time for who waited for it.
+    CALLBACK_STUCK = OWN, "CallbackNotReturned", "WdfWorkItemFlush";
+    /// The lock of a device or queue that was not released in time for who waited for it.
+    LOCK_STUCK = OWN, "LockNotReleased", "WdfObjectAcquireLock";
     /// A request forwarded to its own queue, or to another device's.
     FORWARD = OWN, "ForwardToIoQueue", "WdfRequestForwardToIoQueue";
     /// A request requeued that did not come from a manual queue.

@@ -1,14 +1,20 @@
 //! The locks that keep callbacks apart: automatic serialisation, and `WdfObjectAcquireLock`.
 #![expect(unsafe_code, reason = "raises and lowers the IRQL")]
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use alloc::format;
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use wsk_sys::{DISPATCH_LEVEL, KIRQL, KeLowerIrql, KfRaiseIrql};
 
 use crate::args::irql;
 use crate::event::Event;
 use crate::lock::Lock;
-use crate::platform;
+use crate::object::{self, Object};
+use crate::platform::{self, framework};
+use crate::rule;
+
+/// How often to try before looking at the clock.
+const SPINS: u32 = 1024;
 
 /// A lock of a device or queue. The thread that holds it may acquire it again.
 pub(crate) struct Serial {
@@ -16,6 +22,8 @@ pub(crate) struct Serial {
     /// The number of the thread that holds it, or 0.
     owner: AtomicU64,
     held: Lock<Held>,
+    /// The handle of the object whose lock it is, or 0.
+    of: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -37,7 +45,27 @@ impl Serial {
     /// A free lock, for callbacks at passive level or at dispatch level.
     pub(crate) fn new(passive: bool) -> Serial {
         let form = if passive { Form::Passive(Event::free_lock()) } else { Form::Dispatch };
-        Serial { form, owner: AtomicU64::new(0), held: Lock::default() }
+        Serial { form, owner: AtomicU64::new(0), held: Lock::default(), of: AtomicUsize::new(0) }
+    }
+
+    /// Says whose lock it is, for a report.
+    pub(crate) fn belongs_to(&self, object: &Object) {
+        // Relaxed: only for a report.
+        self.of.store(object.handle(), Ordering::Relaxed);
+    }
+
+    /// Reports a lock that was not released as long as the framework waits for a driver.
+    fn stuck(&self) -> ! {
+        // Relaxed: as above.
+        let of = object::name_of(self.of.load(Ordering::Relaxed));
+        platform::violation(
+            &rule::LOCK_STUCK,
+            format!(
+                "the lock of {of}, which keeps callbacks apart, was not released for the {} seconds that a thread waits \
+                 for it",
+                framework().wait_limit()
+            ),
+        )
     }
 
     /// Whether it can be waited for only at `PASSIVE_LEVEL`.
@@ -57,7 +85,9 @@ impl Serial {
         }
         let previous = match &self.form {
             Form::Passive(event) => {
-                event.wait(None);
+                if !event.wait_for_driver() {
+                    self.stuck();
+                }
                 irql()
             }
             Form::Dispatch => {
@@ -66,12 +96,17 @@ impl Serial {
             }
         };
         let me = platform::thread();
+        let (begun, mut spins) = (platform::now(), 0_u32);
         // Acquire: what the previous owner wrote is seen. The passive form's event has let only this thread in.
         while self.owner.compare_exchange_weak(0, me, Ordering::Acquire, Ordering::Relaxed).is_err() {
             core::hint::spin_loop();
             // Goes no further on a dead machine, whose lock owner never releases.
             // SAFETY: the level stays what it is.
             unsafe { KfRaiseIrql(irql()) };
+            spins = spins.wrapping_add(1);
+            if spins % SPINS == 0 && begun.elapsed().as_secs() >= framework().wait_limit() {
+                self.stuck();
+            }
         }
         *self.held.lock() = Held { depth: 1, previous };
     }

@@ -71,11 +71,11 @@ impl Timer {
     }
 
     /// Waits for a callback that has begun, or is about to.
-    fn flush(&self) {
+    fn flush(&self, object: &Object) {
         // SAFETY: waits at passive level; every DPC that was queued has run when it returns.
         unsafe { KeFlushQueuedDpcs() };
         if let Some(worker) = &self.worker {
-            worker.wait();
+            worker.wait(object);
         }
     }
 }
@@ -96,10 +96,10 @@ impl Body for Timer {
                 format!("{object} was deleted in its own callback, for the end of which its deletion waits")
             });
         } else {
-            self.flush();
+            self.flush(object);
         }
         if let Some(worker) = &self.worker {
-            worker.retire();
+            worker.retire(object);
         }
     }
 
@@ -245,7 +245,7 @@ pub unsafe extern "C" fn WdfTimerStop(
     }
     let was_running = timer.cancel();
     if waits {
-        timer.flush();
+        timer.flush(timer.object());
     }
     u8::from(was_running)
 }

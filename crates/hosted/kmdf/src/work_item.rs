@@ -43,8 +43,8 @@ impl Body for WorkItem {
         true
     }
 
-    fn dispose(&self, _object: &Arc<Object>) {
-        self.worker.retire();
+    fn dispose(&self, object: &Arc<Object>) {
+        self.worker.retire(object);
     }
 
     fn worker(&self) -> Option<&Worker> {
@@ -166,7 +166,7 @@ pub unsafe extern "C" fn WdfWorkItemFlush(_globals: PWDF_DRIVER_GLOBALS, WorkIte
             format!("{NAME} of {} was called in its own callback: it would wait for itself", item.object()),
         );
     }
-    item.worker.wait();
+    item.worker.wait(item.object());
 }
 
 /// The parent of an object, as drivers see it.

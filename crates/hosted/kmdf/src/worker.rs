@@ -1,6 +1,7 @@
 //! A kernel work item that runs for a framework object.
 #![expect(unsafe_code, reason = "work items are kernel objects, and their routine gets a raw context")]
 
+use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -13,6 +14,7 @@ use crate::event::Event;
 use crate::lock::Lock;
 use crate::object::Object;
 use crate::platform::{self, framework};
+use crate::rule;
 use crate::shared::Shared;
 
 /// A work item with its state. Each of its runs calls [`Body::work`](crate::object::Body::work) of the object that
@@ -75,9 +77,21 @@ impl Worker {
         self.state.lock().running.contains(&platform::thread())
     }
 
-    /// Waits until it is neither queued nor running.
-    pub(crate) fn wait(&self) {
-        self.idle.wait(None);
+    /// Waits, for `waiter`, until it is neither queued nor running. It is a violation if that takes longer than the
+    /// framework waits for a driver.
+    pub(crate) fn wait(&self, waiter: &Object) {
+        if self.idle.wait_for_driver() {
+            return;
+        }
+        let queued = self.state.lock().queued;
+        let what = if queued { "has not been called" } else { "has not returned" };
+        platform::violation(
+            &rule::CALLBACK_STUCK,
+            format!(
+                "a callback of {waiter} {what} for the {} seconds that it is waited for",
+                framework().wait_limit()
+            ),
+        );
     }
 
     fn started(&self) {
@@ -100,13 +114,14 @@ impl Worker {
         free(item);
     }
 
-    /// Waits for the last run and frees the work item; if the calling thread is that run, this is left to its end.
-    pub(crate) fn retire(&self) {
+    /// Waits, for `owner`, for the last run and frees the work item; if the calling thread is that run, this is left to
+    /// its end.
+    pub(crate) fn retire(&self, owner: &Object) {
         if self.is_mine() {
             self.state.lock().free_when_idle = true;
             return;
         }
-        self.wait();
+        self.wait(owner);
         let item = self.state.lock().item.take();
         free(item);
     }

@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 
 use hosted_rule::Rule;
 
+use crate::entry;
 use crate::framework::Framework;
 use crate::irp::Irp;
 
@@ -29,7 +30,11 @@ pub(crate) fn fault(what: &'static str) -> bool {
 
 /// The framework of the calling thread's machine.
 pub(crate) fn framework() -> Arc<Framework> {
-    ntos::Machine::current().extension(Framework::default)
+    let machine = ntos::Machine::current();
+    machine.extension(|| {
+        machine.on_stuck(entry::in_flight);
+        Framework::default()
+    })
 }
 
 /// An IRP has come; nothing is left to be done to it.

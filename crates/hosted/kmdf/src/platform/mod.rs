@@ -52,6 +52,11 @@ thread_local! {
     };
 }
 
+/// The time now, to measure a wait.
+pub(crate) fn now() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
 /// A number that no other thread has; never 0.
 pub(crate) fn thread() -> u64 {
     THREAD.with(|thread| thread.number)

@@ -6,6 +6,7 @@ mod common;
 mod objects;
 mod requests;
 mod start;
+mod stuck;
 
 use common::{Options, Rig, SPECIAL, boot_lenient, bug_check};
 use ntos::Rule;
@@ -42,7 +43,12 @@ fn send_special(rig: &Rig) {
 }
 
 fn cases() -> Vec<Case> {
-    requests::cases().into_iter().chain(objects::cases()).chain(start::cases()).collect()
+    requests::cases()
+        .into_iter()
+        .chain(objects::cases())
+        .chain(start::cases())
+        .chain(stuck::cases())
+        .collect()
 }
 
 #[test]

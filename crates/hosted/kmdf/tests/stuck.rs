@@ -1,0 +1,52 @@
+//! Waits of the machine for a driver of the framework's: the report names the framework's objects.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{HOLD, Options, PEND, Rig, SPECIAL, trace};
+use ntos::{BugCheck, Config, Machine, io_rules};
+
+/// The bug check of a machine that waits only for a moment.
+fn stuck(options: Options, act: impl FnOnce(Rig) + Send + 'static) -> BugCheck {
+    let mut config = Config::default();
+    config.hang_limit = Duration::from_millis(50);
+    config.request_limit = Duration::from_millis(50);
+    let machine = Machine::boot(config);
+    let inside = machine.clone();
+    machine.catch_bug_check(move || act(Rig::on(inside, options))).expect_err("the wait does not end")
+}
+
+#[test]
+fn an_unload_names_the_request_that_the_driver_forgot() {
+    let forgets = Options { special: Some(|_, _| trace("forgotten")), ..Options::default() };
+    let report = stuck(forgets, |rig| {
+        let file = rig.open();
+        drop(file.begin(SPECIAL, b"input".to_vec(), vec![]));
+        file.close();
+        rig.end();
+    });
+    common::assert_rule(&report, &io_rules::UNLOAD_STUCK, "the driver has not completed WDFREQUEST 0x");
+    assert!(report.detail.contains(", of WDFQUEUE 0x"), "{report}");
+}
+
+#[test]
+fn a_process_is_told_who_has_its_request() {
+    let report = stuck(Options::default(), |rig| {
+        rig.open().device_io_control(HOLD, b"", &mut []);
+    });
+    common::assert_rule(&report, &io_rules::REQUEST_STUCK, "the driver has not completed WDFREQUEST 0x");
+    let report = stuck(Options::default(), |rig| {
+        rig.open().device_io_control(PEND, b"", &mut []);
+    });
+    common::assert_rule(&report, &io_rules::REQUEST_STUCK, "waits in WDFQUEUE 0x");
+}
+
+#[test]
+fn a_request_that_is_cancelled_when_its_handle_is_closed_keeps_nobody() {
+    let rig = Rig::new(Options::default());
+    let file = rig.open();
+    drop(file.begin(PEND, vec![], vec![]));
+    file.close();
+    rig.end();
+}
