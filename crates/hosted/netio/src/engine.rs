@@ -167,8 +167,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Stops the thread, and waits until it does nothing any more.
-    pub(crate) fn stop(&self) {
+    /// Stops the thread, and waits until it does nothing any more; whether that came within the limit.
+    pub(crate) fn stop(&self, limit: Duration) -> bool {
         let mut queue = self.lock();
         if queue.thread == Thread::Running {
             queue.thread = Thread::Stopping;
@@ -176,9 +176,9 @@ impl Engine {
         }
         // What is left is for requests and sockets that are gone.
         queue.jobs.clear();
-        while queue.thread != Thread::None {
-            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
-        }
+        let runs = |queue: &mut Queue| queue.thread != Thread::None;
+        let waited = self.changed.wait_timeout_while(queue, limit, runs);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 }
 

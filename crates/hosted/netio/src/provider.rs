@@ -18,8 +18,9 @@ use crate::event::Events;
 use crate::host::Poller;
 use crate::irp::Irp;
 use crate::memory::Watcher;
-use crate::platform::Owner;
+use crate::platform::{self, Owner};
 use crate::registration::Registration;
+use crate::rules::DEREGISTER_STUCK;
 use crate::security::Cached;
 use crate::socket::{Memory, Socket};
 use crate::transports;
@@ -208,10 +209,29 @@ impl Provider {
         state.registrations.values().filter(|one| whose(one.owner)).map(Registration::describe).collect()
     }
 
-    /// Stops the threads. Nothing may be in flight.
+    /// Stops the threads. Nothing may be in flight; a callback or completion routine that does not return is reported.
     pub(crate) fn stop_threads(&self) {
-        self.engine.stop();
+        let limit = platform::hang_limit();
+        if !self.engine.stop(limit) {
+            let left = self.in_flight().join("; ");
+            platform::violation(
+                &DEREGISTER_STUCK,
+                format!(
+                    "the provider's thread has not come back from a client's routine for {limit:?}: {left}"
+                ),
+            );
+        }
         self.poller.stop();
+    }
+
+    /// What each registration has in flight, and the sockets, for a report.
+    pub(crate) fn in_flight(&self) -> Vec<String> {
+        let state = self.lock();
+        let registrations = state
+            .registrations
+            .values()
+            .map(|one| format!("{} with {} calls and {} requests", one.describe(), one.calls, one.in_flight));
+        registrations.chain(state.sockets.values().map(Entry::describe)).collect()
     }
 }
 

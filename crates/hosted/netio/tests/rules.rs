@@ -398,6 +398,23 @@ fn a_deregistration_that_waits_too_long() {
 }
 
 #[test]
+fn a_machine_that_ends_names_the_client_whose_routine_does_not_return() {
+    let config =
+        ntos::Config { strict: false, hang_limit: Duration::from_millis(50), ..ntos::Config::default() };
+    let machine = Machine::boot(config);
+    ::netio::install(&machine, Config { network: Network::Memory(Net::new()), ..Config::default() });
+    let inside = machine.clone();
+    let report = machine.catch_bug_check(move || {
+        let client = Client::new();
+        stall(client.bound("127.0.0.1:0"));
+        inside.shutdown();
+    });
+    let report = report.expect_err("the routine never returns");
+    assert_eq!(report.rule, rules::DEREGISTER_STUCK, "{report}");
+    assert!(report.detail.contains("registration #"), "{report}");
+}
+
+#[test]
 fn a_lenient_machine_waits_without_limit() {
     let machine = lenient(Config { deregister_limit: Duration::ZERO, ..Config::default() });
     let _entered = machine.enter();

@@ -1,6 +1,7 @@
 //! The hosted kernel: machines of crate `ntos`, each with a provider.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hosted_rule::Rule;
 use ntos::{LeakScope, Machine, Token};
@@ -28,6 +29,7 @@ pub(crate) fn install(machine: &Machine, config: Config) -> (Arc<Provider>, bool
 fn of(machine: &Machine, config: impl FnOnce() -> Config) -> Arc<Provider> {
     machine.extension(|| {
         machine.on_leak_check(check_leaks);
+        machine.on_stuck(|machine| of(machine, Config::default).in_flight());
         // The threads of the provider must not outlive its machine.
         machine.on_shutdown(|machine| {
             report_left(machine, |_| true, "when the machine was shut down");
@@ -61,6 +63,11 @@ pub(crate) fn is_own_thread(provider: &Arc<Provider>) -> bool {
 /// Whether what Windows does not check is checked.
 pub(crate) fn strict() -> bool {
     Machine::current().config().strict
+}
+
+/// How long to wait for a client's routine to return.
+pub(crate) fn hang_limit() -> Duration {
+    Machine::current().config().hang_limit
 }
 
 /// Whether the call named `what` must fail now for lack of memory.

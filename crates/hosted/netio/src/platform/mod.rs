@@ -10,10 +10,11 @@ mod wine;
 
 #[cfg(feature = "hosted")]
 pub(crate) use hosted::{
-    Owner, fault, install, irp_name, is_irp, is_own_thread, on_behalf_of, provider, sent, strict, violation,
-    who,
+    Owner, fault, hang_limit, install, irp_name, is_irp, is_own_thread, on_behalf_of, provider, sent, strict,
+    violation, who,
 };
 #[cfg(not(feature = "hosted"))]
 pub(crate) use wine::{
-    Owner, fault, irp_name, is_irp, is_own_thread, on_behalf_of, provider, sent, strict, violation, who,
+    Owner, fault, hang_limit, irp_name, is_irp, is_own_thread, on_behalf_of, provider, sent, strict,
+    violation, who,
 };

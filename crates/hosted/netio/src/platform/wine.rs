@@ -5,6 +5,7 @@
 
 use std::env;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use hosted_rule::Rule;
 use hosted_rule::report::{self, print};
@@ -63,6 +64,11 @@ pub(crate) fn is_own_thread(_provider: &Arc<Provider>) -> bool {
 /// Whether what Windows does not check is checked: always.
 pub(crate) fn strict() -> bool {
     true
+}
+
+/// How long to wait for a client's routine to return.
+pub(crate) fn hang_limit() -> Duration {
+    Duration::from_mins(2)
 }
 
 /// Whether the call named `what` must fail now: never.
