@@ -8,8 +8,8 @@
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use core::time::Duration;
 
-use wsk::{Canceller, Error, Op, ReceiveFrom, Result, Shared};
-use wsk_sys::{NTSTATUS, STATUS_SUCCESS, ULONG};
+use wsk::{Canceller, Error, Op, ReceiveFrom, Result, Shared, Socket};
+use wsk_sys::{MDL, NTSTATUS, STATUS_SUCCESS, ULONG};
 use wskdrv_abi::{RECEIVE_MANY_MAX, ReceiveMany, Received};
 use zerocopy::{FromZeros, IntoBytes};
 
@@ -18,13 +18,15 @@ use crate::driver::Driver;
 use crate::file::File;
 use crate::job::{Job, Locked};
 use crate::lock::SpinLock;
-use crate::request::{Cancel, Request};
+use crate::request::{Cancel, InFlight, Refused, Request, Uncompleted};
 
 /// The operations of a request.
 #[derive(Debug)]
 pub(crate) struct Batch {
     /// The layout of the request's buffer.
     layout: ReceiveMany,
+    /// The request, from when it is marked cancelable until all operations have landed.
+    request: SpinLock<Option<InFlight>>,
     slots: [Slot; RECEIVE_MANY_MAX],
     /// The operations that have not landed; and one for the poster, until it has submitted all of them.
     parties: AtomicU32,
@@ -55,6 +57,7 @@ impl Batch {
     pub(crate) fn new(layout: ReceiveMany, file: &File) -> Result<Shared<Batch>> {
         let mut batch = Shared::new(Batch {
             layout,
+            request: SpinLock::default(),
             slots: Default::default(),
             parties: AtomicU32::new(layout.count + 1),
             posting: AtomicBool::new(true),
@@ -83,6 +86,16 @@ impl Batch {
     /// The layout of the request's buffer.
     pub(crate) const fn layout(&self) -> &ReceiveMany {
         &self.layout
+    }
+
+    /// Calls `f` with the request, for a party, which holds off its end.
+    pub(crate) fn with_request<R>(&self, f: impl FnOnce(&InFlight) -> R) -> Option<R> {
+        self.request.with(|request| request.as_ref().map(f))
+    }
+
+    /// Takes the request out, to end it.
+    pub(crate) fn take_request(&self) -> Option<InFlight> {
+        self.request.with(Option::take)
     }
 
     /// The operations, for their flight, with their places.
@@ -163,35 +176,52 @@ pub(crate) fn receive(
     layout: ReceiveMany,
     timeout: Option<Duration>,
     output: usize,
-) -> Result {
-    let file = request.file();
-    let socket = file.bound_socket()?;
-    let mdl = request.mdl(output)?;
+) -> Result<(), Refused> {
+    // SAFETY: not used once the operations are submitted.
+    let file = unsafe { request.file() };
+    let (socket, mdl, batch) = match prepare(&request, file, layout, output) {
+        Ok(prepared) => prepared,
+        Err(error) => return Err((error, request)),
+    };
+    match request.mark_cancelable(Cancel::Many(batch.clone())) {
+        Ok(request) => batch.request.with(|place| *place = Some(request)),
+        Err(refused) => {
+            batch.give_back(file);
+            return Err(refused);
+        }
+    }
     let slot = layout.slot as usize;
     let (payload, room) = (layout.payload(), slot - layout.payload());
-    // Also maps the buffer, so that no datagram can be lost later for want of a mapping.
-    for place in 0..layout.count as usize {
-        request.write_output_at(place * slot, Received::new_zeroed().as_bytes())?;
-    }
-    let batch = Batch::new(layout, file)?;
-    if let Err(error) = request.mark_cancelable(Cancel::Many(batch.clone())) {
-        batch.give_back(file);
-        return Err(error);
-    }
     for (place, mut op) in batch.ops() {
         #[expect(clippy::cast_possible_truncation, reason = "an offset in a buffer whose length is a ULONG")]
         let offset = (place * slot + payload) as ULONG;
         // SAFETY: the MDL is of the request's second buffer, locked for the request; `decode` has seen to it that all
         // slots lie in it, and that each has room for what comes before the payload.
         let data = unsafe { Locked::new(mdl, offset, room) };
-        *op.buffers_mut() = Job::with_batch(request, data, batch.clone(), place);
-        driver.counters.operations_submitted.up();
+        *op.buffers_mut() = Job::with_batch(data, batch.clone(), place);
+        driver.counters.submitted();
         // The first to land ends all: one time limit is enough.
         let timeout = timeout.filter(|_| place == 0);
         socket.submit_to(&driver.queue, op, ReceiveFrom.with_room(layout.control_room as usize), timeout);
     }
     if batch.posted() {
-        complete::end(request, &batch);
+        complete::end(&batch);
     }
     Ok(())
+}
+
+/// What a request needs before it is marked cancelable: the socket, the MDL of the slots, and the operations.
+fn prepare(
+    request: &Uncompleted,
+    file: &File,
+    layout: ReceiveMany,
+    output: usize,
+) -> Result<(Socket<'static>, *mut MDL, Shared<Batch>)> {
+    let socket = file.bound_socket()?;
+    let mdl = request.mdl(output)?;
+    // Also maps the buffer, so that no datagram can be lost later for want of a mapping.
+    for place in 0..layout.count as usize {
+        request.write_output_at(place * layout.slot as usize, Received::new_zeroed().as_bytes())?;
+    }
+    Ok((socket, mdl, Batch::new(layout, file)?))
 }

@@ -1,7 +1,7 @@
 //! From a finished operation to a completed request.
 #![expect(unsafe_code, reason = "the framework hands out handles as raw pointers")]
 
-use wsk::{Completion, Error, Result};
+use wsk::{Completion, Error, Op, Result};
 use wsk_sys::{MSG_CTRUNC, STATUS_SUCCESS};
 use wskdrv_abi::{Disabled, Received, address};
 use zerocopy::IntoBytes;
@@ -11,9 +11,10 @@ use crate::device;
 use crate::dispatch::client::write_security;
 use crate::driver::Driver;
 use crate::file::File;
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Reception};
 use crate::job::{Job, Kind};
-use crate::request::Request;
+use crate::request::Uncompleted;
+use crate::switch;
 use crate::wdf::{self, WDFWORKITEM};
 
 /// `EvtWorkItem`: takes every operation that has finished, and completes its request.
@@ -31,17 +32,19 @@ pub(crate) unsafe extern "C" fn evt_work_item(work_item: WDFWORKITEM) {
 }
 
 fn finish(driver: &'static Driver, mut completion: Completion<Job>) {
-    let Some(request) = completion.buffers().request else { return };
     let result = completion.result();
-    count(driver, result);
+    driver.counters.landed(result);
     if let Some((batch, place)) = completion.buffers_mut().take_batch() {
-        let result = result.and_then(|received| fill(driver, request, &batch, place, &completion, received));
+        let result = result.and_then(|received| fill(driver, &batch, place, &completion, received));
         if batch.land(place, completion.into_op(), result) {
-            end(request, &batch);
+            end(&batch);
         }
         return;
     }
-    let outcome = settle(driver, request, request.file(), &mut completion, result);
+    let Some(request) = completion.buffers_mut().take_request() else { return };
+    // SAFETY: not used once the request is finished.
+    let file = unsafe { request.file() };
+    let outcome = settle(driver, &request, file, &mut completion, result);
     let (status, information) = match outcome {
         Ok(information) => (STATUS_SUCCESS, information),
         Err(error) => (error.status(), 0),
@@ -50,20 +53,30 @@ fn finish(driver: &'static Driver, mut completion: Completion<Job>) {
 }
 
 /// Ends a request of several operations, all of which have landed.
-pub(crate) fn end(request: Request, batch: &Batch) {
+pub(crate) fn end(batch: &Batch) {
     let (status, information) = batch.outcome();
-    request.finish(None, status, information);
+    if let Some(request) = batch.take_request() {
+        request.finish(None, status, information);
+    }
+}
+
+/// Ends a request whose operation could not be submitted, and counts it as any other that failed.
+pub(crate) fn fail(driver: &Driver, mut op: Op<Job>, error: Error) {
+    driver.counters.landed(Err(error));
+    if let Some(request) = op.buffers_mut().take_request() {
+        request.finish(Some(op), error.status(), 0);
+    }
 }
 
 /// Writes what comes before a datagram's data into its slot. The buffer is mapped already, so this does not fail.
 fn fill(
     driver: &Driver,
-    request: Request,
     batch: &Batch,
     place: usize,
     completion: &Completion<Job>,
     received: usize,
 ) -> Result {
+    let received = received.min(completion.buffers().room());
     driver.counters.datagrams_received.up();
     driver.counters.bytes_received.add(received);
     let layout = batch.layout();
@@ -76,15 +89,17 @@ fn fill(
     if room < control.len() {
         head.flags |= MSG_CTRUNC;
     }
-    let head = request.write_output_at(start, head.as_bytes())?;
-    request.write_output_at(start + head, &control[..room])?;
-    Ok(())
+    let written = batch.with_request(|request| {
+        let head = request.write_output_at(start, head.as_bytes())?;
+        request.write_output_at(start + head, &control[..room])
+    });
+    written.unwrap_or(Err(Error::CANCELLED)).map(|_| ())
 }
 
 /// Hands the result on: the socket or its state to the handle, the output to the request.
 fn settle(
     driver: &'static Driver,
-    request: Request,
+    request: &Uncompleted,
     file: &File,
     completion: &mut Completion<Job>,
     result: Result<usize>,
@@ -110,25 +125,27 @@ fn settle(
             request.write_output(completion.output())
         }
         Kind::Send => {
-            let sent = result?;
+            // No more than there was; what the provider says is not relied on.
+            let sent = result?.min(completion.buffers().room());
             counters.datagrams_sent.add(completion.buffers().datagrams());
             counters.bytes_sent.add(sent);
             Ok(sent)
         }
         Kind::Receive => {
-            let received = result?;
+            let received = result?.min(completion.buffers().room());
             counters.datagrams_received.up();
             counters.bytes_received.add(received);
             let head = received_head(completion, received)?;
             request.write_output(head.as_bytes()).map(|head| head + received)
         }
         Kind::DisableReceive => {
-            result?;
+            // Gone with the socket if the handle is closed.
             if let Ok(socket) = file.bound_socket()
-                && let Some(inbox) = socket.handler::<Inbox>()
+                && let Ok(reception) = Reception::of(&socket, 0)
             {
-                inbox.stop();
+                switch::end_disable(&reception, result.is_ok());
             }
+            result?;
             request.write_output(Disabled { pending: 0, reserved: 0 }.as_bytes())
         }
         Kind::Drain => {
@@ -166,21 +183,4 @@ fn received_head(completion: &Completion<Job>, received: usize) -> Result<Receiv
         address,
         padding: [0; 4],
     })
-}
-
-fn count(driver: &Driver, result: Result<usize>) {
-    let counters = &driver.counters;
-    counters.operations_completed.up();
-    match result {
-        Ok(_) => {}
-        Err(error) => {
-            counters.operations_failed.up();
-            if error == Error::CANCELLED {
-                counters.operations_cancelled.up();
-            }
-            if error == Error::IO_TIMEOUT {
-                counters.operations_timed_out.up();
-            }
-        }
-    }
 }

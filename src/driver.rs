@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use wsk::{CompletionQueue, Registration};
+use wsk::{CompletionQueue, Error, Registration, Result};
 use wskdrv_abi::Statistics;
 
 use crate::job::Job;
@@ -41,6 +41,26 @@ counters! {
     handles_open, sockets_open, operations_allocated, operations_submitted, operations_completed, operations_failed,
     operations_cancelled, operations_timed_out, irps_allocated, irps_reused, irps_freed, datagrams_sent, bytes_sent,
     datagrams_received, bytes_received, datagrams_dropped,
+}
+
+impl Counters {
+    /// An operation is submitted: [`Counters::landed`] follows.
+    pub(crate) fn submitted(&self) {
+        self.operations_submitted.up();
+    }
+
+    /// An operation has ended, or could not be submitted after all: once for each.
+    pub(crate) fn landed(&self, result: Result<usize>) {
+        self.operations_completed.up();
+        let Err(error) = result else { return };
+        self.operations_failed.up();
+        if error == Error::CANCELLED {
+            self.operations_cancelled.up();
+        }
+        if error == Error::IO_TIMEOUT {
+            self.operations_timed_out.up();
+        }
+    }
 }
 
 /// A number that several threads count. It orders nothing, so every access is relaxed.

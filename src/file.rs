@@ -10,7 +10,7 @@
 
 use wsk::{Canceller, Error, Op, Result, Socket};
 use wsk_sys::STATUS_SUCCESS;
-use wskdrv_abi::RECEIVE_MANY_MAX;
+use wskdrv_abi::{PENDING_MAX, RECEIVE_MANY_MAX};
 
 use crate::context::{Context, ContextType, context};
 use crate::device;
@@ -35,6 +35,8 @@ struct Inner {
     watch: Option<Canceller>,
     /// Operations that have served requests of this handle and can serve others.
     spare: [Option<Op<Job>>; SPARES],
+    /// The number of operations that requests of this handle have.
+    taken: usize,
 }
 
 /// The most operations that a handle keeps: as many as one request takes.
@@ -109,6 +111,12 @@ impl File {
         result
     }
 
+    /// Ends a creation that was never submitted.
+    pub(crate) fn abandon_create(&self) {
+        // The handle is being closed, if this fails: no more is to be done.
+        let _ = self.end_create(None);
+    }
+
     /// Begins a wait for a change of the transports; the close of the handle will cancel it.
     pub(crate) fn begin_watch(&self, canceller: Canceller) -> Result {
         // What is not kept is dropped outside the lock.
@@ -169,16 +177,26 @@ impl File {
         }
     }
 
-    /// An operation: a spare one, or a new one.
+    /// An operation: a spare one, or a new one. [`File::keep_op`] takes it back.
+    ///
+    /// # Errors
+    /// [`QUOTA_EXCEEDED`](Error::QUOTA_EXCEEDED): the handle's requests have [`PENDING_MAX`].
+    /// [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES)
     pub(crate) fn take_op(&self) -> Result<Op<Job>> {
         let counters = &self.driver.counters;
-        let spare = self.inner.with(|inner| inner.spare.iter_mut().find_map(Option::take));
+        let spare = self.inner.with(|inner| {
+            if inner.taken >= PENDING_MAX {
+                return Err(Error::QUOTA_EXCEEDED);
+            }
+            inner.taken += 1;
+            Ok(inner.spare.iter_mut().find_map(Option::take))
+        })?;
         if let Some(mut op) = spare {
             op.reset();
             counters.irps_reused.up();
             return Ok(op);
         }
-        let op = Op::new(Job::IDLE)?;
+        let op = Op::new(Job::IDLE).inspect_err(|_| self.inner.with(|inner| inner.taken -= 1))?;
         counters.operations_allocated.up();
         counters.irps_allocated.up();
         Ok(op)
@@ -188,12 +206,13 @@ impl File {
     pub(crate) fn keep_op(&self, mut op: Op<Job>) {
         *op.buffers_mut() = Job::IDLE;
         // What is not kept is dropped outside the lock.
-        let surplus = self.inner.with(|inner| match inner.state {
-            State::Closed => Some(op),
-            _ => match inner.spare.iter_mut().find(|place| place.is_none()) {
-                Some(place) => place.replace(op),
-                None => Some(op),
-            },
+        let surplus = self.inner.with(|inner| {
+            inner.taken -= 1;
+            let place = inner.spare.iter_mut().find(|place| place.is_none());
+            match (&inner.state, place) {
+                (State::Closed, _) | (_, None) => Some(op),
+                (_, Some(place)) => place.replace(op),
+            }
         });
         if surplus.is_some() {
             self.driver.counters.irps_freed.up();
@@ -235,14 +254,13 @@ pub(crate) unsafe extern "C" fn evt_create(device: WDFDEVICE, request: WDFREQUES
     let driver = unsafe { device::driver_of(device) };
     // SAFETY: the framework passes a new file object, whose context has the type set in `device`.
     let place = unsafe { context::<File>(file.cast()) };
-    let new = File {
-        driver,
-        inner: SpinLock::new(Inner { state: State::NoSocket, watch: None, spare: Default::default() }),
-    };
+    let inner = Inner { state: State::NoSocket, watch: None, spare: Default::default(), taken: 0 };
+    let new = File { driver, inner: SpinLock::new(inner) };
     // SAFETY: the context is memory for a `File`, which nobody uses before the request is completed.
     unsafe { place.write(new) };
     driver.counters.handles_open.up();
-    Request::new(request).complete(STATUS_SUCCESS, 0);
+    // SAFETY: the framework presents the create request with this call.
+    unsafe { Request::new(request) }.complete(STATUS_SUCCESS, 0);
 }
 
 /// `EvtFileCleanup`: the last handle to the file object is closed; requests may still be pending.

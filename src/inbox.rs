@@ -13,8 +13,8 @@
 
 use core::time::Duration;
 
-use wsk::event::{Answer, Indicated, Indication, ReceiveHandler};
-use wsk::{CompletionQueue, Error, Op, Result, Shared, Waiters};
+use wsk::event::{self, Answer, Indicated, Indication, ReceiveHandler};
+use wsk::{CompletionQueue, Error, Op, Result, Shared, Socket, Waiters};
 use wsk_sys::{MSG_CTRUNC, MSG_TRUNC};
 use wskdrv_abi::event::record_size;
 use wskdrv_abi::{Drained, Received, address};
@@ -22,13 +22,15 @@ use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 use crate::job::Job;
 use crate::lock::SpinLock;
-use crate::request::Request;
+use crate::request::Uncompleted;
 use crate::ring::Ring;
+use crate::switch::{Switched, Switching};
 
 /// A socket's queue of datagrams, which is the handler of its events.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     waiters: Waiters,
+    switching: SpinLock<Switching>,
     inner: SpinLock<Inner>,
 }
 
@@ -115,11 +117,12 @@ impl Inbox {
             dropped: 0,
             reported: 0,
         };
-        Ok(Inbox { waiters: Waiters::new()?, inner: SpinLock::new(inner) })
+        let switching = SpinLock::default();
+        Ok(Inbox { waiters: Waiters::new()?, switching, inner: SpinLock::new(inner) })
     }
 
     /// Makes an empty queue of so many bytes, and takes datagrams from now on. What was in it before is gone.
-    pub(crate) fn open(&self, capacity: usize) -> Result {
+    fn open(&self, capacity: usize) -> Result {
         let ring = Ring::new(capacity)?;
         // What is replaced is dropped outside the lock.
         let (result, _replaced) = self.inner.with(|inner| match inner.phase {
@@ -137,7 +140,7 @@ impl Inbox {
     }
 
     /// Takes no datagrams any more. Drains get what is left, and end when nothing is.
-    pub(crate) fn stop(&self) {
+    fn stop(&self) {
         self.inner.with(|inner| {
             if inner.phase == Phase::On {
                 inner.phase = Phase::Off;
@@ -182,7 +185,7 @@ impl Inbox {
     }
 
     /// Moves datagrams to the output of a request whose operation has the turn, and ends the turn.
-    pub(crate) fn drain(&self, request: Request) -> Result<Taken> {
+    pub(crate) fn drain(&self, request: &Uncompleted) -> Result<Taken> {
         let drained = self.view().and_then(|view| self.empty(request, &view));
         self.inner.with(|inner| inner.turn = false);
         self.go_on();
@@ -197,7 +200,7 @@ impl Inbox {
         })
     }
 
-    fn empty(&self, request: Request, view: &View) -> Result<Taken> {
+    fn empty(&self, request: &Uncompleted, view: &View) -> Result<Taken> {
         let room = request.output_size()?;
         let (mut count, mut bytes, mut consumed) = (0_u32, 0, 0);
         let (mut position, mut information) = (size_of::<Drained>(), size_of::<Drained>());
@@ -321,6 +324,46 @@ impl Fit for Received {
             self.flags |= MSG_TRUNC;
         }
         before == (self.control_length, self.length)
+    }
+}
+
+/// A socket's event and its queue, to be switched on or off.
+pub(crate) struct Reception<'s> {
+    socket: &'s Socket<'static>,
+    inbox: &'s Inbox,
+    /// The memory of a new queue.
+    capacity: usize,
+}
+
+impl<'s> Reception<'s> {
+    /// Of this socket; a queue that is made for it gets so many bytes.
+    pub(crate) fn of(socket: &'s Socket<'static>, capacity: usize) -> Result<Reception<'s>> {
+        let inbox = socket.handler().ok_or(Error::INVALID_DEVICE_STATE)?;
+        Ok(Reception { socket, inbox, capacity })
+    }
+}
+
+impl Switched for Reception<'_> {
+    type Disabled = event::Disabled;
+
+    fn with<R>(&self, f: impl FnOnce(&mut Switching) -> R) -> R {
+        self.inbox.switching.with(f)
+    }
+
+    fn queue_on(&self) -> Result {
+        self.inbox.open(self.capacity)
+    }
+
+    fn queue_off(&self) {
+        self.inbox.stop();
+    }
+
+    fn event_on(&self) -> Result {
+        self.socket.enable_receive()
+    }
+
+    fn event_off(&self) -> Result<event::Disabled> {
+        self.socket.disable_receive_soon()
     }
 }
 

@@ -7,7 +7,7 @@ use wsk::{BufferList, Payload, PayloadList, Shared};
 use wsk_sys::{MDL, WSK_BUF, WSK_BUF_LIST};
 
 use crate::batch::Batch;
-use crate::request::Request;
+use crate::request::InFlight;
 
 /// What kind of request an operation serves, and so what becomes of its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +41,8 @@ pub(crate) enum Kind {
 pub(crate) struct Job {
     /// The kind of the request.
     pub(crate) kind: Kind,
-    /// The request; none while the operation is spare.
-    pub(crate) request: Option<Request>,
+    /// The request; none while the operation is spare, and if the request has several: then the batch has it.
+    request: Option<InFlight>,
     data: Locked,
     /// The data divided into datagrams, if there are several.
     list: Option<BufferList<Locked>>,
@@ -113,23 +113,33 @@ impl Job {
         Job { kind: Kind::Idle, request: None, data: Locked::NONE, list: None, batch: None };
 
     /// A job without data.
-    pub(crate) fn new(kind: Kind, request: Request) -> Job {
+    pub(crate) fn new(kind: Kind, request: InFlight) -> Job {
         Job { kind, request: Some(request), ..Job::IDLE }
     }
 
     /// A job with data.
-    pub(crate) fn with_data(kind: Kind, request: Request, data: Locked) -> Job {
+    pub(crate) fn with_data(kind: Kind, request: InFlight, data: Locked) -> Job {
         Job { kind, request: Some(request), data, ..Job::IDLE }
     }
 
     /// A job that sends several datagrams.
-    pub(crate) fn with_list(request: Request, list: BufferList<Locked>) -> Job {
+    pub(crate) fn with_list(request: InFlight, list: BufferList<Locked>) -> Job {
         Job { kind: Kind::Send, request: Some(request), list: Some(list), ..Job::IDLE }
     }
 
     /// A job that is one of several of its request.
-    pub(crate) fn with_batch(request: Request, data: Locked, batch: Shared<Batch>, place: usize) -> Job {
-        Job { kind: Kind::Receive, request: Some(request), data, batch: Some((batch, place)), ..Job::IDLE }
+    pub(crate) fn with_batch(data: Locked, batch: Shared<Batch>, place: usize) -> Job {
+        Job { kind: Kind::Receive, data, batch: Some((batch, place)), ..Job::IDLE }
+    }
+
+    /// Takes the request out, to end it.
+    pub(crate) fn take_request(&mut self) -> Option<InFlight> {
+        self.request.take()
+    }
+
+    /// The number of bytes of data: what is sent, or the room for what is received.
+    pub(crate) fn room(&self) -> usize {
+        self.list.as_ref().map_or(&self.data, BufferList::payload).0.Length
     }
 
     /// The number of datagrams that are sent.

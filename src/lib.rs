@@ -23,7 +23,7 @@
 //! | `request`, `job` | a WDF request while its operation flies; who completes it |
 //! | `batch` | a request with several operations |
 //! | `complete` | from a finished operation to a completed request |
-//! | `inbox`, `ring` | a socket's queue of datagrams, filled by WSK's event and drained by requests |
+//! | `inbox`, `ring`, `switch` | a socket's queue of datagrams, filled by WSK's event and drained by requests |
 //! | `wdf`, `context`, `lock` | KMDF's names, typed contexts, a spin lock |
 //!
 //! The crate is the same for every kernel it runs in. With the feature `kernel` it is linked against Windows, with
@@ -51,6 +51,7 @@ mod lock;
 mod many;
 mod request;
 mod ring;
+mod switch;
 mod wdf;
 
 pub use device::driver_entry;

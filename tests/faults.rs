@@ -61,6 +61,11 @@ fn sweep(completion: Completion) {
         let fired = rig.machine.faults().fired();
         rig.machine.faults().disarm();
         rig.eventually_idle();
+        let counts = rig.open().statistics().expect("counts");
+        assert_eq!(
+            counts.operations_submitted, counts.operations_completed,
+            "with {fired:?}, when all is done"
+        );
         match (result, fired) {
             (Ok(()), None) => break,
             // A call whose failure the driver makes good.

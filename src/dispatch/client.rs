@@ -7,14 +7,14 @@ use wsk::{AddressList, Buffer, Error, Result};
 use wskdrv_abi::{SORT_ADDRESSES_MAX, Transport, address};
 use zerocopy::IntoBytes;
 
-use super::{Launch, Served, passive};
+use super::{Launch, passive};
 use crate::driver::Driver;
 use crate::file::File;
 use crate::job::{Job, Kind};
-use crate::request::Request;
+use crate::request::{Refused, Uncompleted};
 
 /// Tells the transports.
-pub(super) fn transports(driver: &Driver, request: Request) -> Result<usize> {
+pub(super) fn transports(driver: &Driver, request: &Uncompleted) -> Result<usize> {
     let list = driver.registration.try_provider()?.transports()?;
     let mut size = 0;
     for transport in list.iter() {
@@ -38,13 +38,13 @@ pub(super) fn transports(driver: &Driver, request: Request) -> Result<usize> {
 }
 
 /// Tells the local addresses.
-pub(super) fn address_list(request: Request, file: &File) -> Result<usize> {
+pub(super) fn address_list(request: &Uncompleted, file: &File) -> Result<usize> {
     let (socket, _) = file.socket()?;
     write(request, &socket.address_list(&passive()?)?)
 }
 
 /// Sorts addresses, one `SOCKADDR` after the other.
-pub(super) fn sort_addresses(request: Request, file: &File, input: &[u8]) -> Result<usize> {
+pub(super) fn sort_addresses(request: &Uncompleted, file: &File, input: &[u8]) -> Result<usize> {
     let (socket, _) = file.socket()?;
     let none = SocketAddr::from(([0, 0, 0, 0], 0));
     let (mut addresses, mut count) = ([none; SORT_ADDRESSES_MAX], 0);
@@ -57,7 +57,7 @@ pub(super) fn sort_addresses(request: Request, file: &File, input: &[u8]) -> Res
 }
 
 /// Writes the addresses of a list to the output, one `SOCKADDR` after the other.
-fn write(request: Request, list: &AddressList) -> Result<usize> {
+fn write(request: &Uncompleted, list: &AddressList) -> Result<usize> {
     let mut size = 0;
     for address in list.iter() {
         let (bytes, length) = address::encode(address);
@@ -66,9 +66,9 @@ fn write(request: Request, list: &AddressList) -> Result<usize> {
     Ok(size)
 }
 
-impl Launch {
+impl Launch<'_> {
     /// Waits for a change of the transports. The handle ends it when it is closed.
-    pub(super) fn transport_change(self) -> Result<Served> {
+    pub(super) fn transport_change(self) -> Result<(), Refused> {
         let provider = match self.driver.registration.try_provider() {
             Ok(provider) => provider,
             Err(error) => return self.refuse(error),
@@ -76,19 +76,16 @@ impl Launch {
         if let Err(error) = self.file.begin_watch(self.op.canceller()) {
             return self.refuse(error);
         }
-        let (file, request) = (self.file, self.request);
-        let launched = self.fly(Job::new(Kind::TransportChange, request), |driver, op, timeout| {
+        let file = self.file;
+        let launched = self.fly(Kind::TransportChange, |driver, op, timeout| {
             provider.submit_transport_change_to(&driver.queue, op, timeout);
         });
-        if launched.is_err() {
-            file.end_watch();
-        }
-        launched
+        launched.inspect_err(|_| file.end_watch())
     }
 
     /// Has WSK cache a descriptor made of the input, and gives it to the socket. WSK keeps it as long as the socket; the
     /// driver's own copy is released when the request has ended.
-    pub(super) fn set_security(self, descriptor: &[u8]) -> Result<Served> {
+    pub(super) fn set_security(self, descriptor: &[u8]) -> Result<(), Refused> {
         let cached = || {
             let (socket, bound) = self.file.socket()?;
             if bound {
@@ -98,34 +95,26 @@ impl Launch {
             Ok((socket, provider.cache_security(descriptor, &passive()?)?))
         };
         match cached() {
-            Ok((socket, security)) => {
-                let job = Job::new(Kind::Control, self.request);
-                self.fly(job, |driver, op, timeout| {
-                    socket.submit_set_security(&driver.queue, op, &security, timeout);
-                })
-            }
+            Ok((socket, security)) => self.fly(Kind::Control, |driver, op, timeout| {
+                socket.submit_set_security(&driver.queue, op, &security, timeout);
+            }),
             Err(error) => self.refuse(error),
         }
     }
 
     /// Gets the socket's descriptor.
-    pub(super) fn get_security(self) -> Result<Served> {
+    pub(super) fn get_security(self) -> Result<(), Refused> {
         let socket = match self.file.socket() {
             Ok((socket, _)) => socket,
             Err(error) => return self.refuse(error),
         };
-        let request = self.request;
-        self.fly(Job::new(Kind::GetSecurity, request), |driver, op, timeout| {
-            if let Err((error, op)) = socket.submit_get_security(&driver.queue, op, timeout) {
-                // Not submitted, but marked: the end is the same as that of an operation that failed.
-                request.finish(Some(op), error.status(), 0);
-            }
-        })
+        let job = |request| Job::new(Kind::GetSecurity, request);
+        self.try_fly(job, |driver, op, timeout| socket.submit_get_security(&driver.queue, op, timeout))
     }
 }
 
 /// Writes a descriptor to the output of its request.
-pub(crate) fn write_security(request: Request, security: &wsk::SecurityDescriptor<'_>) -> Result<usize> {
+pub(crate) fn write_security(request: &Uncompleted, security: &wsk::SecurityDescriptor<'_>) -> Result<usize> {
     let size = security.copy_to(&mut [])?;
     let mut bytes = Buffer::new(size)?;
     security.copy_to(&mut bytes)?;

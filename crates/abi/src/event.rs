@@ -4,6 +4,10 @@
 //! for; the driver copies it into the handle's queue, and [`IOCTL_WSKDRV_DRAIN`](crate::IOCTL_WSKDRV_DRAIN) takes out
 //! as much as fits, with one request. What the queue has no room for is dropped and counted: the oldest are kept.
 //!
+//! One request of a handle at a time enables or disables the event; another meanwhile is refused with
+//! `STATUS_INVALID_DEVICE_STATE`. If a disabling fails, as when it is cancelled, WSK may call no more all the same: disable
+//! again before the next enabling.
+//!
 //! ```text
 //! DRAIN output  ┌─────────┬──────────┬─────────────────────┬─────────┬─────┬──────────┬─────
 //!               │ Drained │ Received │ control information │ payload │ pad │ Received │ …      count datagrams

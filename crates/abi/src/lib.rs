@@ -15,6 +15,9 @@
 //!
 //! A bound socket can also have a queue that datagrams come to by themselves: see [`event`].
 //!
+//! What a handle takes of the machine's non-paged memory is bounded: its queue has at most [`QUEUE_MAX`] bytes, and its
+//! pending requests at most [`PENDING_MAX`] operations, of some 2 KiB each.
+//!
 //! Options and IOCTLs go in between, each where WSK allows it. A request that waits can be cancelled
 //! (`CancelIoEx`), and carries a time limit of its own: see [`NO_TIMEOUT`].
 //!
@@ -29,13 +32,14 @@
 //! | the input is longer than the request allows; the lengths of several datagrams are not the payload's | `STATUS_INVALID_BUFFER_SIZE` |
 //! | a reserved field or a flag is not zero, the address family is unknown, an address has not the length of its family; a number of datagrams, a slot or control information that cannot be | `STATUS_INVALID_PARAMETER` |
 //! | an address is not of the socket's family | `STATUS_INVALID_ADDRESS_COMPONENT` |
-//! | the state is wrong: no socket yet, a second create, a second wait for the transports on a handle, a send before bind, an option for before bind after it or the reverse, a second enabling of the receive event, a drain of an empty queue whose event is not enabled | `STATUS_INVALID_DEVICE_STATE` |
+//! | the state is wrong: no socket yet, a second create, a second wait for the transports on a handle, a send before bind, an option for before bind after it or the reverse, a second enabling of the receive event, enabling or disabling it while another request does, a drain of an empty queue whose event is not enabled | `STATUS_INVALID_DEVICE_STATE` |
 //! | the option or IOCTL has no typed row (the raw code may pass it) | `STATUS_NOT_SUPPORTED` |
 //! | the value has not the option's size | `STATUS_INFO_LENGTH_MISMATCH` |
 //! | the bytes are no self-relative security descriptor with entries that allow or deny | `STATUS_INVALID_SECURITY_DESCR` |
 //! | the request would carry a kernel pointer, or must go without an IRP and has no code of its own | `STATUS_ACCESS_DENIED` |
 //! | the handle is being closed | `STATUS_FILE_CLOSED` |
 //! | the WSK provider is not ready | `STATUS_DEVICE_NOT_READY` |
+//! | the handle's pending requests have as many operations as there may be ([`PENDING_MAX`]) | `STATUS_QUOTA_EXCEEDED` |
 //! | the request was cancelled | `STATUS_CANCELLED` |
 //! | the time limit passed | `STATUS_IO_TIMEOUT` |
 //!
@@ -74,8 +78,8 @@ pub use event::{
 pub use many::{CONTROL_INFO_MAX, RECEIVE_MANY_MAX, ReceiveMany, SEND_MANY_MAX, SendMany};
 pub use reply::{Provider, Received, Statistics, Transport, Version};
 pub use request::{
-    Create, IoctlRequest, NO_TIMEOUT, OptionRequest, RAW_GET_OPTION, RAW_IOCTL, RAW_SET_OPTION, RawRequest,
-    SECURITY_MAX, SORT_ADDRESSES_MAX, Send, Timed,
+    Create, IoctlRequest, NO_TIMEOUT, OptionRequest, PENDING_MAX, RAW_GET_OPTION, RAW_IOCTL, RAW_SET_OPTION,
+    RawRequest, SECURITY_MAX, SORT_ADDRESSES_MAX, Send, Timed,
 };
 
 /// The major version of this contract.

@@ -58,9 +58,9 @@ pub struct Statistics {
     pub sockets_open: u64,
     /// Operations (an IRP with its buffers) allocated.
     pub operations_allocated: u64,
-    /// Operations handed to WSK.
+    /// Operations begun: handed to WSK, or waiting for the queue. When nothing is pending, as many have ended.
     pub operations_submitted: u64,
-    /// Operations that WSK completed, whatever the status.
+    /// Operations that have ended, whatever the status.
     pub operations_completed: u64,
     /// Of those, the ones with an error status.
     pub operations_failed: u64,

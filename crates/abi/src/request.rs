@@ -10,6 +10,11 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 /// unless it completes at once.
 pub const NO_TIMEOUT: u32 = u32::MAX;
 
+/// The most operations that the pending requests of one handle take: one each, and
+/// [`IOCTL_WSKDRV_RECEIVE_MANY`](crate::IOCTL_WSKDRV_RECEIVE_MANY) one for each slot. A request beyond that is refused with
+/// `STATUS_QUOTA_EXCEEDED`, until others have ended.
+pub const PENDING_MAX: usize = 1024;
+
 /// The largest security descriptor of [`IOCTL_WSKDRV_SET_SECURITY`](crate::IOCTL_WSKDRV_SET_SECURITY) in bytes, and so
 /// the room that [`IOCTL_WSKDRV_GET_SECURITY`](crate::IOCTL_WSKDRV_GET_SECURITY) needs at most for one that was set so.
 pub const SECURITY_MAX: usize = 4096;

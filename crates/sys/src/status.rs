@@ -45,7 +45,7 @@ statuses! {
     STATUS_OBJECT_NAME_NOT_FOUND = 0xC000_0034, "No object has this name.";
     STATUS_OBJECT_NAME_COLLISION = 0xC000_0035, "An object of this name exists already.";
     STATUS_SHARING_VIOLATION = 0xC000_0043, "Somebody else has it open and does not share it.";
-    STATUS_QUOTA_EXCEEDED = 0xC000_0044, "The process may not use so much memory.";
+    STATUS_QUOTA_EXCEEDED = 0xC000_0044, "A limit on what one process or handle may use is reached.";
     STATUS_THREAD_IS_TERMINATING = 0xC000_004B, "The thread is ending.";
     STATUS_DELETE_PENDING = 0xC000_0056, "The object is being deleted.";
     STATUS_INVALID_SECURITY_DESCR = 0xC000_0079, "The security descriptor is not valid.";

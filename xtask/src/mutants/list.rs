@@ -18,14 +18,14 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "the driver does not complete its requests",
         file: "src/request.rs",
-        line: "        self.complete(outcome.status, outcome.information);\n",
+        line: "    request.complete(outcome.status, outcome.information);\n",
         instead: "",
         caught_by: "basics::a_socket_is_created_bound_and_closed_v4",
     },
     Mutant {
         name: "a request is completed while it is marked cancelable",
         file: "src/request.rs",
-        line: "unsafe { wdf::call_unsafe_wdf_function_binding!(WdfRequestUnmarkCancelable, self.0) };",
+        line: "unsafe { wdf::call_unsafe_wdf_function_binding!(WdfRequestUnmarkCancelable, request) };",
         instead: "STATUS_SUCCESS;",
         caught_by: "basics::a_socket_is_created_bound_and_closed_v4",
     },

@@ -27,6 +27,7 @@
 //! | an operation is pushed into the queue relaxed | `a_queue_is_drained_by_two_threads` and two more |
 //! | the doorbell rings before the operation is in the queue | `a_queue_delivers_each_operation_once_and_rings` and one more |
 //! | the queue's drop does not wait for whoever still rings | `a_queue_is_dropped_while_operations_are_outstanding` and one more |
+//! | the driver's switch lets two begin at a time | `enabling_against_disabling_soon` and one more |
 #![cfg(loom)]
 #![allow(unsafe_code, reason = "defines the kernel's functions")]
 #![allow(missing_docs, clippy::missing_panics_doc, reason = "a test")]
@@ -34,6 +35,7 @@
 mod events;
 mod kernel;
 mod provider;
+mod switch;
 
 use std::ptr;
 use std::sync::Arc;

@@ -1,0 +1,90 @@
+//! Enabling and disabling the receive event of one handle, several at a time.
+
+mod common;
+
+use std::thread;
+
+use common::{Completion, Rig, SOON, eventually, status};
+use wsk_sys::{STATUS_CANCELLED, STATUS_INVALID_DEVICE_STATE, STATUS_SUCCESS};
+use wskctl::Session;
+use wskctl::device::Pending;
+use wskdrv_abi::{DISABLE_AND_WAIT, IOCTL_WSKDRV_DISABLE_RECEIVE, NO_TIMEOUT};
+use zerocopy::IntoBytes;
+
+const LOCAL: &str = "127.0.0.1:0";
+const MODES: [Completion; 3] = [Completion::Inline, Completion::Deferred, Completion::Delayed { seed: 5 }];
+
+fn begin_disable(session: &Session) -> Pending {
+    let input = [NO_TIMEOUT, DISABLE_AND_WAIT].as_bytes().to_vec();
+    session.handle().begin(IOCTL_WSKDRV_DISABLE_RECEIVE, input, vec![0; 8])
+}
+
+fn ended(pending: Pending) -> i32 {
+    pending.wait_for(SOON).unwrap_or_else(|_| panic!("the disabling hangs")).status
+}
+
+/// That the event is enabled, and what it brings can be drained.
+fn works(rig: &Rig, session: &Session, address: std::net::SocketAddr) {
+    rig.peer(LOCAL).send(b"here", address);
+    let drain = session.within(SOON).drain(4096).expect("a datagram");
+    assert_eq!(drain.messages[0].data, b"here");
+}
+
+#[test]
+fn nobody_switches_while_a_disabling_is_under_way() {
+    for mode in MODES {
+        let rig = Rig::memory(mode);
+        let (session, address) = rig.bound(LOCAL);
+        session.enable_receive(4096).expect("enabled");
+        let hold = rig.netio.hold("WskControlSocket");
+        let disabling = begin_disable(&session);
+        eventually("the disabling is held", || hold.held() == 1);
+        assert_eq!(status(session.disable_receive_soon()), STATUS_INVALID_DEVICE_STATE);
+        assert_eq!(status(session.enable_receive(4096)), STATUS_INVALID_DEVICE_STATE);
+        drop(hold);
+        assert_eq!(ended(disabling), STATUS_SUCCESS);
+        session.enable_receive(4096).expect("enabled again");
+        works(&rig, &session, address);
+        drop(session);
+        rig.finish();
+    }
+}
+
+#[test]
+fn a_disabling_that_was_cancelled_can_be_made_again() {
+    for mode in MODES {
+        let rig = Rig::memory(mode);
+        let (session, address) = rig.bound(LOCAL);
+        session.enable_receive(4096).expect("enabled");
+        let hold = rig.netio.hold("WskControlSocket");
+        let disabling = begin_disable(&session);
+        eventually("the disabling is held", || hold.held() == 1);
+        disabling.cancel();
+        assert_eq!(ended(disabling), STATUS_CANCELLED);
+        drop(hold);
+        session.disable_receive().expect("disabled");
+        session.enable_receive(4096).expect("enabled again");
+        works(&rig, &session, address);
+        drop(session);
+        rig.finish();
+    }
+}
+
+#[test]
+fn enabling_against_disabling_loses_no_datagram() {
+    let rig = Rig::memory(Completion::Deferred);
+    let (session, address) = rig.bound(LOCAL);
+    for _ in 0..300 {
+        session.enable_receive(4096).expect("enabled");
+        let other = session.clone();
+        let disabling = thread::spawn(move || other.disable_receive_soon().is_ok());
+        let enabled = status(session.enable_receive(4096)) == STATUS_SUCCESS;
+        let disabled = disabling.join().expect("it ends");
+        if enabled || !disabled {
+            works(&rig, &session, address);
+            session.disable_receive().expect("disabled");
+        }
+    }
+    drop(session);
+    rig.finish();
+}
