@@ -76,7 +76,6 @@ fn fill(
     completion: &Completion<Job>,
     received: usize,
 ) -> Result {
-    let received = received.min(completion.buffers().room());
     driver.counters.datagrams_received.up();
     driver.counters.bytes_received.add(received);
     let layout = batch.layout();
@@ -125,14 +124,13 @@ fn settle(
             request.write_output(completion.output())
         }
         Kind::Send => {
-            // No more than there was; what the provider says is not relied on.
-            let sent = result?.min(completion.buffers().room());
+            let sent = result?;
             counters.datagrams_sent.add(completion.buffers().datagrams());
             counters.bytes_sent.add(sent);
             Ok(sent)
         }
         Kind::Receive => {
-            let received = result?.min(completion.buffers().room());
+            let received = result?;
             counters.datagrams_received.up();
             counters.bytes_received.add(received);
             let head = received_head(completion, received)?;

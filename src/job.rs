@@ -137,11 +137,6 @@ impl Job {
         self.request.take()
     }
 
-    /// The number of bytes of data: what is sent, or the room for what is received.
-    pub(crate) fn room(&self) -> usize {
-        self.list.as_ref().map_or(&self.data, BufferList::payload).0.Length
-    }
-
     /// The number of datagrams that are sent.
     pub(crate) fn datagrams(&self) -> usize {
         self.list.as_ref().map_or(1, BufferList::len)

@@ -6,8 +6,11 @@ use core::mem::size_of;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// No time limit. Any other value of `timeout_ms` is the limit in milliseconds; with 0 the request is cancelled
-/// unless it completes at once.
+/// No time limit. Any other value of `timeout_ms` is the limit in milliseconds.
+///
+/// With 0 nothing is waited for: the driver asks WSK, or looks into the queue, and what has not completed when that
+/// returns is cancelled. A result that is there at once never loses against the limit; one that a provider brings later,
+/// however soon, may.
 pub const NO_TIMEOUT: u32 = u32::MAX;
 
 /// The most operations that the pending requests of one handle take: one each, and
