@@ -30,7 +30,7 @@ use imports::List;
 use pe::Expected;
 use toolchain::Toolchain;
 use tools::Needs;
-pub(crate) use tools::run_quietly;
+pub(crate) use tools::{GCC, MINGW, run_quietly};
 use wdk::Wdk;
 
 /// Options of `cargo xtask cross`.

@@ -3,9 +3,11 @@
 //! What Windows has beside the driver is built from `crates/hosted` (see `cross/wine`): the framework as `wdfldr.sys`,
 //! WSK as `netio.sys`. The rest is Wine's own. A run starts the service, lets `wskctl.exe` go through its demo and the
 //! conformance suite, stops the service, starts it once more and deletes it; and compares with the hosted kernel's
-//! results, test by test. Then the same service is installed and removed by its INF.
+//! results, test by test. Then the same service is installed and removed by its INF. A second client, in C and without the
+//! framework, runs beside it.
 
 mod batch;
+mod client;
 mod debug;
 mod modules;
 mod one;
@@ -73,8 +75,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
     let mut pairs = Vec::new();
     for mode in &options.completion {
-        println!("completion {mode}: Wine");
         prefix.set_variable(COMPLETION, mode)?;
+        println!("completion {mode}: a client in C");
+        client::run(&prefix, limit)?;
+        println!("completion {mode}: the driver");
         let wine = service(&prefix, &options.only, limit)?;
         println!("completion {mode}: hosted");
         pairs.push(Pair { mode: mode.clone(), hosted: hosted(&root, mode, &options.only)?, wine });
@@ -148,7 +152,7 @@ fn service(prefix: &Prefix, only: &[String], limit: Duration) -> Result<Report> 
         (Err(error), Some(test)) => {
             Err(error.context(format!("the first test that failed is {}", test.name)))
         }
-        (carried, _) => carried.and(report),
+        (carried, _) => carried.and_then(|_| report),
     }
 }
 
@@ -166,7 +170,7 @@ fn commands(prefix: &Prefix, limit: Duration) -> Result<()> {
         Step::new("wskctl driver remove", r"C:\wskctl.exe driver remove", Expect::Success),
         Step::new("sc query after the removal", "sc query wskdrv", Expect::Failure),
     ];
-    carry_out(prefix, &steps, limit)
+    carry_out(prefix, &steps, limit).map(drop)
 }
 
 /// Installs and removes the driver by its INF.
@@ -188,11 +192,11 @@ fn package(prefix: &Prefix, root: &Path, out: &Path, limit: Duration) -> Result<
         Step::new("sc query after the removal", "sc query wskdrv", Expect::Failure),
         Step::new("wskctl info after the removal", r"C:\wskctl.exe info", Expect::Failure),
     ];
-    carry_out(prefix, &steps, limit)
+    carry_out(prefix, &steps, limit).map(drop)
 }
 
 /// Carries out the steps in one batch, and fails with all there is to know if one did not come to what it should.
-fn carry_out(prefix: &Prefix, steps: &[Step], limit: Duration) -> Result<()> {
+fn carry_out(prefix: &Prefix, steps: &[Step], limit: Duration) -> Result<Run> {
     let run = prefix.run_batch(&batch::text(steps), limit)?;
     let results = parse(&run.output);
     let mut faults = Vec::new();
@@ -211,7 +215,7 @@ fn carry_out(prefix: &Prefix, steps: &[Step], limit: Duration) -> Result<()> {
     }
     let bug_checks = debug::bug_checks(&run.log);
     if faults.is_empty() && bug_checks.is_empty() {
-        return Ok(());
+        return Ok(run);
     }
     for fault in &faults {
         eprintln!("{fault}");

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use super::client;
 use super::prefix::Prefix;
 use crate::cross::{Build, run_quietly};
 
@@ -31,7 +32,7 @@ pub(crate) fn build(build: &Build<'_>) -> Result<()> {
     for (name, _) in MODULES {
         fs::copy(directory.join(name), kept.join(name)).with_context(|| format!("copying {name}"))?;
     }
-    Ok(())
+    client::build(build.root, &kept)
 }
 
 /// Where the built modules are kept.
@@ -39,12 +40,13 @@ fn directory_of(out: &Path) -> PathBuf {
     out.join("modules")
 }
 
-/// Puts the modules, the driver and the harness into the prefix.
+/// Puts the modules, the drivers and the harness into the prefix.
 pub(crate) fn install(prefix: &Prefix, out: &Path) -> Result<()> {
     let directory = directory_of(out);
     for (name, place) in MODULES {
         prefix.install(&directory.join(name), place)?;
     }
     prefix.install(&out.join("wskdrv.sys"), super::DRIVER)?;
+    client::install(prefix, &directory)?;
     prefix.install(&out.join("wskctl.exe"), "wskctl.exe")
 }

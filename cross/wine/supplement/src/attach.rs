@@ -30,10 +30,10 @@ pub fn attach(module: &'static str) {
     panic::set_hook(Box::new(move |info| violation(&rule, &info.to_string())));
 }
 
-/// Defines the entry point of a module, which the C runtime calls.
+/// Defines the entry point of a module, which the C runtime calls; what is given does further things when it is loaded.
 #[macro_export]
 macro_rules! module {
-    ($name:literal) => {
+    ($name:literal $(, $further:expr)?) => {
         #[unsafe(no_mangle)]
         extern "system" fn DllMain(
             _instance: *mut ::core::ffi::c_void,
@@ -43,6 +43,7 @@ macro_rules! module {
             // `DLL_PROCESS_ATTACH`.
             if reason == 1 {
                 $crate::attach::attach($name);
+                $($further;)?
             }
             1
         }

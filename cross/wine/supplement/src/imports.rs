@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "reads and writes a mapped image")]
 
 use std::ffi::{CStr, c_void};
-use std::ptr;
+use std::{iter, ptr};
 
 use windows_sys::Win32::System::Diagnostics::Debug::{
     IMAGE_DATA_DIRECTORY, IMAGE_DIRECTORY_ENTRY_IMPORT, IMAGE_NT_HEADERS64,
@@ -41,6 +41,7 @@ impl Image {
         self.0.wrapping_add(offset as usize).cast()
     }
 
+    /// The table of the modules that it imports from; none, if it imports nothing.
     fn imports(&self) -> Option<*mut IMAGE_IMPORT_DESCRIPTOR> {
         // SAFETY: by the type's invariant the image begins with this header.
         let dos = unsafe { self.at::<IMAGE_DOS_HEADER>(0).read_unaligned() };
@@ -52,10 +53,30 @@ impl Image {
         (directory.VirtualAddress != 0).then(|| self.at(directory.VirtualAddress))
     }
 
+    /// The modules that it imports from.
+    fn modules(&self) -> impl Iterator<Item = IMAGE_IMPORT_DESCRIPTOR> {
+        let mut next = self.imports();
+        iter::from_fn(move || {
+            let descriptor = next?;
+            // SAFETY: an entry of the image's table, which ends with one of zeros.
+            let module = unsafe { descriptor.read_unaligned() };
+            next = (module.Name != 0).then(|| descriptor.wrapping_add(1));
+            next.map(|_| module)
+        })
+    }
+
     fn text(&self, offset: u32) -> &CStr {
         // SAFETY: by the type's invariant the image's tables refer to strings with a zero at the end.
         unsafe { CStr::from_ptr(self.at(offset)) }
     }
+}
+
+/// Whether the driver that `inside` points into imports from a module, whose name has any case.
+#[must_use]
+pub fn imports_from(inside: *const c_void, module: &str) -> bool {
+    Image::of(inside).is_some_and(|image| {
+        image.modules().any(|one| image.text(one.Name).to_bytes().eq_ignore_ascii_case(module.as_bytes()))
+    })
 }
 
 /// Turns the kernel imports of the driver that `inside` points into to this crate's functions; how many they are.
@@ -65,22 +86,14 @@ impl Image {
 #[must_use = "without it, nobody knows whether the driver was completed"]
 pub unsafe fn supply(inside: *const c_void) -> usize {
     let Some(image) = Image::of(inside) else { return 0 };
-    let Some(mut descriptor) = image.imports() else { return 0 };
     let table = table();
-    let mut supplied = 0;
-    loop {
-        // SAFETY: an entry of the image's table, which ends with one of zeros.
-        let module = unsafe { descriptor.read_unaligned() };
-        if module.Name == 0 {
-            return supplied;
-        }
-        if image.text(module.Name).to_bytes().eq_ignore_ascii_case(KERNEL) {
-            // SAFETY: only its first variant says where the names are.
-            let names = unsafe { module.Anonymous.OriginalFirstThunk };
-            supplied += turn(&image, names, module.FirstThunk, &table);
-        }
-        descriptor = descriptor.wrapping_add(1);
-    }
+    let kernel = |one: &IMAGE_IMPORT_DESCRIPTOR| image.text(one.Name).to_bytes().eq_ignore_ascii_case(KERNEL);
+    let turned = image.modules().filter(kernel).map(|module| {
+        // SAFETY: only its first variant says where the names are.
+        let names = unsafe { module.Anonymous.OriginalFirstThunk };
+        turn(&image, names, module.FirstThunk, &table)
+    });
+    turned.sum()
 }
 
 /// Writes the functions of the table over the addresses of one module's imports.

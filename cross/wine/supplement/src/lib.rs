@@ -1,8 +1,9 @@
 //! What a driver may expect of the kernel and Wine's `ntoskrnl.exe` does not do.
 //!
 //! Both modules that stand beside the driver link this crate. For what Wine lacks altogether it has functions of the
-//! C names, which the modules call in place of imports. For the driver, whose file is the one that Windows loads,
-//! [`imports::supply`] puts the functions of [`table::table`] into its import table before `DriverEntry` runs.
+//! C names, which the modules call in place of imports. For a driver, whose file is the one that Windows loads,
+//! [`imports::supply`] puts the functions of [`table::table`] into its import table before `DriverEntry` runs: the
+//! framework when the driver binds, WSK when a driver without the framework is loaded ([`clients`]).
 //!
 //! Nothing here raises an IRQL, since a user-mode process has none.
 #![cfg(windows)]
@@ -13,10 +14,12 @@
 )]
 
 pub mod attach;
+pub mod clients;
 pub mod dpc;
 pub mod imports;
 pub mod irp;
 pub mod irql;
+pub mod left;
 pub mod mdl;
 pub mod pool;
 pub mod process;

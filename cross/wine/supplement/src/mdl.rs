@@ -4,8 +4,8 @@
 #![expect(unsafe_code, reason = "functions of the kernel's C names")]
 
 use wsk_sys::{
-    KPROCESSOR_MODE, LOCK_OPERATION, MDL, MDL_MAPPED_TO_SYSTEM_VA, MDL_PAGES_LOCKED,
-    MDL_SOURCE_IS_NONPAGED_POOL, MEMORY_CACHING_TYPE, MmGetMdlVirtualAddress, PVOID, ULONG,
+    KPROCESSOR_MODE, LOCK_OPERATION, MDL, MDL_MAPPED_TO_SYSTEM_VA, MDL_PAGES_LOCKED, MDL_PARTIAL,
+    MDL_SOURCE_IS_NONPAGED_POOL, MEMORY_CACHING_TYPE, MmGetMdlVirtualAddress, PAGE_SIZE, PVOID, ULONG,
 };
 
 /// Sets flags, and clears others.
@@ -65,4 +65,27 @@ pub(crate) unsafe extern "system" fn MmMapLockedPagesSpecifyCache(
     // The flag stays unset: two threads may map the same MDL at once, and both get the same address.
     // SAFETY: the caller's MDL.
     unsafe { MmGetMdlVirtualAddress(mdl) }
+}
+
+/// A length of zero means up to the end of the source.
+pub(crate) unsafe extern "system" fn IoBuildPartialMdl(
+    SourceMdl: *mut MDL,
+    TargetMdl: *mut MDL,
+    VirtualAddress: PVOID,
+    Length: ULONG,
+) {
+    // SAFETY: the caller's source, which it does not change meanwhile.
+    let source = unsafe { SourceMdl.read() };
+    let start = source.StartVa.addr() + source.ByteOffset as usize;
+    let rest = (start + source.ByteCount as usize).saturating_sub(VirtualAddress.addr());
+    let page_offset = VirtualAddress.addr() % PAGE_SIZE;
+    // SAFETY: the caller's target, large enough for the part by the caller's contract.
+    let target = unsafe { &mut *TargetMdl };
+    target.Process = source.Process;
+    target.StartVa = VirtualAddress.wrapping_byte_sub(page_offset);
+    // Neither is more than a `ULONG` holds: a page's size, and the source's length.
+    target.ByteOffset = ULONG::try_from(page_offset).unwrap_or(0);
+    target.ByteCount = if Length == 0 { ULONG::try_from(rest).unwrap_or(0) } else { Length };
+    target.MappedSystemVa = VirtualAddress;
+    target.MdlFlags |= MDL_PARTIAL | source.MdlFlags & (MDL_PAGES_LOCKED | MDL_SOURCE_IS_NONPAGED_POOL);
 }

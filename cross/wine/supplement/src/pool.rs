@@ -3,6 +3,7 @@
 
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
 use std::collections::BTreeMap;
+use std::ffi::c_int;
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -16,6 +17,8 @@ const ALIGNMENT: usize = 16;
 /// What a fresh block holds whose owner wants it uninitialised, and what a freed one holds.
 const FRESH: u8 = 0xCD;
 const FREED: u8 = 0xDD;
+/// The tag of a block that was allocated without one.
+const NO_TAG: ULONG = u32::from_le_bytes(*b"None");
 
 #[derive(Clone, Copy)]
 struct Block {
@@ -47,10 +50,9 @@ pub fn left() -> Vec<String> {
         .collect()
 }
 
-#[unsafe(no_mangle)]
-pub(crate) extern "system" fn ExAllocatePool2(Flags: ULONG64, NumberOfBytes: SIZE_T, Tag: ULONG) -> PVOID {
-    let Some(layout) = layout(NumberOfBytes) else { return ptr::null_mut() };
-    let block = if Flags & POOL_FLAG_UNINITIALIZED == 0 {
+fn allocate(size: usize, tag: ULONG, zeroed: bool) -> PVOID {
+    let Some(layout) = layout(size) else { return ptr::null_mut() };
+    let block = if zeroed {
         // SAFETY: the size is not zero.
         unsafe { alloc_zeroed(layout) }
     } else {
@@ -58,14 +60,41 @@ pub(crate) extern "system" fn ExAllocatePool2(Flags: ULONG64, NumberOfBytes: SIZ
         let block = unsafe { alloc(layout) };
         if !block.is_null() {
             // SAFETY: so many bytes were just allocated.
-            unsafe { block.write_bytes(FRESH, NumberOfBytes) };
+            unsafe { block.write_bytes(FRESH, size) };
         }
         block
     };
     if !block.is_null() {
-        blocks().insert(block.addr(), Block { size: NumberOfBytes, tag: Tag });
+        blocks().insert(block.addr(), Block { size, tag });
     }
     block.cast()
+}
+
+#[unsafe(no_mangle)]
+pub(crate) extern "system" fn ExAllocatePool2(Flags: ULONG64, NumberOfBytes: SIZE_T, Tag: ULONG) -> PVOID {
+    allocate(NumberOfBytes, Tag, Flags & POOL_FLAG_UNINITIALIZED == 0)
+}
+
+pub(crate) extern "system" fn ExAllocatePool(PoolType: c_int, NumberOfBytes: SIZE_T) -> PVOID {
+    ExAllocatePoolWithTag(PoolType, NumberOfBytes, NO_TAG)
+}
+
+/// A block of no bytes is one too, as the older functions have it.
+pub(crate) extern "system" fn ExAllocatePoolWithTag(
+    _PoolType: c_int,
+    NumberOfBytes: SIZE_T,
+    Tag: ULONG,
+) -> PVOID {
+    allocate(NumberOfBytes.max(1), Tag, false)
+}
+
+/// The quota is nobody's, and memory that lacks is told by null even where an exception was wanted.
+pub(crate) extern "system" fn ExAllocatePoolWithQuotaTag(
+    PoolType: c_int,
+    NumberOfBytes: SIZE_T,
+    Tag: ULONG,
+) -> PVOID {
+    ExAllocatePoolWithTag(PoolType, NumberOfBytes, Tag)
 }
 
 #[unsafe(no_mangle)]

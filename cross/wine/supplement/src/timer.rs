@@ -82,6 +82,19 @@ pub(crate) unsafe extern "system" fn KeInitializeTimerEx(Timer: *mut KTIMER, Typ
     unsafe { Timer.write(timer) };
 }
 
+pub(crate) unsafe extern "system" fn KeInitializeTimer(Timer: *mut KTIMER) {
+    // SAFETY: this function's own contract.
+    unsafe { KeInitializeTimerEx(Timer, 0) };
+}
+
+pub(crate) extern "system" fn KeSetTimer(
+    Timer: *mut KTIMER,
+    DueTime: LARGE_INTEGER,
+    Dpc: *mut KDPC,
+) -> BOOLEAN {
+    KeSetTimerEx(Timer, DueTime, 0, Dpc)
+}
+
 #[unsafe(no_mangle)]
 pub(crate) extern "system" fn KeSetTimerEx(
     Timer: *mut KTIMER,

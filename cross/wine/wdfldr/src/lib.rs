@@ -3,10 +3,9 @@
 #![expect(unsafe_code, reason = "exports the C interface of wdfldr.sys")]
 #![allow(non_snake_case, reason = "the functions and their parameters bear their C names")]
 
-use hosted_rule::report::{print, violation};
+use hosted_rule::report::print;
 use kmdf::{PWDF_BIND_INFO, PWDF_DRIVER_GLOBALS};
-use supplement::rules::{IRP_LEAK, POOL_LEAK, TIMER_SET};
-use supplement::{imports, irp, pool, timer};
+use supplement::{imports, left};
 use wsk_sys::{NTSTATUS, PCUNICODE_STRING, PDRIVER_OBJECT};
 
 supplement::module!("wdfldr.sys");
@@ -42,14 +41,5 @@ pub unsafe extern "C" fn WdfVersionUnbind(
 ) {
     // SAFETY: this function's contract.
     unsafe { kmdf::WdfVersionUnbind(RegistryPath, BindInfo, ComponentGlobals) };
-    let (blocks, irps, timers) = (pool::left(), irp::left(), timer::left());
-    if !blocks.is_empty() {
-        violation(&POOL_LEAK, &format!("left by the driver: {}", blocks.join("; ")));
-    }
-    if !irps.is_empty() {
-        violation(&IRP_LEAK, &format!("left by the driver: {}", irps.join("; ")));
-    }
-    if timers != 0 {
-        violation(&TIMER_SET, "a timer is set");
-    }
+    left::check();
 }
