@@ -152,7 +152,7 @@ fn service(prefix: &Prefix, only: &[String], limit: Duration) -> Result<Report> 
         (Err(error), Some(test)) => {
             Err(error.context(format!("the first test that failed is {}", test.name)))
         }
-        (carried, _) => carried.and_then(|_| report),
+        (carried, _) => carried.and(report),
     }
 }
 
