@@ -11,15 +11,6 @@ use crate::completion;
 use crate::platform::{self, irp_name};
 use crate::rules::{self, at_most};
 
-/// Reads a field of an IRP or of a stack location.
-macro_rules! field {
-    ($pointer:expr, $field:ident) => {{
-        // SAFETY: the I/O manager knows the IRP, so it and its locations can be read; it is in the hands of the
-        // caller, who has just passed it, so nobody writes it.
-        unsafe { (*$pointer).$field }
-    }};
-}
-
 /// The `Control` of an own IRP's next location: the routine runs whatever happens.
 const ALWAYS: u8 = SL_INVOKE_ON_SUCCESS | SL_INVOKE_ON_ERROR | SL_INVOKE_ON_CANCEL;
 
@@ -60,10 +51,15 @@ unsafe fn examine(irp: *mut IRP) -> Result<(), Broken> {
     if !platform::is_irp(irp) {
         return Err((&rules::NOT_AN_IRP, "there is no living IRP at this address"));
     }
-    if field!(irp, Type) != IO_TYPE_IRP {
+    // SAFETY: the I/O manager knows the IRP, which is the caller's, so nobody writes the field.
+    let kind = unsafe { (*irp).Type };
+    if kind != IO_TYPE_IRP {
         return Err((&rules::NOT_AN_IRP, "its type is not that of an IRP"));
     }
-    let (locations, current) = (field!(irp, StackCount), field!(irp, CurrentLocation));
+    // SAFETY: as above.
+    let locations = unsafe { (*irp).StackCount };
+    // SAFETY: as above.
+    let current = unsafe { (*irp).CurrentLocation };
     if locations < 1 {
         return Err((&rules::IRP_STACK, "it was allocated without a stack location"));
     }
@@ -76,32 +72,31 @@ unsafe fn examine(irp: *mut IRP) -> Result<(), Broken> {
     }
     // SAFETY: the current location is above the lowest, so there is a next one.
     let next = unsafe { IoGetNextIrpStackLocation(irp) };
-    own_irp(next)
+    // SAFETY: a location of the caller's IRP, which nobody else uses; the structure holds plain values.
+    own_irp(&unsafe { next.read() })
 }
 
 /// Checks the next stack location of an IRP that the client made itself.
-fn own_irp(next: *mut IO_STACK_LOCATION) -> Result<(), Broken> {
+fn own_irp(next: &IO_STACK_LOCATION) -> Result<(), Broken> {
     // The provider writes it, completion leaves it, and IoReuseIrp clears it.
-    if field!(next, MajorFunction) != 0 {
+    if next.MajorFunction != 0 {
         let why = "it was completed, or filled by hand, and not reused with IoReuseIrp";
         return Err((&rules::IRP_NOT_REUSED, why));
     }
-    if field!(next, CompletionRoutine).is_none() {
+    if next.CompletionRoutine.is_none() {
         return Err((&rules::IRP_COMPLETION_ROUTINE, "it has no completion routine"));
     }
-    if field!(next, Control) != ALWAYS {
+    if next.Control != ALWAYS {
         let why = "its completion routine must be invoked on success, on error and on cancellation";
         return Err((&rules::IRP_COMPLETION_ROUTINE, why));
     }
-    // SAFETY: a location of the caller's IRP; only the field's address is taken.
-    let parameters = unsafe { &raw const (*next).Parameters };
     // SAFETY: this variant covers the union with four pointers, for which every bit pattern is valid.
-    let words = unsafe { parameters.cast::<IO_STACK_OTHERS>().read() };
+    let words: IO_STACK_OTHERS = unsafe { next.Parameters.Others };
     let words = [words.Argument1, words.Argument2, words.Argument3, words.Argument4];
-    let clean = field!(next, MinorFunction) == 0
-        && field!(next, Flags) == 0
-        && field!(next, DeviceObject).is_null()
-        && field!(next, FileObject).is_null()
+    let clean = next.MinorFunction == 0
+        && next.Flags == 0
+        && next.DeviceObject.is_null()
+        && next.FileObject.is_null()
         && words.iter().all(|word| word.is_null());
     if !clean {
         return Err((&rules::IRP_LOCATION, "the stack location below holds more than a completion routine"));
