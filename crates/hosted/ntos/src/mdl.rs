@@ -12,7 +12,7 @@ use std::ptr;
 use wsk_sys::{
     APC_LEVEL, BOOLEAN, CSHORT, DISPATCH_LEVEL, FALSE, IRP, IoReadAccess, KPROCESSOR_MODE, KernelMode, MDL,
     MDL_MAPPED_TO_SYSTEM_VA, MDL_PAGES_LOCKED, MDL_SOURCE_IS_NONPAGED_POOL, MDL_WRITE_OPERATION,
-    MmGetMdlByteCount, MmGetMdlVirtualAddress, PAGE_SIZE, PVOID, ULONG,
+    MdlMappingNoExecute, MmGetMdlByteCount, MmGetMdlVirtualAddress, PAGE_SIZE, PVOID, ULONG,
 };
 
 use crate::bugcheck::{complain, violation};
@@ -169,6 +169,11 @@ fn require_pages_unused(machine: &Machine, mdl: Live, what: &str) {
     in_flight::require_unused(machine, &(start..start + mdl.length()), || {
         format!("{what} of {}", mdl.name())
     });
+}
+
+/// Demands that there is a living MDL at this address: for a provider that is about to read it.
+pub fn require_mdl(mdl: *mut MDL, what: &str) {
+    Live::check(&Machine::kernel(), mdl, what);
 }
 
 /// Demands that an MDL, and the memory that it describes, still exist: for a provider that is about to use them.
@@ -372,7 +377,7 @@ pub extern "system" fn MmMapLockedPagesSpecifyCache(
     BugCheckOnFailure: ULONG,
     Priority: ULONG,
 ) -> PVOID {
-    let _ = (CacheType, RequestedAddress, BugCheckOnFailure, Priority);
+    let _ = (CacheType, RequestedAddress, BugCheckOnFailure);
     let what = "MmMapLockedPagesSpecifyCache";
     let machine = Machine::kernel();
     at_most(DISPATCH_LEVEL, &rule::IRQL_MM_DISPATCH, what);
@@ -385,6 +390,12 @@ pub extern "system" fn MmMapLockedPagesSpecifyCache(
     }
     if !mdl.has(MDL_PAGES_LOCKED) {
         violation(&rule::MDL_MAP_UNLOCKED, format!("{what} of {}, whose pages are not locked", mdl.name()));
+    }
+    if Priority & MdlMappingNoExecute == 0 {
+        violation(
+            &rule::MDL_EXECUTABLE,
+            format!("{what} of {} with priority {Priority:#x}: add MdlMappingNoExecute", mdl.name()),
+        );
     }
     if AccessMode != KernelMode || fault::point("MmMapLockedPagesSpecifyCache") {
         return ptr::null_mut();

@@ -160,6 +160,8 @@ rules! {
     MDL_MAP_UNLOCKED = 0xC4, 0x81, "MdlMapUnlocked", "MmMapLockedPagesSpecifyCache";
     /// Pages mapped that have a system address already.
     MDL_MAPPED_TWICE = 0xC4, 0x75, "MdlMappedTwice", "MmMapLockedPagesSpecifyCache";
+    /// Pages mapped as code, because the priority lacks `MdlMappingNoExecute`.
+    MDL_EXECUTABLE = 0xC4, 0x2002, "MdlExecutableMapping", "Bug Check 0xC4: DRIVER_VERIFIER_DETECTED_VIOLATION";
     /// An MDL freed while its pages are locked.
     MDL_FREED_LOCKED = 0xCB, OWN, "MdlFreedWhileLocked",
         "Bug Check 0xCB: DRIVER_LEFT_LOCKED_PAGES_IN_PROCESS";

@@ -14,10 +14,10 @@ use wsk_sys::{
     CTL_CODE, DEVICE_OBJECT, DRIVER_OBJECT, FILE_ANY_ACCESS, FILE_READ_ACCESS, FILE_WRITE_ACCESS, IRP,
     IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_CREATE, IoGetCurrentProcess, IoGetRequestorProcessId,
     IoReleaseCancelSpinLock, IoSetCancelRoutine, MDL, METHOD_BUFFERED, METHOD_IN_DIRECT, METHOD_NEITHER,
-    METHOD_OUT_DIRECT, MmGetMdlByteCount, MmGetSystemAddressForMdlSafe, NTSTATUS, NormalPagePriority,
-    PCUNICODE_STRING, STATUS_ACCESS_DENIED, STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL,
-    STATUS_CANCELLED, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_HANDLE, STATUS_IO_TIMEOUT,
-    STATUS_NO_SUCH_DEVICE, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_PENDING, STATUS_SUCCESS,
+    METHOD_OUT_DIRECT, MdlMappingNoExecute, MmGetMdlByteCount, MmGetSystemAddressForMdlSafe, NTSTATUS,
+    NormalPagePriority, PCUNICODE_STRING, STATUS_ACCESS_DENIED, STATUS_BUFFER_OVERFLOW,
+    STATUS_BUFFER_TOO_SMALL, STATUS_CANCELLED, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_HANDLE,
+    STATUS_IO_TIMEOUT, STATUS_NO_SUCH_DEVICE, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_PENDING, STATUS_SUCCESS,
 };
 
 const fn code(method: u32) -> u32 {
@@ -47,7 +47,7 @@ fn mdl_of(irp: *mut IRP) -> *mut MDL {
 /// The bytes that an MDL describes.
 fn mapped(mdl: *mut MDL) -> (*mut u8, usize) {
     // SAFETY: an MDL with locked pages, from the I/O manager.
-    let address = unsafe { MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority) };
+    let address = unsafe { MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority | MdlMappingNoExecute) };
     // SAFETY: as above.
     let length = unsafe { MmGetMdlByteCount(mdl) };
     (address.cast(), length as usize)

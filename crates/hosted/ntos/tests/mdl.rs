@@ -9,13 +9,14 @@ use common::{Object, assert_names, bug_check, machine, tag};
 use ntos::rule;
 use wsk_sys::{
     APC_LEVEL, DISPATCH_LEVEL, ExAllocatePool2, ExFreePool, FALSE, HIGH_LEVEL, IRP, IoAllocateMdl, IoFreeMdl,
-    KernelMode, KfRaiseIrql, MDL, MmBuildMdlForNonPagedPool, MmCached, MmGetMdlByteCount,
-    MmGetMdlVirtualAddress, MmGetSystemAddressForMdlSafe, MmMapLockedPagesSpecifyCache, MmProbeAndLockPages,
-    MmUnlockPages, NormalPagePriority, PAGE_SIZE, POOL_FLAG_NON_PAGED, POOL_FLAG_PAGED, PVOID, TRUE,
-    UserMode,
+    KernelMode, KfRaiseIrql, MDL, MdlMappingNoExecute, MmBuildMdlForNonPagedPool, MmCached,
+    MmGetMdlByteCount, MmGetMdlVirtualAddress, MmGetSystemAddressForMdlSafe, MmMapLockedPagesSpecifyCache,
+    MmProbeAndLockPages, MmUnlockPages, NormalPagePriority, PAGE_SIZE, POOL_FLAG_NON_PAGED, POOL_FLAG_PAGED,
+    PVOID, TRUE, UserMode,
 };
 
 const TAG: u32 = tag(*b"Mdlt");
+const PRIORITY: u32 = NormalPagePriority | MdlMappingNoExecute;
 /// `IoReadAccess`, `IoModifyAccess`.
 const READ: i32 = 0;
 const MODIFY: i32 = 2;
@@ -37,7 +38,7 @@ fn name(mdl: *mut MDL) -> String {
 }
 
 fn map(mdl: *mut MDL, mode: i8) -> PVOID {
-    kernel!(MmMapLockedPagesSpecifyCache(mdl, mode, MmCached, ptr::null_mut(), 0, NormalPagePriority))
+    kernel!(MmMapLockedPagesSpecifyCache(mdl, mode, MmCached, ptr::null_mut(), 0, PRIORITY))
 }
 
 /// A wrong driver, given an MDL.
@@ -67,7 +68,7 @@ fn non_paged_pool_has_its_own_address() {
         assert_eq!(kernel!(MmGetMdlVirtualAddress(mdl)), inside);
         assert_eq!(kernel!(MmGetMdlByteCount(mdl)) as usize, size);
         kernel!(MmBuildMdlForNonPagedPool(mdl));
-        let address = kernel!(MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority));
+        let address = kernel!(MmGetSystemAddressForMdlSafe(mdl, PRIORITY));
         assert_eq!(address, inside);
         ntos::mdl::require_live(mdl, "a test");
         // The address may be used: Miri looks.
@@ -89,9 +90,9 @@ fn pages_are_locked_mapped_and_unlocked() {
     for operation in [READ, MODIFY] {
         kernel!(MmProbeAndLockPages(mdl, KernelMode, operation));
         ntos::mdl::require_live(mdl, "a test");
-        assert_eq!(kernel!(MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority)), block);
+        assert_eq!(kernel!(MmGetSystemAddressForMdlSafe(mdl, PRIORITY)), block);
         // A second time, it is the mapping that exists.
-        assert_eq!(kernel!(MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority)), block);
+        assert_eq!(kernel!(MmGetSystemAddressForMdlSafe(mdl, PRIORITY)), block);
         kernel!(MmUnlockPages(mdl));
     }
     kernel!(IoFreeMdl(mdl));
@@ -298,4 +299,25 @@ fn an_mdl_left_behind() {
         other.shutdown();
     });
     assert_names(&report.unwrap_err(), &rule::MDL_LEAK, "of 24 bytes");
+}
+
+#[cfg_attr(miri, ignore = "a bug check leaves a stopped thread")]
+#[test]
+fn locked_pages_are_not_mapped_as_code() {
+    let report = bug_check(|| {
+        let mdl = mdl(pool(POOL_FLAG_PAGED, 100), 100);
+        kernel!(MmProbeAndLockPages(mdl, KernelMode, MODIFY));
+        kernel!(MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority));
+    });
+    assert_names(&report, &rule::MDL_EXECUTABLE, "add MdlMappingNoExecute");
+}
+
+#[test]
+fn what_is_mapped_already_has_no_priority() {
+    let machine = machine();
+    let _entered = machine.enter();
+    let (block, mdl) = built(100);
+    assert_eq!(kernel!(MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority)), block);
+    kernel!(IoFreeMdl(mdl));
+    kernel!(ExFreePool(block));
 }
