@@ -29,7 +29,7 @@ const STAND_IN: [&str; 6] =
     ["PoolBadAddress", "PoolDoubleFree", "PoolWrongTag", "PoolLeak", "FreeIrpInUse", "IoAllocateFree"];
 
 /// Rules of framework and WSK that need what Wine has not: IRQLs, a list of all IRPs, a look at `DriverEntry`.
-const NOT_UNDER_WINE: [&str; 10] = [
+const NOT_UNDER_WINE: [&str; 12] = [
     "IrqlReturn",
     "KmdfIrql",
     "WdfSpinlock",
@@ -40,6 +40,8 @@ const NOT_UNDER_WINE: [&str; 10] = [
     "WskEventIrql",
     "WskNotAnIrp",
     "WskRegistrationLeft",
+    "WskRegistrationFreed",
+    "WskCaptureInDriverEntry",
 ];
 
 /// What the rules are of.

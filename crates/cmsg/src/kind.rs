@@ -10,6 +10,8 @@ pub const IPPROTO_UDP: i32 = 17;
 /// Level of IPv6 messages.
 pub const IPPROTO_IPV6: i32 = 41;
 
+/// Options of the IPv4 header. Without data, it says that there are none.
+pub const IP_OPTIONS: i32 = 1;
 /// The type of service as an `INT`: ECN in the low two bits, DSCP above. Received with `IP_RECVTOS` set.
 pub const IP_TOS: i32 = 3;
 /// The time to live as an `INT`. Received with `IP_RECVTTL` (21, also named `IP_HOPLIMIT`) set.
@@ -25,6 +27,8 @@ pub const IP_RECVERR: i32 = 75;
 pub const IPV6_PKTINFO: i32 = 19;
 /// The hop limit as an `INT`. Received with the option of the same number set.
 pub const IPV6_HOPLIMIT: i32 = 21;
+/// A routing header. Without data, it says that there is none.
+pub const IPV6_RTHDR: i32 = 32;
 /// The traffic class as an `INT`, as [`IP_TOS`]. Received with `IPV6_RECVTCLASS` (40) set.
 pub const IPV6_TCLASS: i32 = 39;
 /// The ECN codepoint, as [`IP_ECN`].

@@ -103,12 +103,12 @@ fn sends_carry_control_information() {
         world.with_socket(|socket, _, passive| {
             let peer = world.peer();
             let to = Some(peer.local_addr().unwrap());
-            let control = info(&[Message::TimeToLive(5), Message::EcnV4(3)]);
+            let control = info(&[Message::TimeToLive(5), Message::EcnV4(2)]);
             let (result, op) =
                 socket.submit(op_with(b"one"), SendTo(to).with(control), Some(SOON)).wait(passive);
             assert_eq!(result, Ok(3));
             let arrived = peer.receive().unwrap();
-            assert_eq!((arrived.hops, arrived.traffic_class), (5, 3));
+            assert_eq!((arrived.hops, arrived.traffic_class), (5, 2));
             // The next flight of the operation carries none.
             let (result, _) = socket.submit(op, SendTo(to), Some(SOON)).wait(passive);
             assert_eq!((result, peer.receive().unwrap().hops), (Ok(3), 128));

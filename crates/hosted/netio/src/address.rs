@@ -8,6 +8,8 @@ use wsk_sys::{
     STATUS_INVALID_PARAMETER,
 };
 
+use crate::platform::Used;
+
 /// The address family of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
@@ -42,6 +44,11 @@ impl Family {
             Family::V6 => size_of::<SOCKADDR_IN6>(),
         }
     }
+}
+
+/// The memory of an address of the family, or of the room for one, which a request uses; none if it is null.
+pub(crate) fn used(role: &'static str, address: *const SOCKADDR, family: Family) -> Used {
+    Used::new(role, address, if address.is_null() { 0 } else { family.sockaddr_size() })
 }
 
 /// Reads an address of the family from the client's buffer.

@@ -32,13 +32,14 @@ pub(crate) unsafe extern "system" fn wsk_bind(
     check::caller(WHAT);
     let call = SocketCall::begin(socket, WHAT);
     let socket = Arc::clone(&call.socket);
+    let used = || vec![address::used("the local address", local_address, call.socket.family)];
     let work = Work::new(move |provider| {
         // SAFETY: the client's address, valid until the request is completed.
         let bound = unsafe { bind(provider, &socket, local_address, flags) };
         Outcome::from(bound.map(|()| 0))
     });
     // SAFETY: the IRP of this call.
-    unsafe { call.submit(irp, WHAT, work) }
+    unsafe { call.submit(irp, WHAT, used, work) }
 }
 
 /// # Safety
@@ -83,6 +84,7 @@ pub(crate) unsafe extern "system" fn wsk_get_local_address(
     check::caller(WHAT);
     let call = SocketCall::begin(socket, WHAT);
     let socket = Arc::clone(&call.socket);
+    let used = || vec![address::used("the local address", local_address, call.socket.family)];
     let work = Work::new(move |_| {
         if local_address.is_null() {
             return Outcome::Done(STATUS_INVALID_PARAMETER, 0);
@@ -95,5 +97,5 @@ pub(crate) unsafe extern "system" fn wsk_get_local_address(
         }))
     });
     // SAFETY: the IRP of this call.
-    unsafe { call.submit(irp, WHAT, work) }
+    unsafe { call.submit(irp, WHAT, used, work) }
 }

@@ -3,11 +3,11 @@
 
 use wsk_sys::{
     MDL, MDL_MAPPED_TO_SYSTEM_VA, MDL_PAGES_LOCKED, MDL_PARTIAL, MDL_SOURCE_IS_NONPAGED_POOL,
-    MdlMappingNoExecute, MmGetSystemAddressForMdlSafe, NTSTATUS, NormalPagePriority,
-    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, ULONG, WSK_BUF,
+    MdlMappingNoExecute, MmGetMdlByteCount, MmGetMdlVirtualAddress, MmGetSystemAddressForMdlSafe, NTSTATUS,
+    NormalPagePriority, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, ULONG, WSK_BUF,
 };
 
-use crate::platform;
+use crate::platform::{self, Used};
 use crate::rules::{BUFFER_BOUNDS, BUFFER_NOT_LOCKED};
 
 /// One of these says that the pages of an MDL are resident.
@@ -20,6 +20,48 @@ const PRIORITY: ULONG = NormalPagePriority | MdlMappingNoExecute;
 struct Piece {
     address: *mut u8,
     length: usize,
+}
+
+/// The memory of a buffer, which a request uses: the structure, its MDLs, and what they describe of the data.
+///
+/// A buffer that breaks the rules of its page is no buffer to the end: that is found when the request runs.
+///
+/// # Safety
+/// `buffer` is null or the client's, for a request that is not completed.
+pub(crate) unsafe fn used(buffer: *const WSK_BUF, what: &str) -> Vec<Used> {
+    let mut used = vec![Used::of("the WSK_BUF", buffer)];
+    // SAFETY: this function's contract.
+    if let Some(buffer) = unsafe { buffer.as_ref() } {
+        // SAFETY: the buffer is the client's, says the caller.
+        used.extend(unsafe { used_by(buffer, what) });
+    }
+    used
+}
+
+/// The memory that a buffer points to, as [`used`].
+///
+/// # Safety
+/// The buffer is the client's, for a request that is not completed.
+pub(crate) unsafe fn used_by(buffer: &WSK_BUF, what: &str) -> Vec<Used> {
+    let (mut mdl, mut offset, mut left) = (buffer.Mdl, buffer.Offset as usize, buffer.Length);
+    let mut used = Vec::new();
+    while left != 0 && !mdl.is_null() {
+        platform::require_mdl(mdl, what);
+        // SAFETY: an MDL of the client's chain, which lives.
+        unsafe { require_resident(mdl, what) };
+        platform::require_pages(mdl, what);
+        used.push(Used::of("an MDL of the buffer", mdl));
+        // SAFETY: as above.
+        let start = unsafe { MmGetMdlVirtualAddress(mdl) };
+        // SAFETY: as above.
+        let count = unsafe { MmGetMdlByteCount(mdl) } as usize;
+        let length = left.min(count.saturating_sub(offset));
+        used.push(Used::new("the data of the buffer", start.wrapping_byte_add(offset), length));
+        // SAFETY: as above.
+        let next = unsafe { (*mdl).Next };
+        (left, offset, mdl) = (left - length, 0, next);
+    }
+    used
 }
 
 /// Copies the bytes out of a buffer.
@@ -92,11 +134,11 @@ unsafe fn pieces(buffer: *const WSK_BUF, what: &str) -> Result<Vec<Piece>, NTSTA
     Ok(pieces)
 }
 
-/// The next MDL of the chain, and the memory of this one.
+/// Demands that the pages of an MDL are resident.
 ///
 /// # Safety
-/// `mdl` is an MDL of the client's, for a request that is not completed.
-unsafe fn describe(mdl: *mut MDL, what: &str) -> (*mut MDL, Piece) {
+/// As [`describe`].
+unsafe fn require_resident(mdl: *mut MDL, what: &str) {
     // SAFETY: the client's MDL, which it leaves alone until the request is completed.
     let flags = unsafe { (*mdl).MdlFlags };
     if flags & RESIDENT == 0 {
@@ -105,6 +147,15 @@ unsafe fn describe(mdl: *mut MDL, what: &str) -> (*mut MDL, Piece) {
             format!("{what} with an MDL that is neither locked nor of non-paged pool (flags {flags:#x})"),
         );
     }
+}
+
+/// The next MDL of the chain, and the memory of this one.
+///
+/// # Safety
+/// `mdl` is an MDL of the client's, for a request that is not completed.
+unsafe fn describe(mdl: *mut MDL, what: &str) -> (*mut MDL, Piece) {
+    // SAFETY: this function's contract.
+    unsafe { require_resident(mdl, what) };
     // SAFETY: its flags say that its pages are resident.
     let address = unsafe { MmGetSystemAddressForMdlSafe(mdl, PRIORITY) };
     // SAFETY: as above.

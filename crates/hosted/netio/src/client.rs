@@ -10,6 +10,10 @@ use wsk_sys::{
     WSK_SET_STATIC_EVENT_CALLBACKS, WSK_TDI_BEHAVIOR, WSK_TRANSPORT_LIST_CHANGE, WSK_TRANSPORT_LIST_QUERY,
 };
 
+use crate::absent::{
+    FreeAddressInfo, GetAddressInfo, GetNameInfo, SocketConnect, wsk_free_address_info, wsk_get_address_info,
+    wsk_get_name_info, wsk_socket_connect,
+};
 use crate::check;
 use crate::completion::{Outcome, Target, Work};
 use crate::event;
@@ -21,21 +25,21 @@ use crate::security;
 use crate::socket::wsk_socket;
 use crate::transports;
 
-/// The provider's table, with the version that it offers. The functions for streams and for names are not there.
+/// The provider's table, with the version that it offers.
 pub(crate) fn dispatch_table(version: USHORT) -> WSK_PROVIDER_DISPATCH {
     WSK_PROVIDER_DISPATCH {
         Version: version,
         Reserved: 0,
         WskSocket: Some(wsk_socket),
-        WskSocketConnect: ptr::null_mut(),
+        WskSocketConnect: (wsk_socket_connect as SocketConnect as *const ()).cast_mut().cast(),
         WskControlClient: Some(wsk_control_client),
-        WskGetAddressInfo: ptr::null_mut(),
-        WskFreeAddressInfo: ptr::null_mut(),
-        WskGetNameInfo: ptr::null_mut(),
+        WskGetAddressInfo: (wsk_get_address_info as GetAddressInfo as *const ()).cast_mut().cast(),
+        WskFreeAddressInfo: (wsk_free_address_info as FreeAddressInfo as *const ()).cast_mut().cast(),
+        WskGetNameInfo: (wsk_get_name_info as GetNameInfo as *const ()).cast_mut().cast(),
     }
 }
 
-// SAFETY: the table is never written, and its pointers are null.
+// SAFETY: the table is never written, and its pointers are those of functions.
 unsafe impl Send for Dispatch {}
 // SAFETY: as above.
 unsafe impl Sync for Dispatch {}

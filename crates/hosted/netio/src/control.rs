@@ -22,6 +22,7 @@ use crate::completion::{Outcome, Work};
 use crate::dead::DEAD;
 use crate::event;
 use crate::list;
+use crate::platform::Used;
 use crate::provider::Provider;
 use crate::rules::at_most;
 use crate::security;
@@ -90,6 +91,11 @@ impl Buffer {
     /// Whether size and pointer contradict each other.
     fn is_half(self) -> bool {
         (self.0 == 0) != self.1.is_null()
+    }
+
+    /// The memory, which a request uses.
+    fn used(self, role: &'static str) -> Used {
+        Used::new(role, self.1, if self.1.is_null() { 0 } else { self.0 })
     }
 
     /// The bytes.
@@ -193,8 +199,9 @@ pub(crate) unsafe extern "system" fn wsk_control_socket(
             Err(status) => Outcome::Done(status, 0),
         }
     });
+    let used = || vec![input.used("the input buffer"), output.used("the output buffer")];
     // SAFETY: the IRP of this call.
-    unsafe { call.submit(irp, WHAT, work) }
+    unsafe { call.submit(irp, WHAT, used, work) }
 }
 
 /// Does what is asked; returns the status, and the number of bytes put out, or needed.

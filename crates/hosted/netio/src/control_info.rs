@@ -2,7 +2,8 @@
 
 use core::net::IpAddr;
 
-use wsk_cmsg::{Control, Message, Messages};
+use wsk_cmsg::kind::{IP_OPTIONS, IPPROTO_IP, IPPROTO_IPV6, IPV6_RTHDR};
+use wsk_cmsg::{Control, Message, Messages, Raw};
 use wsk_requests::Row;
 use wsk_requests::rows::{ip, ipv6};
 use wsk_sys::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, ULONG};
@@ -62,15 +63,16 @@ pub(crate) fn of(datagram: &Datagram, values: &Values) -> Control<LARGEST> {
     control
 }
 
+/// Where a message ends, with its padding.
+fn end(message: &Raw<'_>) -> usize {
+    message.offset.saturating_add(wsk_cmsg::space(message.data.len()))
+}
+
 /// As much of control information as a client has room for, and whether there is more: whole messages, in their order,
 /// up to the first that does not fit. n/d
 pub(crate) fn fitting(control: &[u8], room: usize) -> (&[u8], bool) {
-    let whole = |message: &wsk_cmsg::Raw<'_>| message.offset + wsk_cmsg::space(message.data.len());
-    let end = Messages::new(control)
-        .map_while(Result::ok)
-        .map(|message| whole(&message))
-        .take_while(|end| *end <= room)
-        .last();
+    let ends = Messages::new(control).map_while(Result::ok).map(|message| end(&message));
+    let end = ends.take_while(|end| *end <= room).last();
     let fits = control.get(..end.unwrap_or(0)).unwrap_or_default();
     (fits, fits.len() < control.len())
 }
@@ -97,12 +99,16 @@ impl Overrides {
     ///
     /// # Errors
     /// n/d: all of them. `STATUS_INVALID_PARAMETER`: it is malformed, has a value that cannot be, or a message of the
-    /// other family, or one that is for receives. `STATUS_NOT_SUPPORTED`: a message of another type.
+    /// other family, or one that is for receives; or it ends before the padding of its last message does, as the length
+    /// of one message does and the room for it does not. `STATUS_NOT_SUPPORTED`: a message of another type.
     pub(crate) fn read(control: &[u8], to: IpAddr) -> Result<Overrides, NTSTATUS> {
         let mut overrides = Overrides::default();
         for message in Messages::new(control) {
-            let message =
-                message.and_then(|message| message.decode()).map_err(|_| STATUS_INVALID_PARAMETER)?;
+            let message = message.map_err(|_| STATUS_INVALID_PARAMETER)?;
+            if end(&message) > control.len() {
+                return Err(STATUS_INVALID_PARAMETER);
+            }
+            let message = message.decode().map_err(|_| STATUS_INVALID_PARAMETER)?;
             overrides.take(&message, to.is_ipv6())?;
         }
         Ok(overrides)
@@ -118,9 +124,13 @@ impl Overrides {
             Message::HopLimit(hops) if v6 => self.hops = Some(number(hops, 1, u8::MAX)?),
             Message::TypeOfService(class) if !v6 => self.traffic_class = Some(number(class, 0, u8::MAX)?),
             Message::TrafficClass(class) if v6 => self.traffic_class = Some(number(class, 0, u8::MAX)?),
-            Message::EcnV4(ecn) if !v6 => self.ecn = Some(number(ecn, 0, 3)?),
-            Message::EcnV6(ecn) if v6 => self.ecn = Some(number(ecn, 0, 3)?),
+            // That congestion was met is for routers to say.
+            Message::EcnV4(ecn) if !v6 => self.ecn = Some(number(ecn, 0, 2)?),
+            Message::EcnV6(ecn) if v6 => self.ecn = Some(number(ecn, 0, 2)?),
             Message::SendMessageSize(size) => self.segment = Some(size),
+            // No options, no routing header: what goes out anyway.
+            Message::Other { level: IPPROTO_IP, kind: IP_OPTIONS, data: [] } if !v6 => {}
+            Message::Other { level: IPPROTO_IPV6, kind: IPV6_RTHDR, data: [] } if v6 => {}
             Message::Other { .. } => return Err(STATUS_NOT_SUPPORTED),
             _ => return Err(STATUS_INVALID_PARAMETER),
         }
@@ -196,7 +206,8 @@ mod tests {
             Message::TimeToLive(0),
             Message::TimeToLive(256),
             Message::TypeOfService(-1),
-            Message::EcnV4(4),
+            Message::EcnV4(3),
+            Message::EcnV4(-1),
             Message::CoalescedInfo(1),
         ] {
             assert_eq!(read(&[message], "10.0.0.1"), Err(STATUS_INVALID_PARAMETER), "{message:?}");
@@ -204,6 +215,41 @@ mod tests {
         let other = Message::Other { level: 0, kind: 60, data: &[] };
         assert_eq!(read(&[other], "10.0.0.1"), Err(STATUS_NOT_SUPPORTED));
         assert_eq!(Overrides::read(&[1, 2, 3], "::1".parse().unwrap()), Err(STATUS_INVALID_PARAMETER));
+    }
+
+    #[test]
+    fn an_empty_list_of_options_goes_with_the_packet_information() {
+        let v4 = Message::PacketInfo { address: IpAddr::from([10, 0, 0, 9]), interface: 3 };
+        let v6 = Message::PacketInfo { address: IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]), interface: 3 };
+        let options = |data| Message::Other { level: IPPROTO_IP, kind: IP_OPTIONS, data };
+        let routing = |data| Message::Other { level: IPPROTO_IPV6, kind: IPV6_RTHDR, data };
+        assert_eq!(read(&[v4, options(&[])], "10.0.0.1"), read(&[v4], "10.0.0.1"));
+        assert_eq!(read(&[v6, routing(&[])], "::1"), read(&[v6], "::1"));
+        assert_eq!(read(&[routing(&[]), v6], "::1"), read(&[v6], "::1"));
+        for (message, to) in [
+            (options(&[1]), "10.0.0.1"),
+            (options(&[]), "::1"),
+            (routing(&[0; 8]), "::1"),
+            (routing(&[]), "10.0.0.1"),
+        ] {
+            assert_eq!(read(&[message], to), Err(STATUS_NOT_SUPPORTED), "{message:?} to {to}");
+        }
+    }
+
+    #[test]
+    fn the_padding_of_the_last_message_is_part_of_the_length() {
+        let mut control = Control::<LARGEST>::new();
+        control.push(&Message::TimeToLive(5)).unwrap();
+        control.push(&Message::PacketInfo { address: IpAddr::from([0; 4]), interface: 5 }).unwrap();
+        control.push(&Message::TypeOfService(8)).unwrap();
+        let to = "10.0.0.1".parse().unwrap();
+        let read = |length: usize| Overrides::read(&control.as_bytes()[..length], to).map(drop);
+        for length in [24, 48, 72] {
+            assert_eq!(read(length), Ok(()), "{length} bytes");
+        }
+        for length in [20, 23, 68, 71] {
+            assert_eq!(read(length), Err(STATUS_INVALID_PARAMETER), "{length} bytes");
+        }
     }
 
     #[test]

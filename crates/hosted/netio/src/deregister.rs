@@ -73,6 +73,7 @@ pub unsafe extern "system" fn WskDeregister(WskRegistration: *mut WSK_REGISTRATI
         provider.stop_threads();
     }
     drop(lifecycle);
+    platform::let_go(WskRegistration);
     // SAFETY: the caller's block.
     let state = unsafe { state_field(WskRegistration) };
     // Told from "never registered" by it.

@@ -17,7 +17,7 @@ use wsk_sys::{
 
 use crate::completion::{Outcome, Work};
 use crate::engine::Job;
-use crate::platform;
+use crate::platform::{self, Used};
 use crate::provider::{Provider, State};
 use crate::release::Indications;
 use crate::rules::EVENT_WITHOUT_CALLBACK;
@@ -158,8 +158,9 @@ pub(crate) unsafe fn control(
                 Err(status) => Outcome::Done(status, 0),
             }
         });
+        let used = || vec![Used::new("the input buffer", input, if input.is_null() { 0 } else { size })];
         // SAFETY: the IRP of this call.
-        return unsafe { call.submit(irp, what, work) };
+        return unsafe { call.submit(irp, what, used, work) };
     }
     if category == Category::Basic {
         return STATUS_INVALID_DEVICE_REQUEST;

@@ -49,10 +49,13 @@ impl Datagram {
     /// Whether the data of `next` may follow this one's, of datagrams that have `size` bytes each.
     ///
     /// As on network adapters that do it ("UDP Receive Segment Coalescing Offload"): the same sender, everything that
-    /// is told of the two is the same, and so is the size, but for the last one's, which may be less. None is empty.
+    /// is told of the two is the same, and so is the size, but for the last one's, which may be less. None is empty,
+    /// broadcast or multicast.
     fn goes_on_with(&self, next: &Datagram, size: usize) -> bool {
         self.from == next.from
-            && self.broadcast == next.broadcast
+            && !self.broadcast
+            && !next.broadcast
+            && !self.header.to.is_some_and(|to| to.is_multicast())
             && self.header.segment.is_none()
             && self.header.error.is_none()
             && self.header == next.header
@@ -335,12 +338,14 @@ mod tests {
     #[test]
     fn what_differs_in_more_than_its_data_comes_alone() {
         let hops = Header { hops: Some(3), ..Header::default() };
+        let group = Header { to: Some(IpAddr::from([239, 1, 2, 3])), ..Header::default() };
         let error = ReceiveError { protocol: 1, info: 0, kind: 3, code: 3 };
         let error = Header { error: Some(error), ..Header::default() };
         let (joined, alone) = (vec![(8, Some(4)); 2], vec![(8, Some(4)), (4, None), (4, None)]);
         for (different, expected) in [
             (datagram(2, 4), &joined),
-            (Datagram { broadcast: true, ..datagram(1, 4) }, &joined),
+            (Datagram { broadcast: true, ..datagram(1, 4) }, &alone),
+            (Datagram { header: group, ..datagram(1, 4) }, &alone),
             (Datagram { header: hops, ..datagram(1, 4) }, &joined),
             (Datagram { header: error, ..datagram(1, 4) }, &alone),
         ] {

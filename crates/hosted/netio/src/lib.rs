@@ -12,7 +12,7 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | [`registration`], [`deregister`], `client` | the exported functions; what concerns a client as a whole |
+//! | [`registration`], [`deregister`], `client`, `absent` | the exported functions; what concerns a client as a whole |
 //! | `socket`, `bind`, `send`, `receive`, `datagram`, `close` | the life of a socket, and its functions |
 //! | `control`, `settings`, `option`, `multicast` | `WskControlSocket`; what options and groups do; their values |
 //! | `list`, `address_change`, `transports` | the local addresses, the transports, and requests that wait for a change of them |
@@ -36,6 +36,7 @@
 )]
 #![allow(clippy::similar_names, reason = "the parameters are those of the C functions, in snake case")]
 
+mod absent;
 mod address;
 mod address_change;
 mod bind;

@@ -82,7 +82,7 @@ impl Values {
         Arc::make_mut(&mut self.lists[usize::from(v6)])
     }
 
-    /// How a socket with these options shares its address. If both are set, exclusive use wins. n/d
+    /// How a socket with these options shares its address. The two are never set together.
     pub(crate) fn share(&self) -> Share {
         match (self.flag(&socket::SO_EXCLUSIVEADDRUSE), self.flag(&socket::SO_REUSEADDR)) {
             (true, _) => Share::Exclusive,

@@ -15,6 +15,7 @@ use crate::check;
 use crate::completion::{Outcome, Work};
 use crate::control_info;
 use crate::inbox::Datagram;
+use crate::platform::Used;
 use crate::socket::{Socket, SocketCall};
 
 /// The flags that say how a datagram was sent.
@@ -68,6 +69,8 @@ pub(crate) unsafe extern "system" fn wsk_receive_from(
         control_info,
         control_flags,
     };
+    // SAFETY: the client's buffers, of this call.
+    let used = unsafe { slot.used() };
     let work = Work::new(move |_| {
         // Flags are reserved; control information is aligned as its header is. n/d: the status
         if flags != 0 || slot.buffer.is_null() || !slot.control_info.is_aligned() {
@@ -77,10 +80,29 @@ pub(crate) unsafe extern "system" fn wsk_receive_from(
         if bound { Outcome::Receive(slot) } else { Outcome::Done(STATUS_INVALID_DEVICE_STATE, 0) }
     });
     // SAFETY: the IRP of this call.
-    unsafe { call.submit(irp, WHAT, work) }
+    unsafe { call.submit(irp, WHAT, || used, work) }
 }
 
 impl Slot {
+    /// The memory that the request uses.
+    ///
+    /// # Safety
+    /// The buffers are those that the client has just passed.
+    unsafe fn used(&self) -> Vec<Used> {
+        // SAFETY: the client's buffer.
+        let mut used = unsafe { buffer::used(self.buffer, WHAT) };
+        used.push(address::used("the remote address", self.remote_address, self.socket.family));
+        used.push(Used::of("the length of the control information", self.control_length));
+        used.push(Used::of("the control flags", self.control_flags));
+        if !self.control_info.is_null()
+            // SAFETY: null, or the client's variable.
+            && let Some(room) = unsafe { self.control_length.as_ref() }
+        {
+            used.push(Used::new("the control information", self.control_info, *room as usize));
+        }
+        used
+    }
+
     /// Puts a datagram into the client's buffers; returns status and `Information`.
     ///
     /// What does not fit is lost, and `MSG_TRUNC` tells so; the status is a success. n/d

@@ -14,7 +14,7 @@ use wsk_sys::{
 };
 
 use crate::client;
-use crate::platform::{self, Owner};
+use crate::platform::{self, Owner, Used};
 use crate::provider::{Provider, State};
 use crate::rules::{self, at_most};
 
@@ -119,6 +119,10 @@ pub unsafe extern "system" fn WskRegister(
     };
     // SAFETY: the client's block, which is WSK's from now on.
     unsafe { WskRegistration.write(block) };
+    platform::hold(WskRegistration, &format!("registration #{number}"), || {
+        let dispatch = Used::of("its WSK_CLIENT_DISPATCH", npi.Dispatch);
+        vec![dispatch, Used::of("its WSK_REGISTRATION", WskRegistration)]
+    });
     STATUS_SUCCESS
 }
 
@@ -179,6 +183,14 @@ pub unsafe extern "system" fn WskCaptureProviderNPI(
     at_most(if WaitTimeout == WSK_NO_WAIT { DISPATCH_LEVEL } else { PASSIVE_LEVEL }, WHAT);
     if WskRegistration.is_null() || WskProviderNpi.is_null() {
         return STATUS_INVALID_PARAMETER;
+    }
+    if WaitTimeout == WSK_INFINITE_WAIT && platform::in_driver_entry() && platform::strict() {
+        platform::violation(
+            &rules::CAPTURE_IN_DRIVER_ENTRY,
+            format!(
+                "{WHAT} with WSK_INFINITE_WAIT in DriverEntry; capture on first use, or on a thread of its own"
+            ),
+        );
     }
     // SAFETY: the block is the client's and not null.
     let Some(number) = (unsafe { find(WskRegistration, WHAT) }) else { return STATUS_DEVICE_NOT_READY };

@@ -81,6 +81,12 @@ rules! {
     REGISTRATION_LEFT = OWN + 0x49, "WskRegistrationLeft", "WskDeregister";
     /// `WskDeregister` with cached security descriptors that were not released.
     DEREGISTER_SECURITY = OWN + 0x4A, "WskDeregisterWithSecurity", "WSK_RELEASE_SD";
+    /// A `WSK_CLIENT_DISPATCH`, or the `WSK_REGISTRATION` itself, was freed, or was on a stack that is gone, before
+    /// `WskDeregister`.
+    REGISTRATION_FREED = OWN + 0x4B, "WskRegistrationFreed", "WskRegister";
+    /// `WskCaptureProviderNPI` with `WSK_INFINITE_WAIT` in `DriverEntry`: while the system starts, the provider may need
+    /// it to return.
+    CAPTURE_IN_DRIVER_ENTRY = OWN + 0x4C, "WskCaptureInDriverEntry", "WskCaptureProviderNPI";
 
     /// A security descriptor was used, or released, that WSK has not cached for this client.
     SECURITY_NOT_CACHED = OWN + 0x50, "WskSecurityNotCached", "WSK_CACHE_SD";

@@ -11,12 +11,13 @@ use wsk_sys::{
     WSK_BUF_LIST,
 };
 
-use crate::address::{self, canonical};
+use crate::address::{self, Family, canonical};
 use crate::buffer;
 use crate::check;
 use crate::completion::{Outcome, Work};
 use crate::control_info::Overrides;
 use crate::option::Outgoing;
+use crate::platform::Used;
 use crate::socket::{Socket, SocketCall};
 use crate::transport::Endpoint;
 
@@ -90,10 +91,38 @@ unsafe fn submit(socket: PWSK_SOCKET, sending: Sending, irp: *mut IRP, what: &'s
     check::caller(what);
     let call = SocketCall::begin(socket, what);
     let socket = Arc::clone(&call.socket);
+    let family = socket.family;
+    // SAFETY: the client's parameters, of this call.
+    let used = || unsafe { used(sending, family, what) };
     // SAFETY: the client's parameters, valid until the request is completed.
     let work = Work::new(move |_| Outcome::from(unsafe { perform(&socket, sending, what) }));
     // SAFETY: the IRP of this call.
-    unsafe { call.submit(irp, what, work) }
+    unsafe { call.submit(irp, what, used, work) }
+}
+
+/// The memory that a send uses.
+///
+/// # Safety
+/// `sending` holds the client's parameters of a request that is not completed.
+unsafe fn used(sending: Sending, family: Family, what: &str) -> Vec<Used> {
+    let mut used = match sending.data {
+        // SAFETY: the client's buffer.
+        Data::One(buffer) => unsafe { buffer::used(buffer, what) },
+        Data::List(mut node) => {
+            let mut used = Vec::new();
+            // SAFETY: null, or a node of the client's list.
+            while let Some(list) = unsafe { node.as_ref() } {
+                used.push(Used::of("a WSK_BUF_LIST", node));
+                // SAFETY: as above.
+                used.extend(unsafe { buffer::used_by(&list.Buffer, what) });
+                node = list.Next;
+            }
+            used
+        }
+    };
+    used.push(address::used("the remote address", sending.remote_address, family));
+    used.push(Used::new("the control information", sending.control, sending.control_length as usize));
+    used
 }
 
 /// Sends, and returns how many bytes that were.
@@ -143,12 +172,16 @@ struct Destination {
 /// `sending` holds the client's parameters of a request that is not completed.
 unsafe fn destination(socket: &Socket, sending: Sending) -> Result<Destination, NTSTATUS> {
     let Sending { flags, remote_address, control_length, control, .. } = sending;
-    // Flags are reserved; control information is aligned as its header is. n/d: the statuses
-    if flags != 0 || control.is_null() != (control_length == 0) || !control.is_aligned() {
+    // Flags are reserved. n/d: the statuses
+    if flags != 0 {
         return Err(STATUS_INVALID_PARAMETER);
     }
-    let control: &[u8] = if control.is_null() {
+    // A client may have a buffer and nothing in it.
+    let control: &[u8] = if control_length == 0 {
         &[]
+    } else if control.is_null() || !control.is_aligned() {
+        // It is aligned as its header is. n/d
+        return Err(STATUS_INVALID_PARAMETER);
     } else {
         // SAFETY: the client's control information, as long as said, left alone until the request is completed.
         unsafe { core::slice::from_raw_parts(control.cast(), control_length as usize) }

@@ -4,12 +4,12 @@ use core::net::IpAddr;
 
 use wsk_requests::rows::{ip, ipv6, socket as level, udp};
 use wsk_requests::{
-    Families, Hosted, Interface, Multicast, PathMtuDiscovery, ProtectionLevel, Row, ValueKind,
+    Families, Hosted, Interface, Kind, Multicast, PathMtuDiscovery, ProtectionLevel, Row, ValueKind,
 };
 use wsk_sys::{
-    NTSTATUS, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_ADDRESS_COMPONENT, STATUS_INVALID_BUFFER_SIZE,
-    STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER,
-    STATUS_NOT_SUPPORTED, ULONG,
+    NTSTATUS, SOL_SOCKET, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_ADDRESS_COMPONENT,
+    STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_DEVICE_STATE,
+    STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, ULONG,
 };
 
 use crate::address::Family;
@@ -26,7 +26,10 @@ fn applies(socket: &Socket, settings: &Settings, row: &Row, direction: bool) -> 
         Families::V6 => socket.family == Family::V6,
         Families::V4 => socket.family == Family::V4 || !settings.values.v6_only(),
     };
-    if socket.category != Category::Datagram || !family || !direction {
+    // A basic socket can be asked for what its transport can do; it is never bound, so nothing of it has an effect.
+    let of_transport = !matches!(row.kind, Kind::Option { level: SOL_SOCKET, .. });
+    let category = socket.category == Category::Datagram || of_transport;
+    if !category || !family || !direction {
         return Err(STATUS_INVALID_DEVICE_REQUEST);
     }
     if row.hosted == Hosted::Refused {
@@ -57,6 +60,19 @@ pub(crate) fn set(provider: &Provider, socket: &Socket, row: &Row, input: &[u8])
     let value = number(provider, row, bytes)?;
     let mut values = settings.values.clone();
     match row.kind {
+        // One says the opposite of the other. The status is what the Winsock error stands for. n/d
+        kind if kind == level::SO_REUSEADDR.kind
+            && value != 0
+            && values.flag(&level::SO_EXCLUSIVEADDRUSE) =>
+        {
+            return Err(STATUS_INVALID_PARAMETER);
+        }
+        kind if kind == level::SO_EXCLUSIVEADDRUSE.kind
+            && value != 0
+            && values.flag(&level::SO_REUSEADDR) =>
+        {
+            return Err(STATUS_INVALID_PARAMETER);
+        }
         kind if kind == ip::IP_ADD_IFLIST.kind || kind == ipv6::IPV6_ADD_IFLIST.kind => {
             values.list_mut(row.families == Families::V6).insert(value);
         }
@@ -89,13 +105,12 @@ fn number(provider: &Provider, row: &Row, bytes: [u8; 4]) -> Result<ULONG, NTSTA
         ValueKind::Bool => Ok((value != 0).into()),
         ValueKind::U32 => match row.kind {
             kind if kind == ip::IP_TTL.kind || kind == ipv6::IPV6_UNICAST_HOPS.kind => hops(1),
-            kind if kind == ip::IP_MULTICAST_TTL.kind
-                || kind == ipv6::IPV6_MULTICAST_HOPS.kind
-                || kind == ip::IP_TOS.kind
-                || kind == ipv6::IPV6_TCLASS.kind =>
-            {
-                hops(0)
-            }
+            kind if kind == ip::IP_MULTICAST_TTL.kind || kind == ipv6::IPV6_MULTICAST_HOPS.kind => hops(0),
+            // The lower two bits are those of congestion control, which is not the option's to say.
+            kind if kind == ip::IP_TOS.kind || kind == ipv6::IPV6_TCLASS.kind => match value & 3 {
+                0 => hops(0),
+                _ => Err(STATUS_INVALID_PARAMETER),
+            },
             _ => Ok(value),
         },
         ValueKind::MtuDiscovery => {

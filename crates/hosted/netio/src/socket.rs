@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wsk_sys::{
-    ADDRESS_FAMILY, ExAllocatePool2, ExFreePoolWithTag, IPPROTO_UDP, IRP, NTSTATUS, PEPROCESS, PETHREAD,
-    POOL_FLAG_NON_PAGED, PSECURITY_DESCRIPTOR, PVOID, PWSK_CLIENT, PWSK_SOCKET, SOCK_DGRAM,
-    STATUS_DEVICE_NOT_READY, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED,
-    STATUS_SUCCESS, ULONG, USHORT, WSK_FLAG_BASIC_SOCKET, WSK_FLAG_CONNECTION_SOCKET,
+    ADDRESS_FAMILY, ExAllocatePool2, ExFreePoolWithTag, IPPROTO_TCP, IPPROTO_UDP, IRP, NTSTATUS, PEPROCESS,
+    PETHREAD, POOL_FLAG_NON_PAGED, PSECURITY_DESCRIPTOR, PVOID, PWSK_CLIENT, PWSK_SOCKET, SOCK_DGRAM,
+    SOCK_STREAM, STATUS_DEVICE_NOT_READY, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER,
+    STATUS_NOT_SUPPORTED, STATUS_PROTOCOL_UNREACHABLE, STATUS_SUCCESS, ULONG, USHORT,
+    WSK_CLIENT_DATAGRAM_DISPATCH, WSK_FLAG_BASIC_SOCKET, WSK_FLAG_CONNECTION_SOCKET,
     WSK_FLAG_DATAGRAM_SOCKET, WSK_FLAG_LISTEN_SOCKET, WSK_FLAG_STREAM_SOCKET, WSK_SOCKET,
 };
 
@@ -27,7 +28,7 @@ use crate::inbox::Inbox;
 use crate::irp::Irp;
 use crate::multicast::Memberships;
 use crate::option::Values;
-use crate::platform::{self, Owner};
+use crate::platform::{self, Owner, Used};
 use crate::provider::{Entry, Provider, State};
 use crate::rules::SOCKET_CLOSED;
 use crate::security::{self, Who};
@@ -209,6 +210,10 @@ pub(crate) unsafe extern "system" fn wsk_socket(
         }
     });
     platform::sent(irp, WHAT);
+    platform::in_flight(irp, WHAT, || {
+        let table = dispatch.cast::<WSK_CLIENT_DATAGRAM_DISPATCH>();
+        vec![Used::of("the table of callbacks", table)]
+    });
     // SAFETY: the client has just passed it, and it was checked.
     let irp = unsafe { Irp::take(irp) };
     call.provider.submit(irp, call.target(), WHAT, work)
@@ -222,7 +227,13 @@ fn kind(
     flags: ULONG,
 ) -> Result<(Category, Family), NTSTATUS> {
     let family = Family::from_number(family).ok_or(STATUS_NOT_SUPPORTED)?;
-    let datagram = socket_type == SOCK_DGRAM && protocol == IPPROTO_UDP;
+    // A type has no default protocol: 0 is none.
+    match (socket_type, protocol) {
+        (SOCK_DGRAM, IPPROTO_UDP) | (SOCK_STREAM, IPPROTO_TCP) => {}
+        (SOCK_DGRAM | SOCK_STREAM, _) => return Err(STATUS_PROTOCOL_UNREACHABLE),
+        _ => return Err(STATUS_NOT_SUPPORTED),
+    }
+    let datagram = socket_type == SOCK_DGRAM;
     match flags {
         WSK_FLAG_DATAGRAM_SOCKET if datagram => Ok((Category::Datagram, family)),
         WSK_FLAG_BASIC_SOCKET if datagram => Ok((Category::Basic, family)),
@@ -314,18 +325,27 @@ impl SocketCall {
         }
     }
 
-    /// Takes over the IRP of the call, and runs the request, now or later.
+    /// Takes over the IRP of the call, and runs the request, now or later. What it uses is the client's memory, which
+    /// must stay until it is completed.
     ///
     /// # Safety
     /// `irp` is the one that the client has passed to this call.
-    pub(crate) unsafe fn submit(&self, irp: *mut IRP, what: &'static str, work: Work) -> NTSTATUS {
+    pub(crate) unsafe fn submit(
+        &self,
+        irp: *mut IRP,
+        what: &'static str,
+        used: impl FnOnce() -> Vec<Used>,
+        work: Work,
+    ) -> NTSTATUS {
         if irp.is_null() {
             return STATUS_INVALID_PARAMETER;
         }
         // SAFETY: not null, and the caller's.
         unsafe { check::irp(irp, what) };
         let work = if self.socket.is_dead() { Work::new(|_| Outcome::Done(DEAD, 0)) } else { work };
-        platform::sent(irp, &format!("{what} on socket #{}", self.socket.number));
+        let name = format!("{what} on socket #{}", self.socket.number);
+        platform::sent(irp, &name);
+        platform::in_flight(irp, &name, used);
         // SAFETY: the client has just passed it, and it was checked.
         let irp = unsafe { Irp::take(irp) };
         let target = Target { client: self.socket.client, socket: Some(self.socket.number) };

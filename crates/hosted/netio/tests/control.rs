@@ -122,7 +122,89 @@ fn sockets_that_do_not_exist() {
             (STATUS_NOT_SUPPORTED, 0)
         );
         assert_eq!(open(77, SOCK_DGRAM, IPPROTO_UDP, WSK_FLAG_DATAGRAM_SOCKET), (STATUS_NOT_SUPPORTED, 0));
+        // No type of socket has a protocol of its own choice.
+        for protocol in [0, IPPROTO_TCP, 99] {
+            let made = open(AF_INET6, SOCK_DGRAM, protocol, WSK_FLAG_DATAGRAM_SOCKET);
+            assert_eq!(made, (STATUS_PROTOCOL_UNREACHABLE, 0), "{protocol}");
+        }
         assert_eq!(world.netio.sockets(), 0);
+        client.end();
+    });
+}
+
+fn basic(client: &Client, family: ADDRESS_FAMILY) -> Socket {
+    let request = client.open(family, SOCK_DGRAM, IPPROTO_UDP, WSK_FLAG_BASIC_SOCKET);
+    let (status, information) = request.wait();
+    assert_eq!(status, STATUS_SUCCESS);
+    Socket(ptr::with_exposed_provenance_mut(information))
+}
+
+#[test]
+fn a_basic_socket_answers_the_options_of_its_transport() {
+    in_memory(|_| {
+        let client = Client::new();
+        let (v4, v6) = (basic(&client, AF_INET), basic(&client, AF_INET6));
+        for socket in [v4, v6] {
+            assert_eq!(socket.get(IPPROTO_UDP, UDP_SEND_MSG_SIZE), Ok(0));
+            assert_eq!(socket.get(IPPROTO_UDP, UDP_RECV_MAX_COALESCED_SIZE), Ok(0));
+            assert_eq!(socket.set(IPPROTO_UDP, UDP_RECV_MAX_COALESCED_SIZE, 1500), STATUS_SUCCESS);
+        }
+        assert_eq!(v4.set(IPPROTO_IP, IP_RECVTOS, 1), STATUS_SUCCESS);
+        assert_eq!(v6.set(IPPROTO_IPV6, IPV6_RECVTCLASS, 1), STATUS_SUCCESS);
+        assert_eq!(v6.get(IPPROTO_IPV6, IPV6_RECVTCLASS), Ok(1));
+        assert_eq!(v4.get(IPPROTO_IPV6, IPV6_RECVTCLASS), Err(STATUS_INVALID_DEVICE_REQUEST));
+        v4.close();
+        v6.close();
+        client.end();
+    });
+}
+
+#[test]
+fn addresses_are_shared_or_exclusive() {
+    everywhere(|_| {
+        let client = Client::new();
+        for [first, second] in [[SO_REUSEADDR, SO_EXCLUSIVEADDRUSE], [SO_EXCLUSIVEADDRUSE, SO_REUSEADDR]] {
+            let socket = client.socket(AF_INET);
+            assert_eq!(socket.set(SOL_SOCKET, first, 1), STATUS_SUCCESS);
+            assert_eq!(socket.set(SOL_SOCKET, second, 1), STATUS_INVALID_PARAMETER, "{second:#x}");
+            assert_eq!(socket.get(SOL_SOCKET, second), Ok(0));
+            // Not both at a time; one after the other, and off at any time.
+            assert_eq!(socket.set(SOL_SOCKET, second, 0), STATUS_SUCCESS);
+            assert_eq!(socket.set(SOL_SOCKET, first, 0), STATUS_SUCCESS);
+            assert_eq!(socket.set(SOL_SOCKET, second, 1), STATUS_SUCCESS);
+            socket.close();
+        }
+        client.end();
+    });
+}
+
+#[test]
+fn a_traffic_class_leaves_congestion_alone() {
+    everywhere(|_| {
+        let client = Client::new();
+        for (family, level, name) in [(AF_INET, IPPROTO_IP, IP_TOS), (AF_INET6, IPPROTO_IPV6, IPV6_TCLASS)] {
+            let socket = client.socket(family);
+            for value in [1, 2, 3, 0xB9, 0x100] {
+                assert_eq!(socket.set(level, name, value), STATUS_INVALID_PARAMETER, "{value:#x}");
+            }
+            assert_eq!(socket.set(level, name, 0xB8), STATUS_SUCCESS);
+            assert_eq!(socket.get(level, name), Ok(0xB8));
+            socket.close();
+        }
+        client.end();
+    });
+}
+
+#[test]
+fn connections_and_names_are_not_served_and_the_irp_is_completed() {
+    in_memory(|_| {
+        let client = Client::new();
+        for function in support::UNSERVED {
+            let request = Request::start(|irp| client.unserved(function, irp));
+            assert_eq!(request.wait(), (STATUS_NOT_SUPPORTED, 0), "{function:?}");
+            assert_eq!(client.unserved(function, ptr::null_mut()), STATUS_INVALID_PARAMETER);
+        }
+        client.free_address_info();
         client.end();
     });
 }
@@ -131,10 +213,7 @@ fn sockets_that_do_not_exist() {
 fn a_basic_socket_can_be_controlled_and_closed() {
     in_memory(|_| {
         let client = Client::new();
-        let request = client.open(AF_INET, SOCK_DGRAM, IPPROTO_UDP, WSK_FLAG_BASIC_SOCKET);
-        let (status, information) = request.wait();
-        assert_eq!(status, STATUS_SUCCESS);
-        let socket = Socket(ptr::with_exposed_provenance_mut(information));
+        let socket = basic(&client, AF_INET);
         assert_eq!(socket.set(SOL_SOCKET, SO_BROADCAST, 1), STATUS_INVALID_DEVICE_REQUEST);
         assert_eq!(socket.control_without_irp(WskIoctl, SIO_WSK_REGISTER_EXTENSION, 0), STATUS_NOT_SUPPORTED);
         socket.close();

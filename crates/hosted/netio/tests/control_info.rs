@@ -233,19 +233,23 @@ fn sends_that_cannot_be_as_they_say_are_refused() {
             (from([0; 4], 7), STATUS_NETWORK_UNREACHABLE),
             (Message::TimeToLive(0), STATUS_INVALID_PARAMETER),
             (Message::HopLimit(3), STATUS_INVALID_PARAMETER),
-            (Message::Other { level: 0, kind: 1, data: &[] }, STATUS_NOT_SUPPORTED),
+            (Message::EcnV4(3), STATUS_INVALID_PARAMETER),
+            (Message::Other { level: 0, kind: 60, data: &[] }, STATUS_NOT_SUPPORTED),
         ] {
             assert_eq!(send(socket, &[b"x"], to, &info(&[message])), Err(status), "{message:?}");
             assert_eq!(send(socket, &[b"x", b"y"], to, &info(&[message])), Err(status), "{message:?}");
         }
         let whole = info(&[Message::TimeToLive(3)]);
-        let cut = Info::copied(&whole.as_bytes()[..19]).unwrap();
-        assert_eq!(send(socket, &[b"x"], to, &cut), Err(STATUS_INVALID_PARAMETER));
-        // Neither half of a buffer, nor one that is not aligned.
+        // Cut in its data, and in its padding.
+        for length in [19, 20, 23] {
+            let cut = Info::copied(&whole.as_bytes()[..length]).unwrap();
+            assert_eq!(send(socket, &[b"x"], to, &cut), Err(STATUS_INVALID_PARAMETER), "{length} bytes");
+        }
+        // Neither none that has a length, nor one that is not aligned.
         let (address, buffer, place) = (Address::new(to), Buffer::new(b"x"), Place::new(whole));
         let call = socket.table().WskSendTo.unwrap();
         let control: *mut CMSGHDR = place.pointer().cast();
-        for (length, control) in [(0, control), (24, ptr::null_mut()), (16, control.wrapping_byte_add(4))] {
+        for (length, control) in [(24, ptr::null_mut()), (16, control.wrapping_byte_add(4))] {
             let request = Request::start(|irp| unsafe {
                 call(socket.0, buffer.wsk(), 0, address.pointer(), length, control, irp)
             });
@@ -254,6 +258,45 @@ fn sends_that_cannot_be_as_they_say_are_refused() {
         peer.set_timeout(std::time::Duration::from_millis(1));
         peer.receive().unwrap_err();
         socket.close();
+        client.end();
+    });
+}
+
+#[test]
+fn a_buffer_without_control_information_is_none() {
+    everywhere(|world| {
+        let client = Client::new();
+        let (socket, peer) = (client.bound("127.0.0.1:0"), world.peer("127.0.0.1:0"));
+        let (address, buffer, place) =
+            (Address::new(peer.address()), Buffer::new(b"x"), Place::new(info(&[])));
+        let call = socket.table().WskSendTo.unwrap();
+        let control: *mut CMSGHDR = place.pointer().cast();
+        let request = Request::start(|irp| unsafe {
+            call(socket.0, buffer.wsk(), 0, address.pointer(), 0, control, irp)
+        });
+        assert_eq!(request.wait(), (STATUS_SUCCESS, 1));
+        assert_eq!(peer.receive().unwrap().0, b"x");
+        socket.close();
+        client.end();
+    });
+}
+
+#[test]
+fn packet_information_goes_with_an_empty_list_of_options() {
+    with_net(|net, _| {
+        let client = Client::new();
+        let options = Message::Other { level: 0, kind: 1, data: &[] };
+        let routing = Message::Other { level: 41, kind: 32, data: &[] };
+        for (any, own, other, empty) in
+            [("0.0.0.0:0", "10.1.2.3", "10.0.0.9:0", options), ("[::]:0", "fd00::3", "[fd00::9]:0", routing)]
+        {
+            let (socket, peer) = (client.bound(any), peer(net, other));
+            let (to, source): (_, IpAddr) = (peer.local_addr().unwrap(), own.parse().unwrap());
+            let packet = Message::PacketInfo { address: source, interface: 2 };
+            assert_eq!(send(socket, &[b"one"], to, &info(&[packet, empty])), Ok(3));
+            assert_eq!(peer.receive().unwrap().from.ip(), source);
+            socket.close();
+        }
         client.end();
     });
 }

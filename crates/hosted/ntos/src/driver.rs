@@ -1,6 +1,7 @@
 //! Loading and unloading drivers.
 #![expect(unsafe_code, reason = "owns driver objects, and calls DriverEntry and DriverUnload")]
 
+use std::cell::Cell;
 use std::fmt;
 use std::mem;
 use std::ptr;
@@ -188,6 +189,17 @@ unsafe extern "system" fn invalid_device_request(_device: *mut DEVICE_OBJECT, ir
     STATUS_INVALID_DEVICE_REQUEST
 }
 
+thread_local! {
+    /// Whether the thread is the one that runs a driver's `DriverEntry`.
+    static IN_ENTRY: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the calling thread runs a driver's `DriverEntry`, where a driver must not wait for others.
+#[must_use]
+pub fn in_driver_entry() -> bool {
+    IN_ENTRY.get()
+}
+
 impl Machine {
     /// Loads a driver: makes its object and calls its `DriverEntry` in a system thread.
     ///
@@ -210,7 +222,8 @@ impl Machine {
         let body = Arc::clone(&driver.body);
         let status = driver.in_system_thread("DriverEntry", move || {
             let path: UNICODE_STRING = body.registry_path.as_raw();
-            // SAFETY: the entry of a driver, called as documented with its own object.
+            IN_ENTRY.set(true);
+            // SAFETY: the entry of a driver, called as documented with its own object. The thread ends with it.
             unsafe { entry(body.object(), &raw const path) }
         });
         if NT_SUCCESS(status) {

@@ -20,6 +20,7 @@ use crate::io_rules::FREED_IN_FLIGHT;
 use crate::irp;
 use crate::machine::Machine;
 use crate::routine;
+use crate::rule::Rule;
 use crate::sync::lock;
 
 /// Some memory that a request uses.
@@ -51,8 +52,12 @@ impl Memory {
 struct Use {
     role: &'static str,
     end: usize,
-    request: Arc<str>,
-    irp: usize,
+    /// What freeing it breaks.
+    rule: &'static Rule,
+    /// What uses it: a request, or what else holds it.
+    user: Arc<str>,
+    /// The address of the request's IRP, or of what else holds it.
+    key: usize,
     /// The thread, if the memory is on the stack of a driver's routine that it ran.
     stack: Option<ThreadId>,
 }
@@ -61,7 +66,7 @@ struct Use {
 struct Table {
     /// By start and number.
     uses: BTreeMap<(usize, u64), Use>,
-    /// The keys of each request's, by the address of its IRP.
+    /// The keys of each user's, by its own.
     requests: HashMap<usize, Vec<(usize, u64)>>,
     last: u64,
     /// The longest range that was ever in use: a range that touches an address begins no further below it.
@@ -84,18 +89,16 @@ thread_local! {
 }
 
 impl Table {
-    fn begin(&mut self, irp: usize, request: &Arc<str>, memory: &Memory, stack: Option<ThreadId>) {
-        let Range { start, end } = memory.range;
+    fn begin(&mut self, start: usize, used: Use) {
         self.last += 1;
-        self.longest = self.longest.max(end - start);
-        let key = (start, self.last);
-        let request = Arc::clone(request);
-        self.uses.insert(key, Use { role: memory.role, end, request, irp, stack });
-        self.requests.entry(irp).or_default().push(key);
+        self.longest = self.longest.max(used.end - start);
+        let place = (start, self.last);
+        self.requests.entry(used.key).or_default().push(place);
+        self.uses.insert(place, used);
     }
 
-    fn end(&mut self, irp: usize) {
-        for key in self.requests.remove(&irp).into_iter().flatten() {
+    fn end(&mut self, key: usize) {
+        for key in self.requests.remove(&key).into_iter().flatten() {
             self.uses.remove(&key);
         }
     }
@@ -113,11 +116,27 @@ impl Table {
 /// `request` is what reports call it: "`WskSendTo` on socket #3". Call it before the request can complete. What the IRP
 /// was registered with before stays.
 pub fn begin(irp: *mut IRP, request: &str, memory: impl IntoIterator<Item = Memory>) {
+    enter(irp.addr(), &FREED_IN_FLIGHT, request, memory);
+}
+
+/// Takes note that something else than a request uses memory, until [`let_go`]: to free it before breaks `rule`.
+///
+/// `holder` is what reports call it: "registration #3". It is known by an address of its own.
+pub fn hold<T>(key: *const T, rule: &'static Rule, holder: &str, memory: impl IntoIterator<Item = Memory>) {
+    enter(key.addr(), rule, holder, memory);
+}
+
+/// Takes note that the memory of a [`hold`] is its owner's again.
+pub fn let_go<T>(key: *const T) {
+    Machine::current().parts.in_flight.lock().end(key.addr());
+}
+
+fn enter(key: usize, rule: &'static Rule, user: &str, memory: impl IntoIterator<Item = Memory>) {
+    let user: Arc<str> = user.into();
     let memory = memory.into_iter().filter(|memory| !memory.range.is_empty());
     let lowest = address_of_frame();
     let on_stack =
         |memory: &Memory| lowest < memory.range.start && memory.range.end <= routine::top_of_stack();
-    let request: Arc<str> = request.into();
     let machine = Machine::current();
     let mut table = machine.parts.in_flight.lock();
     for memory in memory {
@@ -126,7 +145,8 @@ pub fn begin(irp: *mut IRP, request: &str, memory: impl IntoIterator<Item = Memo
         if stack.is_some() {
             GIVEN.set(true);
         }
-        table.begin(irp.addr(), &request, &memory, stack);
+        let Memory { role, range: Range { start, end } } = memory;
+        table.begin(start, Use { role, end, rule, user: Arc::clone(&user), key, stack });
     }
 }
 
@@ -155,17 +175,16 @@ pub(crate) fn require_unused(machine: &Machine, memory: &Range<usize>, what: imp
 }
 
 fn report(what: &str, start: usize, found: &Use) -> ! {
-    let Use { role, end, request, irp, .. } = found;
-    let number = irp::id(std::ptr::without_provenance_mut(*irp));
-    let number = number.map_or_else(String::new, |number| format!(" #{number}"));
+    let Use { role, end, rule, user, key, .. } = found;
     let length = end - start;
-    violation(
-        &FREED_IN_FLIGHT,
-        format!(
-            "{what}, while {request}, IRP{number} at {irp:#x}, is in flight and uses it: {role}, {length} bytes at \
-             {start:#x}"
-        ),
-    )
+    let user = if **rule == FREED_IN_FLIGHT {
+        let number = irp::id(std::ptr::without_provenance_mut(*key));
+        let number = number.map_or_else(String::new, |number| format!(" #{number}"));
+        format!("{user}, IRP{number} at {key:#x}, is in flight and")
+    } else {
+        user.to_string()
+    };
+    violation(rule, format!("{what}, while {user} uses it: {role}, {length} bytes at {start:#x}"))
 }
 
 /// An address below everything that the caller has on the stack.

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{io, thread};
 
-use wsk_sys::SIO_WSK_SET_REMOTE_ADDRESS;
-use wskdrv_abi::{IOCTL_WSKDRV_IOCTL, IOCTL_WSKDRV_RECEIVE, Received};
+use wsk_sys::{IP_TOS, IPPROTO_IP, SIO_WSK_SET_REMOTE_ADDRESS, STATUS_NOT_SUPPORTED};
+use wskdrv_abi::{
+    IOCTL_WSKDRV_GET_OPTION, IOCTL_WSKDRV_IOCTL, IOCTL_WSKDRV_RECEIVE, IOCTL_WSKDRV_SET_OPTION, Received,
+};
 
 use crate::device::{
     Completed, Device, File, Hosted, Kind, Network, OpenError, OtherProcess, Peer, Refused, Request,
@@ -26,6 +28,8 @@ pub(super) enum Breakage {
     HidesTruncation,
     /// Handles are not closed.
     KeepsHandles,
+    /// Another WSK, which has no `IP_TOS`.
+    LacksTypeOfService,
 }
 
 pub(super) fn device(breakage: Breakage) -> Result<Device, OpenError> {
@@ -69,7 +73,7 @@ impl Kind for Broken {
     }
 
     fn is_ours(&self) -> bool {
-        self.inner.is_ours()
+        self.breakage != Breakage::LacksTypeOfService && self.inner.is_ours()
     }
 
     fn delivers_at_once(&self) -> bool {
@@ -94,7 +98,12 @@ impl File for BrokenFile {
     fn begin(&self, code: u32, input: Vec<u8>, output: Vec<u8>) -> Box<dyn Request> {
         let is_remote = code == IOCTL_WSKDRV_IOCTL
             && input.get(4..8) == Some(&SIO_WSK_SET_REMOTE_ADDRESS.to_ne_bytes()[..]);
+        let is_type_of_service = [IOCTL_WSKDRV_GET_OPTION, IOCTL_WSKDRV_SET_OPTION].contains(&code)
+            && input.get(4..12) == Some(&[IPPROTO_IP.to_ne_bytes(), IP_TOS.to_ne_bytes()].concat()[..]);
         match self.breakage {
+            Breakage::LacksTypeOfService if is_type_of_service => {
+                Box::new(Completed { status: STATUS_NOT_SUPPORTED, information: 0, output })
+            }
             Breakage::SwallowsRemoteAddress if is_remote => {
                 Box::new(Completed { status: 0, information: 0, output })
             }

@@ -5,8 +5,9 @@ use wsk_requests::rows::pointer::SO_WSK_SECURITY;
 use wsk_requests::rows::socket::SO_RCVBUF;
 use wsk_requests::{Families, Hosted, Kind, Row, StateRule, ValueKind};
 use wsk_sys::{
-    SOL_SOCKET, STATUS_ACCESS_DENIED, STATUS_BUFFER_TOO_SMALL, STATUS_INFO_LENGTH_MISMATCH,
-    STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_DEVICE_STATE, STATUS_NOT_SUPPORTED,
+    NTSTATUS, SOL_SOCKET, STATUS_ACCESS_DENIED, STATUS_BUFFER_TOO_SMALL, STATUS_INFO_LENGTH_MISMATCH,
+    STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER,
+    STATUS_NOT_SUPPORTED,
 };
 use wskdrv_abi::{RAW_GET_OPTION, RAW_SET_OPTION};
 
@@ -110,6 +111,7 @@ fn row(lab: &Lab, row: &Row) -> Outcome {
     }
     for family in families(lab, row) {
         let session = lab.socket(*family)?;
+        there(lab, &session, row)?;
         shape(&session, row)?;
         if row.hosted == Hosted::Refused {
             return unsupported(&session, row);
@@ -120,6 +122,24 @@ fn row(lab: &Lab, row: &Row) -> Outcome {
     }
     options_group::effect(lab, row)?;
     options_effect::effect(lab, row)
+}
+
+/// Whether the option is there at all: each came with some build of Windows. The provider of this project has those of
+/// its rows.
+fn there(lab: &Lab, session: &Session, row: &Row) -> Outcome {
+    const MISSING: [NTSTATUS; 3] =
+        [STATUS_NOT_SUPPORTED, STATUS_INVALID_PARAMETER, STATUS_INVALID_DEVICE_REQUEST];
+    if lab.device().is_ours() || !row.get || row.hosted == Hosted::Refused {
+        return Ok(());
+    }
+    let (level, name) = numbers(row);
+    let (_, greatest) = row.value.bounds(0);
+    match session.get_option(level, name, greatest.min(264)) {
+        Err(error) if error.status().is_some_and(|status| MISSING.contains(&status)) => {
+            Err(Failure::NotApplicable(format!("this system has no {}: {error}", row.name)))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Sizes and directions that the option has not.
@@ -202,8 +222,8 @@ fn other(lab: &Lab, row: &Row, old: u32) -> Outcome<(u32, u32)> {
         ValueKind::MtuDiscovery => same(2),
         ValueKind::Protection => same(30),
         _ if row.kind == SO_RCVBUF.kind => same(12_288),
-        // A hop limit, a traffic class, a size.
-        _ => same(if old == 77 { 78 } else { 77 }),
+        // A hop limit, a traffic class without the bits that are congestion control's, a size.
+        _ => same(if old == 76 { 80 } else { 76 }),
     }
 }
 

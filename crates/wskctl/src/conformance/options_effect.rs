@@ -119,8 +119,8 @@ fn hops(stage: &Stage<'_>, row: &Row) -> Outcome {
 }
 
 fn traffic_class(stage: &Stage<'_>, row: &Row) -> Outcome {
-    set_number(&stage.session, row, 0xB9)?;
-    equal(stage.arrival()?.traffic_class, 0xB9, "the traffic class")
+    set_number(&stage.session, row, 0xB8)?;
+    equal(stage.arrival()?.traffic_class, 0xB8, "the traffic class")
 }
 
 /// A multicast datagram on the loopback interface, and its index; none where that interface has no multicast.

@@ -86,6 +86,15 @@ fn a_test_after_which_a_handle_is_left_fails() {
     assert!(detail.contains("after the test") && detail.contains("handles open"), "{detail}");
 }
 
+#[test]
+fn an_option_that_a_system_lacks_is_not_applicable_there() {
+    let runner = runner(Breakage::LacksTypeOfService);
+    let verdict = runner.run_one(find("options::ip_tos"));
+    assert_eq!(verdict.ending, Ending::NotApplicable, "{:?}", verdict.detail);
+    assert!(verdict.detail.unwrap().starts_with("this system has no IP_TOS: "));
+    assert_eq!(runner.run_one(find("options::ip_ttl")).ending, Ending::Passed);
+}
+
 fn find(name: &str) -> &'static Test {
     tests().find(|test| test.name == name).unwrap()
 }

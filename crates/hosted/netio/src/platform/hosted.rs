@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use hosted_rule::Rule;
 use ntos::{LeakScope, Machine, Token};
-use wsk_sys::{IRP, PEPROCESS};
+use wsk_sys::{IRP, MDL, PEPROCESS, WSK_REGISTRATION};
 
 pub(crate) use ntos::Owner;
+pub(crate) use ntos::in_flight::Memory as Used;
 
 use crate::Config;
 use crate::provider::Provider;
-use crate::rules::REGISTRATION_LEFT;
+use crate::rules::{REGISTRATION_FREED, REGISTRATION_LEFT};
 use crate::security::Who;
 
 /// The provider of the calling thread's machine.
@@ -87,6 +88,36 @@ pub(crate) fn who(process: PEPROCESS) -> Who {
 /// Tells the log that the IRP has come down to the provider.
 pub(crate) fn sent(irp: *mut IRP, what: &str) {
     ntos::irp_log::sent(irp, what);
+}
+
+/// Takes note of the memory that a request uses until it is completed: to free some of it before is a bug check.
+pub(crate) fn in_flight(irp: *mut IRP, request: &str, used: impl FnOnce() -> Vec<Used>) {
+    ntos::in_flight::begin(irp, request, used());
+}
+
+/// Takes note of the memory that a registration uses until its client deregisters.
+pub(crate) fn hold(block: *mut WSK_REGISTRATION, registration: &str, used: impl FnOnce() -> Vec<Used>) {
+    ntos::in_flight::hold(block, &REGISTRATION_FREED, registration, used());
+}
+
+/// The memory that [`hold`] took note of is the client's again.
+pub(crate) fn let_go(block: *mut WSK_REGISTRATION) {
+    ntos::in_flight::let_go(block);
+}
+
+/// Demands that there is a living MDL at this address.
+pub(crate) fn require_mdl(mdl: *mut MDL, what: &str) {
+    ntos::mdl::require_mdl(mdl, what);
+}
+
+/// Demands that the memory that an MDL describes still exists.
+pub(crate) fn require_pages(mdl: *mut MDL, what: &str) {
+    ntos::mdl::require_live(mdl, what);
+}
+
+/// Whether the calling thread runs a driver's `DriverEntry`.
+pub(crate) fn in_driver_entry() -> bool {
+    ntos::driver::in_driver_entry()
 }
 
 /// Whether the I/O manager knows a living IRP at this address.

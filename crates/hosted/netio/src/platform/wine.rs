@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hosted_rule::Rule;
 use hosted_rule::report::{self, print};
-use wsk_sys::{IRP, PEPROCESS};
+use wsk_sys::{IRP, MDL, PEPROCESS, WSK_REGISTRATION};
 
 use crate::Config;
 use crate::provider::Provider;
@@ -83,6 +83,39 @@ pub(crate) fn who(_process: PEPROCESS) -> Who {
 
 /// There is no log.
 pub(crate) fn sent(_irp: *mut IRP, _what: &str) {}
+
+/// Some memory of a client's: nobody there is told when it is freed.
+pub(crate) struct Used;
+
+impl Used {
+    pub(crate) fn new<T>(_role: &'static str, _start: *const T, _length: usize) -> Used {
+        Used
+    }
+
+    pub(crate) fn of<T>(_role: &'static str, _object: *const T) -> Used {
+        Used
+    }
+}
+
+/// Nobody takes note.
+pub(crate) fn in_flight(_irp: *mut IRP, _request: &str, _used: impl FnOnce() -> Vec<Used>) {}
+
+/// As [`in_flight`].
+pub(crate) fn hold(_block: *mut WSK_REGISTRATION, _registration: &str, _used: impl FnOnce() -> Vec<Used>) {}
+
+/// As [`in_flight`].
+pub(crate) fn let_go(_block: *mut WSK_REGISTRATION) {}
+
+/// What is an MDL nobody knows.
+pub(crate) fn require_mdl(_mdl: *mut MDL, _what: &str) {}
+
+/// Nor what it describes.
+pub(crate) fn require_pages(_mdl: *mut MDL, _what: &str) {}
+
+/// Whether the calling thread runs a driver's `DriverEntry`: nobody knows.
+pub(crate) fn in_driver_entry() -> bool {
+    false
+}
 
 /// Whether this may be an IRP: no other memory can be told from one but by its type, which the caller looks at.
 pub(crate) fn is_irp(irp: *mut IRP) -> bool {

@@ -43,6 +43,16 @@ pub fn capture(block: *mut WSK_REGISTRATION, timeout: ULONG) -> Result<WSK_PROVI
     }
 }
 
+/// A function of the provider's table that only refuses.
+#[derive(Clone, Copy, Debug)]
+pub enum Unserved {
+    SocketConnect,
+    AddressInfo,
+    NameInfo,
+}
+
+pub const UNSERVED: [Unserved; 3] = [Unserved::SocketConnect, Unserved::AddressInfo, Unserved::NameInfo];
+
 impl Client {
     pub fn new() -> Client {
         Client::try_new().unwrap()
@@ -144,6 +154,69 @@ impl Client {
         let code = WSK_SET_STATIC_EVENT_CALLBACKS;
         let input = (&raw mut events).cast();
         unsafe { control(self.npi.Client, code, size, input, 0, none, ptr::null_mut(), ptr::null_mut()) }
+    }
+
+    /// Calls a function that is there and not served, with nothing but the client and an IRP.
+    pub fn unserved(&self, function: Unserved, irp: *mut IRP) -> NTSTATUS {
+        type Connect = unsafe extern "system" fn(
+            PWSK_CLIENT,
+            USHORT,
+            ULONG,
+            PVOID,
+            PVOID,
+            ULONG,
+            PVOID,
+            PVOID,
+            PVOID,
+            PVOID,
+            PVOID,
+            *mut IRP,
+        ) -> NTSTATUS;
+        type Address = unsafe extern "system" fn(
+            PWSK_CLIENT,
+            PVOID,
+            PVOID,
+            ULONG,
+            PVOID,
+            PVOID,
+            PVOID,
+            PVOID,
+            PVOID,
+            *mut IRP,
+        ) -> NTSTATUS;
+        type Name = unsafe extern "system" fn(
+            PWSK_CLIENT,
+            PVOID,
+            ULONG,
+            PVOID,
+            PVOID,
+            ULONG,
+            PVOID,
+            PVOID,
+            *mut IRP,
+        ) -> NTSTATUS;
+        let (client, table, n) = (self.npi.Client, self.npi.Dispatch, ptr::null_mut());
+        match function {
+            Unserved::SocketConnect => {
+                let f: Connect = unsafe { std::mem::transmute((*table).WskSocketConnect) };
+                unsafe { f(client, SOCK_STREAM, IPPROTO_TCP, n, n, 0, n, n, n, n, n, irp) }
+            }
+            Unserved::AddressInfo => {
+                let f: Address = unsafe { std::mem::transmute((*table).WskGetAddressInfo) };
+                unsafe { f(client, n, n, 0, n, n, n, n, n, irp) }
+            }
+            Unserved::NameInfo => {
+                let f: Name = unsafe { std::mem::transmute((*table).WskGetNameInfo) };
+                unsafe { f(client, n, 0, n, n, 0, n, n, irp) }
+            }
+        }
+    }
+
+    /// `WskFreeAddressInfo` of nothing.
+    pub fn free_address_info(&self) {
+        type Free = unsafe extern "system" fn(PWSK_CLIENT, PVOID);
+        let f: Free = unsafe { std::mem::transmute((*self.npi.Dispatch).WskFreeAddressInfo) };
+        unsafe { f(self.npi.Client, ptr::null_mut()) };
     }
 
     pub fn control(&self, code: ULONG, irp: *mut IRP) -> NTSTATUS {
