@@ -18,6 +18,7 @@ use crate::memory::Memory;
 use crate::object::{self, Family, Typed};
 use crate::request::{self, Request};
 use crate::rule;
+use crate::system_mdl;
 use crate::types::{PWDF_DRIVER_GLOBALS, WDFMEMORY, WDFREQUEST};
 
 /// Which buffer of a request.
@@ -33,8 +34,10 @@ enum Place {
     Mdl,
     /// Addresses of the kernel's own, used as they are.
     Plain(PVOID),
-    /// Addresses of a process, which only its own context can read.
-    User,
+    /// Addresses of a process, which only its own context can read: of a `METHOD_NEITHER` device control.
+    UserControl,
+    /// The same, of a read or write on a device of that I/O type.
+    UserTransfer,
 }
 
 /// The length of the buffer, if a request of this type has one on this side.
@@ -52,18 +55,16 @@ fn length(request: &Request, side: Side) -> Result<usize, NTSTATUS> {
 }
 
 fn place(request: &Request, irp: Irp, side: Side) -> Place {
-    let plain = || match side {
-        Side::Input => Place::Plain(irp.device_control().Type3InputBuffer),
-        Side::Output => Place::Plain(irp.user_buffer()),
-    };
     match request.major {
         IRP_MJ_READ | IRP_MJ_WRITE if !irp.system_buffer().is_null() => Place::System,
         IRP_MJ_READ | IRP_MJ_WRITE if !irp.mdl().is_null() => Place::Mdl,
-        IRP_MJ_READ | IRP_MJ_WRITE => Place::User,
-        IRP_MJ_INTERNAL_DEVICE_CONTROL => plain(),
-        _ => match (METHOD_FROM_CTL_CODE(request.parameters.code), side) {
-            (METHOD_NEITHER, _) if request.is_user() => Place::User,
-            (METHOD_NEITHER, _) => plain(),
+        IRP_MJ_READ | IRP_MJ_WRITE if request.is_user() => Place::UserTransfer,
+        IRP_MJ_READ | IRP_MJ_WRITE => Place::Plain(irp.user_buffer()),
+        // Device controls of either kind go by the method; only `METHOD_NEITHER` differs.
+        major => match (METHOD_FROM_CTL_CODE(request.parameters.code), side) {
+            (METHOD_NEITHER, _) if major == IRP_MJ_DEVICE_CONTROL && request.is_user() => Place::UserControl,
+            (METHOD_NEITHER, Side::Input) => Place::Plain(irp.device_control().Type3InputBuffer),
+            (METHOD_NEITHER, Side::Output) => Place::Plain(irp.user_buffer()),
             (METHOD_BUFFERED, _) | (_, Side::Input) => Place::System,
             (_, Side::Output) => Place::Mdl,
         },
@@ -80,26 +81,33 @@ fn buffer(function: &'static str, request: &Typed<Request>, side: Side) -> Resul
     let address = match place(request, irp, side) {
         Place::System => irp.system_buffer(),
         Place::Plain(address) => address,
-        Place::Mdl => map(irp.mdl())?,
-        Place::User => {
-            rule::verify(&rule::USER_BUFFER, || {
-                format!(
-                    "{function} was called for {}, whose buffers are untested user addresses",
-                    request.object()
-                )
-            });
+        // SAFETY: the request's own, which the I/O manager locked until its completion.
+        Place::Mdl => unsafe { map(irp.mdl()) }?,
+        Place::UserControl => return Err(STATUS_INVALID_DEVICE_REQUEST),
+        Place::UserTransfer => {
+            user_transfer(function, request);
             return Err(STATUS_INVALID_DEVICE_REQUEST);
         }
     };
     Ok((address, length))
 }
 
+/// Reports the use of a buffer of a process by a read or write.
+fn user_transfer(function: &'static str, request: &Typed<Request>) {
+    rule::verify(&rule::USER_BUFFER, || {
+        format!("{function} was called for {}, whose buffer is an untested user address", request.object())
+    });
+}
+
 /// A system address for the pages of an MDL.
-fn map(mdl: *mut MDL) -> Result<PVOID, NTSTATUS> {
+///
+/// # Safety
+/// `mdl` is null, or its pages stay locked while the address is used.
+unsafe fn map(mdl: *mut MDL) -> Result<PVOID, NTSTATUS> {
     if mdl.is_null() {
         return Err(STATUS_BUFFER_TOO_SMALL);
     }
-    // SAFETY: the I/O manager locked the pages of the MDL in the IRP until its completion.
+    // SAFETY: not null, so this function's own contract.
     let address = unsafe { MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority | MdlMappingNoExecute) };
     if address.is_null() { Err(STATUS_INSUFFICIENT_RESOURCES) } else { Ok(address) }
 }
@@ -205,8 +213,9 @@ fn memory_of(function: &'static str, request: &Typed<Request>, side: Side) -> Re
     }
     let family = Family::Child(request.object());
     let client = request.object().client();
-    let memory =
-        object::create(function, client, family, &Attributes::NONE, Memory::of_request(address, bytes))?;
+    // SAFETY: the request's buffer, of its length; the object ends with the request, before the IRP.
+    let body = unsafe { Memory::of_request(address, bytes) };
+    let memory = object::create(function, client, family, &Attributes::NONE, body)?;
     let handle = memory.object().handle();
     let mut state = request.state.lock();
     match side {
@@ -256,11 +265,15 @@ unsafe fn mdl(function: &'static str, handle: WDFREQUEST, side: Side, out: *mut 
     let found = length(&request, side).and_then(|length| {
         let irp = request.irp();
         match place(&request, irp, side) {
-            _ if length == 0 => Err(STATUS_BUFFER_TOO_SMALL),
             Place::Mdl if irp.mdl().is_null() => Err(STATUS_BUFFER_TOO_SMALL),
             Place::Mdl => Ok(irp.mdl()),
-            // Windows makes an MDL for the system buffer here, which it frees with the request; n/d here.
-            Place::System | Place::Plain(_) | Place::User => Err(STATUS_INVALID_DEVICE_REQUEST),
+            // SAFETY: the request's system buffer, which has both lengths at least.
+            Place::System => unsafe { system_mdl::of(&request, irp.system_buffer(), length) },
+            Place::Plain(_) | Place::UserControl => Err(STATUS_INVALID_DEVICE_REQUEST),
+            Place::UserTransfer => {
+                user_transfer(function, &request);
+                Err(STATUS_INVALID_DEVICE_REQUEST)
+            }
         }
     });
     let (mdl, status) = match found {
@@ -272,13 +285,14 @@ unsafe fn mdl(function: &'static str, handle: WDFREQUEST, side: Side, out: *mut 
     status
 }
 
-/// The MDL of a directly passed input: that of a write.
+/// The MDL of an input: the IRP's, of a direct write; one that describes the system buffer, and ends with the request,
+/// where the input is copied.
 ///
 /// # IRQL
 /// <= `DISPATCH_LEVEL`
 ///
 /// # Errors
-/// As for [`WdfRequestRetrieveInputBuffer`]; `STATUS_INVALID_DEVICE_REQUEST` for a buffer without an MDL.
+/// As for [`WdfRequestRetrieveInputBuffer`].
 pub unsafe extern "C" fn WdfRequestRetrieveInputWdmMdl(
     _globals: PWDF_DRIVER_GLOBALS,
     Request: WDFREQUEST,
@@ -288,7 +302,9 @@ pub unsafe extern "C" fn WdfRequestRetrieveInputWdmMdl(
     unsafe { mdl("WdfRequestRetrieveInputWdmMdl", Request, Side::Input, Mdl) }
 }
 
-/// The MDL of a directly passed output: that of a read, or of a direct device control of either direction.
+/// The MDL of an output: the IRP's, of a direct read, or of a direct device control of either direction; as for
+/// [`WdfRequestRetrieveInputWdmMdl`] where the output is copied. A request has one MDL for its system buffer, with the
+/// length that was asked for first.
 ///
 /// # IRQL
 /// <= `DISPATCH_LEVEL`

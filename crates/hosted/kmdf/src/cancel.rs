@@ -9,6 +9,7 @@ use crate::irp::Irp;
 use crate::object::Typed;
 use crate::platform::framework;
 use crate::queue::{self, Queue, State};
+use crate::queue_dispatch;
 use crate::request::{self, Phase, Request};
 
 /// The cancel routine of every request that waits or is marked cancelable. That it runs means that it has the request.
@@ -22,7 +23,7 @@ pub(crate) unsafe extern "system" fn routine(_device: *mut DEVICE_OBJECT, irp: *
     let queue = request.state.lock().queue.clone();
     if let Some(queue) = queue {
         taken(&queue, &request);
-        queue::dispatch(&queue);
+        queue_dispatch::dispatch_if_free(&queue);
     }
 }
 
@@ -42,20 +43,13 @@ fn note_taken(queue: &Typed<Queue>, state: &mut State, request: &Typed<Request>)
     let mut own = request.state.lock();
     match own.phase {
         Phase::Waiting => {
-            let tell = own.presented && queue.config().EvtIoCanceledOnQueue.is_some();
-            if tell {
-                own.phase = Phase::Owned;
-            }
             drop(own);
             queue::remove(&mut state.waiting, request);
-            if tell {
-                state.owned.push(request.clone());
-                state.canceled_on_queue.push_back(request.clone());
-            }
-            !tell
+            on_queue(queue, state, request)
         }
         Phase::Marked => {
             own.phase = Phase::Canceling;
+            own.canceled = true;
             own.cancel_called = false;
             drop(own);
             state.cancel_due.push_back(request.clone());
@@ -65,10 +59,27 @@ fn note_taken(queue: &Typed<Queue>, state: &mut State, request: &Typed<Request>)
     }
 }
 
+/// What becomes of a request that is cancelled in a queue, and is out of its list: the driver is told, if it has had the
+/// request and wants to be. Whether the framework has to complete it instead.
+pub(crate) fn on_queue(queue: &Typed<Queue>, state: &mut State, request: &Typed<Request>) -> bool {
+    let tell = {
+        let mut own = request.state.lock();
+        let tell = own.presented && queue.config().EvtIoCanceledOnQueue.is_some();
+        own.phase = if tell { Phase::Owned } else { Phase::Waiting };
+        own.canceled = true;
+        tell
+    };
+    if tell {
+        state.owned.push(request.clone());
+        state.canceled_on_queue.push_back(request.clone());
+    }
+    !tell
+}
+
 /// Cancels the waiting requests that `wanted` accepts.
 pub(crate) fn waiting(queue: &Typed<Queue>, wanted: impl Fn(&Request) -> bool) {
     cancel(queue, false, wanted);
-    queue::dispatch(queue);
+    queue_dispatch::dispatch(queue);
 }
 
 /// Cancels every waiting request, and every one that the driver marked cancelable.

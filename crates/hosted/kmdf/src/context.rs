@@ -75,11 +75,9 @@ impl Context {
         self.cleanup
     }
 
-    /// Calls the destroy callback.
-    pub(crate) fn destroyed(&self, object: &Arc<Object>) {
-        if let Some(destroy) = self.destroy {
-            call_back(object, "EvtDestroyCallback", destroy);
-        }
+    /// The destroy callback, if there is one.
+    pub(crate) fn destroy_call(&self) -> Option<ObjectCallback> {
+        self.destroy
     }
 
     /// Gives the block back.

@@ -7,7 +7,7 @@ use alloc::string::String;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 
-use wsk_sys::{DEVICE_OBJECT, IoDeleteDevice, IoDeleteSymbolicLink};
+use wsk_sys::{DEVICE_OBJECT, IoDeleteDevice, IoDeleteSymbolicLink, NTSTATUS};
 
 use crate::args::counted;
 use crate::attributes::Attributes;
@@ -55,6 +55,8 @@ pub(crate) struct State {
     pub(crate) link: Option<Vec<u16>>,
     /// Open files, by the address of the kernel's file object.
     pub(crate) files: BTreeMap<usize, Typed<File>>,
+    /// What the create requests of files ended with that are open all the same, where there are such.
+    refused: BTreeMap<usize, NTSTATUS>,
     /// How many handles are open, or being opened.
     pub(crate) open: usize,
     pub(crate) finished: bool,
@@ -78,9 +80,11 @@ pub(crate) struct Parts {
 }
 
 impl Device {
-    pub(crate) fn new(parts: Parts) -> Device {
+    /// # Safety
+    /// The device object was just created, and nobody else deletes it.
+    pub(crate) unsafe fn new(parts: Parts) -> Device {
         Device {
-            // INVARIANT: just created; this device deletes it.
+            // INVARIANT: by the caller's word.
             device_object: Shared(parts.device_object),
             name: parts.name,
             exclusive: parts.exclusive,
@@ -113,6 +117,19 @@ impl Device {
         state.routes.get(&major).or(state.default_queue.as_ref()).cloned()
     }
 
+    /// Whether a queue is the default queue, or gets the requests of a type: the driver cannot delete such a one.
+    pub(crate) fn sends_to(&self, queue: &Typed<Queue>) -> bool {
+        let state = self.state.lock();
+        let mut used = state.routes.values().chain(state.default_queue.as_ref());
+        used.any(|other| Arc::ptr_eq(other.object(), queue.object()))
+    }
+
+    /// Whether a queue is the framework's own, for the create requests that `EvtDeviceFileCreate` has.
+    pub(crate) fn keeps_creates_in(&self, queue: &Typed<Queue>) -> bool {
+        let state = self.state.lock();
+        state.create_queue.as_ref().is_some_and(|own| Arc::ptr_eq(own.object(), queue.object()))
+    }
+
     /// The queues that live.
     pub(crate) fn queues(&self) -> Vec<Typed<Queue>> {
         let queues = self.state.lock().queues.clone();
@@ -136,8 +153,9 @@ impl Device {
         drop(state);
     }
 
-    /// Undoes a create that the driver failed: no cleanup or close follows it.
-    pub(crate) fn create_failed(&self, file_object: usize) {
+    /// Undoes a create that fails: no cleanup or close follows it.
+    pub(crate) fn create_failed(&self, file_object: usize, status: NTSTATUS) {
+        self.refuse(file_object, status);
         let file = {
             let mut state = self.state.lock();
             state.open -= 1;
@@ -146,6 +164,23 @@ impl Device {
         if let Some(file) = file {
             object::delete(file.object());
         }
+    }
+
+    /// Notes that a create was refused, for an I/O manager that opens the file all the same.
+    pub(crate) fn refuse(&self, file_object: usize, status: NTSTATUS) {
+        if file_object != 0 && framework().refused_creates_open() {
+            self.state.lock().refused.insert(file_object, status);
+        }
+    }
+
+    /// What the file's create was refused with.
+    pub(crate) fn refused(&self, file_object: usize) -> Option<NTSTATUS> {
+        self.state.lock().refused.get(&file_object).copied()
+    }
+
+    /// Forgets that the file's create was refused.
+    pub(crate) fn forget_refused(&self, file_object: usize) {
+        self.state.lock().refused.remove(&file_object);
     }
 
     /// Begins a deletion by the driver. With handles open, only the kernel's device object is deleted now, so that

@@ -100,7 +100,9 @@ fn create(init: &DeviceInit, attributes: &Attributes) -> Result<Typed<Device>, N
             worker,
         };
         let family = Family::Child(driver.object());
-        object::create("WdfDeviceCreate", client, family, attributes, Device::new(parts))
+        // SAFETY: created above; it is deleted by the device alone, or below if there is none.
+        let body = unsafe { Device::new(parts) };
+        object::create("WdfDeviceCreate", client, family, attributes, body)
     });
     let device = match device {
         Ok(device) => device,

@@ -21,8 +21,8 @@ use crate::lookup;
 use crate::platform::{self, framework};
 use crate::rule;
 use crate::types::{
-    _WDF_DEVICE_IO_TYPE as IoType, _WDF_FILEOBJECT_CLASS as Class, PWDF_DRIVER_GLOBALS,
-    PWDF_FILEOBJECT_CONFIG, PWDF_OBJECT_ATTRIBUTES, PWDFDEVICE_INIT, WDF_DEVICE_IO_TYPE,
+    _WDF_DEVICE_IO_TYPE as IoType, _WDF_FILEOBJECT_CLASS as Class, _WDF_TRI_STATE as TriState,
+    PWDF_DRIVER_GLOBALS, PWDF_FILEOBJECT_CONFIG, PWDF_OBJECT_ATTRIBUTES, PWDFDEVICE_INIT, WDF_DEVICE_IO_TYPE,
     WDF_FILEOBJECT_CONFIG, WDFDRIVER,
 };
 
@@ -270,6 +270,9 @@ pub unsafe extern "C" fn WdfDeviceInitSetFileObjectConfig(
     let Ok(config) = (unsafe { read_sized(FileObjectConfig, &[0x28]) }) else {
         return ignored(NAME, DeviceInit, "the size of the file object configuration");
     };
+    if !(TriState::WdfFalse..=TriState::WdfUseDefault).contains(&config.AutoForwardCleanupClose) {
+        return ignored(NAME, DeviceInit, "AutoForwardCleanupClose of the file object configuration");
+    }
     let class = config.FileObjectClass & !Class::WdfFileObjectCanBeOptional;
     if !(Class::WdfFileObjectNotRequired..=Class::WdfFileObjectWdfCannotUseFsContexts).contains(&class) {
         return ignored(NAME, DeviceInit, "the file object class");

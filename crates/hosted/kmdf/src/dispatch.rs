@@ -34,6 +34,19 @@ pub(crate) unsafe extern "system" fn dispatch(device_object: *mut DEVICE_OBJECT,
         return irp.finish(STATUS_INVALID_DEVICE_REQUEST);
     };
     platform::arrived(irp);
+    let address = irp.file_object().addr();
+    if let Some(status) = device.refused(address) {
+        // A handle that should not be: the driver does not know the file. A create is of a new file at this address.
+        match irp.major() {
+            IRP_MJ_CREATE => device.forget_refused(address),
+            IRP_MJ_CLEANUP => return irp.finish(STATUS_SUCCESS),
+            IRP_MJ_CLOSE => {
+                device.forget_refused(address);
+                return irp.finish(STATUS_SUCCESS);
+            }
+            _ => return irp.finish(status),
+        }
+    }
     match irp.major() {
         IRP_MJ_CREATE => create(&device, irp),
         IRP_MJ_CLEANUP => cleanup(&device, irp),
@@ -59,7 +72,7 @@ fn enqueue(device: &Typed<Device>, irp: Irp, queue: &Typed<queue::Queue>) -> NTS
         Err(status) => return irp.finish(status),
     };
     irp.mark_pending();
-    if let Err(status) = queue::add(queue, &request, false) {
+    if let Err(status) = queue::arrive(queue, &request) {
         request::complete_unowned(&request, status);
     }
     STATUS_PENDING
@@ -85,6 +98,7 @@ fn create(device: &Typed<Device>, irp: Irp) -> NTSTATUS {
         };
         drop(state);
         if let Some(status) = refused {
+            device.refuse(irp.file_object().addr(), status);
             return irp.finish(status);
         }
     }
@@ -92,7 +106,7 @@ fn create(device: &Typed<Device>, irp: Irp) -> NTSTATUS {
     let file = match create_file(device, irp) {
         Ok(file) => file,
         Err(status) => {
-            device.create_failed(address);
+            device.create_failed(address, status);
             return irp.finish(status);
         }
     };
@@ -107,17 +121,27 @@ fn create(device: &Typed<Device>, irp: Irp) -> NTSTATUS {
     let request = match request::create(device, irp, file.clone()) {
         Ok(request) => request,
         Err(status) => {
-            device.create_failed(address);
+            device.create_failed(address, status);
             return irp.finish(status);
         }
     };
     irp.mark_pending();
     if let Some(route) = route {
-        if let Err(status) = queue::add(&route, &request, false) {
+        if let Err(status) = queue::arrive(&route, &request) {
             request::complete_unowned(&request, status);
         }
     } else if let (Some(callback), Some(own)) = (callback, own) {
-        queue::add_owned(&own, &request);
+        // Through the queue, so that one that is cancelled already ends there.
+        if let Err(status) = queue::arrive(&own, &request) {
+            request::complete_unowned(&request, status);
+            return STATUS_PENDING;
+        }
+        let this = |other: &request::Request| core::ptr::eq(other, &raw const *request);
+        let taken = queue::take(&own, &mut own.state(), this);
+        if taken.is_none() {
+            return STATUS_PENDING;
+        }
+        request.set_presented();
         let file = file.map_or(core::ptr::null_mut(), |file| file.as_handle());
         let object = device.object();
         // SAFETY: creates arrive at passive level; left below.
@@ -140,7 +164,9 @@ fn create_file(device: &Typed<Device>, irp: Irp) -> Result<Option<Arc<Object>>, 
     else {
         return Ok(None);
     };
-    let body = File::new(file_object, irp.requestor_process());
+    // SAFETY: the kernel's file object outlives its close request, with which the WDFFILEOBJECT goes; if the create fails,
+    // that goes before the create is completed.
+    let body = unsafe { File::new(file_object, irp.requestor_process()) };
     let family = Family::Ward(device.object());
     let file = object::create("WDFFILEOBJECT", device.object().client(), family, attributes, body)?;
     let old = device.state().files.insert(file_object.addr(), file.clone());

@@ -171,15 +171,19 @@ pub unsafe extern "C" fn WdfDriverCreate(
     client.set_driver(Some(Arc::clone(driver.object())));
     let displace = !(non_pnp || no_override) || config.EvtDriverUnload.is_some();
     client.publish(driver.as_handle(), flags, own_tag, displace);
-    take_over(DriverObject, !no_override, config.EvtDriverUnload.is_some() || !non_pnp);
+    // SAFETY: the driver passes its own object, in its `DriverEntry`.
+    unsafe { take_over(DriverObject, !no_override, config.EvtDriverUnload.is_some() || !non_pnp) };
     // SAFETY: null, or the driver's variable.
     unsafe { store(Driver, driver.as_handle()) };
     STATUS_SUCCESS
 }
 
 /// Puts the framework's routines into the driver object.
-fn take_over(driver_object: *mut DRIVER_OBJECT, requests: bool, unloadable: bool) {
-    // SAFETY: the driver's own object, during `DriverEntry`; only the fields' addresses are taken.
+///
+/// # Safety
+/// `driver_object` is a driver object whose `DriverEntry` is running.
+unsafe fn take_over(driver_object: *mut DRIVER_OBJECT, requests: bool, unloadable: bool) {
+    // SAFETY: this function's own contract; only the field's address is taken.
     let functions = unsafe { &raw mut (*driver_object).MajorFunction };
     if requests {
         for index in 0..wsk_sys::MAJOR_FUNCTIONS {
@@ -188,7 +192,7 @@ fn take_over(driver_object: *mut DRIVER_OBJECT, requests: bool, unloadable: bool
             unsafe { slot.write(Some(dispatch::dispatch)) };
         }
     }
-    // SAFETY: the driver's own object, during `DriverEntry`.
+    // SAFETY: this function's own contract.
     unsafe { (*driver_object).DriverUnload = unloadable.then_some(unload as wsk_sys::DRIVER_UNLOAD) };
 }
 

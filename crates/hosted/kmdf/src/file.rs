@@ -24,8 +24,11 @@ pub(crate) struct File {
 
 impl File {
     /// A file, opened by a process.
-    pub(crate) fn new(file_object: *mut FILE_OBJECT, process: u32) -> File {
-        // INVARIANT: the kernel's file object outlives its close request.
+    ///
+    /// # Safety
+    /// `file_object` lives until the WDFFILEOBJECT is deleted.
+    pub(crate) unsafe fn new(file_object: *mut FILE_OBJECT, process: u32) -> File {
+        // INVARIANT: by the caller's word.
         File { file_object: Shared(file_object), process }
     }
 }

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use wsk_sys::DRIVER_OBJECT;
 
@@ -13,6 +13,7 @@ use crate::device_init::DeviceInit;
 use crate::kind::Kind;
 use crate::lock::Lock;
 use crate::object::Object;
+use crate::platform;
 
 /// The framework waits this many seconds for a driver, as the verifier's `DbgWaitForSignalTimeoutInSec` does, before it
 /// reports what is missing.
@@ -22,6 +23,7 @@ const WAIT_LIMIT: u64 = 60;
 pub(crate) struct Framework {
     serial: AtomicUsize,
     wait_limit: AtomicU64,
+    refused_creates_open: AtomicBool,
     tables: Lock<Tables>,
 }
 
@@ -48,6 +50,7 @@ impl Default for Framework {
         Framework {
             serial: AtomicUsize::new(1),
             wait_limit: AtomicU64::new(WAIT_LIMIT),
+            refused_creates_open: AtomicBool::new(platform::REFUSED_CREATES_OPEN),
             tables: Lock::default(),
         }
     }
@@ -96,6 +99,19 @@ impl Framework {
         self.with(|tables| {
             tables.clients.iter().find(|client| core::ptr::eq(client.driver_object(), driver)).cloned()
         })
+    }
+
+    /// Whether the I/O manager opens a file whose create request was refused.
+    pub(crate) fn refused_creates_open(&self) -> bool {
+        // Relaxed: a setting, nothing is published by it.
+        self.refused_creates_open.load(Ordering::Relaxed)
+    }
+
+    /// Says whether the I/O manager opens a file whose create request was refused.
+    #[cfg(feature = "hosted")]
+    pub(crate) fn set_refused_creates_open(&self, open: bool) {
+        // Relaxed: as above.
+        self.refused_creates_open.store(open, Ordering::Relaxed);
     }
 
     /// How many seconds to wait for a driver.

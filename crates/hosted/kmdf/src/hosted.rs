@@ -53,3 +53,10 @@ pub fn set_wait_limit(machine: &ntos::Machine, seconds: u64) {
     let _entered = machine.enter();
     framework().set_wait_limit(seconds);
 }
+
+/// Makes the framework take a file whose create request was refused for open all the same, as Wine's I/O manager does:
+/// its requests end with the status of the create, and the driver sees none of them.
+pub fn set_refused_creates_open(machine: &ntos::Machine, open: bool) {
+    let _entered = machine.enter();
+    framework().set_refused_creates_open(open);
+}

@@ -36,9 +36,17 @@ pub(crate) struct Memory {
 
 impl Memory {
     /// A buffer of a request.
-    pub(crate) fn of_request(buffer: PVOID, size: usize) -> Memory {
-        // INVARIANT: the request's buffer, of its length.
+    ///
+    /// # Safety
+    /// `buffer` has `size` bytes until the request is completed, with which the object ends.
+    pub(crate) unsafe fn of_request(buffer: PVOID, size: usize) -> Memory {
+        // INVARIANT: by the caller's word.
         Memory { buffer: Lock::new((Shared(buffer), size)), tag: None, of_request: true, preallocated: false }
+    }
+
+    /// Whether it is a buffer of a request.
+    pub(crate) fn is_of_request(&self) -> bool {
+        self.of_request
     }
 
     fn buffer(&self) -> (PVOID, usize) {

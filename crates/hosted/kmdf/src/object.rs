@@ -85,7 +85,7 @@ struct Life {
     references: usize,
     deleting: bool,
     disposed: bool,
-    /// Whether the cleanup callbacks are not called: the driver never saw the object.
+    /// Whether neither cleanup nor destroy callbacks are called: the driver never saw the object.
     unseen: bool,
     parent: Weak<Object>,
     children: Vec<Arc<Object>>,
@@ -328,10 +328,17 @@ pub(crate) fn release(object: &Arc<Object>) {
             format!("the last reference to {object} was dropped, but it was not deleted"),
         );
     }
-    let contexts = object.with_contexts(core::mem::take);
-    for context in &contexts {
-        context.destroyed(object);
+    let (unseen, calls) = {
+        let life = object.life.lock();
+        (life.unseen, life.contexts.iter().map(Context::destroy_call).collect::<Vec<_>>())
+    };
+    if !unseen {
+        for call in calls.into_iter().flatten() {
+            context::call_back(object, "EvtDestroyCallback", call);
+        }
     }
+    // The callbacks were the last to use the contexts.
+    let contexts = object.with_contexts(core::mem::take);
     object.body.destroyed();
     context::unregister(&contexts);
     let removed = framework().with(|tables| tables.objects.remove(&object.handle));
@@ -410,12 +417,17 @@ pub(crate) fn dispose(object: &Arc<Object>) {
 
 /// The second step: children are destroyed, and the framework's own reference goes.
 pub(crate) fn destroy(object: &Arc<Object>) {
+    destroy_children(object);
+    object.body.finish(object);
+    release(object);
+}
+
+/// Destroys the children of an object that is disposed of.
+pub(crate) fn destroy_children(object: &Arc<Object>) {
     let children = core::mem::take(&mut object.life.lock().children);
     for child in &children {
         destroy(child);
     }
-    object.body.finish(object);
-    release(object);
 }
 
 /// Takes an object out of the table that its driver kept a reference to; no callback is called.

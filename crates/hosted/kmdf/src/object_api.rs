@@ -187,9 +187,11 @@ pub unsafe extern "C" fn WdfObjectDelete(_globals: PWDF_DRIVER_GLOBALS, Object: 
     const NAME: &str = "WdfObjectDelete";
     at_most(NAME, DISPATCH_LEVEL);
     let object = lookup::object(NAME, Object);
-    if !object.may_delete() {
+    let used = Typed::<Queue>::of(Arc::clone(&object)).is_some_and(|queue| queue.device.sends_to(&queue));
+    if used || !object.may_delete() {
         rule::verify(&rule::CANNOT_DELETE, || {
-            format!("{NAME} was given {object}, which the framework deletes")
+            let why = if used { "which requests are sent to" } else { "which the framework deletes" };
+            format!("{NAME} was given {object}, {why}")
         });
         return;
     }

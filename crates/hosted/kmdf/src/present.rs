@@ -34,13 +34,26 @@ pub(crate) fn is_nothing(queue: &Queue, request: &Request) -> bool {
     transfer && length == 0 && queue.config().AllowZeroLengthRequests == 0
 }
 
-/// Gives a request to its handler. Reads and writes of nothing succeed without one, unless the driver wants them.
+/// Gives a request to its handler. Reads and writes of nothing succeed without one being called, unless the driver wants
+/// them.
 pub(crate) fn present(queue: &Typed<Queue>, request: &Typed<Request>) {
     let config = queue.config();
-    if is_nothing(queue, request) {
-        request::complete_unseen(request, STATUS_SUCCESS);
+    let own = match request.major {
+        IRP_MJ_READ => config.EvtIoRead.is_some(),
+        IRP_MJ_WRITE => config.EvtIoWrite.is_some(),
+        IRP_MJ_DEVICE_CONTROL => config.EvtIoDeviceControl.is_some(),
+        IRP_MJ_INTERNAL_DEVICE_CONTROL => config.EvtIoInternalDeviceControl.is_some(),
+        _ => false,
+    };
+    if !own && config.EvtIoDefault.is_none() {
+        request::complete_unowned(request, STATUS_INVALID_DEVICE_REQUEST);
         return;
     }
+    if is_nothing(queue, request) {
+        request::complete_unowned(request, STATUS_SUCCESS);
+        return;
+    }
+    request.set_presented();
     let length = request.parameters.input.max(request.parameters.output);
     let object = queue.object().handle();
     let client = queue.object().client();
@@ -70,13 +83,9 @@ pub(crate) fn present(queue: &Typed<Queue>, request: &Typed<Request>) {
             }),
             _ => None,
         };
-        if handled.is_some() {
-            return;
-        }
-        match config.EvtIoDefault {
+        if let (None, Some(default)) = (handled, config.EvtIoDefault) {
             // SAFETY: as above.
-            Some(default) => callback::call(client, "EvtIoDefault", object, || unsafe { default(q, r) }),
-            None => request::complete_unseen(request, STATUS_INVALID_DEVICE_REQUEST),
+            callback::call(client, "EvtIoDefault", object, || unsafe { default(q, r) });
         }
     });
 }

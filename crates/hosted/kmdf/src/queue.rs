@@ -1,9 +1,7 @@
-//! Queues: which requests wait, which the driver has, and when the next one goes to a handler.
+//! Queues: which requests wait, which the driver has, and what is due.
 //!
-//! Everything that happens to a queue ends in [`dispatch`], which takes one event after another from the queue's
-//! state and acts on it with no lock held. A sequential queue has one thread presenting requests; another one that
-//! comes by leaves them to it. Due cancellations and state callbacks are delivered by whoever comes (n/d which
-//! thread).
+//! Everything that happens to a queue ends in its dispatch loop (`queue_dispatch`), which takes one event after another
+//! from the queue's state.
 
 use alloc::collections::VecDeque;
 use alloc::format;
@@ -11,7 +9,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use wsk_sys::{NTSTATUS, PASSIVE_LEVEL, STATUS_CANCELLED, STATUS_INVALID_DEVICE_STATE};
+use wsk_sys::{NTSTATUS, STATUS_CANCELLED, STATUS_INVALID_DEVICE_STATE};
 
 use crate::args::irql;
 use crate::cancel;
@@ -21,7 +19,7 @@ use crate::kind::Kind;
 use crate::lock::{Guard, Lock};
 use crate::object::{Body, Kinded, Object, Typed};
 use crate::platform::{self, framework};
-use crate::present;
+use crate::queue_dispatch::{self, dispatch};
 use crate::request::{self, Phase, Request};
 use crate::rule;
 use crate::serial::Serial;
@@ -66,28 +64,32 @@ pub(crate) struct Notify {
 pub(crate) struct State {
     pub(crate) accept: bool,
     pub(crate) dispatch: bool,
-    /// Whether a purge goes on: requests are cancelled as they are marked cancelable.
-    pub(crate) purging: bool,
+    /// Whether a purge goes on: requests are cancelled as they are marked cancelable, or requeued.
+    pub(crate) cancel_dispatched: bool,
+    /// Whether the queue is being deleted, once it has no requests left.
+    pub(crate) disposing: bool,
+    /// Whether that came to be: nothing is due any more.
     pub(crate) deleted: bool,
     pub(crate) waiting: VecDeque<Typed<Request>>,
     /// The requests that the driver got from this queue.
     pub(crate) owned: Vec<Typed<Request>>,
-    /// Of those, the ones whose `EvtRequestCancel` is due.
+    /// How many more the driver has forwarded, which the other queue has not accepted yet.
+    leaving: usize,
+    /// Of the driver's, the ones whose `EvtRequestCancel` is due.
     pub(crate) cancel_due: VecDeque<Typed<Request>>,
-    /// Of those, the ones whose `EvtIoCanceledOnQueue` is due.
+    /// Of the driver's, the ones whose `EvtIoCanceledOnQueue` is due.
     pub(crate) canceled_on_queue: VecDeque<Typed<Request>>,
-    /// The threads that present requests.
-    dispatchers: Vec<u64>,
+    /// The threads in the dispatch loop, each as often as it went into it.
+    pub(crate) dispatching: Vec<u64>,
     pub(crate) stop: Option<Notify>,
     pub(crate) purge: Option<Notify>,
 }
 
-/// One thing to do with no lock held.
-enum Act {
-    Cancel(Typed<Request>),
-    CanceledOnQueue(Typed<Request>),
-    Present(Typed<Request>),
-    Tell(Notify),
+impl State {
+    /// How many of the queue's requests the driver has.
+    pub(crate) fn driver_has(&self) -> usize {
+        self.owned.len() + self.leaving
+    }
 }
 
 impl Queue {
@@ -121,13 +123,23 @@ impl Queue {
         self.state.lock()
     }
 
-    /// Whether the driver may have one more request.
-    fn has_room(&self, state: &State) -> bool {
+    /// Whether the driver is to be handed one more request.
+    pub(crate) fn has_room(&self, state: &State) -> bool {
         match self.kind {
-            Dispatch::Sequential => state.owned.is_empty(),
-            Dispatch::Parallel(limit) => state.owned.len() < limit as usize,
+            Dispatch::Sequential => state.driver_has() == 0,
+            Dispatch::Parallel(limit) => state.driver_has() < limit as usize,
             Dispatch::Manual => false,
         }
+    }
+
+    /// Lets those who wait look at the state again.
+    pub(crate) fn changed(&self) {
+        self.changed.set();
+    }
+
+    /// Whether the calling thread is in the queue's dispatch loop: in a callback of the queue's.
+    pub(crate) fn is_dispatching_here(&self) -> bool {
+        self.state.lock().dispatching.contains(&platform::thread())
     }
 
     /// Waits until `done`, at most for the framework's limit; whether it came to be.
@@ -160,18 +172,19 @@ impl Body for Queue {
         true
     }
 
-    /// Purges the queue, and waits for the driver's requests and for the threads in its handlers.
+    /// Purges the queue, and waits for the driver's requests and for the threads in its callbacks.
     fn dispose(&self, object: &Arc<Object>) {
-        self.state.lock().deleted = true;
         let Some(queue) = Typed::of(Arc::clone(object)) else { return };
+        if self.is_dispatching_here() {
+            platform::violation(
+                &rule::QUEUE_WAIT,
+                format!("{object} was deleted in one of its callbacks: the deletion would wait for itself"),
+            );
+        }
         purge(&queue);
-        let me = platform::thread();
-        let done = |state: &State| {
-            state.owned.is_empty()
-                && state.waiting.is_empty()
-                && state.dispatchers.iter().all(|thread| *thread == me)
-        };
-        if !self.wait_until(done) {
+        self.state.lock().disposing = true;
+        dispatch(&queue);
+        if !self.wait_until(|state| state.deleted) {
             let names = self.owned_names();
             platform::violation(
                 &rule::NOT_COMPLETED,
@@ -218,45 +231,94 @@ impl Kinded for Queue {
     const KIND: Kind = Kind::Queue;
 }
 
-/// Puts a request into a queue that takes it.
+/// Takes a request that has arrived. It goes to a handler at once if the queue can present it, whether its sender has
+/// cancelled it or not; only one that has to wait is completed if it is cancelled.
 ///
 /// # Errors
 /// `STATUS_INVALID_DEVICE_STATE` from a queue that does not accept requests; the request is as before.
-pub(crate) fn add(queue: &Typed<Queue>, request: &Typed<Request>, front: bool) -> Result<(), NTSTATUS> {
-    let cancelled = {
-        let mut state = queue.state.lock();
-        if !state.accept || state.deleted {
-            return Err(STATUS_INVALID_DEVICE_STATE);
-        }
-        if front {
-            state.waiting.push_front(request.clone());
-        } else {
-            state.waiting.push_back(request.clone());
-        }
-        {
-            let mut own = request.state.lock();
-            own.phase = Phase::Waiting;
-            own.queue = Some(queue.clone());
-        }
-        request.irp().set_cancel_routine(cancel::routine);
-        // Cancelled before the routine was there: whoever takes it back completes the request.
-        let cancelled = request.irp().is_cancelled() && request.irp().take_cancel_routine();
-        if cancelled {
-            remove(&mut state.waiting, request);
-        }
-        cancelled
-    };
-    if cancelled {
-        request::complete_unowned(request, STATUS_CANCELLED);
+pub(crate) fn arrive(queue: &Typed<Queue>, request: &Typed<Request>) -> Result<(), NTSTATUS> {
+    let level = irql();
+    let state = queue.state();
+    if !state.accept {
+        return Err(STATUS_INVALID_DEVICE_STATE);
     }
-    dispatch(queue);
+    queue_dispatch::run(queue, level, state, Some(request.clone()));
     Ok(())
 }
 
-/// Puts a request straight into the driver's hands, as one of this queue.
-pub(crate) fn add_owned(queue: &Typed<Queue>, request: &Typed<Request>) {
-    let mut state = queue.state.lock();
-    hand_over(queue, &mut state, request);
+/// Moves a request that the driver has from one queue into another.
+///
+/// # Errors
+/// `STATUS_INVALID_DEVICE_STATE` from a queue that does not accept requests; the driver keeps the request.
+pub(crate) fn forward(
+    source: &Typed<Queue>,
+    target: &Typed<Queue>,
+    request: &Typed<Request>,
+) -> Result<(), NTSTATUS> {
+    // Counted for the source until the target has it, so that the source does not seem to be done with it.
+    {
+        let mut state = source.state();
+        take_owned(&mut state, request.object());
+        state.leaving += 1;
+    }
+    let accepted = {
+        let mut state = target.state();
+        let accepted = state.accept;
+        let completes = accepted
+            && !insert(target, &mut state, request, false)
+            && cancel::on_queue(target, &mut state, request);
+        accepted.then_some(completes)
+    };
+    let mut state = source.state();
+    state.leaving -= 1;
+    let Some(completes) = accepted else {
+        state.owned.push(request.clone());
+        return Err(STATUS_INVALID_DEVICE_STATE);
+    };
+    drop(state);
+    if completes {
+        request::complete_unowned(request, STATUS_CANCELLED);
+    }
+    dispatch(target);
+    source.changed();
+    queue_dispatch::dispatch_if_free(source);
+    Ok(())
+}
+
+/// Puts a request that the driver has back to the front of its queue, accepting or not. One that is cancelled ends there
+/// as one that waited.
+pub(crate) fn requeue(queue: &Typed<Queue>, request: &Typed<Request>) {
+    let completes = {
+        let mut state = queue.state();
+        take_owned(&mut state, request.object());
+        let inserted = !state.cancel_dispatched && insert(queue, &mut state, request, true);
+        !inserted && cancel::on_queue(queue, &mut state, request)
+    };
+    if completes {
+        request::complete_unowned(request, STATUS_CANCELLED);
+    }
+    dispatch(queue);
+}
+
+/// Puts a request among those that wait; whether it is there. One that is cancelled is not.
+pub(crate) fn insert(queue: &Typed<Queue>, state: &mut State, request: &Typed<Request>, front: bool) -> bool {
+    if front {
+        state.waiting.push_front(request.clone());
+    } else {
+        state.waiting.push_back(request.clone());
+    }
+    {
+        let mut own = request.state.lock();
+        own.phase = Phase::Waiting;
+        own.queue = Some(queue.clone());
+    }
+    request.irp().set_cancel_routine(cancel::routine);
+    // Cancelled before the routine was there: whoever takes it back has the request.
+    let cancelled = request.irp().is_cancelled() && request.irp().take_cancel_routine();
+    if cancelled {
+        remove(&mut state.waiting, request);
+    }
+    !cancelled
 }
 
 /// Takes a request from a list; whether it was there.
@@ -279,111 +341,38 @@ pub(crate) fn take(
     Some(request)
 }
 
-fn hand_over(queue: &Typed<Queue>, state: &mut State, request: &Typed<Request>) {
+/// Makes a request the driver's.
+pub(crate) fn hand_over(queue: &Typed<Queue>, state: &mut State, request: &Typed<Request>) {
     let mut own = request.state.lock();
     own.phase = Phase::Owned;
-    own.presented_before = own.presented;
-    own.presented = true;
     own.cancel_called = false;
     own.queue = Some(queue.clone());
     drop(own);
-    request.object().set_unseen(false);
     state.owned.push(request.clone());
 }
 
-/// Takes a request that the driver gave away out of the list of its requests; whether it was there.
-pub(crate) fn disown(queue: &Typed<Queue>, request: &Object) -> bool {
-    let mut state = queue.state.lock();
+/// Takes a request out of the list of the driver's.
+fn take_owned(state: &mut State, request: &Object) {
     let index = state.owned.iter().position(|other| core::ptr::eq(Arc::as_ptr(other.object()), request));
     let removed = index.map(|index| state.owned.swap_remove(index));
-    queue.changed.set();
-    drop(state);
-    removed.is_some()
+    // The caller has the request too, so that this is not the end of it, under a lock.
+    drop(removed);
 }
 
 /// Called when a request of this queue was completed.
 pub(crate) fn completed(queue: &Typed<Queue>, request: &Object) {
-    disown(queue, request);
-    dispatch(queue);
+    take_owned(&mut queue.state(), request);
+    queue.changed();
+    queue_dispatch::dispatch_if_free(queue);
 }
 
 /// Cancels what waits in the queue and what the driver marked cancelable, and accepts nothing more.
 pub(crate) fn purge(queue: &Typed<Queue>) {
     {
-        let mut state = queue.state.lock();
+        let mut state = queue.state();
         state.accept = false;
-        state.purging = true;
+        state.cancel_dispatched = true;
     }
     cancel::all(queue);
     dispatch(queue);
-}
-
-/// Does what is due on a queue: on the calling thread where the IRQL allows it, else in a worker thread.
-pub(crate) fn dispatch(queue: &Typed<Queue>) {
-    if irql() > PASSIVE_LEVEL
-        && let Some(worker) = &queue.worker
-    {
-        worker.enqueue(queue.object());
-        return;
-    }
-    let me = platform::thread();
-    let presents = {
-        let mut state = queue.state.lock();
-        let presents = match queue.kind {
-            Dispatch::Sequential => state.dispatchers.is_empty(),
-            Dispatch::Parallel(_) => !state.dispatchers.contains(&me),
-            Dispatch::Manual => false,
-        };
-        if presents {
-            state.dispatchers.push(me);
-        }
-        presents
-    };
-    loop {
-        let mut state = queue.state.lock();
-        let Some(act) = next(queue, &mut state, presents) else {
-            if presents {
-                state.dispatchers.retain(|thread| *thread != me);
-            }
-            queue.changed.set();
-            return;
-        };
-        drop(state);
-        match act {
-            Act::Cancel(request) => present::cancel(queue, &request),
-            Act::CanceledOnQueue(request) => present::canceled_on_queue(queue, &request),
-            Act::Present(request) => present::present(queue, &request),
-            Act::Tell(notify) => present::tell(queue, &notify),
-        }
-    }
-}
-
-/// The next thing to do. State callbacks wait for the driver to have no request of the queue; a purge's, in
-/// addition, for the queue to be empty.
-fn next(queue: &Typed<Queue>, state: &mut State, presents: bool) -> Option<Act> {
-    if let Some(request) = state.cancel_due.pop_front() {
-        return Some(Act::Cancel(request));
-    }
-    if let Some(request) = state.canceled_on_queue.pop_front() {
-        return Some(Act::CanceledOnQueue(request));
-    }
-    if presents
-        && state.dispatch
-        && !state.deleted
-        && queue.has_room(state)
-        && let Some(request) = take(queue, state, |_| true)
-    {
-        return Some(Act::Present(request));
-    }
-    if state.owned.is_empty() {
-        if let Some(notify) = state.stop.take() {
-            return Some(Act::Tell(notify));
-        }
-        if state.waiting.is_empty()
-            && let Some(notify) = state.purge.take()
-        {
-            return Some(Act::Tell(notify));
-        }
-    }
-    None
 }

@@ -16,6 +16,7 @@ use crate::object::Typed;
 use crate::platform::{self, framework};
 use crate::present;
 use crate::queue::{self, Dispatch, Notify, Queue, State};
+use crate::queue_dispatch;
 use crate::request::{self, Request};
 use crate::rule;
 use crate::shared::Shared;
@@ -54,10 +55,10 @@ pub unsafe extern "C" fn WdfIoQueueGetState(
             (state.accept, Bits::WdfIoQueueAcceptRequests),
             (state.dispatch, Bits::WdfIoQueueDispatchRequests),
             (state.waiting.is_empty(), Bits::WdfIoQueueNoRequests),
-            (state.owned.is_empty(), Bits::WdfIoQueueDriverNoRequests),
+            (state.driver_has() == 0, Bits::WdfIoQueueDriverNoRequests),
         ];
         let bits = bits.iter().filter(|(set, _)| *set).fold(0, |all, (_, bit)| all | bit);
-        (bits, state.waiting.len(), state.owned.len())
+        (bits, state.waiting.len(), state.driver_has())
     };
     // SAFETY: null, or the driver's variable.
     unsafe { store(QueueRequests, ULONG::try_from(waiting).unwrap_or(ULONG::MAX)) };
@@ -78,9 +79,9 @@ pub unsafe extern "C" fn WdfIoQueueStart(_globals: PWDF_DRIVER_GLOBALS, Queue: W
         let mut state = queue.state();
         state.accept = true;
         state.dispatch = true;
-        state.purging = false;
+        state.cancel_dispatched = false;
     }
-    queue::dispatch(&queue);
+    queue_dispatch::dispatch(&queue);
 }
 
 /// What a change of state does to the requests.
@@ -98,7 +99,7 @@ impl Change {
             let mut state = queue.state();
             let stops = matches!(self, Change::Stop | Change::StopAndPurge);
             state.accept = stops;
-            state.purging = self == Change::Purge;
+            state.cancel_dispatched |= matches!(self, Change::Purge | Change::StopAndPurge);
             if stops {
                 state.dispatch = false;
             }
@@ -106,7 +107,7 @@ impl Change {
         if matches!(self, Change::Purge | Change::StopAndPurge) {
             cancel::all(queue);
         }
-        queue::dispatch(queue);
+        queue_dispatch::dispatch(queue);
     }
 
     /// The place of the callback, one for stops and one for the others.
@@ -168,7 +169,7 @@ fn change_and_wait(function: &'static str, handle: WDFQUEUE, change: Change) {
     at_most(function, PASSIVE_LEVEL);
     let queue = lookup::typed::<Queue, _>(function, handle);
     let object = queue.object();
-    if platform::in_callback_of(object.handle()) {
+    if queue.is_dispatching_here() {
         platform::violation(
             &rule::QUEUE_WAIT,
             format!(
@@ -284,6 +285,15 @@ fn retrieve(
     if matches!(queue.kind, Dispatch::Parallel(_)) {
         return Err(STATUS_INVALID_DEVICE_STATE);
     }
+    if queue.kind == Dispatch::Sequential && queue.state().driver_has() == 0 {
+        rule::verify(&rule::RETRIEVE_SEQUENTIAL, || {
+            format!(
+                "{function} of {}, of which the driver has no request: the queue may present the next one at the same \
+                 time; retrieve it before the current one is completed",
+                queue.object()
+            )
+        });
+    }
     loop {
         let taken = {
             let mut state = queue.state();
@@ -294,9 +304,10 @@ fn retrieve(
         };
         let request = taken.ok_or(STATUS_NO_MORE_ENTRIES)?;
         if !present::is_nothing(&queue, &request) {
+            request.set_presented();
             return Ok(request);
         }
-        request::complete_unseen(&request, STATUS_SUCCESS);
+        request::complete_unowned(&request, STATUS_SUCCESS);
     }
 }
 

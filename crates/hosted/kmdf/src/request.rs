@@ -9,8 +9,7 @@ use alloc::sync::Arc;
 
 use wsk_sys::{
     CCHAR, FALSE, IO_NO_INCREMENT, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL,
-    IRP_MJ_READ, IRP_MJ_WRITE, METHOD_FROM_CTL_CODE, METHOD_NEITHER, NT_SUCCESS, NTSTATUS, PASSIVE_LEVEL,
-    UserMode,
+    IRP_MJ_READ, IRP_MJ_WRITE, METHOD_FROM_CTL_CODE, NT_SUCCESS, NTSTATUS, PASSIVE_LEVEL, UserMode,
 };
 
 use crate::args::irql;
@@ -18,11 +17,13 @@ use crate::device::{self, Device};
 use crate::irp::Irp;
 use crate::kind::Kind;
 use crate::lock::Lock;
+use crate::memory::Memory;
 use crate::object::{self, Body, Family, Kinded, Object, Typed};
 use crate::platform;
 use crate::queue::{self, Queue};
 use crate::rule;
 use crate::status::outside;
+use crate::system_mdl::SystemMdl;
 use crate::types::WDFREQUEST__;
 
 /// `EvtRequestCancel`.
@@ -74,8 +75,8 @@ pub(crate) struct State {
     pub(crate) gone: bool,
     /// Whether the driver has had the request.
     pub(crate) presented: bool,
-    /// Whether it had had it before it got it the last time.
-    pub(crate) presented_before: bool,
+    /// Whether it was cancelled, by its sender or by the framework.
+    pub(crate) canceled: bool,
     /// Whether `EvtRequestCancel` was called.
     pub(crate) cancel_called: bool,
     pub(crate) cancel: Option<CancelCallback>,
@@ -83,6 +84,8 @@ pub(crate) struct State {
     /// The handles of the memory objects made for the buffers, or 0.
     pub(crate) input_memory: usize,
     pub(crate) output_memory: usize,
+    /// The MDL made for the system buffer.
+    pub(crate) mdl: Option<SystemMdl>,
 }
 
 impl Request {
@@ -101,16 +104,20 @@ impl Request {
         self.major == IRP_MJ_DEVICE_CONTROL && METHOD_FROM_CTL_CODE(self.parameters.code) == method
     }
 
-    /// The longest `Information` that a success may report, if there is a limit.
+    /// The longest `Information` that a success may report, if there is a limit. A device control without output may
+    /// report how much of its input was used; of one from the kernel the length is not known for certain.
     fn information_limit(&self) -> Option<usize> {
         match self.major {
             IRP_MJ_READ => Some(self.parameters.output),
             IRP_MJ_WRITE => Some(self.parameters.input),
-            IRP_MJ_DEVICE_CONTROL if self.user && !self.is_method(METHOD_NEITHER) => {
-                Some(self.parameters.output)
-            }
+            IRP_MJ_DEVICE_CONTROL if self.user && self.parameters.output != 0 => Some(self.parameters.output),
             _ => None,
         }
+    }
+
+    /// Notes that the driver gets the request.
+    pub(crate) fn set_presented(&self) {
+        self.state.lock().presented = true;
     }
 }
 
@@ -176,12 +183,13 @@ pub(crate) fn create(
             phase: Phase::Owned,
             gone: false,
             presented: false,
-            presented_before: false,
+            canceled: false,
             cancel_called: false,
             cancel: None,
             queue: None,
             input_memory: 0,
             output_memory: 0,
+            mdl: None,
         }),
     };
     let family = Family::Ward(device.object());
@@ -283,55 +291,49 @@ pub(crate) fn complete(
     finish(request, outside(status), information, boost);
 }
 
-/// Completes a request that the driver does not own: one that was waiting.
+/// Completes a request for the framework: one that waited, or that no handler gets.
 pub(crate) fn complete_unowned(request: &Typed<Request>, status: NTSTATUS) {
     request.state.lock().phase = Phase::Completed;
     finish(request, status, Some(0), IO_NO_INCREMENT);
 }
 
-/// Completes a request that was taken for the driver, but that no handler gets.
-pub(crate) fn complete_unseen(request: &Typed<Request>, status: NTSTATUS) {
-    let seen = {
-        let mut state = request.state.lock();
-        state.phase = Phase::Completed;
-        state.presented_before
-    };
-    request.object().set_unseen(!seen);
-    finish(request, status, Some(0), IO_NO_INCREMENT);
-}
-
-/// The end of a request: its cleanup, then the IRP, then its handle; at last its queue may present the next one.
+/// The end of a request: its cleanup, and its children; then the IRP; then its queue goes on; then the request itself.
 fn finish(request: &Typed<Request>, status: NTSTATUS, information: Option<usize>, boost: CCHAR) {
     let object = request.object();
+    let (seen, queue) = {
+        let mut state = request.state.lock();
+        (state.presented, state.queue.take())
+    };
+    object.set_unseen(!seen);
     object::begin_delete(object);
-    check_children(request);
+    check_levels(request);
     object::dispose(object);
-    let queue = {
+    check_memory(request);
+    object::destroy_children(object);
+    let mdl = {
         let mut state = request.state.lock();
         state.gone = true;
-        state.queue.take()
+        state.mdl.take()
     };
+    drop(mdl);
     if request.major == IRP_MJ_CREATE && !NT_SUCCESS(status) {
-        request.device.create_failed(request.file_object);
+        request.device.create_failed(request.file_object, status);
     }
     request.irp.complete(status, information, boost);
-    object::destroy(object);
     if let Some(queue) = queue {
         queue::completed(&queue, object);
     }
+    object::destroy(object);
 }
 
-/// Checks what the driver has hung on a request that is about to be completed.
-fn check_children(request: &Typed<Request>) {
+/// Checks that the children of a request that is about to be completed can end at this level.
+fn check_levels(request: &Typed<Request>) {
+    if irql() == PASSIVE_LEVEL {
+        return;
+    }
     let object = request.object();
     for child in object.children() {
-        if child.kind() == Kind::Memory && child.references() > 1 {
-            platform::violation(
-                &rule::OUTSTANDING_MEMORY,
-                format!("{object} is completed while the driver holds references to its {child}"),
-            );
-        }
-        if irql() > PASSIVE_LEVEL && object::needs_passive(&child) {
+        if object::needs_passive(&child) {
             rule::verify(&rule::PASSIVE_CHILD, || {
                 format!(
                     "{object} is completed at IRQL {}; its child {child} needs PASSIVE_LEVEL to end",
@@ -341,6 +343,20 @@ fn check_children(request: &Typed<Request>) {
             if object::begin_delete(&child) {
                 device::dispose_later(&request.device, child);
             }
+        }
+    }
+}
+
+/// Checks, after the cleanup callbacks, that the driver has given back the references to the request's own buffers.
+fn check_memory(request: &Typed<Request>) {
+    let object = request.object();
+    for child in object.children() {
+        let of_request = Typed::<Memory>::of(Arc::clone(&child)).is_some_and(|memory| memory.is_of_request());
+        if of_request && child.references() > 1 {
+            platform::violation(
+                &rule::OUTSTANDING_MEMORY,
+                format!("{object} is completed while the driver holds references to its {child}"),
+            );
         }
     }
 }

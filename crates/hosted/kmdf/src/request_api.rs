@@ -127,7 +127,7 @@ pub unsafe extern "C" fn WdfRequestGetParameters(
     let request = request(NAME, Request);
     // SAFETY: the driver's structure begins with its size.
     let size = unsafe { Parameters.cast::<u16>().read() };
-    if size < SIZE {
+    if size != SIZE {
         rule::verify(&rule::STRUCTURE_SIZE, || {
             format!("{NAME} for {}: Size is {size:#x}, not {SIZE:#x}", request.object())
         });
@@ -236,7 +236,8 @@ pub unsafe extern "C" fn WdfRequestIsFrom32BitProcess(
     FALSE
 }
 
-/// The queue that the driver got the request from.
+/// The queue that the driver got the request from. A create in `EvtDeviceFileCreate` is from none that the driver may
+/// know: it gets null.
 ///
 /// # IRQL
 /// <= `DISPATCH_LEVEL`
@@ -244,8 +245,18 @@ pub unsafe extern "C" fn WdfRequestGetIoQueue(
     _globals: PWDF_DRIVER_GLOBALS,
     Request: WDFREQUEST,
 ) -> WDFQUEUE {
-    let request = request("WdfRequestGetIoQueue", Request);
+    const NAME: &str = "WdfRequestGetIoQueue";
+    let request = request(NAME, Request);
     let queue = request.state.lock().queue.clone();
+    if queue.as_ref().is_some_and(|queue| queue.device.keeps_creates_in(queue)) {
+        rule::verify(&rule::CREATE_QUEUE, || {
+            format!(
+                "{NAME} was called for {} in EvtDeviceFileCreate: it is in no queue of the driver's",
+                request.object()
+            )
+        });
+        return core::ptr::null_mut();
+    }
     queue.map_or(core::ptr::null_mut(), |queue| queue.as_handle())
 }
 

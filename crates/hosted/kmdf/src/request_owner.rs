@@ -14,6 +14,7 @@ use crate::lookup;
 use crate::object::Typed;
 use crate::platform;
 use crate::queue::{self, Dispatch, Queue};
+use crate::queue_dispatch;
 use crate::request::{self, CancelCallback, Phase, Request, boolean};
 use crate::rule;
 use crate::status::STATUS_WDF_BUSY;
@@ -42,11 +43,12 @@ fn mark(request: &Typed<Request>, callback: CancelCallback, calls_back: bool) ->
         let irp = request.irp();
         irp.set_cancel_routine(cancel::routine);
         // Whoever takes the routine back has the request; if it is not there, the canceller has it already.
-        let cancelled = (state.purging || irp.is_cancelled()) && irp.take_cancel_routine();
+        let cancelled = (state.cancel_dispatched || irp.is_cancelled()) && irp.take_cancel_routine();
         if !cancelled {
             Mark::Marked
         } else if calls_back {
             own.phase = Phase::Canceling;
+            own.canceled = true;
             drop(own);
             state.cancel_due.push_back(request.clone());
             Mark::Cancelled
@@ -57,7 +59,7 @@ fn mark(request: &Typed<Request>, callback: CancelCallback, calls_back: bool) ->
         }
     };
     if calls_back && matches!(outcome, Mark::Cancelled) {
-        queue::dispatch(&queue);
+        queue_dispatch::dispatch_if_free(&queue);
     }
     outcome
 }
@@ -94,8 +96,8 @@ fn mark_checked(
     }
 }
 
-/// Lets a request be cancelled while the driver has it. Of one that is cancelled already the callback is called at
-/// once, possibly before this returns.
+/// Lets a request be cancelled while the driver has it. Of one that is cancelled already the callback is called before
+/// this returns or, if a thread is in a callback of the request's queue, after that.
 ///
 /// # IRQL
 /// <= `DISPATCH_LEVEL`
@@ -129,8 +131,10 @@ pub unsafe extern "C" fn WdfRequestMarkCancelableEx(
 /// <= `DISPATCH_LEVEL`
 ///
 /// # Errors
-/// `STATUS_CANCELLED`: the cancel callback was called, or will be, and completes the request.
-/// `STATUS_INVALID_DEVICE_REQUEST` for one that is not marked.
+/// `STATUS_CANCELLED`: the cancel callback was called, or will be, and completes the request. Without the verifier this
+/// is also the answer for a request that is not marked.
+/// `STATUS_INVALID_DEVICE_REQUEST` for one that is completed, as by its cancel callback, or not the driver's: the driver
+/// must see to it that the callback does not complete the request meanwhile.
 pub unsafe extern "C" fn WdfRequestUnmarkCancelable(
     _globals: PWDF_DRIVER_GLOBALS,
     Request: WDFREQUEST,
@@ -147,21 +151,30 @@ pub unsafe extern "C" fn WdfRequestUnmarkCancelable(
                 return STATUS_SUCCESS;
             }
             Phase::Marked | Phase::Canceling => return STATUS_CANCELLED,
-            // Kept alive by a reference of the driver's while its cancel callback completed it.
-            Phase::Completed if own.cancel_called => return STATUS_CANCELLED,
             phase => phase,
         }
     };
-    request::usable(NAME, &request);
     if phase == Phase::Owned {
         rule::verify(&rule::NOT_MARKED, || {
             format!("{NAME} was called for {}, which is not marked cancelable", request.object())
         });
+        return STATUS_CANCELLED;
     }
+    if phase == Phase::Completed {
+        rule::verify(&rule::COMPLETED_ACCESS, || {
+            format!(
+                "{NAME} was called for {}, which is completed: keep its EvtRequestCancel callback from completing it \
+                 before the call returns",
+                request.object()
+            )
+        });
+        return STATUS_INVALID_DEVICE_REQUEST;
+    }
+    request::usable(NAME, &request);
     STATUS_INVALID_DEVICE_REQUEST
 }
 
-/// Whether the sender has cancelled a request that is not marked cancelable.
+/// Whether a request that is not marked cancelable was cancelled.
 ///
 /// # IRQL
 /// <= `DISPATCH_LEVEL`
@@ -170,13 +183,16 @@ pub unsafe extern "C" fn WdfRequestIsCanceled(_globals: PWDF_DRIVER_GLOBALS, Req
     at_most(NAME, DISPATCH_LEVEL);
     let request = lookup::typed::<self::Request, _>(NAME, Request);
     request::usable(NAME, &request);
-    let phase = request.state.lock().phase;
-    if phase == Phase::Marked {
+    let (phase, canceled) = {
+        let own = request.state.lock();
+        (own.phase, own.canceled)
+    };
+    if matches!(phase, Phase::Marked | Phase::Canceling) {
         rule::verify(&rule::IS_CANCELED_MARKED, || {
             format!("{NAME} was called for {}, which is marked cancelable", request.object())
         });
     }
-    boolean(phase == Phase::Canceling || request.irp().is_cancelled())
+    boolean(canceled || request.irp().is_cancelled())
 }
 
 /// The queue that a request leaves, if it may leave it.
@@ -197,17 +213,6 @@ fn leaving(function: &'static str, request: &Typed<Request>) -> Result<Typed<Que
         Phase::Waiting | Phase::Completed => return Err(STATUS_INVALID_DEVICE_REQUEST),
     }
     queue.ok_or(STATUS_INVALID_DEVICE_REQUEST)
-}
-
-/// Moves a request that the driver has into a queue.
-fn give(source: &Typed<Queue>, target: &Typed<Queue>, request: &Typed<Request>, front: bool) -> NTSTATUS {
-    queue::disown(source, request.object());
-    if queue::add(target, request, front).is_err() {
-        queue::add_owned(source, request);
-        return STATUS_WDF_BUSY;
-    }
-    queue::dispatch(source);
-    STATUS_SUCCESS
 }
 
 /// Gives a request to another queue of its device.
@@ -239,17 +244,20 @@ pub unsafe extern "C" fn WdfRequestForwardToIoQueue(
         });
         return STATUS_INVALID_DEVICE_REQUEST;
     }
-    give(&source, &target, &request, false)
+    match queue::forward(&source, &target, &request) {
+        Ok(()) => STATUS_SUCCESS,
+        Err(_) => STATUS_WDF_BUSY,
+    }
 }
 
-/// Puts a request back to the front of the manual queue that it came from.
+/// Puts a request back to the front of the manual queue that it came from, which need not accept requests. One that is
+/// cancelled, or whose queue is being purged, is cancelled there: that is a success, too.
 ///
 /// # IRQL
 /// <= `DISPATCH_LEVEL`
 ///
 /// # Errors
-/// `STATUS_INVALID_DEVICE_REQUEST` for a queue that is not manual, or a request that the driver does not own alone;
-/// `STATUS_WDF_BUSY` from a queue that does not accept requests.
+/// `STATUS_INVALID_DEVICE_REQUEST` for a queue that is not manual, or a request that the driver does not own alone.
 pub unsafe extern "C" fn WdfRequestRequeue(_globals: PWDF_DRIVER_GLOBALS, Request: WDFREQUEST) -> NTSTATUS {
     const NAME: &str = "WdfRequestRequeue";
     at_most(NAME, DISPATCH_LEVEL);
@@ -268,5 +276,6 @@ pub unsafe extern "C" fn WdfRequestRequeue(_globals: PWDF_DRIVER_GLOBALS, Reques
         });
         return STATUS_INVALID_DEVICE_REQUEST;
     }
-    give(&source, &source, &request, true)
+    queue::requeue(&source, &request);
+    STATUS_SUCCESS
 }

@@ -75,8 +75,12 @@ rules! {
     FORWARD = OWN, "ForwardToIoQueue", "WdfRequestForwardToIoQueue";
     /// A request requeued that did not come from a manual queue.
     REQUEUE = OWN, "Requeue", "WdfRequestRequeue";
-    /// A retrieval of the unread user buffer of a request outside the caller's context.
+    /// A retrieval of a user buffer that the device passes unread, outside the caller's context.
     USER_BUFFER = OWN, "InputBufferAPI", "WdfRequestRetrieveInputBuffer";
+    /// The queue of a create that `EvtDeviceFileCreate` has, which is the framework's own.
+    CREATE_QUEUE = OWN, "GetIoQueueOfCreate", "WdfRequestGetIoQueue";
+    /// A request retrieved from a sequential queue while the driver has none of its requests.
+    RETRIEVE_SEQUENTIAL = OWN, "RetrieveFromSequential", "WdfIoQueueRetrieveNextRequest";
     /// A wait for a queue in one of the queue's own callbacks.
     QUEUE_WAIT = OWN, "QueueWaitsForItself", "WdfIoQueuePurgeSynchronously";
     /// A timer stopped with waiting, or deleted, in its own callback.
@@ -95,7 +99,7 @@ rules! {
     INIT_GONE = OWN, "DoubleDeviceInitFree", "DoubleDeviceInitFree rule (kmdf)";
     /// A device description given a configuration that the framework ignores.
     INIT_IGNORED = OWN, "ControlDeviceInitAPI", "ControlDeviceInitAPI rule (kmdf)";
-    /// An object that cannot be deleted by the driver.
+    /// An object that cannot be deleted by the driver; among them a queue to which requests are sent.
     CANNOT_DELETE = OWN, "CannotDelete", "WdfObjectDelete";
     /// An object that the driver kept a reference to when it was unloaded.
     OBJECT_LEAK = OWN, "ObjectReferenceLeak", "Framework Object Life Cycle";

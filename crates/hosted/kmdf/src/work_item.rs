@@ -16,7 +16,6 @@ use crate::device::Device;
 use crate::kind::Kind;
 use crate::lookup;
 use crate::object::{self, Body, Family, Kinded, Object, Typed};
-use crate::platform;
 use crate::queue::Queue;
 use crate::rule;
 use crate::serial::Serial;
@@ -141,7 +140,7 @@ pub unsafe extern "C" fn WdfWorkItemCreate(
     }
 }
 
-/// Queues a work item, unless it is queued. It may run again while it runs.
+/// Queues a work item, unless it is queued or being deleted. It may run again while it runs.
 ///
 /// # IRQL
 /// <= `DISPATCH_LEVEL`
@@ -149,7 +148,11 @@ pub unsafe extern "C" fn WdfWorkItemEnqueue(_globals: PWDF_DRIVER_GLOBALS, WorkI
     const NAME: &str = "WdfWorkItemEnqueue";
     at_most(NAME, DISPATCH_LEVEL);
     let item = lookup::typed::<self::WorkItem, _>(NAME, WorkItem);
-    item.worker.enqueue(item.object());
+    if !item.worker.enqueue(item.object()) && item.worker.is_retired() {
+        rule::verify(&rule::INVALID_HANDLE, || {
+            format!("{NAME} was given {}, which is being deleted: it is not queued", item.object())
+        });
+    }
 }
 
 /// Waits until the work item neither waits nor runs.
@@ -161,10 +164,10 @@ pub unsafe extern "C" fn WdfWorkItemFlush(_globals: PWDF_DRIVER_GLOBALS, WorkIte
     at_most(NAME, PASSIVE_LEVEL);
     let item = lookup::typed::<self::WorkItem, _>(NAME, WorkItem);
     if item.worker.is_mine() {
-        platform::violation(
-            &rule::WORK_ITEM_FLUSH,
-            format!("{NAME} of {} was called in its own callback: it would wait for itself", item.object()),
-        );
+        rule::verify(&rule::WORK_ITEM_FLUSH, || {
+            format!("{NAME} of {} was called in its own callback: it would wait for itself", item.object())
+        });
+        return;
     }
     item.worker.wait(item.object());
 }

@@ -12,7 +12,7 @@ use wsk_sys::{
 
 use crate::event::Event;
 use crate::lock::Lock;
-use crate::object::Object;
+use crate::object::{self, Object};
 use crate::platform::{self, framework};
 use crate::rule;
 use crate::shared::Shared;
@@ -31,6 +31,8 @@ pub(crate) struct Worker {
 struct State {
     item: Option<Shared<PIO_WORKITEM>>,
     queued: bool,
+    /// Whether its object is being deleted: it is queued no more.
+    retired: bool,
     /// The threads that run it: it may be queued again, and then run a second time, while it runs.
     running: Vec<u64>,
     free_when_idle: bool,
@@ -51,23 +53,28 @@ impl Worker {
             return Err(STATUS_INSUFFICIENT_RESOURCES);
         }
         // INVARIANT: just allocated.
-        let state =
-            State { item: Some(Shared(item)), queued: false, running: Vec::new(), free_when_idle: false };
+        let state = State {
+            item: Some(Shared(item)),
+            queued: false,
+            retired: false,
+            running: Vec::new(),
+            free_when_idle: false,
+        };
         Ok(Worker { state: Lock::new(state), idle: Event::notification(true) })
     }
 
-    /// Queues the work item for an object, unless it is queued already; whether it was queued now.
+    /// Queues the work item for an object, unless it is queued already or retired; whether it was queued now.
     pub(crate) fn enqueue(&self, object: &Object) -> bool {
         let mut state = self.state.lock();
         let Some(item) = state.item else { return false };
-        if state.queued {
+        if state.queued || state.retired {
             return false;
         }
         state.queued = true;
         self.idle.clear();
         let context = object.as_handle();
-        // SAFETY: by the type's invariant the item lives, and it is not queued; `dispose` waits for its run, so that
-        // the routine finds the object.
+        // SAFETY: by the type's invariant the item lives, and it is not queued; `retire` waits for its run or keeps the
+        // object, so that the routine finds it.
         unsafe { IoQueueWorkItem(item.0, routine, DelayedWorkQueue, context) };
         true
     }
@@ -94,13 +101,20 @@ impl Worker {
         );
     }
 
+    /// Whether its object is being deleted.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.state.lock().retired
+    }
+
     fn started(&self) {
         let mut state = self.state.lock();
         state.queued = false;
         state.running.push(platform::thread());
     }
 
-    fn ended(&self) {
+    /// Notes the end of a run; whether it was the last one of an item that was retired in a run, so that the object's
+    /// reference is to be dropped.
+    fn ended(&self) -> bool {
         let mut state = self.state.lock();
         if let Some(index) = state.running.iter().position(|thread| *thread == platform::thread()) {
             state.running.swap_remove(index);
@@ -111,19 +125,30 @@ impl Worker {
             self.idle.set();
         }
         drop(state);
-        free(item);
+        let last = item.is_some();
+        // SAFETY: taken from the state; it neither runs nor is queued.
+        unsafe { free(item) };
+        last
     }
 
-    /// Waits, for `owner`, for the last run and frees the work item; if the calling thread is that run, this is left to
-    /// its end.
-    pub(crate) fn retire(&self, owner: &Object) {
-        if self.is_mine() {
-            self.state.lock().free_when_idle = true;
+    /// Lets the work item of `object` be queued no more, waits for its last run and frees it. If the calling thread is in
+    /// a run, this is left to the end of the last one; until then the object is kept.
+    pub(crate) fn retire(&self, object: &Arc<Object>) {
+        let mine = {
+            let mut state = self.state.lock();
+            state.retired = true;
+            let mine = state.running.contains(&platform::thread());
+            state.free_when_idle |= mine;
+            mine
+        };
+        if mine {
+            object::reference(object);
             return;
         }
-        self.wait(owner);
+        self.wait(object);
         let item = self.state.lock().item.take();
-        free(item);
+        // SAFETY: taken from the state; it does not run any more, and cannot be queued.
+        unsafe { free(item) };
     }
 }
 
@@ -131,13 +156,19 @@ impl Drop for Worker {
     fn drop(&mut self) {
         // Only a worker whose object could not be created gets here with its item.
         let item = self.state.lock().item.take();
-        free(item);
+        // SAFETY: taken from the state; nobody has queued it.
+        unsafe { free(item) };
     }
 }
 
-fn free(item: Option<Shared<PIO_WORKITEM>>) {
+/// Frees a work item.
+///
+/// # Safety
+/// It was taken from its worker, so that nobody else frees it, and is neither queued nor running, or is at the end of
+/// its run.
+unsafe fn free(item: Option<Shared<PIO_WORKITEM>>) {
     if let Some(item) = item {
-        // SAFETY: taken from its worker, so nobody queues or frees it any more; it is not queued.
+        // SAFETY: this function's own contract.
         unsafe { IoFreeWorkItem(item.0) };
     }
 }
@@ -152,6 +183,8 @@ fn run(object: &Arc<Object>) {
     if let Some(worker) = object.worker() {
         worker.started();
         object.work();
-        worker.ended();
+        if worker.ended() {
+            object::release(object);
+        }
     }
 }

@@ -134,6 +134,57 @@ fn a_work_item_may_delete_itself() {
 }
 
 #[test]
+fn a_work_item_that_is_being_deleted_is_not_queued_again() {
+    let work = |_: &Made, item: kmdf::WDFWORKITEM| {
+        wdf::delete(item.cast());
+        // The handle is good until the callback returns.
+        wdf::work_item_enqueue(item);
+        trace("not queued");
+    };
+    let rig = Rig::on(common::boot_lenient(), Options { work: Some(work), ..Options::default() });
+    let file = rig.open();
+    assert_eq!(file.device_io_control(WORK, b"", &mut []).0, STATUS_SUCCESS);
+    rig.wait_for("not queued");
+    file.close();
+    let runs = rig.seen().iter().filter(|seen| seen.starts_with("EvtWorkItem")).count();
+    assert_eq!(runs, 1);
+    rig.end();
+}
+
+#[test]
+fn a_work_item_that_was_queued_before_it_deleted_itself_runs_once_more() {
+    let work = |_: &Made, item: kmdf::WDFWORKITEM| {
+        if common::seen("deleted") {
+            trace("ran again");
+            return;
+        }
+        wdf::work_item_enqueue(item);
+        trace("deleted");
+        wdf::delete(item.cast());
+    };
+    let rig = Rig::new(Options { work: Some(work), ..Options::default() });
+    let file = rig.open();
+    assert_eq!(file.device_io_control(WORK, b"", &mut []).0, STATUS_SUCCESS);
+    rig.wait_for("ran again");
+    file.close();
+    rig.end();
+}
+
+#[test]
+fn without_the_verifier_a_flush_in_the_work_item_s_own_callback_returns() {
+    let work = |_: &Made, item: kmdf::WDFWORKITEM| {
+        wdf::work_item_flush(item);
+        trace("flushed");
+    };
+    let rig = Rig::on(common::boot_lenient(), Options { work: Some(work), ..Options::default() });
+    let file = rig.open();
+    assert_eq!(file.device_io_control(WORK, b"", &mut []).0, STATUS_SUCCESS);
+    rig.wait_for("flushed");
+    file.close();
+    rig.end();
+}
+
+#[test]
 fn timers_and_work_items_need_a_device() {
     let entry = |made: &Made| {
         let none = std::ptr::null_mut();

@@ -85,6 +85,28 @@ fn a_child_deleted_alone_leaves_its_parent() {
     assert_eq!(seen, ["child cleanup", "child destroy", "deleted", "parent cleanup", "parent destroy"]);
 }
 
+extern "C" fn destroyed_with_context(object: WDFOBJECT) {
+    trace(format!("zero: {}", wdf::file_context_is_zero(object.cast())));
+}
+
+#[test]
+fn the_context_is_there_in_the_destroy_callback() {
+    let seen = in_entry(|_| {
+        let mut attributes = WDF_OBJECT_ATTRIBUTES {
+            EvtDestroyCallback: Some(destroyed_with_context),
+            ContextTypeInfo: wdf::FILE.0.UniqueType,
+            ..wdf::attributes()
+        };
+        let object = wdf::object_create(&mut attributes).expect("an object");
+        wdf::reference(object);
+        wdf::delete(object);
+        trace("deleted");
+        wdf::dereference(object);
+        STATUS_SUCCESS
+    });
+    assert_eq!(seen, ["deleted", "zero: true"]);
+}
+
 extern "C" fn adopting_cleanup(parent: WDFOBJECT) {
     let mut attributes =
         WDF_OBJECT_ATTRIBUTES { ContextTypeInfo: wdf::FILE.0.UniqueType, ..wdf::child_of(parent) };
@@ -235,6 +257,23 @@ fn parameters_are_those_of_the_request() {
     let rig = Rig::new(Options { special: Some(special), ..Options::default() });
     let file = rig.open();
     assert_eq!(file.device_io_control(SPECIAL, b"ab", &mut [0; 3]).0, STATUS_SUCCESS);
+    file.close();
+    rig.end();
+}
+
+#[test]
+fn a_request_that_the_driver_never_saw_has_neither_cleanup_nor_destroy_callback() {
+    let entry = |made: &Made| {
+        wdf::queue_stop(made.queue, None);
+        STATUS_SUCCESS
+    };
+    let rig = Rig::new(Options { entry: Some(entry), destroyed: true, ..Options::default() });
+    let file = rig.open();
+    rig.taken();
+    let unseen = file.begin(SPECIAL, vec![], vec![]);
+    unseen.cancel();
+    assert_eq!(unseen.wait().status, kmdf::STATUS_CANCELLED);
+    assert!(rig.taken().is_empty());
     file.close();
     rig.end();
 }

@@ -93,7 +93,6 @@ fn a_held_request_is_cancelled_by_its_callback() {
     held.cancel();
     assert_eq!(ended(held).status, STATUS_CANCELLED);
     assert!(rig.taken().contains(&"EvtRequestCancel".to_owned()));
-    // Drops the reference that keeps the handle usable; the request is gone.
     assert_eq!(file.device_io_control(FINISH, b"", &mut []).0, STATUS_CANCELLED);
     file.close();
     rig.end();
@@ -177,7 +176,7 @@ fn marking_a_cancelled_request_calls_back() {
     assert_eq!(cancel_before_mark(&rig).status, STATUS_CANCELLED);
     let seen = rig.taken();
     let at = |what: &str| seen.iter().position(|seen| seen == what).expect("seen");
-    assert!(at("called back") < at("marked"), "on this thread, before the call returns");
+    assert!(at("marked") < at("called back"), "on this thread, when its handler has returned");
     rig.end();
 }
 
@@ -319,8 +318,7 @@ fn purging_the_default_queue_cancels_what_the_driver_marked() {
         trace("purged");
     };
     let cleanup = |made: &Made, _: WDFFILEOBJECT| {
-        // Drops the reference; the request is completed.
-        assert!(!finish(made));
+        assert!(!finish(made), "the cancel callback has completed it");
     };
     let rig = Rig::new(Options { work: Some(work), cleanup: Some(cleanup), ..Options::default() });
     let file = rig.open();

@@ -13,6 +13,9 @@ use crate::irp::Irp;
 /// the last request of the file is done.
 pub(crate) const CLEANUP_COMES: bool = true;
 
+/// Whether the I/O manager opens a file whose create request was refused.
+pub(crate) const REFUSED_CREATES_OPEN: bool = false;
+
 /// Stops the machine with a report that names the rule and the object.
 pub(crate) fn violation(rule: &'static Rule, detail: String) -> ! {
     ntos::violation(rule, detail)

@@ -19,6 +19,9 @@ use crate::irp::Irp;
 /// is closed, whatever requests of the file are left.
 pub(crate) const CLEANUP_COMES: bool = false;
 
+/// Whether the I/O manager opens a file whose create request was refused: Wine's does not look at the status.
+pub(crate) const REFUSED_CREATES_OPEN: bool = true;
+
 /// Prints the report, and stops the process.
 #[expect(clippy::needless_pass_by_value, reason = "the hosted kernel keeps it")]
 pub(crate) fn violation(rule: &'static Rule, detail: String) -> ! {

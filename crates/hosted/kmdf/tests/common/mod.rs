@@ -5,10 +5,12 @@
 #![allow(dead_code, reason = "each test binary uses a part of this")]
 #![allow(non_upper_case_globals, reason = "control codes and context types are named as in C")]
 
+mod rig;
 pub(crate) mod wdf;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+pub(crate) use rig::*;
+
+use std::time::Duration;
 
 use kmdf::{
     _WDF_DEVICE_IO_TYPE as IoType, _WDF_EXECUTION_LEVEL as Level, _WDF_IO_QUEUE_DISPATCH_TYPE as Type,
@@ -18,7 +20,6 @@ use kmdf::{
     STATUS_SUCCESS, WDF_IO_QUEUE_CONFIG, WDFDEVICE, WDFDPC, WDFDRIVER, WDFFILEOBJECT, WDFOBJECT, WDFQUEUE,
     WDFREQUEST, WDFSPINLOCK, WDFTIMER, WDFWORKITEM,
 };
-use ntos::{BugCheck, Config, Driver, File, Machine, Process, Token};
 
 /// The driver's service name.
 pub(crate) const SERVICE: &str = "kmdfecho";
@@ -26,8 +27,6 @@ pub(crate) const SERVICE: &str = "kmdfecho";
 pub(crate) const PATH: &str = r"\\.\KmdfEcho";
 /// `GENERIC_READ | GENERIC_WRITE`.
 pub(crate) const ACCESS: u32 = 0xC000_0000;
-/// How long a test waits for what must happen.
-pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 const fn code(function: u32, method: u32) -> u32 {
     CTL_CODE(0x8057, function, method, 0)
@@ -60,6 +59,7 @@ pub(crate) const SPECIAL: u32 = code(0x80B, METHOD_BUFFERED);
 
 /// What the driver does differently.
 #[derive(Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub(crate) struct Options {
     pub(crate) queue: Type::Type,
     pub(crate) level: Level::Type,
@@ -79,6 +79,10 @@ pub(crate) struct Options {
     pub(crate) entry: Option<fn(&Made) -> NTSTATUS>,
     /// Runs for [`SPECIAL`], and completes it.
     pub(crate) special: Option<fn(&Made, WDFREQUEST)>,
+    /// Runs in `EvtDeviceFileCreate`, before it completes the create.
+    pub(crate) creating: Option<fn(WDFREQUEST)>,
+    /// Whether `EvtDestroyCallback` of requests is traced.
+    pub(crate) destroyed: bool,
     /// Runs in `EvtRequestCancel` of a held request, instead of its completion.
     pub(crate) cancelled: Option<fn(WDFREQUEST)>,
     pub(crate) cleanup: Option<fn(&Made, WDFFILEOBJECT)>,
@@ -101,6 +105,8 @@ impl Default for Options {
             canceled_on_queue: false,
             entry: None,
             special: None,
+            creating: None,
+            destroyed: false,
             cancelled: None,
             cleanup: None,
             timer: None,
@@ -124,129 +130,6 @@ pub(crate) struct Made {
     pub(crate) dpc: WDFDPC,
     /// Guarded by `lock`.
     pub(crate) held: WDFREQUEST,
-}
-
-/// What the driver saw, in order.
-#[derive(Default)]
-pub(crate) struct Trace(Mutex<Vec<String>>);
-
-impl Trace {
-    pub(crate) fn seen(&self) -> Vec<String> {
-        lock(&self.0).clone()
-    }
-}
-
-#[derive(Default)]
-struct Chosen(Mutex<Options>);
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The options of the calling thread's machine.
-pub(crate) fn options() -> Options {
-    *lock(&Machine::current().extension(Chosen::default).0)
-}
-
-/// Notes what the driver saw.
-pub(crate) fn trace(what: impl Into<String>) {
-    lock(&Machine::current().extension(Trace::default).0).push(what.into());
-}
-
-/// A machine with the driver loaded, and a process.
-pub(crate) struct Rig {
-    pub(crate) machine: Machine,
-    pub(crate) driver: Driver,
-    pub(crate) process: Process,
-}
-
-/// A strict machine in which a hang is reported.
-pub(crate) fn boot() -> Machine {
-    let config = Config { wait_limit: Some(LIMIT), ..Config::default() };
-    let machine = Machine::boot(config);
-    kmdf::set_wait_limit(&machine, 20);
-    machine
-}
-
-/// A machine that lets pass what only the verifier checks.
-pub(crate) fn boot_lenient() -> Machine {
-    let config = Config { strict: false, wait_limit: Some(LIMIT), ..Config::default() };
-    Machine::boot(config)
-}
-
-/// Sets the options and loads the driver.
-pub(crate) fn load(machine: &Machine, options: Options) -> Result<Driver, NTSTATUS> {
-    *lock(&machine.extension(Chosen::default).0) = options;
-    kmdf::load(machine, SERVICE, driver_entry)
-}
-
-impl Rig {
-    pub(crate) fn new(options: Options) -> Rig {
-        Rig::on(boot(), options)
-    }
-
-    pub(crate) fn on(machine: Machine, options: Options) -> Rig {
-        let driver = load(&machine, options).expect("the driver loads");
-        let process = machine.process(Token::Administrator);
-        Rig { machine, driver, process }
-    }
-
-    pub(crate) fn open(&self) -> File {
-        self.process.create_file(PATH, ACCESS).expect("the device opens")
-    }
-
-    /// What the driver saw since the last call.
-    pub(crate) fn taken(&self) -> Vec<String> {
-        std::mem::take(&mut *lock(&self.machine.extension(Trace::default).0))
-    }
-
-    /// Waits until the driver has seen `what`.
-    pub(crate) fn wait_for(&self, what: &str) {
-        let trace = self.machine.extension(Trace::default);
-        until(|| lock(&trace.0).iter().any(|seen| seen == what), what);
-    }
-
-    /// Unloads the driver and ends the machine, both of which look for leaks.
-    pub(crate) fn end(self) {
-        self.driver.unload().expect("the driver unloads");
-        self.machine.shutdown();
-    }
-}
-
-/// Waits, within the limit, until something is so.
-pub(crate) fn until(so: impl Fn() -> bool, what: &str) {
-    let begun = Instant::now();
-    while !so() {
-        assert!(begun.elapsed() < LIMIT, "{what}: not within {LIMIT:?}");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-/// Runs `f` on a machine with the driver loaded, and returns the bug check that it leads to.
-pub(crate) fn bug_check(options: Options, f: impl FnOnce(&Rig) + Send + 'static) -> BugCheck {
-    bug_check_on(&boot(), options, f)
-}
-
-/// As [`bug_check`], on a given machine.
-pub(crate) fn bug_check_on(
-    machine: &Machine,
-    options: Options,
-    f: impl FnOnce(&Rig) + Send + 'static,
-) -> BugCheck {
-    let inside = machine.clone();
-    let result = machine.catch_bug_check(move || {
-        let rig = Rig::on(inside, options);
-        f(&rig);
-        rig.end();
-    });
-    result.expect_err("the rule is enforced")
-}
-
-/// The code that a closed machine leaves: asserts rule and object.
-#[track_caller]
-pub(crate) fn assert_rule(report: &BugCheck, rule: &'static ntos::Rule, object: &str) {
-    assert_eq!(report.rule, *rule, "{report}");
-    assert!(report.detail.contains(object), "the report names {object}: {report}");
 }
 
 /// `DriverEntry`.
@@ -274,7 +157,7 @@ fn make(driver: WDFDRIVER, init: PWDFDEVICE_INIT) -> Result<(), NTSTATUS> {
     wdf::init_set_exclusive(init, options.exclusive);
     wdf::init_set_io_type(init, options.io);
     wdf::init_set_files(init, Some(file_create), Some(file_close), Some(file_cleanup), Some(gone));
-    wdf::init_set_request_context(init, Some(gone));
+    wdf::init_set_request_context(init, Some(gone), if options.destroyed { Some(destroyed) } else { None });
     let device = wdf::device_create(init, options.level, options.scope, Some(gone))?;
     wdf::create_link(device, r"\DosDevices\KmdfEcho")?;
     let mut config = wdf::queue_config(options.queue, true, Some(control));
@@ -323,9 +206,16 @@ extern "C" fn gone(object: WDFOBJECT) {
     trace(format!("cleanup {}", wdf::name(object)));
 }
 
+extern "C" fn destroyed(object: WDFOBJECT) {
+    trace(format!("destroy {}", wdf::name(object)));
+}
+
 extern "C" fn file_create(_device: WDFDEVICE, request: WDFREQUEST, file: WDFFILEOBJECT) {
     trace("EvtDeviceFileCreate");
     assert!(wdf::file_context_is_zero(file), "a context is zeroed and aligned");
+    if let Some(creating) = options().creating {
+        creating(request);
+    }
     wdf::complete(request, options().create);
 }
 
@@ -393,11 +283,11 @@ extern "C" fn control(queue: WDFQUEUE, request: WDFREQUEST, output: usize, input
             wdf::dpc_enqueue(made.dpc);
             wdf::complete(request, STATUS_SUCCESS);
         }
-        NEITHER => {
+        NEITHER if options().special.is_none() => {
             let status = wdf::input(request, 1).err().unwrap_or(STATUS_SUCCESS);
             wdf::complete(request, status);
         }
-        SPECIAL => match options().special {
+        SPECIAL | NEITHER => match options().special {
             Some(special) => special(&made, request),
             None => wdf::complete(request, STATUS_INVALID_DEVICE_REQUEST),
         },
@@ -406,11 +296,19 @@ extern "C" fn control(queue: WDFQUEUE, request: WDFREQUEST, output: usize, input
 }
 
 /// Keeps the request, marked cancelable. A reference keeps the handle usable for [`finish`].
+///
+/// The lock orders the two: who takes the request out of the context while holding it has it, and the cancel callback
+/// does not complete it before.
 pub(crate) fn hold(made: &Made, request: WDFREQUEST) {
-    wdf::reference(request.cast());
-    wdf::with_lock(made.lock, || wdf::set_held(made.device, request));
-    if let Err(status) = wdf::mark_ex(request, Some(cancelled)) {
-        wdf::with_lock(made.lock, || wdf::set_held(made.device, std::ptr::null_mut()));
+    let marked = wdf::with_lock(made.lock, || {
+        wdf::reference(request.cast());
+        let marked = wdf::mark_ex(request, Some(cancelled));
+        if marked.is_ok() {
+            wdf::set_held(made.device, request);
+        }
+        marked
+    });
+    if let Err(status) = marked {
         wdf::complete(request, status);
         wdf::dereference(request.cast());
     }
@@ -419,11 +317,14 @@ pub(crate) fn hold(made: &Made, request: WDFREQUEST) {
 
 /// Takes the held request and completes it, unless its cancellation does; whether it did.
 pub(crate) fn finish(made: &Made) -> bool {
-    let held = wdf::with_lock(made.lock, || wdf::take_held(made.device));
+    let (held, unmarked) = wdf::with_lock(made.lock, || {
+        let held = wdf::take_held(made.device);
+        (held, if held.is_null() { STATUS_CANCELLED } else { wdf::unmark(held) })
+    });
     if held.is_null() {
         return false;
     }
-    let mine = wdf::unmark(held) == STATUS_SUCCESS;
+    let mine = unmarked == STATUS_SUCCESS;
     if mine {
         wdf::complete(held, STATUS_SUCCESS);
     }
@@ -433,9 +334,15 @@ pub(crate) fn finish(made: &Made) -> bool {
 
 extern "C" fn cancelled(request: WDFREQUEST) {
     trace("EvtRequestCancel");
-    match options().cancelled {
-        Some(cancelled) => cancelled(request),
-        None => wdf::complete(request, STATUS_CANCELLED),
+    if let Some(cancelled) = options().cancelled {
+        cancelled(request);
+        return;
+    }
+    let made = wdf::made(wdf::queue_device(wdf::request_queue(request)));
+    let mine = wdf::with_lock(made.lock, || wdf::forget_held(made.device, request));
+    wdf::complete(request, STATUS_CANCELLED);
+    if mine {
+        wdf::dereference(request.cast());
     }
 }
 

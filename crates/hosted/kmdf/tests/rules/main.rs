@@ -5,6 +5,8 @@ mod common;
 
 mod objects;
 mod requests;
+#[path = "../transfers/sender.rs"]
+mod sender;
 mod start;
 mod stuck;
 
@@ -29,6 +31,11 @@ impl Case {
     ) -> Case {
         let options = Options { special: Some(special), ..Options::default() };
         Case { rule, object, options, act: send_special }
+    }
+
+    /// The same, found out by something else than a request of [`SPECIAL`].
+    fn sending(self, act: fn(&Rig)) -> Case {
+        Case { act, ..self }
     }
 
     /// A driver that is wrong in its `DriverEntry`.

@@ -9,6 +9,16 @@ use super::common::{ECHO, Options, Rig, TIMED, WORK, wdf};
 
 extern "C" fn told(_queue: WDFQUEUE, _context: WDFCONTEXT) {}
 
+extern "C" fn deletes_its_queue(
+    queue: WDFQUEUE,
+    _request: WDFREQUEST,
+    _output: usize,
+    _input: usize,
+    _code: u32,
+) {
+    wdf::delete(queue.cast());
+}
+
 fn send(rig: &Rig, code: u32) {
     let file = rig.open();
     file.device_io_control(code, b"x", &mut [0]);
@@ -16,6 +26,7 @@ fn send(rig: &Rig, code: u32) {
     rig.wait_for("never");
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::special(&rules::INVALID_HANDLE, "null", |_, _| wdf::complete(ptr::null_mut(), STATUS_SUCCESS)),
@@ -26,6 +37,18 @@ pub(crate) fn cases() -> Vec<Case> {
             wdf::delete(made.timer.cast());
             wdf::timer_stop(made.timer, false);
         }),
+        Case {
+            rule: &rules::INVALID_HANDLE,
+            object: "WDFWORKITEM",
+            options: Options {
+                work: Some(|_, item| {
+                    wdf::delete(item.cast());
+                    wdf::work_item_enqueue(item);
+                }),
+                ..Options::default()
+            },
+            act: |rig| send(rig, WORK),
+        },
         Case::special(&rules::WRONG_TYPE, "WDFQUEUE", |made, _| {
             let queue: WDFREQUEST = made.queue.cast();
             wdf::complete(queue, STATUS_SUCCESS);
@@ -57,6 +80,9 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::special(&rules::LOCK_NOT_HELD, "WDFDEVICE", |made, _| wdf::release_lock(made.device.cast())),
         Case::special(&rules::NO_LOCK, "WDFTIMER", |made, _| wdf::acquire_lock(made.timer.cast())),
         Case::special(&rules::LAST_REFERENCE, "WDFTIMER", |made, _| wdf::dereference(made.timer.cast())),
+        Case::special(&rules::CANNOT_DELETE, "which requests are sent to", |made, _| {
+            wdf::delete(made.queue.cast());
+        }),
         Case::special(&rules::CANNOT_DELETE, "WDFDRIVER", |made, _| wdf::delete(made.driver.cast())),
         Case::special(&rules::QUEUE_STATE, "WDFQUEUE", |made, _| {
             // The driver has this request, so that the callback of the first one is not due.
@@ -64,6 +90,10 @@ pub(crate) fn cases() -> Vec<Case> {
             wdf::queue_purge(made.queue, Some(told));
         }),
         Case::special(&rules::QUEUE_WAIT, "WDFQUEUE", |made, _| wdf::queue_stop_and_wait(made.queue)),
+        Case::special(&rules::QUEUE_WAIT, "WDFQUEUE", |made, request| {
+            // The handler of the other queue deletes it.
+            assert_eq!(wdf::forward(request, wdf::other_queue(made, Some(deletes_its_queue))), Ok(()));
+        }),
         Case::special(&rules::MISSING_FUNCTION, "WdfChildListCreate", |_, _| wdf::call_missing()),
         Case {
             rule: &rules::TIMER_WAIT,

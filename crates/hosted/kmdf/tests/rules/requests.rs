@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use kmdf::rules;
 use kmdf::{
-    _WDF_EXECUTION_LEVEL as Level, _WDF_SYNCHRONIZATION_SCOPE as Scope, NTSTATUS, STATUS_CANCELLED,
-    STATUS_SUCCESS, WDFREQUEST,
+    _WDF_DEVICE_IO_TYPE as IoType, _WDF_EXECUTION_LEVEL as Level, _WDF_IO_QUEUE_DISPATCH_TYPE as Type,
+    _WDF_SYNCHRONIZATION_SCOPE as Scope, NTSTATUS, STATUS_CANCELLED, STATUS_SUCCESS, WDFREQUEST,
 };
 
-use super::Case;
-use super::common::{HOLD, Made, NEITHER, Options, PEND, Rig, SPECIAL, WORK, trace, until, wdf};
+use super::common::{FINISH, HOLD, Made, NEITHER, Options, PEND, Rig, SPECIAL, WORK, trace, until, wdf};
+use super::{Case, sender};
 
 extern "C" fn cancel(request: WDFREQUEST) {
     wdf::complete(request, STATUS_CANCELLED);
@@ -121,12 +121,77 @@ pub(crate) fn cases() -> Vec<Case> {
             wdf::parameters(request, 0);
         }),
         Case::special(&rules::CANNOT_DELETE, "WDFREQUEST", |_, request| wdf::delete(request.cast())),
+        Case::special(&rules::INFORMATION, "4 bytes out", |_, request| {
+            wdf::complete_with(request, STATUS_SUCCESS, 5);
+        })
+        .sending(|rig| {
+            rig.open().device_io_control(NEITHER, b"input", &mut [0; 4]);
+        }),
         Case {
             rule: &rules::USER_BUFFER,
-            object: "WDFREQUEST",
-            options: Options::default(),
+            object: "write of 1 bytes",
+            options: Options {
+                io: IoType::WdfDeviceIoNeither,
+                handlers: Some(|config| config.EvtIoWrite = Some(reads_it)),
+                entry: Some(sender::remember),
+                ..Options::default()
+            },
             act: |rig| {
-                rig.open().device_io_control(NEITHER, b"x", &mut [0]);
+                let _entered = rig.machine.enter();
+                drop(sender::write_of_a_process(sender::below(), b"x"));
+            },
+        },
+        Case {
+            rule: &rules::CREATE_QUEUE,
+            object: "WDFREQUEST",
+            options: Options {
+                creating: Some(|request| {
+                    wdf::request_queue(request);
+                }),
+                ..Options::default()
+            },
+            act: |rig| drop(rig.open()),
+        },
+        Case {
+            rule: &rules::RETRIEVE_SEQUENTIAL,
+            object: "WDFQUEUE",
+            options: Options {
+                queue: Type::WdfIoQueueDispatchSequential,
+                entry: Some(|made| {
+                    let _ = wdf::retrieve_next(made.queue);
+                    STATUS_SUCCESS
+                }),
+                ..Options::default()
+            },
+            act: |_| (),
+        },
+        Case {
+            rule: &rules::COMPLETED_ACCESS,
+            object: "WdfRequestUnmarkCancelable",
+            options: Options {
+                // Completes it without taking it from the one who unmarks it.
+                cancelled: Some(|request| wdf::complete(request, STATUS_CANCELLED)),
+                ..Options::default()
+            },
+            act: |rig| {
+                let file = rig.open();
+                let held = file.begin(HOLD, vec![], vec![]);
+                held.cancel();
+                file.device_io_control(FINISH, b"", &mut []);
+            },
+        },
+        Case {
+            rule: &rules::IS_CANCELED_MARKED,
+            object: "WDFREQUEST",
+            options: Options {
+                cancelled: Some(|request| {
+                    wdf::is_canceled(request);
+                }),
+                ..Options::default()
+            },
+            act: |rig| {
+                let file = rig.open();
+                file.begin(HOLD, vec![], vec![]).cancel();
             },
         },
         Case {
@@ -158,6 +223,10 @@ pub(crate) fn cases() -> Vec<Case> {
             },
         },
     ]
+}
+
+extern "C" fn reads_it(_queue: kmdf::WDFQUEUE, request: WDFREQUEST, _length: usize) {
+    let _ = wdf::input(request, 1);
 }
 
 extern "C" fn tick(_timer: kmdf::WDFTIMER) {}

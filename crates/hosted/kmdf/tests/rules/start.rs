@@ -1,6 +1,8 @@
 //! Drivers that are wrong in their `DriverEntry`.
 
-use kmdf::{_WDF_DEVICE_IO_TYPE as IoType, STATUS_SUCCESS, STATUS_UNSUCCESSFUL, rules};
+use kmdf::{
+    _WDF_DEVICE_IO_TYPE as IoType, _WDF_TRI_STATE as TriState, STATUS_SUCCESS, STATUS_UNSUCCESSFUL, rules,
+};
 
 use super::Case;
 use super::common::{Made, Options, wdf};
@@ -36,6 +38,12 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::entry(&rules::INIT_IGNORED, "the I/O type", |made| {
             let init = wdf::init_allocate(made.driver, SDDL).expect("a description");
             wdf::init_set_io_type(init, IoType::WdfDeviceIoUndefined);
+            wdf::init_free(init);
+            STATUS_SUCCESS
+        }),
+        Case::entry(&rules::INIT_IGNORED, "AutoForwardCleanupClose", |made| {
+            let init = wdf::init_allocate(made.driver, SDDL).expect("a description");
+            wdf::init_set_auto_forward(init, TriState::WdfUseDefault + 1);
             wdf::init_free(init);
             STATUS_SUCCESS
         }),

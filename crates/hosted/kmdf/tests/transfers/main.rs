@@ -2,35 +2,21 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod creates;
 mod dispatching;
 mod sender;
 
-use std::sync::atomic::{AtomicPtr, Ordering};
-
 use common::{ECHO, Made, Options, Rig, boot_lenient, bug_check, trace, wdf};
 use kmdf::{
-    _WDF_DEVICE_IO_TYPE as IoType, _WDF_REQUEST_TYPE as RequestType, DEVICE_OBJECT, NTSTATUS,
-    STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_DEVICE_REQUEST, STATUS_SUCCESS, WDF_IO_QUEUE_CONFIG, WDFQUEUE,
+    _WDF_DEVICE_IO_TYPE as IoType, _WDF_REQUEST_TYPE as RequestType, NTSTATUS, STATUS_BUFFER_TOO_SMALL,
+    STATUS_CANCELLED, STATUS_INVALID_DEVICE_REQUEST, STATUS_SUCCESS, WDF_IO_QUEUE_CONFIG, WDFQUEUE,
     WDFREQUEST, rules,
 };
-use ntos::Machine;
-use sender::{Ended, OFFSET, flags, internal_control, read, write};
+use sender::{
+    Ended, OFFSET, below, cancelled_internal_control, flags, internal_control, read, remember, write,
+    write_of_a_process,
+};
 use wsk_sys::{DO_BUFFERED_IO, DO_DIRECT_IO};
-
-/// The device object, which `DriverEntry` gives to the sender.
-#[derive(Default)]
-struct Below(AtomicPtr<DEVICE_OBJECT>);
-
-fn below() -> *mut DEVICE_OBJECT {
-    // Relaxed: stored before the driver was loaded, by a thread that was waited for.
-    Machine::current().extension(Below::default).0.load(Ordering::Relaxed)
-}
-
-fn remember(made: &Made) -> NTSTATUS {
-    let device = wdf::device_object(made.device);
-    Machine::current().extension(Below::default).0.store(device, Ordering::Relaxed);
-    STATUS_SUCCESS
-}
 
 /// A driver whose default queue has these handlers.
 fn driver(handlers: fn(&mut WDF_IO_QUEUE_CONFIG)) -> Options {
@@ -130,30 +116,71 @@ fn reads_and_writes_pass_their_buffers_as_the_device_says() {
 }
 
 #[test]
-fn buffers_of_neither_kind_are_not_handed_out() {
+fn buffers_of_neither_kind_are_handed_out_to_the_kernel_only() {
     let neither = || Options { io: IoType::WdfDeviceIoNeither, ..driver(every) };
-    on(Rig::on(boot_lenient(), neither()), |_| {
-        assert_eq!(read(below(), 4).wait(), ended(STATUS_INVALID_DEVICE_REQUEST, 0, &[0; 4]));
-        assert_eq!(write(below(), b"x").wait(), ended(STATUS_INVALID_DEVICE_REQUEST, 0, b""));
+    on(Rig::new(neither()), |_| {
+        assert_eq!(read(below(), 4).wait(), ended(STATUS_SUCCESS, 4, b"read"));
+        assert_eq!(write(below(), b"x").wait(), ended(STATUS_SUCCESS, 1, b""));
     });
-    let report = bug_check(neither(), |_| drop(write(below(), b"x")));
+    on(Rig::on(boot_lenient(), neither()), |_| {
+        assert_eq!(write_of_a_process(below(), b"x").wait(), ended(STATUS_INVALID_DEVICE_REQUEST, 0, b""));
+    });
+    let report = bug_check(neither(), |_| drop(write_of_a_process(below(), b"x")));
     common::assert_rule(&report, &rules::USER_BUFFER, "WDFREQUEST");
 }
 
 #[test]
-fn an_internal_control_has_plain_buffers_whatever_its_code() {
+fn an_internal_control_has_its_buffers_where_the_method_has_them() {
     on(Rig::new(driver(every)), |rig| {
-        for method in [kmdf::METHOD_BUFFERED, kmdf::METHOD_OUT_DIRECT, kmdf::METHOD_NEITHER] {
+        for method in
+            [kmdf::METHOD_BUFFERED, kmdf::METHOD_IN_DIRECT, kmdf::METHOD_OUT_DIRECT, kmdf::METHOD_NEITHER]
+        {
             let code = kmdf::CTL_CODE(0x8057, 0x900, method, 0);
             let sent = internal_control(below(), code, b"abc", 4);
-            assert_eq!(sent.wait(), ended(STATUS_SUCCESS, 3, b"cba\0"));
+            assert_eq!(sent.wait(), ended(STATUS_SUCCESS, 3, b"cba\0"), "{method}");
             assert_eq!(handled(rig), [format!("EvtIoInternalDeviceControl 4 3 {code:#x}")]);
             let sent = internal_control(below(), code, b"", 1);
             assert_eq!(sent.wait(), ended(STATUS_BUFFER_TOO_SMALL, 0, &[0]));
-            let sent = internal_control(below(), code, b"ab", 1);
-            assert_eq!(sent.wait(), ended(STATUS_BUFFER_TOO_SMALL, 0, &[0]));
             rig.taken();
         }
+    });
+}
+
+#[test]
+fn a_control_that_was_cancelled_before_it_arrives_is_presented_unless_it_has_to_wait() {
+    fn stopped(made: &Made) -> NTSTATUS {
+        wdf::queue_stop(made.queue, None);
+        remember(made)
+    }
+    on(Rig::new(driver(|config| config.EvtIoInternalDeviceControl = Some(on_internal))), |rig| {
+        let sent = cancelled_internal_control(below(), ECHO);
+        assert_eq!(sent.wait().status, STATUS_BUFFER_TOO_SMALL, "what the handler says");
+        assert_eq!(handled(rig), [format!("EvtIoInternalDeviceControl 0 0 {ECHO:#x}")]);
+    });
+    let waits = Options { entry: Some(stopped), ..driver(every) };
+    on(Rig::new(waits), |rig| {
+        assert_eq!(cancelled_internal_control(below(), ECHO).wait().status, STATUS_CANCELLED);
+        assert!(handled(rig).is_empty());
+    });
+}
+
+#[test]
+fn children_of_a_request_are_destroyed_before_its_irp_is_completed() {
+    extern "C" fn destroyed(_object: kmdf::WDFOBJECT) {
+        trace("child destroyed");
+    }
+    extern "C" fn with_child(_queue: WDFQUEUE, request: WDFREQUEST, _length: usize) {
+        let mut attributes = kmdf::WDF_OBJECT_ATTRIBUTES {
+            EvtDestroyCallback: Some(destroyed),
+            ..wdf::child_of(request.cast())
+        };
+        wdf::object_create(&mut attributes).expect("a child");
+        wdf::complete(request, STATUS_SUCCESS);
+    }
+    on(Rig::new(driver(|config| config.EvtIoWrite = Some(with_child))), |rig| {
+        assert_eq!(write(below(), b"x").wait().status, STATUS_SUCCESS);
+        let (child, irp) = common::places(&rig.taken(), "child destroyed", "the IRP is completed");
+        assert!(child < irp);
     });
 }
 
@@ -163,6 +190,11 @@ fn transfers_of_nothing_succeed_unseen_unless_the_queue_wants_them() {
         assert_eq!(read(below(), 0).wait(), ended(STATUS_SUCCESS, 0, b""));
         assert_eq!(write(below(), b"").wait(), ended(STATUS_SUCCESS, 0, b""));
         assert!(handled(rig).is_empty());
+    });
+    on(Rig::new(driver(|_| ())), |_| {
+        // Nobody is there to succeed for.
+        assert_eq!(read(below(), 0).wait(), ended(STATUS_INVALID_DEVICE_REQUEST, 0, b""));
+        assert_eq!(write(below(), b"").wait(), ended(STATUS_INVALID_DEVICE_REQUEST, 0, b""));
     });
     let wants = |config: &mut WDF_IO_QUEUE_CONFIG| {
         every(config);
@@ -183,13 +215,13 @@ fn without_a_handler_the_default_handler_has_it_or_nobody() {
         assert_eq!(read(below(), 1).wait(), ended(STATUS_INVALID_DEVICE_REQUEST, 0, &[0]));
         assert_eq!(write(below(), b"x").wait(), ended(STATUS_INVALID_DEVICE_REQUEST, 0, b""));
         let sent = internal_control(below(), ECHO, b"x", 1);
-        assert_eq!(sent.wait(), ended(STATUS_INVALID_DEVICE_REQUEST, 0, &[0]));
+        assert_eq!(sent.wait(), ended(STATUS_INVALID_DEVICE_REQUEST, 0, b"x"));
         assert!(handled(rig).is_empty());
     });
     on(Rig::new(driver(|config| config.EvtIoDefault = Some(on_any))), |rig| {
         assert_eq!(read(below(), 1).wait(), ended(STATUS_SUCCESS, 0, &[0]));
         assert_eq!(write(below(), b"x").wait(), ended(STATUS_SUCCESS, 0, b""));
-        assert_eq!(internal_control(below(), ECHO, b"x", 1).wait(), ended(STATUS_SUCCESS, 0, &[0]));
+        assert_eq!(internal_control(below(), ECHO, b"x", 1).wait(), ended(STATUS_SUCCESS, 0, b"x"));
         assert_eq!(handled(rig), ["EvtIoDefault 3", "EvtIoDefault 4", "EvtIoDefault 15"]);
     });
 }

@@ -161,9 +161,25 @@ pub(crate) fn init_set_files(
     wdf!(WdfDeviceInitSetFileObjectConfig, init, &raw mut config, &raw mut attributes);
 }
 
-pub(crate) fn init_set_request_context(init: PWDFDEVICE_INIT, gone: PFN_WDF_OBJECT_CONTEXT_CLEANUP) {
+/// Sets the file callbacks to none, with a value for `AutoForwardCleanupClose`.
+pub(crate) fn init_set_auto_forward(init: PWDFDEVICE_INIT, value: TriState::Type) {
+    let mut config = WDF_FILEOBJECT_CONFIG {
+        Size: size::<WDF_FILEOBJECT_CONFIG>(),
+        AutoForwardCleanupClose: value,
+        FileObjectClass: Class::WdfFileObjectWdfCannotUseFsContexts,
+        ..WDF_FILEOBJECT_CONFIG::default()
+    };
+    wdf!(WdfDeviceInitSetFileObjectConfig, init, &raw mut config, WDF_NO_OBJECT_ATTRIBUTES);
+}
+
+pub(crate) fn init_set_request_context(
+    init: PWDFDEVICE_INIT,
+    gone: PFN_WDF_OBJECT_CONTEXT_CLEANUP,
+    destroyed: kmdf::PFN_WDF_OBJECT_CONTEXT_DESTROY,
+) {
     let mut attributes = WDF_OBJECT_ATTRIBUTES {
         EvtCleanupCallback: gone,
+        EvtDestroyCallback: destroyed,
         ContextTypeInfo: REQUEST.0.UniqueType,
         ..attributes()
     };
@@ -234,6 +250,11 @@ pub(crate) fn queue_create_with(
     let mut queue = ptr::null_mut();
     check(wdf!(WdfIoQueueCreate, device, &raw mut config, WDF_NO_OBJECT_ATTRIBUTES, &raw mut queue))?;
     Ok(queue)
+}
+
+/// Another queue of the device, which hands requests out as they come.
+pub(crate) fn other_queue(made: &Made, control: PFN_WDF_IO_QUEUE_IO_DEVICE_CONTROL) -> WDFQUEUE {
+    queue_create(made.device, Type::WdfIoQueueDispatchParallel, false, control).expect("a queue")
 }
 
 pub(crate) fn queue_of_type(
@@ -336,6 +357,15 @@ pub(crate) fn take_held(device: WDFDEVICE) -> WDFREQUEST {
     unsafe { ptr::replace(held, ptr::null_mut()) }
 }
 
+/// Whether this request was held; then it is no more. To be called with the driver's lock held.
+pub(crate) fn forget_held(device: WDFDEVICE, request: WDFREQUEST) -> bool {
+    let held = take_held(device);
+    if held != request {
+        set_held(device, held);
+    }
+    held == request
+}
+
 pub(crate) fn file_process(file: WDFFILEOBJECT) -> u32 {
     wdf!(WdfFileObjectGetInitiatorProcessId, file)
 }
@@ -346,6 +376,14 @@ pub(crate) fn queue_start(queue: WDFQUEUE) {
 
 pub(crate) fn queue_stop(queue: WDFQUEUE, done: PFN_WDF_IO_QUEUE_STATE) {
     wdf!(WdfIoQueueStop, queue, done, ptr::null_mut());
+}
+
+pub(crate) fn queue_stop_and_purge(queue: WDFQUEUE, done: PFN_WDF_IO_QUEUE_STATE) {
+    wdf!(WdfIoQueueStopAndPurge, queue, done, ptr::null_mut());
+}
+
+pub(crate) fn queue_drain(queue: WDFQUEUE, done: PFN_WDF_IO_QUEUE_STATE) {
+    wdf!(WdfIoQueueDrain, queue, done, ptr::null_mut());
 }
 
 pub(crate) fn queue_stop_and_wait(queue: WDFQUEUE) {

@@ -195,6 +195,15 @@ pub(crate) fn memory_create(size: usize) -> Result<(kmdf::WDFMEMORY, PVOID), NTS
     Ok((memory, buffer))
 }
 
+/// `size` bytes that go with an object.
+pub(crate) fn memory_under(parent: WDFOBJECT, size: usize) -> Result<kmdf::WDFMEMORY, NTSTATUS> {
+    let mut attributes = child_of(parent);
+    let mut memory = ptr::null_mut();
+    let pool = kmdf::_POOL_TYPE::NonPagedPoolNx;
+    check(wdf!(WdfMemoryCreate, &raw mut attributes, pool, 0, size, &raw mut memory, ptr::null_mut()))?;
+    Ok(memory)
+}
+
 pub(crate) fn memory_write(memory: kmdf::WDFMEMORY, offset: usize, bytes: &mut [u8]) -> NTSTATUS {
     wdf!(WdfMemoryCopyFromBuffer, memory, offset, bytes.as_mut_ptr().cast(), bytes.len())
 }

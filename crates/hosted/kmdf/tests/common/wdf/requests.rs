@@ -52,6 +52,10 @@ pub(crate) fn requeue(request: WDFREQUEST) -> Result<(), NTSTATUS> {
     check(wdf!(WdfRequestRequeue, request))
 }
 
+pub(crate) fn request_queue(request: WDFREQUEST) -> WDFQUEUE {
+    wdf!(WdfRequestGetIoQueue, request)
+}
+
 pub(crate) fn request_file(request: WDFREQUEST) -> WDFFILEOBJECT {
     wdf!(WdfRequestGetFileObject, request)
 }
@@ -73,6 +77,32 @@ pub(crate) fn input_memory(request: WDFREQUEST) -> Result<kmdf::WDFMEMORY, NTSTA
     let mut memory = ptr::null_mut();
     check(wdf!(WdfRequestRetrieveInputMemory, request, &raw mut memory))?;
     Ok(memory)
+}
+
+/// The MDL of the input, and the bytes that it describes.
+pub(crate) fn input_mdl(request: WDFREQUEST) -> Result<(kmdf::PMDL, Vec<u8>), NTSTATUS> {
+    let mut mdl = ptr::null_mut();
+    check(wdf!(WdfRequestRetrieveInputWdmMdl, request, &raw mut mdl))?;
+    Ok((mdl, described(mdl)))
+}
+
+/// The MDL of the output, and the bytes that it describes.
+pub(crate) fn output_mdl(request: WDFREQUEST) -> Result<(kmdf::PMDL, Vec<u8>), NTSTATUS> {
+    let mut mdl = ptr::null_mut();
+    check(wdf!(WdfRequestRetrieveOutputWdmMdl, request, &raw mut mdl))?;
+    Ok((mdl, described(mdl)))
+}
+
+fn described(mdl: kmdf::PMDL) -> Vec<u8> {
+    // SAFETY: the request's MDL, which lives until the request is completed.
+    let length = unsafe { (*mdl).ByteCount } as usize;
+    // SAFETY: as above; its pages are locked, or in non-paged pool.
+    let address = unsafe {
+        kmdf::MmGetSystemAddressForMdlSafe(mdl, kmdf::NormalPagePriority | kmdf::MdlMappingNoExecute)
+    };
+    assert!(!address.is_null());
+    // SAFETY: the MDL describes that many bytes, which no one writes to during the copy.
+    unsafe { std::slice::from_raw_parts(address.cast::<u8>(), length) }.to_vec()
 }
 
 pub(crate) fn parameters(request: WDFREQUEST, size: u16) -> kmdf::WDF_REQUEST_PARAMETERS {

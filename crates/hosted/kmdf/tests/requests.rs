@@ -1,0 +1,137 @@
+//! What requests answer: their buffers, their completion, and what is left of one that is completed.
+
+mod common;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::{HOLD, LIMIT, Made, NEITHER, Options, Rig, SPECIAL, WORK, boot_lenient, trace, wdf};
+use kmdf::{
+    STATUS_BUFFER_TOO_SMALL, STATUS_CANCELLED, STATUS_INVALID_DEVICE_REQUEST, STATUS_SUCCESS,
+    WDF_OBJECT_ATTRIBUTES, WDFOBJECT, WDFREQUEST,
+};
+use ntos::Machine;
+
+fn send(options: Options, code: u32, input: &[u8], output: &mut [u8]) -> (i32, usize) {
+    let rig = Rig::new(options);
+    let file = rig.open();
+    let outcome = file.device_io_control(code, input, output);
+    file.close();
+    rig.end();
+    outcome
+}
+
+fn special(special: fn(&Made, WDFREQUEST)) -> Options {
+    Options { special: Some(special), ..Options::default() }
+}
+
+#[test]
+fn buffers_that_are_a_process_s_own_are_not_handed_out() {
+    assert_eq!(send(Options::default(), NEITHER, b"x", &mut [0]).0, STATUS_INVALID_DEVICE_REQUEST);
+    let mdls = special(|_, request| {
+        assert_eq!(wdf::input_mdl(request), Err(STATUS_INVALID_DEVICE_REQUEST));
+        assert_eq!(wdf::output_mdl(request), Err(STATUS_INVALID_DEVICE_REQUEST));
+        wdf::complete(request, STATUS_SUCCESS);
+    });
+    assert_eq!(send(mdls, NEITHER, b"x", &mut [0]).0, STATUS_SUCCESS);
+}
+
+#[test]
+fn a_copied_buffer_has_one_mdl_until_the_request_is_completed() {
+    let options = special(|_, request| {
+        let (mdl, bytes) = wdf::input_mdl(request).expect("there is input");
+        assert_eq!(bytes, b"input");
+        assert_eq!(wdf::input_mdl(request), Ok((mdl, bytes.clone())));
+        assert_eq!(wdf::output_mdl(request), Ok((mdl, bytes)), "the same, with the length of the first");
+        wdf::complete(request, STATUS_SUCCESS);
+    });
+    // Ends the machine, too, which looks for MDLs that are left.
+    assert_eq!(send(options, SPECIAL, b"input", &mut [0; 9]).0, STATUS_SUCCESS);
+    let empty = special(|_, request| {
+        assert_eq!(wdf::input_mdl(request), Err(STATUS_BUFFER_TOO_SMALL));
+        wdf::complete(request, STATUS_SUCCESS);
+    });
+    assert_eq!(send(empty, SPECIAL, b"", &mut [0; 4]).0, STATUS_SUCCESS);
+}
+
+#[test]
+fn unmarking_a_request_that_its_cancel_callback_completed_says_that_it_is_gone() {
+    let rig = Rig::on(
+        boot_lenient(),
+        Options {
+            cancelled: Some(|request| wdf::complete(request, STATUS_CANCELLED)),
+            work: Some(|made, _| {
+                let held = wdf::with_lock(made.lock, || wdf::take_held(made.device));
+                trace(format!("{:#x}", wdf::unmark(held)));
+                wdf::dereference(held.cast());
+            }),
+            ..Options::default()
+        },
+    );
+    let file = rig.open();
+    let held = file.begin(HOLD, vec![], vec![]);
+    held.cancel();
+    assert_eq!(held.wait_for(LIMIT).expect("cancelled").status, STATUS_CANCELLED);
+    assert_eq!(file.device_io_control(WORK, b"", &mut []).0, STATUS_SUCCESS);
+    rig.wait_for(&format!("{STATUS_INVALID_DEVICE_REQUEST:#x}"));
+    file.close();
+    rig.end();
+}
+
+#[test]
+fn unmarking_what_is_not_marked_is_cancelled_without_the_verifier() {
+    let special = |_: &Made, request| {
+        assert_eq!(wdf::unmark(request), STATUS_CANCELLED);
+        wdf::complete(request, STATUS_SUCCESS);
+    };
+    let rig = Rig::on(boot_lenient(), Options { special: Some(special), ..Options::default() });
+    let file = rig.open();
+    assert_eq!(file.device_io_control(SPECIAL, b"", &mut []).0, STATUS_SUCCESS);
+    file.close();
+    rig.end();
+}
+
+#[test]
+fn a_create_in_its_callback_is_in_no_queue() {
+    let creating = |request| trace(format!("{:?}", wdf::request_queue(request)));
+    let rig = Rig::on(boot_lenient(), Options { creating: Some(creating), ..Options::default() });
+    let file = rig.open();
+    assert!(rig.taken().contains(&format!("{:?}", std::ptr::null::<u8>())));
+    file.close();
+    rig.end();
+}
+
+/// The handle of the memory that [`gives_back`] gives back.
+#[derive(Default)]
+struct Kept(AtomicUsize);
+
+extern "C" fn gives_back(_child: WDFOBJECT) {
+    // Relaxed: stored by this thread.
+    let memory = Machine::current().extension(Kept::default).0.load(Ordering::Relaxed);
+    wdf::dereference(std::ptr::without_provenance_mut(memory));
+}
+
+#[test]
+fn a_cleanup_callback_may_still_give_back_the_request_s_memory() {
+    let options = special(|_, request| {
+        let memory = wdf::input_memory(request).expect("there is input");
+        wdf::reference(memory.cast());
+        Machine::current().extension(Kept::default).0.store(memory.addr(), Ordering::Relaxed);
+        let mut attributes =
+            WDF_OBJECT_ATTRIBUTES { EvtCleanupCallback: Some(gives_back), ..wdf::child_of(request.cast()) };
+        wdf::object_create(&mut attributes).expect("a child");
+        wdf::complete(request, STATUS_SUCCESS);
+    });
+    assert_eq!(send(options, SPECIAL, b"input", &mut []).0, STATUS_SUCCESS);
+}
+
+#[test]
+fn memory_of_the_driver_s_own_may_outlive_its_request() {
+    let options = special(|_, request| {
+        let memory = wdf::memory_under(request.cast(), 8).expect("memory");
+        wdf::reference(memory.cast());
+        wdf::complete(request, STATUS_SUCCESS);
+        assert_eq!(wdf::memory_write(memory, 0, &mut [1; 8]), STATUS_SUCCESS);
+        wdf::dereference(memory.cast());
+    });
+    assert_eq!(send(options, SPECIAL, b"", &mut []).0, STATUS_SUCCESS);
+}
