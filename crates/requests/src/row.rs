@@ -1,5 +1,7 @@
 //! What is said of a request, and the ways to find it.
 
+use core::ops::RangeInclusive;
+
 use wsk_sys::{IPPROTO_IP, IPPROTO_IPV6, IPPROTO_UDP, SOL_SOCKET, ULONG};
 
 use crate::ROWS;
@@ -318,6 +320,21 @@ impl Row {
             && !self.value.has_pointers()
             && !self.output.has_pointers()
             && !matches!(self.kind, Kind::Client { .. })
+    }
+
+    /// The least and the greatest number that an option takes, where not every `ULONG` is one for it.
+    #[must_use]
+    pub const fn range(&self) -> Option<RangeInclusive<ULONG>> {
+        match self.kind {
+            Kind::Option { level: IPPROTO_IP, name: wsk_sys::IP_TTL }
+            | Kind::Option { level: IPPROTO_IPV6, name: wsk_sys::IPV6_UNICAST_HOPS } => Some(1..=255),
+            Kind::Option { level: IPPROTO_IP, name: wsk_sys::IP_MULTICAST_TTL | wsk_sys::IP_TOS }
+            | Kind::Option {
+                level: IPPROTO_IPV6,
+                name: wsk_sys::IPV6_MULTICAST_HOPS | wsk_sys::IPV6_TCLASS,
+            } => Some(0..=255),
+            _ => None,
+        }
     }
 
     /// The C name of an option's level.

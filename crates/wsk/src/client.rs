@@ -270,8 +270,9 @@ impl Provider<'_> {
     /// Has WSK go past TDI filter drivers (`WSK_TDI_BEHAVIOR` with `WSK_TDI_BEHAVIOR_BYPASS_TDI`), for all sockets of the
     /// client; to be called before the first of them is made.
     ///
-    /// TDI is deprecated, and so is this request. Drivers make it for speed, and go on if it fails: ignore the result,
-    /// unless it is to be logged.
+    /// TDI is deprecated, and so is this request. Drivers make it because no control information, such as `IP_PKTINFO`,
+    /// comes through TDI where a driver that filters it is installed. They go on if it fails: ignore the result, unless it
+    /// is to be logged.
     ///
     /// # IRQL
     /// <= `DISPATCH_LEVEL`

@@ -10,6 +10,7 @@
 //! | [`step`], [`script`] | steps on one handle, and the line language that scripts are written in |
 //! | [`service`], [`verifier`] | the driver as a Windows service; Driver Verifier and the framework's verifier for it |
 //! | [`demo`] | what the driver can do, shown and checked from outside |
+//! | [`interrupt`] | Ctrl-C, on its way to whoever waits |
 //! | [`conformance`] | the tests that a loaded driver must pass, wherever it is loaded |
 #![deny(unsafe_code)]
 
@@ -18,6 +19,7 @@ pub mod demo;
 pub mod device;
 mod error;
 mod family;
+pub mod interrupt;
 pub mod rows;
 pub mod script;
 pub mod service;
@@ -28,4 +30,5 @@ pub mod verifier;
 pub use device::{Device, Handle};
 pub use error::Error;
 pub use family::Family;
+pub use interrupt::Interrupt;
 pub use session::Session;

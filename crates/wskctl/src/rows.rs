@@ -5,11 +5,15 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 
 use serde::{Serialize, Serializer};
-use wsk_requests::{
-    Families, Hosted, Interface, IrpRule, Kind, MaxIrql, Multicast, ROWS, Row, Sockets, StateRule, ValueKind,
-};
+use wsk_requests::{EXCLUDED, Families, Interface, Kind, Multicast, ROWS, Row, ValueKind};
 
 use crate::family::Family;
+
+mod address;
+mod listing;
+
+pub use address::address;
+pub use listing::Listing;
 
 /// A control request.
 #[derive(Clone, Copy)]
@@ -53,8 +57,15 @@ fn find(name: &str, what: &str, right: impl Fn(&Row) -> bool) -> Result<Request,
         return if right(row) {
             Ok(Request(row))
         } else {
-            Err(format!("{} is not a socket {what}", row.name))
+            Err(format!("{} is not a socket {what}, but {}", row.name, what_it_is(row)))
         };
+    }
+    if let Some(excluded) = EXCLUDED.iter().find(|excluded| excluded.name == wanted) {
+        return Err(format!(
+            "{} is not for this driver: {}",
+            excluded.name,
+            excluded.reason.replace('`', "")
+        ));
     }
     let nearest = ROWS
         .iter()
@@ -67,6 +78,26 @@ fn find(name: &str, what: &str, right: impl Fn(&Row) -> bool) -> Result<Request,
         }
         _ => format!("no socket {what} is called {name}; `wskctl options` lists them"),
     })
+}
+
+fn what_it_is(row: &Row) -> &'static str {
+    match row.kind {
+        Kind::Option { .. } => "an option: use get or set",
+        Kind::Ioctl { .. } => "an IOCTL: use ioctl",
+        Kind::Client { .. } => "a request that the driver makes by itself",
+    }
+}
+
+/// Which numbers an option takes, where not every one is right.
+#[must_use]
+pub fn range(row: &Row) -> Option<String> {
+    match row.value {
+        ValueKind::MtuDiscovery => Some("0 (not set), 1 (do), 2 (don't) or 3 (probe)".to_owned()),
+        ValueKind::Protection => {
+            Some("10 (unrestricted), 20 (edge restricted) or 30 (restricted)".to_owned())
+        }
+        _ => row.range().map(|range| format!("a number from {} to {}", range.start(), range.end())),
+    }
 }
 
 /// The value of a control request.
@@ -108,7 +139,8 @@ impl Value {
             },
             ValueKind::U32 | ValueKind::Index | ValueKind::MtuDiscovery | ValueKind::Protection => {
                 number(text).map(Self::U32).ok_or_else(|| {
-                    format!("{name} is a number of 32 bits, such as 65536 or 0x10000, not {text}")
+                    let range = range(row).unwrap_or_else(|| format!("a number from 0 to {}", u32::MAX));
+                    format!("{name} is {range}, written as 65536 or 0x10000, not {text}")
                 })
             }
             ValueKind::NetworkIndex | ValueKind::MulticastInterface => {
@@ -130,11 +162,15 @@ impl Value {
             }),
             ValueKind::Address if text.eq_ignore_ascii_case("clear") => Ok(Self::Address(None)),
             ValueKind::Address => address(text).map(|address| Self::Address(Some(address))),
+            ValueKind::SecurityDescriptor => {
+                Err(format!("{name} is a kernel pointer: `wskctl security SDDL` sets the descriptor"))
+            }
+            ValueKind::EventCallback => Err(format!(
+                "{name} has kernel pointers: `wskctl recv --queue`, or `enable` in a script, enables the callback"
+            )),
             ValueKind::Nothing
             | ValueKind::Indexes
             | ValueKind::AddressList
-            | ValueKind::SecurityDescriptor
-            | ValueKind::EventCallback
             | ValueKind::ExtensionIn
             | ValueKind::ExtensionOut
             | ValueKind::Transports
@@ -281,16 +317,6 @@ pub fn number(text: &str) -> Option<u32> {
     }
 }
 
-/// A socket address.
-///
-/// # Errors
-///
-/// A sentence with an example of each family.
-pub fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse()
-        .map_err(|_syntax| format!("{text} is no address with a port, such as 127.0.0.1:7777 or [::1]:7777"))
-}
-
 /// A family that this row applies to: the given one if there is a choice.
 #[must_use]
 pub const fn family(row: &Row, given: Family) -> Family {
@@ -307,104 +333,6 @@ pub fn size(row: &Row) -> usize {
     row.value.bounds(wskdrv_abi::MAX_SOCKADDR_LENGTH).1.min(wsk_requests::value::MAX_SIZE)
 }
 
-/// A row as it is listed.
-#[derive(Clone, Debug, Serialize)]
-pub struct Listing {
-    /// The C name.
-    pub name: &'static str,
-    /// The option's level, by its C name; none for other requests.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub level: Option<&'static str>,
-    /// The option's number or the IOCTL's code.
-    pub code: String,
-    /// Whether it can be read.
-    pub get: bool,
-    /// Whether it can be set, or carried out.
-    pub set: bool,
-    /// The kind of its value.
-    pub value: &'static str,
-    /// The size of its value in bytes, at most; none for a list without bound.
-    pub size: Option<usize>,
-    /// Whether WSK wants an IRP for it.
-    pub irp: &'static str,
-    /// In which state of the socket it can be set, or carried out.
-    pub state: &'static str,
-    /// For sockets of which family.
-    pub families: &'static str,
-    /// The highest IRQL at which a driver may ask.
-    pub max_irql: &'static str,
-    /// What the hosted provider does with it.
-    pub hosted: &'static str,
-    /// Its test in the conformance suite.
-    pub test: &'static str,
-    /// What it does.
-    pub summary: &'static str,
-}
-
-impl From<&Row> for Listing {
-    fn from(row: &Row) -> Self {
-        let (_, size) = row.value.bounds(wskdrv_abi::MAX_SOCKADDR_LENGTH);
-        Self {
-            name: row.name,
-            level: row.level_name(),
-            code: format!("{:#X}", row.number()).replace("0X", "0x"),
-            get: row.get,
-            set: row.set,
-            value: value_name(row.value),
-            size: (size != usize::MAX).then_some(size),
-            irp: match row.irp {
-                IrpRule::Null => "none",
-                IrpRule::Required => "required",
-                IrpRule::Either => "optional",
-            },
-            state: match row.state {
-                StateRule::BeforeBind => "before bind",
-                StateRule::AfterBind => "after bind",
-                StateRule::AnyTime => "any",
-            },
-            families: match (row.sockets, row.families) {
-                (Sockets::None, _) => "none",
-                (_, Families::V4) => "v4",
-                (_, Families::V6) => "v6",
-                (_, Families::Both) => "v4 v6",
-            },
-            max_irql: match row.max_irql {
-                MaxIrql::Passive => "PASSIVE",
-                MaxIrql::Dispatch => "DISPATCH",
-            },
-            hosted: match row.hosted {
-                Hosted::Honoured => "honoured",
-                Hosted::Linux => "honoured on Linux and in memory",
-                Hosted::Stored => "stored",
-                Hosted::Refused => "refused",
-            },
-            test: row.test,
-            summary: row.summary,
-        }
-    }
-}
-
-const fn value_name(kind: ValueKind) -> &'static str {
-    match kind {
-        ValueKind::Nothing => "none",
-        ValueKind::Bool => "bool",
-        ValueKind::U32 | ValueKind::MtuDiscovery | ValueKind::Protection => "u32",
-        ValueKind::Index | ValueKind::NetworkIndex | ValueKind::MulticastInterface => "interface",
-        ValueKind::Membership | ValueKind::MembershipV6 | ValueKind::Group => "group",
-        ValueKind::SourceMembership | ValueKind::GroupSource => "group and source",
-        ValueKind::IpOptions => "bytes",
-        ValueKind::Indexes => "interfaces",
-        ValueKind::Address => "address",
-        ValueKind::AddressList => "addresses",
-        ValueKind::Transports => "transports",
-        ValueKind::SecurityDescriptor
-        | ValueKind::EventCallback
-        | ValueKind::ExtensionIn
-        | ValueKind::ExtensionOut
-        | ValueKind::TdiMap => "pointer",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -415,13 +343,24 @@ mod tests {
         assert_eq!(ioctl("sio_wsk_set_remote_address").unwrap().name, "SIO_WSK_SET_REMOTE_ADDRESS");
         assert_eq!(
             option("SIO_WSK_SET_REMOTE_ADDRESS").unwrap_err(),
-            "SIO_WSK_SET_REMOTE_ADDRESS is not a socket option"
+            "SIO_WSK_SET_REMOTE_ADDRESS is not a socket option, but an IOCTL: use ioctl"
         );
         assert_eq!(
             option("SO_REUSEADR").unwrap_err(),
             "no socket option is called SO_REUSEADR; did you mean SO_REUSEADDR?"
         );
         assert!(ioctl("FIONBIO").unwrap_err().ends_with("`wskctl options` lists them"));
+        let reset = ioctl("SIO_UDP_CONNRESET").unwrap_err();
+        assert!(reset.contains("IP_RECVERR") && reset.contains("IPV6_RECVERR"), "{reset}");
+        for excluded in EXCLUDED {
+            for find in [option, ioctl] {
+                assert!(
+                    find(excluded.name).unwrap_err().contains("is not for this driver"),
+                    "{}",
+                    excluded.name
+                );
+            }
+        }
     }
 
     #[test]
@@ -445,7 +384,16 @@ mod tests {
         assert_eq!(Value::parse(&flag, "0"), Ok(Value::Bool(false)));
         assert!(Value::parse(&flag, "2").unwrap_err().contains("on or off"));
         assert_eq!(Value::parse(&size, "0x10"), Ok(Value::U32(16)));
-        assert!(Value::parse(&size, "4294967296").is_err());
+        for wrong in ["4294967296", "-1", "many"] {
+            let error = Value::parse(&size, wrong).unwrap_err();
+            assert!(error.starts_with("SO_RCVBUF is a number from 0 to 4294967295"), "{error}");
+        }
+        let hops = option("IP_TTL").unwrap();
+        assert!(Value::parse(&hops, "-1").unwrap_err().starts_with("IP_TTL is a number from 1 to 255"));
+        // The driver's to refuse: that it does can be tested.
+        assert_eq!(Value::parse(&hops, "300"), Ok(Value::U32(300)));
+        let security = option("SO_WSK_SECURITY").unwrap();
+        assert!(Value::parse(&security, "1").unwrap_err().contains("`wskctl security SDDL`"));
         assert_eq!(Value::parse(&remote, "clear"), Ok(Value::Address(None)));
         assert!(Value::parse(&remote, "localhost").unwrap_err().contains("[::1]:7777"));
     }

@@ -22,8 +22,10 @@ use std::time::Duration;
 use wsk_requests::ValueKind;
 use wsk_sys::{NTSTATUS, NamedStatus, STATUSES};
 
+mod text;
 mod usage;
 
+pub use text::decode;
 pub use usage::{USAGE, Usage};
 
 use crate::family::Family;

@@ -1,6 +1,8 @@
 //! The typed layer: one handle, one socket, and each request of the contract as a method.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use wsk_sys::{NT_SUCCESS, SIO_WSK_SET_REMOTE_ADDRESS, SIO_WSK_SET_SENDTO_ADDRESS, STATUS_BUFFER_OVERFLOW};
@@ -11,6 +13,7 @@ use zerocopy::{FromBytes, IntoBytes};
 use crate::device::{Completed, Handle, Pending, Refused};
 use crate::error::Error;
 use crate::family::Family;
+use crate::interrupt::{Interrupt, Watching};
 
 mod client;
 mod events;
@@ -81,13 +84,15 @@ pub struct Session {
     handle: Handle,
     limit: Option<Duration>,
     cancel_after: Option<Duration>,
+    /// Cancels the handle's requests when the interrupt is raised.
+    watching: Option<Arc<Watching>>,
 }
 
 impl Session {
     /// A session over a handle, without a time limit.
     #[must_use]
     pub const fn new(handle: Handle) -> Self {
-        Self { handle, limit: None, cancel_after: None }
+        Self { handle, limit: None, cancel_after: None, watching: None }
     }
 
     /// The same handle with another time limit for each request; `None` is none.
@@ -101,6 +106,34 @@ impl Session {
     #[must_use]
     pub fn cancelling_after(&self, time: impl Into<Option<Duration>>) -> Self {
         Self { cancel_after: time.into(), ..self.clone() }
+    }
+
+    /// The same handle, whose requests are cancelled when `interrupt` is raised.
+    #[must_use]
+    pub fn interruptible(&self, interrupt: &Interrupt) -> Self {
+        let handle = self.handle.clone();
+        let watching = Some(Arc::new(interrupt.watch(move || handle.cancel_all())));
+        Self { watching, ..self.clone() }
+    }
+
+    /// The time limit of each request.
+    #[must_use]
+    pub const fn limit(&self) -> Option<Duration> {
+        self.limit
+    }
+
+    /// After how long each request is cancelled.
+    #[must_use]
+    pub const fn cancel_after(&self) -> Option<Duration> {
+        self.cancel_after
+    }
+
+    /// Waits for so long, or until the session is interrupted.
+    pub fn sleep(&self, time: Duration) {
+        match &self.watching {
+            Some(watching) => watching.interrupt().sleep(time),
+            None => thread::sleep(time),
+        }
     }
 
     /// The handle below.
@@ -281,6 +314,10 @@ impl Session {
 
     /// Waits as long as the driver may take, and a while longer; then cancels, and gives up.
     fn finish(&self, code: u32, pending: Pending) -> Result<Completed, Error> {
+        // Looked at when the request has begun: raised from here on, the interrupt finds it on the handle.
+        if self.watching.as_ref().is_some_and(|watching| watching.interrupt().is_raised()) {
+            pending.cancel();
+        }
         let pending = match self.cancel_after {
             None => pending,
             Some(time) => match pending.wait_for(time) {

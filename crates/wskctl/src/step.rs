@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::thread;
 use std::time::Duration;
 
 use wsk_requests::{Kind, Row, StateRule, ValueKind};
@@ -13,6 +12,7 @@ use crate::family::Family;
 use crate::rows::{self, Request, Value};
 use crate::session::Session;
 
+mod advice;
 mod client;
 mod done;
 mod events;
@@ -120,6 +120,41 @@ impl From<Error> for Failure {
 }
 
 impl Step {
+    /// What a step does, while it does it.
+    #[must_use]
+    pub fn doing(&self) -> String {
+        match self {
+            Self::Receive(_) => "waiting for a datagram".to_owned(),
+            Self::ReceiveMany(_) | Self::Drain(_) => "waiting for datagrams".to_owned(),
+            Self::Wait(what) => format!("waiting for a change of the {what}"),
+            Self::Sleep(time) => format!("waiting for {}", humantime::format_duration(*time)),
+            Self::Create(family) => format!("creating a socket, {family}"),
+            Self::Bind(address) => format!("binding to {address}"),
+            Self::Local => "asking for the local address".to_owned(),
+            Self::Get(row) => format!("reading {}", row.name),
+            Self::Set(row, _) => format!("setting {}", row.name),
+            Self::Ioctl(row, _) => format!("waiting for {}", row.name),
+            Self::Send(..) => "sending a datagram".to_owned(),
+            Self::SendMany(_, _, datagrams) => format!("sending {} datagrams", datagrams.len()),
+            Self::Enable(_) => "enabling the queue".to_owned(),
+            Self::Disable { .. } => "disabling the queue".to_owned(),
+            Self::Transports => "asking for the transports".to_owned(),
+            Self::Sort(_) => "sorting addresses".to_owned(),
+            Self::Security(_) => "asking for the security descriptor".to_owned(),
+            Self::Within(_, step) | Self::Cancel(_, step) | Self::Expect(_, step) => step.doing(),
+        }
+    }
+
+    /// What to do about a failure of the step in this session, where there is something to say.
+    #[must_use]
+    pub fn advice(&self, session: &Session, failure: &Failure) -> Option<String> {
+        match failure {
+            Failure::Error(Error::Refused(refused)) => advice::advice(self, session.into(), *refused),
+            Failure::Error(error) => error.advice().map(str::to_owned),
+            Failure::Unexpected { .. } => None,
+        }
+    }
+
     /// Does the step.
     ///
     /// # Errors
@@ -169,7 +204,7 @@ impl Step {
             Self::Sort(addresses) => client::sort(session, addresses)?,
             Self::Security(new) => client::security(session, new.as_ref())?,
             Self::Sleep(time) => {
-                thread::sleep(*time);
+                session.sleep(*time);
                 Done::Sleep { ms: time.as_millis() }
             }
             Self::Within(limit, step) => step.run(&session.within(*limit))?,

@@ -36,6 +36,14 @@ fn info_tells_versions_and_counts() {
 }
 
 #[test]
+fn the_counts_stand_below_each_other() {
+    let run = hosted(&["info"]);
+    let counts: Vec<&str> = stdout(&run).lines().skip_while(|line| !line.is_empty()).skip(1).collect();
+    assert_eq!(counts.len(), 16);
+    assert!(counts.iter().all(|line| line.len() == counts[0].len()), "{}", stdout(&run));
+}
+
+#[test]
 fn options_are_read_and_set_by_name() {
     let get = hosted(&["get", "so_exclusiveaddruse"]);
     assert_eq!((exit_code(&get), stdout(&get)), (0, "SO_EXCLUSIVEADDRUSE is 0\n"), "{}", stderr(&get));
@@ -158,7 +166,7 @@ fn every_command_that_waits_can_be_cancelled() {
         let run = hosted(&[arguments, &["--timeout", "20s", "--cancel-after", "300ms"]].concat());
         assert_eq!(exit_code(&run), 1, "{arguments:?}: {}", stderr(&run));
         assert!(stderr(&run).contains("STATUS_CANCELLED"), "{arguments:?}: {}", stderr(&run));
-        assert!(stderr(&run).contains("what to do: Somebody cancelled"), "{arguments:?}: {}", stderr(&run));
+        assert!(stderr(&run).contains("as --cancel-after asks"), "{arguments:?}: {}", stderr(&run));
     }
     // What is done by then is not cancelled.
     let run = hosted(&["get", "SO_RCVBUF", "--cancel-after", "20s"]);
@@ -224,6 +232,20 @@ fn a_script_goes_through_on_one_socket_however_wsk_completes() {
         assert_eq!(stdout(&run).lines().count(), 12, "{}", stdout(&run));
         assert!(stdout(&run).contains("   7  SO_EXCLUSIVEADDRUSE is 1\n"), "{}", stdout(&run));
     }
+}
+
+#[test]
+fn a_script_is_read_as_windows_writes_it() {
+    let lines = "create v4\r\nbind 127.0.0.1:0\r\nsend self größe\r\nrecv größe\r\n";
+    let utf16: Vec<u8> = lines.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (mark, text) in [(&[0xEF, 0xBB, 0xBF][..], lines.as_bytes()), (&[0xFF, 0xFE], &utf16)] {
+        let run = script(&["--device", "hosted"], [mark, text].concat());
+        assert_eq!(exit_code(&run), 0, "{}", stderr(&run));
+        assert_eq!(stdout(&run).lines().count(), 4, "{}", stdout(&run));
+    }
+    let run = script(&["--device", "hosted"], b"send self gr\xF6\xDFe");
+    assert_eq!(exit_code(&run), 2);
+    assert!(stderr(&run).contains("save it as UTF-8"), "{}", stderr(&run));
 }
 
 const EVENTS: &str = r#"

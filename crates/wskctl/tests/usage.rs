@@ -49,6 +49,57 @@ fn wrong_arguments_are_exit_code_2_and_a_sentence() {
 }
 
 #[test]
+fn a_wrong_value_shows_the_usage_of_its_command() {
+    for (arguments, what, usage) in [
+        (&["set", "SO_BROADCAST", "maybe"][..], "on or off", "Usage: wskctl set"),
+        (&["set", "SO_RCVBUF", "-1"], "a number from 0 to 4294967295", "Usage: wskctl set"),
+        (&["get", "IP_ADD_MEMBERSHIP"], "can only be set", "Usage: wskctl get"),
+    ] {
+        let run = wskctl(arguments);
+        assert_eq!(exit_code(&run), 2, "{arguments:?}");
+        assert!(
+            stderr(&run).contains(what) && stderr(&run).contains(usage),
+            "{arguments:?}: {}",
+            stderr(&run)
+        );
+    }
+}
+
+#[test]
+fn with_json_a_wrong_command_line_is_a_document_too() {
+    for (arguments, message, usage) in [
+        (&["--json", "get", "SO_RCVBUF", "--nonsense"][..], "unexpected argument '--nonsense'", "wskctl get"),
+        (&["--json", "send"], "required arguments were not provided: <ADDRESS> <DATA>", "wskctl send"),
+        (&["set", "SO_BROADCAST", "maybe", "--json"], "SO_BROADCAST is on or off", "wskctl set"),
+        (&["send", "127.0.0.1:99999", "x", "--json-lines"], "a port is a number from 0 to 65535", ""),
+        (&["send", "localhost:7777", "x", "--json"], "write 127.0.0.1:7777 or [::1]:7777", ""),
+        (&["ioctl", "SIO_UDP_CONNRESET", "clear", "--json"], "IP_RECVERR", ""),
+        (&["--json", "--json-lines", "info"], "cannot be used with", "wskctl"),
+        (&["--json"], "there is no command", "wskctl"),
+    ] {
+        let run = wskctl(arguments);
+        assert_eq!((exit_code(&run), stderr(&run)), (2, ""), "{arguments:?}");
+        let error = &json(&run)["error"];
+        assert!(error["message"].as_str().unwrap().contains(message), "{arguments:?}: {error}");
+        assert!(error["usage"].as_str().unwrap_or_default().starts_with(usage), "{arguments:?}: {error}");
+    }
+    // Behind -- it is a payload.
+    let run = wskctl(&["--nonsense", "send", "127.0.0.1:9", "--", "--json"]);
+    assert!(stdout(&run).is_empty() && stderr(&run).contains("--nonsense"), "{}", stderr(&run));
+    let help = wskctl(&["--json", "--help"]);
+    assert_eq!(exit_code(&help), 0);
+    assert!(stdout(&help).contains("Usage: wskctl"), "{}", stdout(&help));
+}
+
+#[test]
+fn the_table_of_the_options_fits_a_terminal() {
+    let table = wskctl(&["options"]);
+    for line in stdout(&table).lines() {
+        assert!(line.chars().count() <= 100, "{line}");
+    }
+}
+
+#[test]
 #[cfg(not(windows))]
 fn a_device_path_is_for_windows() {
     let run = wskctl(&["info", "--device", r"\\.\WskDrv"]);

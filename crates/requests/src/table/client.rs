@@ -15,11 +15,12 @@ macro_rules! client_requests {
         /// What it gives goes to `WskSocket` or `SO_WSK_SECURITY`, and is released once.
         CacheSecurity = WSK_CACHE_SD SecurityDescriptor SecurityDescriptor AnyTime Null Honoured "SecurityDescriptor", "Has WSK cache a security descriptor.";
         ReleaseSecurity = WSK_RELEASE_SD SecurityDescriptor Nothing AnyTime Null Honoured "SecurityDescriptor", "Releases a cached security descriptor.";
-        /// TDI is gone since Windows Vista.
+        /// For clients of transports that have TDI devices only; the page says that TDI is not supported after Windows Vista.
         TdiDeviceNameMapping = WSK_TDI_DEVICENAME_MAPPING TdiMap Nothing BeforeBind Null Refused _, "Maps transports to the names of TDI devices.";
         /// They can be neither disabled nor enabled again for a socket.
         StaticEventCallbacks = WSK_SET_STATIC_EVENT_CALLBACKS EventCallback Nothing BeforeBind Null Honoured "event", "Enables event callbacks for every socket of the client, for good.";
-        /// Deprecated; drivers ignore its failure.
-        TdiBehavior = WSK_TDI_BEHAVIOR U32 Nothing BeforeBind Null Stored "Provider::bypass_tdi", "Has WSK go past TDI filters.";
+        /// It matters where a driver that filters TDI is installed: WSK then goes through TDI for it, and control
+        /// information such as `IP_PKTINFO` does not come through. Deprecated; drivers ignore its failure.
+        TdiBehavior = WSK_TDI_BEHAVIOR U32 Nothing BeforeBind Null Stored "Provider::bypass_tdi", "Has WSK go past TDI filters, through which no control information comes.";
     } };
 }

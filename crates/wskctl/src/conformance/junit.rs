@@ -6,7 +6,7 @@ use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
 use super::report::{Ending, Report, Verdict};
 
-/// The report as XML; a test that could not be run is `skipped`, with the reason.
+/// The report as XML; a test that could not be run, or that an interrupt kept from running, is `skipped`, with the reason.
 ///
 /// # Errors
 ///
@@ -15,6 +15,7 @@ pub fn junit(report: &Report) -> Result<String, quick_junit::SerializeError> {
     let mut suite = TestSuite::new(format!("wskdrv conformance: {}", report.device));
     suite.set_time(Duration::from_millis(report.milliseconds));
     suite.add_test_cases(report.tests.iter().map(case));
+    suite.add_test_cases(report.not_run.iter().map(|name| not_run(name)));
     let mut document = quick_junit::Report::new("wskctl conformance");
     document.set_time(Duration::from_millis(report.milliseconds)).add_test_suite(suite);
     document.to_string()
@@ -36,8 +37,20 @@ fn case(verdict: &Verdict) -> TestCase {
             failed
         }
     };
-    let (theme, name) = verdict.name.split_once("::").unwrap_or(("", &verdict.name));
+    let mut case = named(&verdict.name, status);
+    case.set_time(Duration::from_millis(verdict.milliseconds));
+    case
+}
+
+fn not_run(name: &str) -> TestCase {
+    let mut status = TestCaseStatus::skipped();
+    status.set_message("not run: the run was interrupted");
+    named(name, status)
+}
+
+fn named(name: &str, status: TestCaseStatus) -> TestCase {
+    let (theme, name) = name.split_once("::").unwrap_or(("", name));
     let mut case = TestCase::new(name, status);
-    case.set_classname(theme).set_time(Duration::from_millis(verdict.milliseconds));
+    case.set_classname(theme);
     case
 }

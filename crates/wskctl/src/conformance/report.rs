@@ -19,7 +19,8 @@
 //!   "passed": 1,
 //!   "failed": 0,
 //!   "not_applicable": 0,
-//!   "milliseconds": 3
+//!   "milliseconds": 3,
+//!   "not_run": ["closing::..."]         those that an interrupt kept from running; absent if there are none
 //! }
 //! ```
 
@@ -109,10 +110,13 @@ pub struct Report {
     pub not_applicable: usize,
     /// How long all of it took.
     pub milliseconds: u64,
+    /// The tests that did not run, or not to their end, because the run was interrupted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_run: Vec<String>,
 }
 
 impl Report {
-    pub(super) fn new(device: String, tests: Vec<Verdict>, time: Duration) -> Self {
+    pub(super) fn new(device: String, tests: Vec<Verdict>, not_run: Vec<String>, time: Duration) -> Self {
         let count = |ending| tests.iter().filter(|verdict| verdict.ending == ending).count();
         Self {
             format: FORMAT,
@@ -122,13 +126,20 @@ impl Report {
             not_applicable: count(Ending::NotApplicable),
             milliseconds: milliseconds(time),
             tests,
+            not_run,
         }
     }
 
     /// Whether something was tested, and all of it passed.
     #[must_use]
     pub const fn is_success(&self) -> bool {
-        self.failed == 0 && self.passed > 0
+        self.failed == 0 && self.passed > 0 && !self.is_interrupted()
+    }
+
+    /// Whether the run was interrupted before its end.
+    #[must_use]
+    pub const fn is_interrupted(&self) -> bool {
+        !self.not_run.is_empty()
     }
 }
 

@@ -13,6 +13,7 @@ use super::outcome::{Failure, Outcome};
 use super::report::{Report, Verdict};
 use super::test::Test;
 use crate::device::{Device, OpenError};
+use crate::interrupt::Interrupt;
 
 /// How long a test may take, if nothing else is said.
 const LIMIT: Duration = Duration::from_mins(2);
@@ -25,6 +26,15 @@ pub struct Runner {
     devices: Devices,
     program: Option<PathBuf>,
     limit: Duration,
+    interrupt: Interrupt,
+}
+
+/// What ends a test.
+enum End {
+    /// It came to its end, or the hosted kernel stopped with a bug check.
+    Itself(Result<Outcome, String>),
+    /// The run is interrupted.
+    Interrupted,
 }
 
 /// Who watches a run as it goes.
@@ -42,7 +52,7 @@ impl Runner {
     /// A runner on the devices that `devices` gives: for each test a kernel of its own, or always the same device.
     #[must_use]
     pub fn new(devices: impl Fn() -> Result<Device, OpenError> + Send + Sync + 'static) -> Self {
-        Self { devices: Arc::new(devices), program: None, limit: LIMIT }
+        Self { devices: Arc::new(devices), program: None, limit: LIMIT, interrupt: Interrupt::new() }
     }
 
     /// With `wskctl` as a program that tests can start: see [`super::pend`].
@@ -57,33 +67,53 @@ impl Runner {
         Self { limit, ..self }
     }
 
+    /// With an interrupt that ends the run.
+    #[must_use]
+    pub fn with_interrupt(self, interrupt: Interrupt) -> Self {
+        Self { interrupt, ..self }
+    }
+
     /// Runs one test.
     #[must_use]
     pub fn run_one(&self, test: &'static Test) -> Verdict {
+        self.attempt(test)
+            .unwrap_or_else(|| Verdict::cut_short(test, "it was interrupted".to_owned(), Duration::ZERO))
+    }
+
+    /// Runs one test; `None` if it was interrupted, and left behind.
+    fn attempt(&self, test: &'static Test) -> Option<Verdict> {
         let began = Instant::now();
         let (sender, receiver) = mpsc::channel();
+        // The thread alone keeps it alive: if that panics, nobody can send any more.
+        let sender = Arc::new(sender);
+        let interrupted = Arc::downgrade(&sender);
+        let _watching = self.interrupt.watch(move || {
+            if let Some(sender) = interrupted.upgrade() {
+                // Nobody receives when the test has ended.
+                let _ = sender.send(End::Interrupted);
+            }
+        });
         let (devices, program) = (Arc::clone(&self.devices), self.program.clone());
         let thread = thread::Builder::new().name(test.name.to_owned()).spawn(move || {
             // Nobody receives what comes too late.
-            let _ = sender.send(carry_out(test, &devices, program));
+            let _ = sender.send(End::Itself(carry_out(test, &devices, program)));
         });
+        let cut_short = |detail| Some(Verdict::cut_short(test, detail, began.elapsed()));
         if let Err(error) = thread {
-            return Verdict::cut_short(test, format!("no thread for the test: {error}"), began.elapsed());
+            return cut_short(format!("no thread for the test: {error}"));
         }
         match receiver.recv_timeout(self.limit) {
-            Ok(Ok(outcome)) => Verdict::new(test, outcome, began.elapsed()),
-            Ok(Err(report)) => Verdict::cut_short(test, report, began.elapsed()),
+            Ok(End::Interrupted) => None,
+            Ok(End::Itself(Ok(outcome))) => Some(Verdict::new(test, outcome, began.elapsed())),
+            Ok(End::Itself(Err(report))) => cut_short(report),
             Err(mpsc::RecvTimeoutError::Timeout) => {
-                let detail = format!("it has not ended after {:?}, and was left behind", self.limit);
-                Verdict::cut_short(test, detail, began.elapsed())
+                cut_short(format!("it has not ended after {:?}, and was left behind", self.limit))
             }
-            Err(mpsc::RecvTimeoutError::Disconnected) => {
-                Verdict::cut_short(test, "the test panicked".to_owned(), began.elapsed())
-            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => cut_short("the test panicked".to_owned()),
         }
     }
 
-    /// Runs tests one after the other. `device` is what the report says of the device.
+    /// Runs tests one after the other, until the interrupt is raised. `device` is what the report says of the device.
     pub fn run(
         &self,
         device: &str,
@@ -91,14 +121,22 @@ impl Runner {
         watch: &mut dyn Watch,
     ) -> Report {
         let began = Instant::now();
-        let mut verdicts = Vec::new();
+        let (mut verdicts, mut not_run) = (Vec::new(), Vec::new());
         for test in tests {
+            if self.interrupt.is_raised() {
+                not_run.push(test.name.to_owned());
+                continue;
+            }
             watch.begins(test);
-            let verdict = self.run_one(test);
-            watch.ended(&verdict);
-            verdicts.push(verdict);
+            match self.attempt(test) {
+                Some(verdict) => {
+                    watch.ended(&verdict);
+                    verdicts.push(verdict);
+                }
+                None => not_run.push(test.name.to_owned()),
+            }
         }
-        Report::new(device.to_owned(), verdicts, began.elapsed())
+        Report::new(device.to_owned(), verdicts, not_run, began.elapsed())
     }
 }
 

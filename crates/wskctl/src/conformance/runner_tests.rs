@@ -7,6 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::broken::{Breakage, device};
+use crate::Interrupt;
+
 use super::{Ending, Failure, Need, Report, Runner, Test, Verdict, Watch, junit, tests};
 
 fn runner(breakage: Breakage) -> Runner {
@@ -181,6 +183,26 @@ fn a_run_goes_on_after_tests_that_hang_panic_or_crash() {
         "Passed",
     ];
     assert_eq!(seen.0, expected);
+}
+
+#[test]
+fn an_interrupted_run_reports_what_ran_and_what_did_not() {
+    struct Interrupts(Interrupt);
+    impl Watch for Interrupts {
+        fn begins(&mut self, test: &Test) {
+            if test.name == HANGS.name {
+                self.0.raise();
+            }
+        }
+    }
+    let interrupt = Interrupt::new();
+    let runner = runner(Breakage::None).with_interrupt(interrupt.clone());
+    let report = runner.run("a device", [&PASSES, &HANGS, &FAILS], &mut Interrupts(interrupt));
+    assert_eq!((report.passed, report.failed), (1, 0));
+    assert_eq!(report.not_run, [HANGS.name, FAILS.name]);
+    assert!(report.is_interrupted() && !report.is_success());
+    let read = quick_junit::Report::deserialize_from_str(&junit(&report).unwrap()).unwrap();
+    assert_eq!((read.tests, read.failures, read.test_suites[0].skipped), (3, 0, 2));
 }
 
 fn report() -> Report {

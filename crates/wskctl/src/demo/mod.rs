@@ -14,6 +14,7 @@ use wskdrv_abi::Statistics;
 use crate::device::Device;
 use crate::error::Error;
 use crate::family::Family;
+use crate::interrupt::Interrupt;
 use crate::session::Session;
 
 mod exclusive;
@@ -83,6 +84,9 @@ pub struct Report {
     pub failed: usize,
     /// How many could not be looked at.
     pub skipped: usize,
+    /// Whether it was interrupted before its end.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub interrupted: bool,
 }
 
 /// Who watches the demo as it goes.
@@ -145,10 +149,10 @@ struct Stage<'a> {
 
 type Act = fn(&mut Stage<'_>) -> Result<(), Trouble>;
 
-/// Shows everything, to `watch` and in the report.
+/// Shows everything, to `watch` and in the report; interrupted, what it has shown by then.
 ///
 /// A hosted driver is unloaded at the end.
-pub fn run(device: &Device, watch: &mut dyn Watch) -> Report {
+pub fn run(device: &Device, watch: &mut dyn Watch, interrupt: &Interrupt) -> Report {
     let acts: [(&str, Act); 6] = [
         ("The driver is loaded and registered with WSK", registered::show),
         ("SO_EXCLUSIVEADDRUSE: an address for one socket alone", exclusive::show),
@@ -159,7 +163,12 @@ pub fn run(device: &Device, watch: &mut dyn Watch) -> Report {
     ];
     let mut stage =
         Stage { device, watch, scenes: Vec::new(), used: Vec::new(), began: Statistics::default() };
+    let mut interrupted = false;
     for (number, (title, act)) in (1..).zip(acts) {
+        interrupted = interrupt.is_raised();
+        if interrupted {
+            break;
+        }
         stage.watch.scene(number, title);
         stage.scenes.push(Scene { title: title.to_owned(), claims: Vec::new(), irps: Vec::new() });
         if let Err(trouble) = act(&mut stage) {
@@ -170,7 +179,7 @@ pub fn run(device: &Device, watch: &mut dyn Watch) -> Report {
         stage.scenes.iter().flat_map(|scene| &scene.claims).filter(|claim| claim.outcome == outcome).count()
     };
     let (held, failed, skipped) = (count(Outcome::Held), count(Outcome::Failed), count(Outcome::Skipped));
-    Report { device: device.describe(), scenes: stage.scenes, held, failed, skipped }
+    Report { device: device.describe(), scenes: stage.scenes, held, failed, skipped, interrupted }
 }
 
 impl Stage<'_> {

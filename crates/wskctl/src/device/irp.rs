@@ -52,6 +52,7 @@ pub enum IrpStep {
     Freed,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn by_name<S: Serializer>(status: &NamedStatus, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&crate::step::status_name(status.0))
 }

@@ -62,7 +62,9 @@ errors! {
     ERROR_NOT_SUPPORTED = 50, "The driver asked for something that this version of Windows does not offer.",
         "The driver needs Windows 10, version 2004, or later.";
     ERROR_INVALID_PARAMETER = 87, "A parameter is not valid.",
-        "If it came from the driver's start, its registration does not suit it: remove it and install it again.";
+        "If it came from the driver's start: the framework (KMDF) of this Windows is older than the one that the driver \
+         was built for, 1.31, which came with Windows 10, version 2004; the System event log names both. Otherwise its \
+         registration does not suit it: remove it and install it again.";
     ERROR_INVALID_NAME = 123, "The name or the path is not valid.", "A service name has no slash in it.";
     ERROR_MOD_NOT_FOUND = 126, "A module that the driver imports from is not there.",
         "The driver needs Windows 10, version 2004, or later.";
@@ -316,6 +318,17 @@ mod tests {
         for Known { name, meaning, advice, .. } in ERRORS {
             assert!(meaning.ends_with('.') && advice.ends_with('.'), "{name}");
         }
+    }
+
+    #[test]
+    fn a_framework_that_is_too_old_is_named_with_the_version_that_the_driver_wants() {
+        let manifest = include_str!("../../../../Cargo.toml");
+        let minor = manifest.lines().find_map(|line| line.strip_prefix("target-kmdf-version-minor = "));
+        let wanted = format!(
+            "KMDF) of this Windows is older than the one that the driver was built for, 1.{}",
+            minor.unwrap()
+        );
+        assert!(known(87).unwrap().advice.contains(&wanted), "{wanted}");
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub struct Sending {
 }
 
 /// How [`Sending`] is written.
-pub const SENDING: &str = "ttl=HOPS, tos=CLASS, ecn=0..3, size=BYTES, from=ADDRESS or from=ADDRESS%INTERFACE";
+pub const SENDING: &str = "ttl=HOPS, tos=CLASS, ecn=0..2, size=BYTES, from=ADDRESS or from=ADDRESS%INTERFACE";
 
 impl Sending {
     /// Reads pairs such as `ttl=9,tos=0xB8`.
@@ -56,6 +56,26 @@ impl Sending {
             }
         }
         Ok(sending)
+    }
+
+    /// What may be wrong with it, where something looks so.
+    pub(super) fn doubt(&self) -> Option<String> {
+        let Self { ttl, tos, ecn, size, from } = self;
+        match (ttl, ecn, tos, size, from) {
+            (Some(0), ..) => Some("ttl=0: ttl is a number from 1 to 255.".to_owned()),
+            (_, Some(ecn @ 3..), ..) => Some(format!(
+                "ecn={ecn}: ecn is 0, 1 or 2; 3 marks a datagram that met congestion, and is not for senders."
+            )),
+            (_, _, Some(tos), ..) if tos & 3 != 0 => {
+                Some(format!("tos={tos:#04x}: the two lowest bits are not for tos; give them as ecn=."))
+            }
+            (_, _, _, Some(0), _) => Some("size=0: size is the payload of each datagram, from 1.".to_owned()),
+            (.., Some((address, interface))) => Some(format!(
+                "from={address}%{interface}: it must be an address of this machine, of the destination's family, and the \
+                 index of its interface, or 0 for any."
+            )),
+            _ => None,
+        }
     }
 
     /// The control information, for a destination of this family.

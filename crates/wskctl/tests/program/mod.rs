@@ -15,11 +15,11 @@ pub(crate) fn wskctl(arguments: &[&str]) -> Output {
 }
 
 /// `wskctl script -` with these lines as standard input.
-pub(crate) fn script(arguments: &[&str], lines: &str) -> Output {
+pub(crate) fn script(arguments: &[&str], lines: impl AsRef<[u8]>) -> Output {
     let mut child =
         command(arguments).args(["script", "-"]).stdin(Stdio::piped()).spawn().expect("the program runs");
     let mut input = child.stdin.take().expect("standard input is a pipe");
-    input.write_all(lines.as_bytes()).expect("the program reads its standard input");
+    input.write_all(lines.as_ref()).expect("the program reads its standard input");
     drop(input);
     child.wait_with_output().expect("the program ends")
 }

@@ -1,12 +1,13 @@
 //! The command line. Parsing only reads and checks: nothing is opened, sent or loaded here.
 #![expect(clippy::doc_markdown, reason = "these comments are the help that people read in a terminal")]
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use wskctl::Family;
 use wskctl::conformance::{Kind, Plan, VICTIM_COMMAND};
 use wskctl::device::Completion;
@@ -14,9 +15,12 @@ use wskctl::rows::Request;
 use wskctl::step::{self, Changing, Security, Sending, Step, Target};
 use wskctl::{rows, script};
 
+use crate::print::Form;
 use crate::service::DriverCommand;
 use crate::verifier::VerifierCommand;
 use crate::{conformance, help};
+
+const DEFAULT_LIMIT: Duration = Duration::from_secs(5);
 
 const DEFAULT_DEVICE: &str = if cfg!(windows) { wskdrv_abi::USER_PATH } else { "hosted" };
 
@@ -45,12 +49,15 @@ pub(crate) struct Global {
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "MODE", value_parser = completion)]
     pub(crate) completion: Option<Completion>,
     /// Print one JSON document instead of text
+    #[arg(long, global = true, help_heading = EVERYWHERE, conflicts_with = "json_lines")]
+    json: bool,
+    /// Print each result as it comes, as a JSON document on a line of its own
     #[arg(long, global = true, help_heading = EVERYWHERE)]
-    pub(crate) json: bool,
+    json_lines: bool,
     /// The time limit that the driver keeps for each request, such as 500ms or 5s, or `none`; when it has passed, the
-    /// request ends with STATUS_IO_TIMEOUT
-    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "TIME", default_value = "5s", value_parser = limit)]
-    pub(crate) timeout: Limit,
+    /// request ends with STATUS_IO_TIMEOUT [default: 5s]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "TIME", value_parser = limit)]
+    timeout: Option<Limit>,
     /// Cancel each request of the command that has not ended after this time (CancelIoEx); it ends with
     /// STATUS_CANCELLED, unless it is done by then
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "TIME", value_parser = script::duration)]
@@ -59,7 +66,27 @@ pub(crate) struct Global {
 
 /// A time limit, or none.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Limit(pub(crate) Option<Duration>);
+struct Limit(Option<Duration>);
+
+impl Global {
+    pub(crate) const fn form(&self) -> Form {
+        match (self.json, self.json_lines) {
+            (_, true) => Form::Lines,
+            (true, false) => Form::Json,
+            (false, false) => Form::Text,
+        }
+    }
+
+    /// The time limit of each request: the one that is given, or the default.
+    pub(crate) fn limit(&self) -> Option<Duration> {
+        self.timeout.map_or(Some(DEFAULT_LIMIT), |limit| limit.0)
+    }
+
+    /// The time limit of each request, where the default is none.
+    pub(crate) fn limit_if_any(&self) -> Option<Duration> {
+        self.timeout.and_then(|limit| limit.0)
+    }
+}
 
 #[derive(Debug, Subcommand)]
 enum Verb {
@@ -101,6 +128,7 @@ enum Verb {
         #[arg(value_parser = rows::option)]
         name: Request,
         /// on or off; a number such as 65536 or 0x10000; or what else the option takes, such as a multicast group
+        #[arg(allow_negative_numbers = true)]
         value: String,
         #[command(flatten)]
         socket: Socket,
@@ -155,12 +183,12 @@ enum Verb {
         #[arg(value_parser = rows::address)]
         address: SocketAddr,
         /// The payloads as text, one datagram each
-        #[arg(required = true)]
+        #[arg(required = true, allow_negative_numbers = true)]
         data: Vec<String>,
         /// Send all of them with one request
         #[arg(long)]
         together: bool,
-        /// Control information to send with, such as ttl=9,tos=0xB8: ttl=HOPS, tos=CLASS, ecn=0..3, size=BYTES,
+        /// Control information to send with, such as ttl=9,tos=0xB8: ttl=HOPS, tos=CLASS, ecn=0..2, size=BYTES,
         /// from=ADDRESS or from=ADDRESS%INTERFACE; implies --together
         #[arg(long, value_name = "KEY=VALUE,...", value_parser = Sending::parse)]
         with: Option<Sending>,
@@ -171,8 +199,11 @@ enum Verb {
     #[command(after_help = help::RECV)]
     Recv {
         /// How many requests; each brings one datagram, or with --many and --queue one or more
-        #[arg(long, default_value_t = 1)]
-        count: usize,
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+        count: u64,
+        /// Receive until interrupted (Ctrl-C); then no request has a time limit, unless --timeout sets one
+        #[arg(long, short, conflicts_with_all = ["count", "disable"])]
+        follow: bool,
         /// With each request, all datagrams that have come, and their control information
         #[arg(long)]
         many: bool,
@@ -222,6 +253,16 @@ struct Socket {
     /// must be bound]
     #[arg(long, value_name = "ADDR", value_parser = rows::address)]
     bind: Option<SocketAddr>,
+    /// A socket option to set first, such as SO_BROADCAST=on; as often as there are options
+    #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
+    set: Vec<Step>,
+}
+
+/// The step that sets an option, from NAME=VALUE.
+fn setting(text: &str) -> Result<Step, String> {
+    let (name, value) =
+        text.split_once('=').ok_or_else(|| format!("{text} is no NAME=VALUE, such as SO_BROADCAST=on"))?;
+    script::set(rows::option(name)?, value)
 }
 
 impl Socket {
@@ -231,7 +272,37 @@ impl Socket {
     }
 
     fn around(&self, step: Step, family: Family) -> Vec<Step> {
-        step::around(step, family, self.bind)
+        let mut steps = step::around(step, family, self.bind);
+        // Each option that can be written can be set when the socket has just been created.
+        steps.splice(1..1, self.set.iter().cloned());
+        steps
+    }
+}
+
+/// Steps to do: some of them again and again.
+#[derive(Debug, Default)]
+pub(crate) struct Steps {
+    first: Vec<Step>,
+    again: Vec<Step>,
+    /// How often; `None` until the program is interrupted.
+    times: Option<u64>,
+    last: Vec<Step>,
+}
+
+impl Steps {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Step> {
+        let again = (0..self.times.unwrap_or(u64::MAX)).flat_map(|_| &self.again);
+        self.first.iter().chain(again).chain(&self.last)
+    }
+
+    pub(crate) const fn is_endless(&self) -> bool {
+        self.times.is_none()
+    }
+}
+
+impl From<Vec<Step>> for Steps {
+    fn from(first: Vec<Step>) -> Self {
+        Self { first, times: Some(0), ..Self::default() }
     }
 }
 
@@ -243,19 +314,47 @@ pub(crate) enum Command {
     Pend(Plan),
     Info,
     Options,
-    Steps(Vec<Step>),
+    Steps(Steps),
     Script(PathBuf),
     Driver(DriverCommand),
     Verifier(VerifierCommand),
 }
 
-/// Reads the command line; ends the program, with help or an error, if there is nothing to carry out.
-pub(crate) fn parse() -> (Global, Command) {
-    let CommandLine { global, verb } = CommandLine::parse();
-    match command(verb) {
-        Ok(command) => (global, command),
-        Err(what) => CommandLine::command().error(ErrorKind::ValueValidation, what).exit(),
-    }
+/// Reads the command line: the first word is the program's name.
+///
+/// # Errors
+///
+/// What is wrong, with the usage of the command in question; or the help that was asked for.
+pub(crate) fn parse(words: &[OsString]) -> Result<(Global, Command), clap::Error> {
+    const KIND: ErrorKind = ErrorKind::ValueValidation;
+    let mut program = CommandLine::command();
+    let matches = program.try_get_matches_from_mut(words).map_err(|error| match error.kind() {
+        // Its own words list the commands that are not for people, too.
+        ErrorKind::MissingSubcommand => {
+            CommandLine::command().error(error.kind(), "there is no command: `wskctl --help` lists them")
+        }
+        _ => error,
+    })?;
+    let CommandLine { global, verb } =
+        CommandLine::from_arg_matches(&matches).map_err(|error| error.format(&mut program))?;
+    let name = matches.subcommand_name().unwrap_or_default();
+    command(verb).map(|command| (global, command)).map_err(|what| {
+        // Each verb is a subcommand: its usage is the one to show.
+        let named = program.find_subcommand_mut(name).map(|command| command.error(KIND, &what));
+        named.unwrap_or_else(|| CommandLine::command().error(KIND, what))
+    })
+}
+
+/// In which form the errors of a command line are wanted that is not right.
+pub(crate) fn form(words: &[OsString]) -> Form {
+    let mut options = words.iter().skip(1).take_while(|word| *word != "--");
+    options
+        .find_map(|word| match word.to_str() {
+            Some("--json") => Some(Form::Json),
+            Some("--json-lines") => Some(Form::Lines),
+            _ => None,
+        })
+        .unwrap_or(Form::Text)
 }
 
 fn command(verb: Verb) -> Result<Command, String> {
@@ -299,7 +398,7 @@ fn command(verb: Verb) -> Result<Command, String> {
             if together || with.is_some() {
                 let data = data.into_iter().map(String::into_bytes).collect();
                 let step = Step::SendMany(Target::Address(address), with.unwrap_or_default(), data);
-                return Ok(Command::Steps(socket.around(step, family)));
+                return Ok(Command::Steps(socket.around(step, family).into()));
             }
             let mut sends =
                 data.into_iter().map(|data| Step::Send(Target::Address(address), data.into_bytes()));
@@ -308,24 +407,23 @@ fn command(verb: Verb) -> Result<Command, String> {
             steps.extend(sends);
             steps
         }
-        Verb::Recv { count, many, queue, gather, disable, socket } => {
+        Verb::Recv { count, follow, many, queue, gather, disable, socket } => {
             let receive = match queue {
                 Some(_) => Step::Drain(Vec::new()),
                 None if many => Step::ReceiveMany(Vec::new()),
                 None => Step::Receive(None),
             };
-            let mut steps = socket.around(receive.clone(), socket.family(None));
-            steps.truncate(steps.len() - 1);
-            steps.extend(queue.map(Step::Enable));
-            for _ in 0..count {
-                steps.extend(gather.map(Step::Sleep));
-                steps.push(receive.clone());
-            }
-            steps.extend(disable.map(|form| Step::Disable { wait: form == Disable::Wait }));
-            steps
+            let mut first = socket.around(receive.clone(), socket.family(None));
+            first.truncate(first.len() - 1);
+            first.extend(queue.map(Step::Enable));
+            let again = gather.map(Step::Sleep).into_iter().chain([receive]).collect();
+            let last =
+                disable.map(|form| Step::Disable { wait: form == Disable::Wait }).into_iter().collect();
+            let times = (!follow).then_some(count);
+            return Ok(Command::Steps(Steps { first, again, times, last }));
         }
     };
-    Ok(Command::Steps(steps))
+    Ok(Command::Steps(steps.into()))
 }
 
 fn limit(text: &str) -> Result<Limit, String> {

@@ -6,7 +6,7 @@ use super::*;
 
 fn count(line: &str) -> usize {
     match parsed(line) {
-        Ok(Command::Steps(steps)) => steps.len(),
+        Ok(Command::Steps(steps)) => steps.iter().count(),
         other => panic!("{line}: {other:?}"),
     }
 }
@@ -48,9 +48,9 @@ fn each_typed_request_can_be_asked_for_by_name() {
 #[test]
 fn the_family_follows_from_the_addresses() {
     let family = |line: &str| match parsed(line) {
-        Ok(Command::Steps(steps)) => match steps[0] {
-            Step::Create(family) => family,
-            ref other => panic!("{other:?}"),
+        Ok(Command::Steps(steps)) => match steps.iter().next() {
+            Some(Step::Create(family)) => *family,
+            other => panic!("{other:?}"),
         },
         other => panic!("{other:?}"),
     };

@@ -1,6 +1,8 @@
 //! Carries out a command.
 
+use std::io::Read;
 use std::path::Path;
+use std::time::Duration;
 use std::{fs, io};
 
 use serde_json::json;
@@ -8,17 +10,26 @@ use wskctl::demo;
 use wskctl::device::{Hosted, OpenError};
 use wskctl::script::{self, ScriptError};
 use wskctl::step::{Failure, Step};
-use wskctl::{Device, Session};
+use wskctl::{Device, Interrupt, Session};
 
 use crate::args::{Command, Global};
-use crate::print::Printer;
+use crate::print::{Form, INTERRUPTED, Printer};
 use crate::story::Teller;
 use crate::{conformance, service, table, verifier};
 
 /// Why a command did not do what it was asked to.
 pub(crate) enum Stop {
-    /// The driver refused, or something is not as expected; with the line of the script.
-    Failure(Failure, Option<usize>),
+    /// The driver refused, or something is not as expected.
+    Failure {
+        /// Why.
+        failure: Failure,
+        /// The line of the script.
+        line: Option<usize>,
+        /// What to do about it.
+        advice: Option<String>,
+    },
+    /// Ctrl-C came before all was done.
+    Interrupted,
     /// Claims of the demo do not hold; it has said so already.
     ClaimsFailed,
     /// Tests have failed, or none applies; the report has said so already.
@@ -45,7 +56,8 @@ impl From<io::Error> for Stop {
 
 impl From<wskctl::Error> for Stop {
     fn from(error: wskctl::Error) -> Self {
-        Self::Failure(error.into(), None)
+        let advice = error.advice().map(str::to_owned);
+        Self::Failure { failure: error.into(), line: None, advice }
     }
 }
 
@@ -78,35 +90,43 @@ pub(crate) fn run(global: &Global, command: Command, printer: &mut Printer) -> R
         Command::Script(file) => {
             let lines = script::parse(&read(&file)?).map_err(Stop::Script)?;
             let steps = lines.iter().map(|line| (Some(line.number), &line.step));
-            return carry_out(&session(global)?, steps, printer);
+            let interrupt = interruptible();
+            let session = session(global, global.limit(), &interrupt)?;
+            return carry_out(&session, steps, printer, &interrupt);
         }
         Command::Steps(steps) => {
-            let session = session(global)?;
-            return carry_out(&session, steps.iter().map(|step| (None, step)), printer);
+            let interrupt = interruptible();
+            let limit = if steps.is_endless() { global.limit_if_any() } else { global.limit() };
+            let session = session(global, limit, &interrupt)?;
+            return match carry_out(&session, steps.iter().map(|step| (None, step)), printer, &interrupt) {
+                // It ends in no other way.
+                Err(Stop::Interrupted) if steps.is_endless() => Ok(()),
+                outcome => outcome,
+            };
         }
         Command::Info | Command::Demo => {}
     }
     let device = device(global)?;
     if matches!(command, Command::Info) {
-        let session = Session::new(device.open()?).within(global.timeout.0);
+        let session = Session::new(device.open()?).within(global.limit());
         let (version, provider, statistics) =
             (session.version()?, session.provider()?, session.statistics()?);
         return Ok(table::info(printer, &device, &version, provider, &statistics)?);
     }
     // That the device is not there is no claim that fails.
     device.open()?.close();
-    let report = if printer.json() {
-        demo::run(&device, &mut ())
-    } else {
-        let mut teller = Teller::begin(printer, &device)?;
-        let report = demo::run(&device, &mut teller);
-        teller.end(&report)?;
-        report
-    };
+    let interrupt = interruptible();
+    let mut teller = Teller::begin(printer, &device);
+    let report = demo::run(&device, &mut teller, &interrupt);
+    teller.end(&report)?;
     if printer.json() {
         printer.document(&serde_json::to_value(&report).map_err(io::Error::from)?)?;
     }
-    if report.failed == 0 { Ok(()) } else { Err(Stop::ClaimsFailed) }
+    match report {
+        demo::Report { interrupted: true, .. } => Err(Stop::Interrupted),
+        demo::Report { failed: 0, .. } => Ok(()),
+        _ => Err(Stop::ClaimsFailed),
+    }
 }
 
 pub(crate) fn device(global: &Global) -> Result<Device, Stop> {
@@ -120,45 +140,84 @@ pub(crate) fn device(global: &Global) -> Result<Device, Stop> {
     Ok(Device::hosted(&Hosted { completion, ..Hosted::default() })?)
 }
 
-fn session(global: &Global) -> Result<Session, Stop> {
-    let session = Session::new(device(global)?.open()?).within(global.timeout.0);
-    Ok(session.cancelling_after(global.cancel_after))
+/// An interrupt that Ctrl-C raises, or what else asks a program to end. The second time it ends the program.
+pub(crate) fn interruptible() -> Interrupt {
+    let interrupt = Interrupt::new();
+    let raised = interrupt.clone();
+    // Without a handler Ctrl-C ends the program, as it does with any other.
+    let _ = ctrlc::set_handler(move || {
+        if raised.is_raised() {
+            std::process::exit(INTERRUPTED.into());
+        }
+        raised.raise();
+    });
+    interrupt
+}
+
+fn session(global: &Global, limit: Option<Duration>, interrupt: &Interrupt) -> Result<Session, Stop> {
+    let session = Session::new(device(global)?.open()?).within(limit);
+    Ok(session.cancelling_after(global.cancel_after).interruptible(interrupt))
 }
 
 fn read(file: &Path) -> Result<String, Stop> {
-    let text =
-        if file == Path::new("-") { io::read_to_string(io::stdin()) } else { fs::read_to_string(file) };
-    text.map_err(|error| Stop::File(file.display().to_string(), error))
+    let wrong = |error| Stop::File(file.display().to_string(), error);
+    let mut bytes = Vec::new();
+    if file == Path::new("-") {
+        io::stdin().read_to_end(&mut bytes).map_err(wrong)?;
+    } else {
+        bytes = fs::read(file).map_err(wrong)?;
+    }
+    script::decode(&bytes).map_err(|what| wrong(io::Error::new(io::ErrorKind::InvalidData, what)))
 }
 
-/// Does the steps, and prints what came of each. In JSON that is one document, also when a step fails.
+/// Does the steps, and prints what came of each: as it comes, or in JSON as one document, also when a step fails.
 fn carry_out<'a>(
     session: &Session,
     steps: impl Iterator<Item = (Option<usize>, &'a Step)>,
     printer: &mut Printer,
+    interrupt: &Interrupt,
 ) -> Result<(), Stop> {
     let mut done = Vec::new();
     let mut outcome = Ok(());
     for (line, step) in steps {
+        if interrupt.is_raised() {
+            outcome = Err(Stop::Interrupted);
+            break;
+        }
+        printer.doing(|| match line {
+            Some(line) => format!("line {line}: {}", step.doing()),
+            None => step.doing(),
+        });
         match step.run(session) {
             Ok(result) if printer.json() => {
                 let mut result = serde_json::to_value(result).map_err(io::Error::from)?;
                 if let Some(line) = line {
                     result["line"] = json!(line);
                 }
-                done.push(result);
+                if printer.form() == Form::Lines {
+                    printer.json_line(&result)?;
+                } else {
+                    done.push(result);
+                }
             }
             Ok(result) => printer.done(line, &result)?,
+            Err(_cancelled) if interrupt.is_raised() => {
+                outcome = Err(Stop::Interrupted);
+                break;
+            }
             Err(failure) => {
-                outcome = Err(Stop::Failure(failure, line));
+                let advice = step.advice(session, &failure);
+                outcome = Err(Stop::Failure { failure, line, advice });
                 break;
             }
         }
     }
-    if printer.json() {
+    if printer.form() == Form::Json {
         let mut document = json!({ "steps": done });
-        if let Err(stop) = &outcome {
-            document["error"] = stop.json();
+        match &outcome {
+            Ok(()) => {}
+            Err(Stop::Interrupted) => document["interrupted"] = json!(true),
+            Err(stop) => document["error"] = stop.json(),
         }
         printer.document(&document)?;
     }

@@ -7,12 +7,13 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use wskctl::Device;
+use wskctl::Interrupt;
 use wskctl::conformance::{self, Ending, Plan, Report, Runner, Test, Verdict, Watch};
 use wskctl::device::{Hosted, Network};
 
 use crate::args::Global;
 use crate::command::{self, Stop};
-use crate::print::{ASIDE, BAD, GOOD, Printer, TITLE};
+use crate::print::{ASIDE, BAD, Form, GOOD, Printer, TITLE};
 
 pub(crate) const AFTER_HELP: &str = "\
 Examples:
@@ -21,18 +22,23 @@ Examples:
   wskctl conformance closing events --limit 30s
   wskctl --device hosted --completion delayed:7 conformance --network memory
   wskctl conformance --format junit
+  wskctl conformance --format json-lines        # each result as it comes, for programs
 
 Every test says what it expected and what came. A test that cannot be run here (no IPv6, a driver that is not ours \
 to unload) is reported as not applicable, with the reason, and never as passed. A test that does not end within \
 --limit has failed; the run goes on, and ends. In the hosted kernel each test has a kernel of its own, which is \
-searched for what the driver has left behind; a bug check there is a failure of the test.
+searched for what the driver has left behind; a bug check there is a failure of the test. Interrupted (Ctrl-C), the \
+run reports what has run until then, and which tests have not; interrupted again, it ends without a report.
 
 With --format json, one document:
-  { format: 1, device, passed, failed, not_applicable, milliseconds,
+  { format: 1, device, passed, failed, not_applicable, milliseconds, not_run?: [name],
     tests: [{ name, about, ending: passed|failed|not_applicable, detail?, place?, milliseconds }] }
-With --format junit, JUnit's XML: one testsuite, a theme as classname, tests that are not applicable as skipped.
+With --format json-lines, a document a line: those of the tests, and at the end the rest.
+With --format junit, JUnit's XML: one testsuite, a theme as classname; tests that are not applicable, or not run, as \
+skipped.
 
-Exit codes: 0 something was tested, and all of it passed; 1 not all passed, or nothing applies; 2 usage or environment.";
+Exit codes: 0 something was tested, and all of it passed; 1 not all passed, or nothing applies; 2 usage or environment; \
+130 interrupted.";
 
 /// What `wskctl conformance` is asked to do.
 #[derive(Clone, Debug, Args)]
@@ -46,7 +52,7 @@ pub(crate) struct Arguments {
     /// List the tests instead of running them
     #[arg(long)]
     list: bool,
-    /// How to report: text as it goes, or one document at the end [default: text, or json with --json]
+    /// How to report: text or json-lines as it goes, or one document at the end [default: text, or json with --json]
     #[arg(long, value_enum)]
     format: Option<Format>,
     /// Where the hosted WSK sends its datagrams: host, or memory for a network inside the program
@@ -61,6 +67,7 @@ pub(crate) struct Arguments {
 enum Format {
     Text,
     Json,
+    JsonLines,
     Junit,
 }
 
@@ -75,14 +82,17 @@ fn limit(text: &str) -> Result<Duration, String> {
 }
 
 impl Arguments {
-    fn format(&self, json: bool) -> Result<Format, Stop> {
-        match (self.format, json) {
-            (Some(Format::Text | Format::Junit), true) => {
-                Err(Stop::Usage("--json is --format json: leave one of them out"))
-            }
-            (Some(format), _) => Ok(format),
-            (None, true) => Ok(Format::Json),
-            (None, false) => Ok(Format::Text),
+    fn format(&self, form: Form) -> Result<Format, Stop> {
+        let wanted = match form {
+            Form::Text => return Ok(self.format.unwrap_or(Format::Text)),
+            Form::Json => Format::Json,
+            Form::Lines => Format::JsonLines,
+        };
+        match (self.format, wanted) {
+            (None, wanted) => Ok(wanted),
+            (Some(format), wanted) if format == wanted => Ok(wanted),
+            (_, Format::Json) => Err(Stop::Usage("--json is --format json: leave one of them out")),
+            _ => Err(Stop::Usage("--json-lines is --format json-lines: leave one of them out")),
         }
     }
 
@@ -95,7 +105,7 @@ impl Arguments {
 }
 
 pub(crate) fn run(global: &Global, arguments: &Arguments, printer: &mut Printer) -> Result<(), Stop> {
-    let format = arguments.format(global.json)?;
+    let format = arguments.format(global.form())?;
     let tests: Vec<&'static Test> = conformance::tests().filter(|test| arguments.wants(test)).collect();
     if tests.is_empty() {
         return Err(Stop::Usage("no test has such a name: `wskctl conformance --list` lists them"));
@@ -104,27 +114,41 @@ pub(crate) fn run(global: &Global, arguments: &Arguments, printer: &mut Printer)
         return Ok(list(printer, format, &tests)?);
     }
     let (device, runner) = runner(global, arguments)?;
-    let report = if format == Format::Text {
+    let interrupt = command::interruptible();
+    if format == Format::Text {
         writeln!(printer, "{TITLE}{} tests{TITLE:#} on {device}", tests.len())?;
-        let mut lines = Lines { printer, failed: None };
-        let report = runner.run(&device, tests, &mut lines);
-        if let Some(error) = lines.failed {
-            return Err(error.into());
-        }
-        summary(printer, &report)?;
-        report
-    } else {
-        runner.run(&device, tests, &mut ())
+    }
+    let mut lines = Lines {
+        printer,
+        format,
+        count: tests.len(),
+        begun: 0,
+        printed: Ok(()),
+        interrupt: interrupt.clone(),
     };
+    let report = runner.with_interrupt(interrupt).run(&device, tests, &mut lines);
+    lines.printed?;
     match format {
-        Format::Text => {}
+        Format::Text => summary(printer, &report)?,
         Format::Json => printer.document(&serde_json::to_value(&report).map_err(io::Error::from)?)?,
+        Format::JsonLines => {
+            let mut rest = serde_json::to_value(&report).map_err(io::Error::from)?;
+            rest.as_object_mut().map(|rest| rest.remove("tests"));
+            printer.json_line(&rest)?;
+        }
         Format::Junit => {
             let document = conformance::junit(&report).map_err(io::Error::other)?;
             writeln!(printer, "{document}")?;
         }
     }
-    if report.is_success() { Ok(()) } else { Err(Stop::TestsFailed) }
+    if format != Format::Text {
+        printer.has_told();
+    }
+    match &report {
+        report if report.is_interrupted() => Err(Stop::Interrupted),
+        report if report.is_success() => Ok(()),
+        _ => Err(Stop::TestsFailed),
+    }
 }
 
 /// What the device is called, and who runs tests on it. Opens the device once: that it is not there is no failure
@@ -160,7 +184,7 @@ pub(crate) fn pend(global: &Global, plan: &Plan) -> Result<(), Stop> {
 }
 
 fn list(printer: &mut Printer, format: Format, tests: &[&Test]) -> io::Result<()> {
-    if format == Format::Json {
+    if matches!(format, Format::Json | Format::JsonLines) {
         let rows = tests.iter().map(|test| {
             let needs: Vec<String> = test.needs.iter().map(ToString::to_string).collect();
             json!({ "name": test.name, "about": test.about, "needs": needs })
@@ -176,16 +200,37 @@ fn list(printer: &mut Printer, format: Format, tests: &[&Test]) -> io::Result<()
     Ok(())
 }
 
-/// A line for each test as it ends.
+/// A line for each test as it ends, where the format has one.
 struct Lines<'p> {
     printer: &'p mut Printer,
-    failed: Option<io::Error>,
+    format: Format,
+    /// How many tests there are.
+    count: usize,
+    begun: usize,
+    printed: io::Result<()>,
+    interrupt: Interrupt,
 }
 
 impl Watch for Lines<'_> {
+    fn begins(&mut self, test: &Test) {
+        self.begun += 1;
+        self.printer.doing(|| format!("{} of {}: {}", self.begun, self.count, test.name));
+    }
+
     fn ended(&mut self, verdict: &Verdict) {
-        if self.failed.is_none() {
-            self.failed = line(self.printer, verdict).err();
+        if self.printed.is_err() {
+            return;
+        }
+        self.printed = match self.format {
+            Format::Text => line(self.printer, verdict),
+            Format::JsonLines => serde_json::to_value(verdict)
+                .map_err(io::Error::from)
+                .and_then(|verdict| self.printer.json_line(&verdict)),
+            Format::Json | Format::Junit => Ok(()),
+        };
+        if self.printed.is_err() {
+            // Nobody reads what comes after it.
+            self.interrupt.raise();
         }
     }
 }
@@ -211,14 +256,15 @@ fn line(printer: &mut Printer, verdict: &Verdict) -> io::Result<()> {
 
 fn summary(printer: &mut Printer, report: &Report) -> io::Result<()> {
     let style = if report.is_success() { GOOD } else { BAD };
-    writeln!(
+    write!(
         printer,
-        "{style}{} passed, {} failed{style:#}, {} not applicable, in {:.1} s",
-        report.passed,
-        report.failed,
-        report.not_applicable,
-        Duration::from_millis(report.milliseconds).as_secs_f64()
-    )
+        "{style}{} passed, {} failed{style:#}, {} not applicable, ",
+        report.passed, report.failed, report.not_applicable,
+    )?;
+    if report.is_interrupted() {
+        write!(printer, "{BAD}{} not run{BAD:#}, ", report.not_run.len())?;
+    }
+    writeln!(printer, "in {:.1} s", Duration::from_millis(report.milliseconds).as_secs_f64())
 }
 
 #[cfg(test)]
@@ -255,15 +301,19 @@ mod tests {
 
     #[test]
     fn json_and_format_must_agree() {
-        for (words, json, expected) in [
-            (&[][..], false, Some(Format::Text)),
-            (&[], true, Some(Format::Json)),
-            (&["--format", "json"], true, Some(Format::Json)),
-            (&["--format", "junit"], false, Some(Format::Junit)),
-            (&["--format", "junit"], true, None),
-            (&["--format", "text"], true, None),
+        for (words, form, expected) in [
+            (&[][..], Form::Text, Some(Format::Text)),
+            (&[], Form::Json, Some(Format::Json)),
+            (&[], Form::Lines, Some(Format::JsonLines)),
+            (&["--format", "json"], Form::Json, Some(Format::Json)),
+            (&["--format", "json-lines"], Form::Text, Some(Format::JsonLines)),
+            (&["--format", "json-lines"], Form::Json, None),
+            (&["--format", "json"], Form::Lines, None),
+            (&["--format", "junit"], Form::Text, Some(Format::Junit)),
+            (&["--format", "junit"], Form::Json, None),
+            (&["--format", "text"], Form::Json, None),
         ] {
-            assert_eq!(parsed(words).format(json).ok(), expected, "{words:?} {json}");
+            assert_eq!(parsed(words).format(form).ok(), expected, "{words:?} {form:?}");
         }
     }
 }

@@ -5,8 +5,10 @@ use wskctl::script::USAGE;
 macro_rules! on_error {
     () => {
         "On an error: one sentence with the status by name and number, what it means, and what to do, on standard \
-         error; with --json it is the member `error` of the document. Nothing that comes after it is done.\n\
-         Exit codes: 0 done; 1 refused by the driver or by Windows, or not as expected; 2 usage or environment."
+         error; with --json it is the member `error` of the document, also for a command line that is not right. Nothing \
+         that comes after it is done.\n\
+         Exit codes: 0 done; 1 refused by the driver or by Windows, or not as expected; 2 usage or environment; 130 \
+         interrupted (Ctrl-C) before it was done."
     };
 }
 
@@ -29,7 +31,8 @@ pub(crate) const PROGRAM: &str = after! {
      tells it what to do. `--device hosted` needs no driver and no Windows: it runs the same driver inside this \
      program, on a user-mode kernel, and leaves nothing behind.\n\n\
      Each command opens the device, does its work on a socket of its own, and closes it. Times are written as 500ms, \
-     5s or 2m, sizes in bytes, numbers as 65536 or 0x10000, addresses as 127.0.0.1:7777 or [::1]:7777."
+     5s or 2m, sizes in bytes, numbers as 65536 or 0x10000, addresses as 127.0.0.1:7777 or [::1]:7777: names are not \
+     resolved, as the driver has no request for that."
 };
 
 pub(crate) const DEMO: &str = after! {
@@ -49,7 +52,8 @@ pub(crate) const OPTIONS: &str = after! {
     "wskctl options"
     "wskctl options --json";
     "DO is what can be done with it: get, set, ioctl, or client for what the driver does by itself. WHEN is before \
-     or after the bind, or any time. IRP and IRQL are what WSK asks of a driver. This needs no device."
+     or after the bind, or any time. IRP is whether WSK wants one of a driver. Below stand what it does, which numbers it \
+     takes if not every one, the numbers by which WSK knows it, and the IRQL of the call. This needs no device."
 };
 
 pub(crate) const GET: &str = after! {
@@ -62,7 +66,8 @@ pub(crate) const SET: &str = after! {
     "wskctl set SO_BROADCAST on"
     "wskctl set SO_RCVBUF 0x20000"
     "wskctl set SO_EXCLUSIVEADDRUSE on --bind 127.0.0.1:7777"
-    "wskctl set IP_ADD_MEMBERSHIP 239.1.2.3,on=127.0.0.1";
+    "wskctl set IP_ADD_MEMBERSHIP 239.1.2.3,on=127.0.0.1"
+    "wskctl get IP_MULTICAST_TTL --set IP_MULTICAST_TTL=9";
     "The socket is closed afterwards, and the option gone with it: whether WSK takes the value is what this shows. \
      In a script the socket stays for further steps."
 };
@@ -100,7 +105,8 @@ pub(crate) const SEND: &str = after! {
     "wskctl send 127.0.0.1:7777 hello \"two words\""
     "wskctl send [::1]:7777 a b c --together"
     "wskctl send 127.0.0.1:7777 hello --with ttl=9,tos=0xB8"
-    "wskctl send 127.0.0.1:7777 hello --bind 127.0.0.1:7000";
+    "wskctl send 127.0.0.1:7777 hello --bind 127.0.0.1:7000"
+    "wskctl send 255.255.255.255:7777 hello --set SO_BROADCAST=on";
     "Without --together each datagram is a request of its own; with it, one of up to 64. A datagram that was sent \
      need not have arrived."
 };
@@ -108,13 +114,15 @@ pub(crate) const SEND: &str = after! {
 pub(crate) const RECV: &str = after! {
     "wskctl recv --bind 127.0.0.1:7777 --timeout none"
     "wskctl recv --bind [::1]:7777 --count 3"
+    "wskctl recv --bind 127.0.0.1:7777 --follow --json-lines"
     "wskctl recv --bind 127.0.0.1:7777 --many"
     "wskctl recv --bind 127.0.0.1:7777 --queue 4096 --gather 2s --disable wait"
     "wskctl recv --bind 127.0.0.1:0 --cancel-after 100ms";
     "Three ways to receive. One request for each datagram, without anything. With --many, one request takes what has \
      come. With --queue, WSK's receive event calls the driver with each datagram, the driver keeps it in a queue, and \
      one request drains the queue; what finds no room is dropped, and counted. Each request waits for the first \
-     datagram, and ends with STATUS_IO_TIMEOUT if none comes within --timeout."
+     datagram, and ends with STATUS_IO_TIMEOUT if none comes within --timeout. With --follow it goes on until it is \
+     interrupted (Ctrl-C), which is no error then; without, what came until then is printed, also in a --json document."
 };
 
 pub(crate) const SCRIPT: &str = after! {
@@ -144,7 +152,8 @@ pub(crate) fn script() -> String {
         "Steps, one a line, with words as in a shell and comments after #:\n{}\n\n\
          ADDR is such as 127.0.0.1:7777 or [::1]:7777; `self` is the socket's own address, `-` the address that it is \
          fixed to. NAME, VALUE and SDDL are as for the commands of the same name, TIME is such as 200ms or 5s, STATUS such \
-         as STATUS_IO_TIMEOUT. A step that waits ends after --timeout.\n\nThe script is read in full before its first step is done; the first step that fails ends it, and the \
+         as STATUS_IO_TIMEOUT. A step that waits ends after --timeout.\n\nThe script is text in UTF-8, or in UTF-16 as Windows' editors and PowerShell write it. It is read in full before its \
+         first step is done; the first step that fails ends it, and the \
          message names its line.\n\n{SCRIPT}",
         steps.join("\n")
     )

@@ -5,8 +5,10 @@
 //! | 0 | done |
 //! | 1 | the driver or Windows refused, a script's expectation was not met, a claim of the demo does not hold, or a test has failed |
 //! | 2 | the command line, the script or the environment is not as it must be |
+//! | 130 | interrupted (Ctrl-C) before it was done; what was done until then has been printed |
 #![forbid(unsafe_code)]
 
+use std::env;
 use std::process::ExitCode;
 
 mod args;
@@ -14,14 +16,19 @@ mod command;
 mod conformance;
 mod help;
 mod print;
+mod progress;
 mod service;
 mod story;
 mod table;
 mod verifier;
 
 fn main() -> ExitCode {
-    let (global, command) = args::parse();
-    let mut printer = print::Printer::new(global.json);
+    let words: Vec<_> = env::args_os().collect();
+    let (global, command) = match args::parse(&words) {
+        Ok(parsed) => parsed,
+        Err(error) => return print::usage(&error, args::form(&words)),
+    };
+    let mut printer = print::Printer::new(global.form());
     let outcome = command::run(&global, command, &mut printer);
     printer.end(outcome)
 }

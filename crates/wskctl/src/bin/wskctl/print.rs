@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use wskctl::step::{Done, Failure};
 
 use crate::command::Stop;
+use crate::progress::Progress;
 
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -17,41 +18,105 @@ pub(crate) const TITLE: Style = Style::new().bold();
 const DONE: u8 = 0;
 const REFUSED: u8 = 1;
 const USAGE: u8 = 2;
+/// As shells have it of a program that Ctrl-C ended: 128 and the number of `SIGINT`.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// In which form a command's results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// For people.
+    Text,
+    /// One JSON document, at the end.
+    Json,
+    /// A JSON document for each result, a line each, as they come.
+    Lines,
+}
+
+/// Tells what is wrong with a command line, or gives the help that was asked for.
+pub(crate) fn usage(error: &clap::Error, form: Form) -> ExitCode {
+    let asked_for =
+        matches!(error.kind(), clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion);
+    if form == Form::Text || asked_for {
+        // Nobody is left to tell if this fails.
+        let _ = error.print();
+        return ExitCode::from(if asked_for { DONE } else { USAGE });
+    }
+    let text = error.render().to_string();
+    let part = |name: &str| {
+        text.lines().find_map(|line| line.trim_start().strip_prefix(name)).map(|part| part.trim().to_owned())
+    };
+    let message = text.strip_prefix("error: ").unwrap_or(&text);
+    let message = message.split("\n\n").next().unwrap_or(message);
+    let message = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    let mut told = json!({ "message": message });
+    for (member, name) in [("usage", "Usage:"), ("advice", "tip:")] {
+        if let Some(part) = part(name) {
+            told[member] = json!(part);
+        }
+    }
+    // As above.
+    let _ = Printer::new(form).document(&json!({ "error": told }));
+    ExitCode::from(USAGE)
+}
 
 /// Prints to standard output: colours for a terminal, plain text for everything else.
 pub(crate) struct Printer {
     out: anstream::AutoStream<io::Stdout>,
-    json: bool,
+    /// The line that is not complete yet.
+    line: Vec<u8>,
+    form: Form,
     /// Whether the error is in a document that has been printed.
     told: bool,
+    progress: Progress,
 }
 
 impl Printer {
-    pub(crate) fn new(json: bool) -> Self {
-        Self { out: anstream::stdout(), json, told: false }
+    pub(crate) fn new(form: Form) -> Self {
+        Self { out: anstream::stdout(), line: Vec::new(), form, told: false, progress: Progress::new() }
     }
 
+    pub(crate) const fn form(&self) -> Form {
+        self.form
+    }
+
+    /// Whether programs read it.
     pub(crate) const fn json(&self) -> bool {
-        self.json
+        matches!(self.form, Form::Json | Form::Lines)
+    }
+
+    /// Tells, where somebody looks on, what is being done, should it take its time.
+    pub(crate) fn doing(&mut self, what: impl FnOnce() -> String) {
+        self.progress.doing(what);
     }
 
     /// Prints one JSON document; a command prints one and no more.
     pub(crate) fn document(&mut self, document: &Value) -> io::Result<()> {
         self.told = true;
-        writeln!(self.out, "{document:#}")
+        if self.form == Form::Lines { self.json_line(document) } else { writeln!(self, "{document:#}") }
+    }
+
+    /// That how it ended has been printed: programs need no more of it.
+    pub(crate) const fn has_told(&mut self) {
+        self.told = true;
+    }
+
+    /// Prints one of several results.
+    pub(crate) fn json_line(&mut self, result: &Value) -> io::Result<()> {
+        writeln!(self, "{result}")
     }
 
     /// Prints what came of a step; that a socket was created or time has passed is worth a line only in a script.
     pub(crate) fn done(&mut self, line: Option<usize>, done: &Done) -> io::Result<()> {
         match (line, done) {
-            (Some(line), _) => writeln!(self.out, "{ASIDE}{line:>4}{ASIDE:#}  {done}"),
+            (Some(line), _) => writeln!(self, "{ASIDE}{line:>4}{ASIDE:#}  {done}"),
             (None, Done::Create { .. } | Done::Sleep { .. }) => Ok(()),
-            (None, _) => writeln!(self.out, "{done}"),
+            (None, _) => writeln!(self, "{done}"),
         }
     }
 
     /// Tells how it ended.
     pub(crate) fn end(&mut self, outcome: Result<(), Stop>) -> ExitCode {
+        self.progress.end();
         let Err(stop) = outcome else {
             return ExitCode::from(DONE);
         };
@@ -59,13 +124,16 @@ impl Printer {
             // The reader has seen enough: the way of every tool in a pipe.
             return ExitCode::from(DONE);
         }
-        if self.json && !self.told {
-            let error = json!({ "error": stop.json() });
+        if self.json() && !self.told {
+            let error = match &stop {
+                Stop::Interrupted => json!({ "interrupted": true }),
+                stop => json!({ "error": stop.json() }),
+            };
             if self.document(&error).is_err() {
                 return ExitCode::from(USAGE);
             }
         }
-        if !self.json {
+        if !self.json() {
             stop.print();
         }
         ExitCode::from(stop.code())
@@ -73,11 +141,19 @@ impl Printer {
 }
 
 impl Write for Printer {
+    /// Prints whole lines: the progress, which is drawn beside them, would cut others in two.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.out.write(bytes)
+        self.line.extend_from_slice(bytes);
+        if let Some(end) = self.line.iter().rposition(|byte| *byte == b'\n') {
+            let lines: Vec<u8> = self.line.drain(..=end).collect();
+            self.progress.beside(|| self.out.write_all(&lines))?;
+        }
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        let rest = std::mem::take(&mut self.line);
+        self.progress.beside(|| self.out.write_all(&rest))?;
         self.out.flush()
     }
 }
@@ -85,12 +161,16 @@ impl Write for Printer {
 impl Stop {
     fn code(&self) -> u8 {
         match self {
-            Self::Failure(Failure::Error(wskctl::Error::Refused(_)) | Failure::Unexpected { .. }, _)
+            Self::Interrupted => INTERRUPTED,
+            Self::Failure {
+                failure: Failure::Error(wskctl::Error::Refused(_)) | Failure::Unexpected { .. },
+                ..
+            }
             | Self::ClaimsFailed
             | Self::TestsFailed => REFUSED,
             Self::Service(error) if error.is_refusal() => REFUSED,
             Self::Verifier(error) if error.is_refusal() => REFUSED,
-            Self::Failure(..)
+            Self::Failure { .. }
             | Self::Script(_)
             | Self::File(..)
             | Self::Usage(_)
@@ -102,8 +182,9 @@ impl Stop {
 
     fn message(&self) -> String {
         match self {
-            Self::Failure(failure, Some(line)) => format!("line {line}: {failure}"),
-            Self::Failure(failure, None) => failure.to_string(),
+            Self::Failure { failure, line: Some(line), .. } => format!("line {line}: {failure}"),
+            Self::Failure { failure, line: None, .. } => failure.to_string(),
+            Self::Interrupted => "interrupted before it was done".to_owned(),
             Self::ClaimsFailed => "not every claim holds".to_owned(),
             Self::TestsFailed => "not every test has passed".to_owned(),
             Self::Script(error) => error.to_string(),
@@ -115,9 +196,9 @@ impl Stop {
         }
     }
 
-    fn advice(&self) -> Option<&'static str> {
+    fn advice(&self) -> Option<&str> {
         match self {
-            Self::Failure(Failure::Error(error), _) => error.advice(),
+            Self::Failure { advice, .. } => advice.as_deref(),
             Self::Service(error) => error.advice(),
             Self::Verifier(error) => error.advice(),
             _ => None,
@@ -127,7 +208,7 @@ impl Stop {
     /// The error as JSON.
     pub(crate) fn json(&self) -> Value {
         let mut error = json!({ "message": self.message() });
-        if let Self::Failure(Failure::Error(wskctl::Error::Refused(refused)), _) = self {
+        if let Self::Failure { failure: Failure::Error(wskctl::Error::Refused(refused)), .. } = self {
             error["status"] = json!(refused.name());
             error["number"] = json!(refused.number());
             error["meaning"] = json!(refused.meaning());
@@ -138,7 +219,7 @@ impl Stop {
             error["win32"] = json!(code);
             error["name"] = json!(wskctl::service::known(code).map(|known| known.name));
         }
-        if let Self::Failure(_, Some(line)) = self {
+        if let Self::Failure { line: Some(line), .. } = self {
             error["line"] = json!(line);
         }
         if let Some(advice) = self.advice() {

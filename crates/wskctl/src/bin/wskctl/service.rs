@@ -54,7 +54,14 @@ enum Verb {
 pub(crate) fn run(global: &Global, command: DriverCommand, printer: &mut Printer) -> Result<(), Stop> {
     let DriverCommand { service, verb } = command;
     let manager = service::manager()?;
-    let driver = Driver::new(&*manager, &service, global.timeout.0);
+    let doing = match verb {
+        Verb::Install { .. } => "installing",
+        Verb::Start => "starting",
+        Verb::Stop | Verb::Remove => "unloading; it stays while a handle to its device is open:",
+        Verb::Status => "looking up",
+    };
+    printer.doing(|| format!("{doing} {service}"));
+    let driver = Driver::new(&*manager, &service, global.limit());
     let outcome = match verb {
         Verb::Install { file } => driver.install(&driver_file(file)?)?,
         Verb::Start => driver.start()?,

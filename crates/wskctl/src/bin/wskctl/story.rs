@@ -13,20 +13,24 @@ use crate::print::{ASIDE, BAD, GOOD, Printer, TITLE};
 /// How far a claim may run before its witness is put on a line of its own.
 const WIDTH: usize = 96;
 
-/// Tells the demo; the first failure to print ends the telling, and is kept.
+/// Tells the demo, to people only; the first failure to print ends the telling, and is kept.
 pub(crate) struct Teller<'a> {
     printer: &'a mut Printer,
     printed: io::Result<()>,
 }
 
 impl<'a> Teller<'a> {
-    pub(crate) fn begin(printer: &'a mut Printer, device: &Device) -> io::Result<Self> {
-        writeln!(printer, "{TITLE}wskdrv{TITLE:#} {ASIDE}({}){ASIDE:#}", device.describe())?;
-        Ok(Self { printer, printed: Ok(()) })
+    pub(crate) fn begin(printer: &'a mut Printer, device: &Device) -> Self {
+        let mut teller = Self { printer, printed: Ok(()) };
+        teller.tell(|out| writeln!(out, "{TITLE}wskdrv{TITLE:#} {ASIDE}({}){ASIDE:#}", device.describe()));
+        teller
     }
 
     pub(crate) fn end(self, report: &Report) -> io::Result<()> {
         self.printed?;
+        if self.printer.json() {
+            return Ok(());
+        }
         let Report { held, failed, skipped, .. } = report;
         let style = if *failed == 0 { GOOD } else { BAD };
         write!(self.printer, "\n{style}{held} claims held, {failed} failed{style:#}")?;
@@ -37,7 +41,7 @@ impl<'a> Teller<'a> {
     }
 
     fn tell(&mut self, text: impl FnOnce(&mut Printer) -> io::Result<()>) {
-        if self.printed.is_ok() {
+        if self.printed.is_ok() && !self.printer.json() {
             self.printed = text(self.printer);
         }
     }
@@ -45,6 +49,7 @@ impl<'a> Teller<'a> {
 
 impl Watch for Teller<'_> {
     fn scene(&mut self, number: usize, title: &str) {
+        self.printer.doing(|| title.to_owned());
         self.tell(|out| writeln!(out, "\n{TITLE}{number}  {title}{TITLE:#}"));
     }
 

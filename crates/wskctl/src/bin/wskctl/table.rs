@@ -16,10 +16,10 @@ pub(crate) fn options(printer: &mut Printer) -> io::Result<()> {
     if printer.json() {
         return printer.document(&serde_json::to_value(&listings)?);
     }
-    let head = ["NAME", "LEVEL", "CODE", "DO", "VALUE", "WHEN", "FAMILY", "IRP", "IRQL"];
+    let head = ["NAME", "DO", "VALUE", "WHEN", "FAMILY", "IRP"];
     let mut table = vec![head.map(str::to_owned)];
     table.extend(listings.iter().map(cells));
-    let widths: [usize; 9] =
+    let widths: [usize; 6] =
         std::array::from_fn(|column| table.iter().map(|row| row[column].len()).max().unwrap_or(0));
     for (index, row) in table.iter().enumerate() {
         let line: Vec<String> =
@@ -29,14 +29,17 @@ pub(crate) fn options(printer: &mut Printer) -> io::Result<()> {
             None => writeln!(printer, "{TITLE}{}{TITLE:#}", line.trim_end())?,
             Some(index) => {
                 writeln!(printer, "{}", line.trim_end())?;
-                writeln!(printer, "  {ASIDE}{}{ASIDE:#}", listings[index].summary)?;
+                let Listing { summary, code, level, max_irql, range, .. } = &listings[index];
+                let level = level.map(|level| format!("{level} ")).unwrap_or_default();
+                let range = range.as_ref().map(|range| format!("{range}; ")).unwrap_or_default();
+                writeln!(printer, "  {summary}\n  {ASIDE}{range}{level}{code}, IRQL <= {max_irql}{ASIDE:#}")?;
             }
         }
     }
     Ok(())
 }
 
-fn cells(listing: &Listing) -> [String; 9] {
+fn cells(listing: &Listing) -> [String; 6] {
     let verbs = match (&listing.level, listing.get, listing.set) {
         (None, ..) if listing.families == "none" => "client",
         (None, ..) => "ioctl",
@@ -46,14 +49,11 @@ fn cells(listing: &Listing) -> [String; 9] {
     };
     [
         listing.name.to_owned(),
-        listing.level.unwrap_or("-").to_owned(),
-        listing.code.clone(),
         verbs.to_owned(),
         listing.value.to_owned(),
         listing.state.to_owned(),
         listing.families.to_owned(),
         listing.irp.to_owned(),
-        listing.max_irql.to_owned(),
     ]
 }
 
@@ -90,8 +90,9 @@ pub(crate) fn info(
     writeln!(printer, "{TITLE}driver{TITLE:#}    {driver}, contract {contract} (this program: {ours})")?;
     writeln!(printer, "{TITLE}WSK{TITLE:#}       versions {lowest} to {highest}")?;
     writeln!(printer)?;
+    let width = counts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     for (name, count) in counts {
-        writeln!(printer, "{name:<22}{count:>10}")?;
+        writeln!(printer, "{name:<width$}{count:>10}")?;
     }
     Ok(())
 }
