@@ -21,6 +21,8 @@ pub enum Error {
         /// What is wrong with the answer.
         what: String,
     },
+    /// The session was interrupted.
+    Interrupted,
     /// There is no answer, long after the driver's own time limit.
     NoAnswer {
         /// The control code.
@@ -34,7 +36,7 @@ impl Error {
     pub const fn status(&self) -> Option<NTSTATUS> {
         match self {
             Self::Refused(refused) => Some(refused.status),
-            Self::Open(_) | Self::Reply { .. } | Self::NoAnswer { .. } => None,
+            Self::Open(_) | Self::Reply { .. } | Self::NoAnswer { .. } | Self::Interrupted => None,
         }
     }
 
@@ -45,6 +47,7 @@ impl Error {
             Self::Open(error) => error.advice(),
             Self::Refused(refused) => refused.advice(),
             Self::Reply { .. } => Some("Driver and program do not belong together: compare `wskctl info`."),
+            Self::Interrupted => None,
             Self::NoAnswer { .. } => Some("The driver hangs: this is a defect of the driver."),
         }
     }
@@ -57,6 +60,7 @@ impl fmt::Display for Error {
             Self::Open(error) => error.fmt(f),
             Self::Refused(refused) => refused.fmt(f),
             Self::Reply { code, what } => write!(f, "the answer to {} is not as agreed: {what}", name(code)),
+            Self::Interrupted => f.write_str("it was interrupted"),
             Self::NoAnswer { code } => write!(f, "{} got no answer", name(code)),
         }
     }

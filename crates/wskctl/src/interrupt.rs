@@ -73,10 +73,16 @@ impl Interrupt {
         Watching { interrupt: self.clone(), number }
     }
 
-    /// Waits for so long, or until it is raised.
-    pub fn sleep(&self, time: Duration) {
+    /// Waits for so long; false if it was raised before that.
+    #[must_use]
+    pub fn sleep(&self, time: Duration) -> bool {
         let raised = lock(&self.0.raised);
-        drop(self.0.changed.wait_timeout_while(raised, time, |raised| !*raised));
+        let (raised, _) = self
+            .0
+            .changed
+            .wait_timeout_while(raised, time, |raised| !*raised)
+            .unwrap_or_else(PoisonError::into_inner);
+        !*raised
     }
 }
 
@@ -139,12 +145,12 @@ mod tests {
     #[test]
     fn a_sleep_ends_when_it_is_raised() {
         let interrupt = Interrupt::new();
-        interrupt.sleep(Duration::from_millis(1));
+        assert!(interrupt.sleep(Duration::from_millis(1)));
         let sleeper = thread::spawn({
             let interrupt = interrupt.clone();
             move || interrupt.sleep(Duration::MAX)
         });
         interrupt.raise();
-        sleeper.join().unwrap();
+        assert!(!sleeper.join().unwrap(), "it was cut short");
     }
 }

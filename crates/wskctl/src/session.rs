@@ -128,11 +128,18 @@ impl Session {
         self.cancel_after
     }
 
-    /// Waits for so long, or until the session is interrupted.
-    pub fn sleep(&self, time: Duration) {
+    /// Waits for so long.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Interrupted`] if the session is interrupted before that.
+    pub fn sleep(&self, time: Duration) -> Result<(), Error> {
         match &self.watching {
-            Some(watching) => watching.interrupt().sleep(time),
-            None => thread::sleep(time),
+            Some(watching) => watching.interrupt().sleep(time).then_some(()).ok_or(Error::Interrupted),
+            None => {
+                thread::sleep(time);
+                Ok(())
+            }
         }
     }
 

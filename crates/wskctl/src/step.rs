@@ -204,7 +204,7 @@ impl Step {
             Self::Sort(addresses) => client::sort(session, addresses)?,
             Self::Security(new) => client::security(session, new.as_ref())?,
             Self::Sleep(time) => {
-                session.sleep(*time);
+                session.sleep(*time)?;
                 Done::Sleep { ms: time.as_millis() }
             }
             Self::Within(limit, step) => step.run(&session.within(*limit))?,
