@@ -134,13 +134,11 @@ impl Session {
     ///
     /// [`Error::Interrupted`] if the session is interrupted before that.
     pub fn sleep(&self, time: Duration) -> Result<(), Error> {
-        match &self.watching {
-            Some(watching) => watching.interrupt().sleep(time).then_some(()).ok_or(Error::Interrupted),
-            None => {
-                thread::sleep(time);
-                Ok(())
-            }
+        if let Some(watching) = &self.watching {
+            return watching.interrupt().sleep(time).then_some(()).ok_or(Error::Interrupted);
         }
+        thread::sleep(time);
+        Ok(())
     }
 
     /// The handle below.

@@ -32,9 +32,8 @@ pub(super) struct Machine {
 
 impl Machine {
     pub(super) fn boot(config: &Hosted) -> Result<Self, OpenError> {
-        let mut limits = ntos::Config::default();
         // A user may wait for a datagram as long as he likes.
-        limits.request_limit = Duration::MAX;
+        let limits = ntos::Config { request_limit: Duration::MAX, ..ntos::Config::default() };
         let kernel = ntos::Machine::boot(limits);
         let completion = match config.completion {
             Completion::Inline => netio::Completion::Inline,
