@@ -9,9 +9,8 @@ use ntos::{BugCheck, Config, Machine, io_rules};
 
 /// The bug check of a machine that waits only for a moment.
 fn stuck(options: Options, act: impl FnOnce(Rig) + Send + 'static) -> BugCheck {
-    let mut config = Config::default();
-    config.hang_limit = Duration::from_millis(50);
-    config.request_limit = Duration::from_millis(50);
+    let moment = Duration::from_millis(50);
+    let config = Config { hang_limit: moment, request_limit: moment, ..Config::default() };
     let machine = Machine::boot(config);
     let inside = machine.clone();
     machine.catch_bug_check(move || act(Rig::on(inside, options))).expect_err("the wait does not end")

@@ -22,6 +22,20 @@ pub(crate) fn unmark(request: WDFREQUEST) -> NTSTATUS {
     wdf!(WdfRequestUnmarkCancelable, request)
 }
 
+/// Unmarks a request and, if it was not cancelled, marks it again.
+pub(crate) fn unmark_or_again(
+    request: WDFREQUEST,
+    cancel: unsafe extern "C" fn(*mut kmdf::WDFREQUEST__),
+) -> NTSTATUS {
+    let unmarked = unmark(request);
+    if unmarked == kmdf::STATUS_SUCCESS && mark_ex(request, Some(cancel)).is_err() {
+        // Cancelled in between: without a callback, so that the caller completes it.
+        complete(request, kmdf::STATUS_CANCELLED);
+        return kmdf::STATUS_CANCELLED;
+    }
+    unmarked
+}
+
 pub(crate) fn input(request: WDFREQUEST, minimum: usize) -> Result<Vec<u8>, NTSTATUS> {
     let (mut buffer, mut length) = (ptr::null_mut(), 0);
     check(wdf!(WdfRequestRetrieveInputBuffer, request, minimum, &raw mut buffer, &raw mut length))?;
