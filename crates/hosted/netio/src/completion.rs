@@ -259,7 +259,7 @@ impl Provider {
         {
             drop(state);
             drop(cancel_lock);
-            return Some(slot.fill(&datagram));
+            return Some(slot.fill(&datagram, self.config.truncation));
         }
         if mark {
             irp.mark_pending();
@@ -343,7 +343,7 @@ impl Provider {
     /// Gives a socket's datagrams to its waiting requests, and what is left to its callback, on the provider's thread.
     pub(crate) fn match_receives(self: &Arc<Self>, socket: u64) {
         while let Some((irp, target, slot, datagram)) = self.match_one(socket) {
-            let (status, information) = slot.fill(&datagram);
+            let (status, information) = slot.fill(&datagram, self.config.truncation);
             self.complete_at_dispatch(irp, target, status, information);
         }
         self.indicate(socket);

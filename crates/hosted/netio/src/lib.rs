@@ -85,9 +85,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wsk_sys::MAKE_WSK_VERSION;
 #[cfg(feature = "hosted")]
 use wsk_sys::WSK_TRANSPORT;
+use wsk_sys::{MAKE_WSK_VERSION, NTSTATUS, STATUS_SUCCESS};
 
 #[cfg(feature = "hosted")]
 pub use crate::hold::Hold;
@@ -109,6 +109,9 @@ pub struct Config {
     /// How long [`WskDeregister`](deregister::WskDeregister) waits on a strict machine for what is on its way, before
     /// it reports that as stuck.
     pub deregister_limit: Duration,
+    /// How a receive of a datagram that does not fit ends: with a success, or with the warning
+    /// `STATUS_BUFFER_OVERFLOW`, as AFD ends it in user mode. `MSG_TRUNC` is set, and what fits is there, either way.
+    pub truncation: NTSTATUS,
 }
 
 impl Default for Config {
@@ -121,6 +124,7 @@ impl Default for Config {
             versions: version..=version,
             ready: true,
             deregister_limit: Duration::from_mins(1),
+            truncation: STATUS_SUCCESS,
         }
     }
 }

@@ -105,29 +105,31 @@ impl Slot {
 
     /// Puts a datagram into the client's buffers; returns status and `Information`.
     ///
-    /// What does not fit is lost, and `MSG_TRUNC` tells so; the status is a success. n/d
-    pub(crate) fn fill(self, datagram: &Datagram) -> (NTSTATUS, usize) {
+    /// What does not fit is lost, and `MSG_TRUNC` tells so; the status is `truncation`, if that is so. n/d
+    pub(crate) fn fill(self, datagram: &Datagram, truncation: NTSTATUS) -> (NTSTATUS, usize) {
         // SAFETY: the client's buffer, of a request that is not completed.
         let copied = match unsafe { buffer::write(self.buffer, &datagram.bytes, WHAT) } {
             Ok(copied) => copied,
             Err(status) => return (status, 0),
         };
+        let whole = copied == datagram.bytes.len();
+        let status = if whole { STATUS_SUCCESS } else { truncation };
         if !self.remote_address.is_null() {
             // SAFETY: the client's buffer, large enough for an address of the socket's family.
             unsafe { address::write(self.remote_address, datagram.from) };
         }
         // Without a length there is neither control information nor are there flags.
         if self.control_length.is_null() {
-            return (STATUS_SUCCESS, copied);
+            return (status, copied);
         }
         let cut = self.fill_control(datagram);
         if !self.control_flags.is_null() {
-            let truncated = if copied < datagram.bytes.len() { MSG_TRUNC } else { 0 };
+            let truncated = if whole { 0 } else { MSG_TRUNC };
             let cut = if cut { MSG_CTRUNC } else { 0 };
             // SAFETY: the client's variable, of a request that is not completed.
             unsafe { self.control_flags.write(truncated | cut | flags_of(datagram)) };
         }
-        (STATUS_SUCCESS, copied)
+        (status, copied)
     }
 
     /// Puts control information into the client's buffer; tells whether there is more than fits.
