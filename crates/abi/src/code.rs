@@ -72,8 +72,8 @@ codes! {
     /// A socket IOCTL: input [`IoctlRequest`](crate::request::IoctlRequest) and the IOCTL's input; output the
     /// IOCTL's output.
     IOCTL_WSKDRV_IOCTL = 0x806, Buffered, READ_WRITE;
-    /// A control request without a typed row: input [`RawRequest`](crate::request::RawRequest) and the request's
-    /// input; output the request's output.
+    /// A control request without a typed row, whose values are smaller than a pointer: input
+    /// [`RawRequest`](crate::request::RawRequest) and the request's input; output the request's output.
     IOCTL_WSKDRV_RAW_CONTROL = 0x807, Buffered, READ_WRITE;
     /// Sends one datagram: input [`Send`](crate::request::Send) and a socket address, or none for the socket's
     /// fixed one; the output buffer is the payload.

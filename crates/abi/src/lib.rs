@@ -36,7 +36,7 @@
 //! | the option or IOCTL has no typed row (the raw code may pass it) | `STATUS_NOT_SUPPORTED` |
 //! | the value has not the option's size | `STATUS_INFO_LENGTH_MISMATCH` |
 //! | the bytes are no self-relative security descriptor with entries that allow or deny | `STATUS_INVALID_SECURITY_DESCR` |
-//! | the request would carry a kernel pointer, or must go without an IRP and has no code of its own | `STATUS_ACCESS_DENIED` |
+//! | the request could carry a kernel pointer, or must go without an IRP and has no code of its own | `STATUS_ACCESS_DENIED` |
 //! | the handle is being closed | `STATUS_FILE_CLOSED` |
 //! | the WSK provider is not ready | `STATUS_DEVICE_NOT_READY` |
 //! | the handle's pending requests have as many operations as there may be ([`PENDING_MAX`]) | `STATUS_QUOTA_EXCEEDED` |
@@ -79,7 +79,7 @@ pub use many::{CONTROL_INFO_MAX, RECEIVE_MANY_MAX, ReceiveMany, SEND_MANY_MAX, S
 pub use reply::{Provider, Received, Statistics, Transport, Version};
 pub use request::{
     Create, IoctlRequest, NO_TIMEOUT, OptionRequest, PENDING_MAX, RAW_GET_OPTION, RAW_IOCTL, RAW_SET_OPTION,
-    RawRequest, SECURITY_MAX, SORT_ADDRESSES_MAX, Send, Timed,
+    RAW_VALUE_MAX, RawRequest, SECURITY_MAX, SORT_ADDRESSES_MAX, Send, Timed,
 };
 
 /// The major version of this contract.

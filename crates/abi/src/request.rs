@@ -32,6 +32,9 @@ pub const RAW_GET_OPTION: u32 = 1;
 /// `WskIoctl` as [`RawRequest::request_type`].
 pub const RAW_IOCTL: u32 = 2;
 
+/// The most bytes of input, and of output, of a [`RawRequest`] that has no row: a pointer has one more.
+pub const RAW_VALUE_MAX: usize = 7;
+
 /// Input of [`IOCTL_WSKDRV_CREATE`](crate::IOCTL_WSKDRV_CREATE).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -87,6 +90,11 @@ pub struct IoctlRequest {
 }
 
 /// Input of [`IOCTL_WSKDRV_RAW_CONTROL`](crate::IOCTL_WSKDRV_RAW_CONTROL); the request's own input follows.
+///
+/// The transport of a kernel socket trusts its caller, and follows the pointers that a structure has. So user mode gets
+/// through only what cannot have one: what `docs/options.md` has a row for, if its value is no pointer and has none; and
+/// without a row what has at most [`RAW_VALUE_MAX`] bytes of input and of output. Everything else is refused with
+/// `STATUS_ACCESS_DENIED`, as are WSK's own options and IOCTLs without a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct RawRequest {

@@ -226,9 +226,11 @@ impl<'a> Control<'a> {
         Ok(Control { kind: WskGetOption, target: row.kind, value: None, input: &[], output })
     }
 
-    /// A request without a row: whatever the transport makes of it.
+    /// A request that has no row, or one that is asked as if it had none: whatever the transport makes of it.
     ///
-    /// Refused is what would make WSK follow a pointer from the bytes, and what WSK's pages want without an IRP.
+    /// Refused is what could make WSK follow a pointer from the bytes, or put one among them, and what WSK's pages want
+    /// without an IRP. A row says what its value is. A value without a row must be smaller than a pointer, on either way:
+    /// `SIO_SET_QOS` is one of those whose structures have pointers, and nobody knows all of them.
     ///
     /// # Errors
     /// [`ACCESS_DENIED`](Error::ACCESS_DENIED): one of those. [`INVALID_PARAMETER`](Error::INVALID_PARAMETER): not a
@@ -251,7 +253,7 @@ impl<'a> Control<'a> {
         } else {
             return Err(Error::INVALID_PARAMETER);
         };
-        if is_denied(target) {
+        if is_denied(target, input.len().max(output)) {
             return Err(Error::ACCESS_DENIED);
         }
         if !fits || input.len() > CONTROL_MAX || output > CONTROL_MAX {
@@ -274,14 +276,17 @@ fn is_for_bytes(row: &Row) -> bool {
     row.is_plain() && row.max_irql == MaxIrql::Dispatch
 }
 
-/// Whether a request must not be made of bytes that somebody else chose.
+/// Whether a request, with values of at most `size` bytes, must not be made of bytes that somebody else chose.
 ///
-/// WSK's own options and IOCTLs carry kernel pointers, or take no IRP, unless they are known not to; an unknown one
-/// is taken to be of that kind.
-fn is_denied(target: Kind) -> bool {
+/// What has no row is taken to have pointers, if its values are large enough for one. WSK's own options and IOCTLs may
+/// also want no IRP, so of them an unknown one is refused whatever its size.
+fn is_denied(target: Kind, size: usize) -> bool {
     const VENDOR: ULONG = 0x0F00_0000;
     if let Some(row) = Row::find(target) {
         return !is_for_bytes(row);
+    }
+    if size >= size_of::<*const ()>() {
+        return true;
     }
     match target {
         Kind::Option { level, name } => {
@@ -359,6 +364,20 @@ mod tests {
                 "{code:#x}"
             );
         }
+        // Winsock's, whose structures have pointers or handles: QOS, and a SOCKET.
+        let (set_qos, get_qos, update_accept_context) = (0x8800_000B, 0x4800_0007, 0x700B);
+        for (kind, code, level, input, output) in [
+            (WskIoctl, set_qos, 0, 104, 0),
+            (WskIoctl, get_qos, 0, 0, 104),
+            (WskSetOption, update_accept_context, SOL_SOCKET, 8, 0),
+            (WskGetOption, 0x7777, IPPROTO_IP, 0, 8),
+        ] {
+            let refused = Control::raw(kind, code, level, &[0; 104][..input], output).unwrap_err();
+            assert_eq!(refused, Error::ACCESS_DENIED, "{code:#x}");
+        }
+        // Values without a row that are too small for a pointer.
+        assert!(Control::raw(WskIoctl, 0x9800_000C, 0, &[0; 4], 0).is_ok());
+        assert!(Control::raw(WskGetOption, 0x7777, IPPROTO_IP, &[], 7).is_ok());
         // The same numbers are something else at another level.
         assert!(Control::raw(WskSetOption, SO_WSK_SECURITY, IPPROTO_IP, &[0; 4], 0).is_ok());
         assert!(Control::raw(WskIoctl, SIO_WSK_SET_REMOTE_ADDRESS, 0, &[], 0).is_ok());

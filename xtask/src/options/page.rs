@@ -29,6 +29,13 @@ same for every row: `STATUS_INFO_LENGTH_MISMATCH` for a value of the wrong size,
 wrong direction, `STATUS_INVALID_DEVICE_STATE` for the wrong state, `STATUS_ACCESS_DENIED` for a request with pointers.
 ";
 
+const RAW: &str = "\
+The raw code of the driver (`IOCTL_WSKDRV_RAW_CONTROL`) passes a request without a row, these included, if its input and
+its output are smaller than a pointer: at most 7 bytes. A transport follows the pointers that a kernel socket's structures
+have, and not all structures are known; so a larger value without a row is refused with `STATUS_ACCESS_DENIED`. WSK's own
+requests (`SO_WSK_`, `SIO_WSK_`) need a row. A structure that is known to have no pointers gets one.
+";
+
 pub(super) fn page() -> String {
     let mut page = HEAD.to_owned();
     for level in ["SOL_SOCKET", "IPPROTO_IP", "IPPROTO_IPV6", "IPPROTO_UDP"] {
@@ -41,7 +48,9 @@ pub(super) fn page() -> String {
         "Requests of the client",
         ROWS.iter().filter(|row| matches!(row.kind, Kind::Client { .. })),
     );
-    page.push_str("\n# What does not apply\n\n| request | number | why |\n|---|---|---|\n");
+    page.push_str("\n# What does not apply\n\n");
+    page.push_str(RAW);
+    page.push_str("\n| request | number | why |\n|---|---|---|\n");
     for excluded in EXCLUDED {
         let number = match excluded.kind {
             Kind::Option { level, name } => format!("{} of level {level:#x}", hexadecimal(name)),

@@ -12,12 +12,12 @@ use wskdrv_abi::{
     Create, IOCTL_WSKDRV_BIND, IOCTL_WSKDRV_CREATE, IOCTL_WSKDRV_GET_OPTION, IOCTL_WSKDRV_IOCTL,
     IOCTL_WSKDRV_LOCAL_ADDRESS, IOCTL_WSKDRV_RAW_CONTROL, IOCTL_WSKDRV_RECEIVE, IOCTL_WSKDRV_SEND,
     IOCTL_WSKDRV_SET_OPTION, IOCTL_WSKDRV_STATISTICS, IOCTL_WSKDRV_VERSION, NO_TIMEOUT, OptionRequest,
-    RAW_GET_OPTION, RAW_IOCTL, RAW_SET_OPTION, Received, Send, Statistics, Timed, Version,
+    RAW_GET_OPTION, RAW_IOCTL, RAW_SET_OPTION, RAW_VALUE_MAX, Received, Send, Statistics, Timed, Version,
 };
 use zerocopy::IntoBytes;
 
 use super::lab::Lab;
-use super::outcome::{Outcome, status_among, status_is};
+use super::outcome::{Outcome, equal, status_among, status_is};
 use super::raw;
 use super::requests::{create, ioctl_with, option, option_with, raw_with, send_with, sockaddr, timed_with};
 use super::test::tests;
@@ -38,6 +38,9 @@ tests! { refusals:
     "Requests that carry kernel pointers do not pass as bytes." pointers_do_not_pass_as_bytes;
     "The raw code takes three types of request, and values of a sane size." raw_requests_are_checked;
 }
+
+/// Winsock's, whose structure `QOS` has pointers; in no C header that `wsk-sys` follows.
+const SIO_SET_QOS: u32 = 0x8800_000B;
 
 /// A request's name, for what is said of it.
 fn name(code: u32) -> &'static str {
@@ -224,10 +227,17 @@ fn pointers_do_not_pass_as_bytes(lab: &Lab) -> Outcome {
             format_args!("to set {name:#x}"),
         )?;
     }
-    for code in [SIO_WSK_REGISTER_EXTENSION, SIO_ADDRESS_LIST_CHANGE, 0xCF00_0009] {
+    for code in [SIO_WSK_REGISTER_EXTENSION, SIO_ADDRESS_LIST_CHANGE, 0xCF00_0009, SIO_SET_QOS] {
         raw_control(RAW_IOCTL, code, 0, &pointer)?;
     }
-    Ok(())
+    // What is not known may hold one, if it is large enough; whatever becomes of it, what is smaller gets through.
+    for (value, denied) in [(&pointer[..8], true), (&pointer[..RAW_VALUE_MAX], false)] {
+        let input = raw_with(RAW_SET_OPTION, 0x7FFF, IPPROTO_IP, value);
+        let (status, _) = raw(session.handle(), IOCTL_WSKDRV_RAW_CONTROL, &input, 0)?;
+        equal(status == STATUS_ACCESS_DENIED, denied, format_args!("{} bytes are denied", value.len()))?;
+    }
+    let get = raw_with(RAW_GET_OPTION, 0x7FFF, IPPROTO_IP, &[]);
+    ends(&session, IOCTL_WSKDRV_RAW_CONTROL, &get, 8, STATUS_ACCESS_DENIED)
 }
 
 fn raw_requests_are_checked(lab: &Lab) -> Outcome {
