@@ -23,25 +23,8 @@
 //!
 //! # Who answers
 //!
-//! The status of a request is the one that WSK gave, unchanged, except where the driver itself refuses:
-//!
-//! | refused because | status |
-//! |---|---|
-//! | the code is unknown; the option cannot be read (set-only) or written (get-only) | `STATUS_INVALID_DEVICE_REQUEST` |
-//! | the input is too short, or the output buffer too small | `STATUS_BUFFER_TOO_SMALL` |
-//! | the input is longer than the request allows; the lengths of several datagrams are not the payload's | `STATUS_INVALID_BUFFER_SIZE` |
-//! | a reserved field or a flag is not zero, the address family is unknown, an address has not the length of its family; a number of datagrams, a slot or control information that cannot be | `STATUS_INVALID_PARAMETER` |
-//! | an address is not of the socket's family | `STATUS_INVALID_ADDRESS_COMPONENT` |
-//! | the state is wrong: no socket yet, a second create, a second wait for the transports on a handle, a send before bind, an option for before bind after it or the reverse, a second enabling of the receive event, enabling or disabling it while another request does, a drain of an empty queue whose event is not enabled | `STATUS_INVALID_DEVICE_STATE` |
-//! | the option or IOCTL has no typed row (the raw code may pass it) | `STATUS_NOT_SUPPORTED` |
-//! | the value has not the option's size | `STATUS_INFO_LENGTH_MISMATCH` |
-//! | the bytes are no self-relative security descriptor with entries that allow or deny | `STATUS_INVALID_SECURITY_DESCR` |
-//! | the request could carry a kernel pointer, or must go without an IRP and has no code of its own | `STATUS_ACCESS_DENIED` |
-//! | the handle is being closed | `STATUS_FILE_CLOSED` |
-//! | the WSK provider is not ready | `STATUS_DEVICE_NOT_READY` |
-//! | the handle's pending requests have as many operations as there may be ([`PENDING_MAX`]) | `STATUS_QUOTA_EXCEEDED` |
-//! | the request was cancelled | `STATUS_CANCELLED` |
-//! | the time limit passed | `STATUS_IO_TIMEOUT` |
+//! The status of a request is the one that WSK gave, unchanged, except where the driver itself refuses: with what, and
+//! why, is the table [`status::REFUSALS`].
 //!
 //! # Versions
 //!
@@ -59,6 +42,7 @@ pub mod event;
 pub mod many;
 pub mod reply;
 pub mod request;
+pub mod status;
 
 pub use address::{
     AF_INET, AF_INET6, AddressError, MAX_SOCKADDR_LENGTH, SOCKADDR_IN_LENGTH, SOCKADDR_IN6_LENGTH,

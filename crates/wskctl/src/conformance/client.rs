@@ -47,7 +47,7 @@ fn no_door(lab: &Lab, row: &Row) -> Outcome {
     let Kind::Client { code } = row.kind else { return Ok(()) };
     let session = lab.socket(Family::V4)?;
     refused(session.ioctl(code, &[], 64), STATUS_NOT_SUPPORTED, "an IOCTL of that number")?;
-    let raw = session.raw(RAW_IOCTL, code, 0, &[], 64);
+    let raw = session.raw(RAW_IOCTL, code, 0, &[], 4);
     refused(raw, STATUS_NOT_SUPPORTED, "an IOCTL of that number by the raw code")
 }
 
