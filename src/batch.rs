@@ -8,7 +8,7 @@
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use core::time::Duration;
 
-use wsk::{Canceller, Error, Op, ReceiveFrom, Result, Shared, Socket};
+use wsk::{Canceller, Error, Op, ReceiveFrom, Result, Shared, Socket, dispatch_drop};
 use wsk_sys::{MDL, NTSTATUS, STATUS_SUCCESS, ULONG};
 use wskdrv_abi::{RECEIVE_MANY_MAX, ReceiveMany, Received};
 use zerocopy::{FromZeros, IntoBytes};
@@ -48,6 +48,9 @@ struct Slot {
     /// The operation, before and after its flight.
     op: SpinLock<Option<Op<Job>>>,
 }
+
+dispatch_drop!(Batch { layout, request, slots, parties, posting, landed, came, failure });
+dispatch_drop!(Slot { canceller, op });
 
 impl Batch {
     /// Takes the operations for a request from the handle.
@@ -89,7 +92,7 @@ impl Batch {
     }
 
     /// Calls `f` with the request, for a party, which holds off its end.
-    pub(crate) fn with_request<R>(&self, f: impl FnOnce(&InFlight) -> R) -> Option<R> {
+    pub(crate) fn with_request<R>(&self, f: impl FnOnce(&InFlight) -> R + Send) -> Option<R> {
         self.request.with(|request| request.as_ref().map(f))
     }
 

@@ -31,7 +31,7 @@ pub(crate) unsafe extern "C" fn evt_work_item(work_item: WDFWORKITEM) {
     }
 }
 
-fn finish(driver: &'static Driver, mut completion: Completion<Job>) {
+fn finish(driver: &'static Driver, mut completion: Completion<'static, Job>) {
     let result = completion.result();
     driver.counters.landed(result);
     if let Some((batch, place)) = completion.buffers_mut().take_batch() {
@@ -73,7 +73,7 @@ fn fill(
     driver: &Driver,
     batch: &Batch,
     place: usize,
-    completion: &Completion<Job>,
+    completion: &Completion<'static, Job>,
     received: usize,
 ) -> Result {
     driver.counters.datagrams_received.up();
@@ -100,13 +100,13 @@ fn settle(
     driver: &'static Driver,
     request: &Uncompleted,
     file: &File,
-    completion: &mut Completion<Job>,
+    completion: &mut Completion<'static, Job>,
     result: Result<usize>,
 ) -> Result<usize> {
     let counters = &driver.counters;
     match completion.buffers().kind {
         Kind::Create => {
-            let ended = file.end_create(completion.take_socket(&driver.registration));
+            let ended = file.end_create(completion.take_socket());
             result.and(ended).map(|()| 0)
         }
         Kind::Bind => {
@@ -161,7 +161,7 @@ fn settle(
         }
         Kind::GetSecurity => {
             result?;
-            let security = completion.take_security(&driver.registration);
+            let security = completion.take_security();
             write_security(request, &security.ok_or(Error::INVALID_SECURITY_DESCR)?)
         }
         Kind::Idle => result,
@@ -169,7 +169,7 @@ fn settle(
 }
 
 /// The head of a received datagram, which goes in front of its data.
-fn received_head(completion: &Completion<Job>, received: usize) -> Result<Received> {
+fn received_head(completion: &Completion<'static, Job>, received: usize) -> Result<Received> {
     let from = completion.address().ok_or(Error::INVALID_ADDRESS_COMPONENT)?;
     let (address, address_length) = address::encode(from);
     let number = |value| u32::try_from(value).map_err(|_| Error::INVALID_BUFFER_SIZE);

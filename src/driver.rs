@@ -12,8 +12,9 @@ use crate::job::Job;
 /// The fields are dropped in this order: the queue waits for operations, the registration for sockets.
 #[derive(Debug)]
 pub(crate) struct Driver {
-    /// Where operations go when they have finished.
-    pub(crate) queue: CompletionQueue<Job>,
+    /// Where operations go when they have finished. What it holds, a socket that was made, is of the registration beside it,
+    /// which everybody but `evt_unload` has for `'static`: see [`driver_of`](crate::device::driver_of).
+    pub(crate) queue: CompletionQueue<'static, Job>,
     /// The registration with WSK.
     pub(crate) registration: Registration,
     /// What has been counted.

@@ -14,7 +14,7 @@
 use core::time::Duration;
 
 use wsk::event::{self, Answer, Indicated, Indication, ReceiveHandler};
-use wsk::{CompletionQueue, Error, Op, Result, Shared, Socket, Waiters};
+use wsk::{CompletionQueue, DispatchDrop, Error, Op, Result, Shared, Socket, Waiters, dispatch_drop};
 use wsk_sys::{MSG_CTRUNC, MSG_TRUNC};
 use wskdrv_abi::event::record_size;
 use wskdrv_abi::{Drained, Received, address};
@@ -50,6 +50,11 @@ struct Inner {
     /// How many of those dropped the driver's counters have.
     reported: u64,
 }
+
+// SAFETY: it is a flag.
+unsafe impl DispatchDrop for Switching {}
+dispatch_drop!(Inbox { waiters, switching, inner });
+dispatch_drop!(Inner { ring, head, used, generation, phase, turn, dropped, reported });
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -161,7 +166,7 @@ impl Inbox {
     }
 
     /// Lets a drain wait for its turn.
-    pub(crate) fn wait(&self, queue: &CompletionQueue<Job>, op: Op<Job>, timeout: Option<Duration>) {
+    pub(crate) fn wait(&self, queue: &CompletionQueue<'_, Job>, op: Op<Job>, timeout: Option<Duration>) {
         // What it waits for may be there: then it is not too late, whatever the time limit.
         self.waiters.submit_and_look(queue, op, timeout, || self.go_on());
     }
@@ -346,7 +351,7 @@ impl<'s> Reception<'s> {
 impl Switched for Reception<'_> {
     type Disabled = event::Disabled;
 
-    fn with<R>(&self, f: impl FnOnce(&mut Switching) -> R) -> R {
+    fn with<R>(&self, f: impl FnOnce(&mut Switching) -> R + Send) -> R {
         self.inbox.switching.with(f)
     }
 
@@ -371,7 +376,7 @@ impl ReceiveHandler for Inbox {
     fn receive<'c>(&self, indication: Indication<'c>) -> Answer<'c> {
         let flags = indication.flags();
         for datagram in indication.datagrams() {
-            self.inner.with(|inner| {
+            self.inner.with_argument(datagram, |inner, datagram| {
                 if !inner.push(datagram, flags) {
                     inner.dropped += 1;
                 }

@@ -3,7 +3,7 @@
 
 use core::ptr;
 
-use wsk::{BufferList, Payload, PayloadList, Shared};
+use wsk::{BufferList, Payload, PayloadList, Shared, dispatch_drop};
 use wsk_sys::{MDL, WSK_BUF, WSK_BUF_LIST};
 
 use crate::batch::Batch;
@@ -106,6 +106,9 @@ unsafe impl PayloadList for Job {
         self.list.as_ref().map_or(ptr::null_mut(), PayloadList::list)
     }
 }
+
+dispatch_drop!(Locked(buffer));
+dispatch_drop!(Job { kind, request, data, list, batch });
 
 impl Job {
     /// The content of a spare operation.

@@ -13,7 +13,7 @@ use core::ptr;
 use core::slice;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use wsk::{Canceller, Error, Op, Result, Shared, check};
+use wsk::{Canceller, Error, Op, Result, Shared, check, dispatch_drop};
 use wsk_sys::{MDL, NTSTATUS, STATUS_CANCELLED, STATUS_SUCCESS};
 
 use crate::batch::Batch;
@@ -41,6 +41,9 @@ pub(crate) struct Uncompleted(WDFREQUEST);
 
 // SAFETY: the framework's request functions may be called on any thread.
 unsafe impl Send for Uncompleted {}
+
+dispatch_drop!(Uncompleted(handle));
+dispatch_drop!(InFlight(request));
 
 impl Deref for Request {
     type Target = Uncompleted;

@@ -4,7 +4,7 @@
 use core::ptr::NonNull;
 use core::slice;
 
-use wsk::{Error, Result, Shared};
+use wsk::{DispatchDrop, Error, Result, Shared};
 use wsk_sys::{ExAllocatePool2, ExFreePoolWithTag, POOL_FLAG_NON_PAGED, ULONG};
 
 /// The pool tag of queues: `WskQ`.
@@ -24,6 +24,9 @@ pub(crate) struct Ring {
 unsafe impl Send for Ring {}
 // SAFETY: as above.
 unsafe impl Sync for Ring {}
+
+// SAFETY: its drop frees non-paged pool, which may be done at DISPATCH_LEVEL.
+unsafe impl DispatchDrop for Ring {}
 
 impl Ring {
     /// Allocates `capacity` bytes, which is not zero.

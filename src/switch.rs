@@ -38,7 +38,7 @@ pub(crate) trait Switched {
     type Disabled;
 
     /// Calls `f` under the lock.
-    fn with<R>(&self, f: impl FnOnce(&mut Switching) -> R) -> R;
+    fn with<R>(&self, f: impl FnOnce(&mut Switching) -> R + Send) -> R;
 
     /// Has the queue take datagrams. It refuses if it does so already.
     fn queue_on(&self) -> Result;

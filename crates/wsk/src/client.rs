@@ -257,7 +257,7 @@ impl Provider<'_> {
     /// <= `DISPATCH_LEVEL`
     pub fn submit_transport_change_to<B: Send + 'static>(
         &self,
-        queue: &CompletionQueue<B>,
+        queue: &CompletionQueue<'_, B>,
         op: Op<B>,
         timeout: Option<Duration>,
     ) {

@@ -6,8 +6,13 @@ use core::time::Duration;
 
 /// Proof that the current thread runs at `PASSIVE_LEVEL`, so that it may wait.
 ///
-/// Every call that can block takes one; a wait at `DISPATCH_LEVEL`, which stops the machine, then has no way to be
-/// written. The proof is neither `Send` nor `Sync`: it says something of this thread only.
+/// Every call that can block takes one. The proof is neither `Send` nor `Sync`: it says something of this thread only. So a
+/// handler of events, which WSK calls at up to `DISPATCH_LEVEL`, has none, and cannot make one but by an assertion.
+///
+/// A proof says what the level was when it was made. Code that raises the level and has a proof at hand, inside a spin
+/// lock for instance, is not kept from using it by this type alone; a lock that asks for a `Send` closure, as the driver of
+/// this project does, keeps proofs out of it. What is written all the same ends at the wait, which asks for the level: at
+/// `DISPATCH_LEVEL` it is a bug check, and no machine that stands still.
 #[derive(Debug)]
 pub struct Passive {
     /// Nothing, of a type that stays on its thread.

@@ -213,10 +213,13 @@
 //! | `submit`, `submit_to`, [`Provider::submit_datagram`], [`CompletionQueue::drain`], cancels, [`Pending::is_done`] | <= `DISPATCH_LEVEL` |
 //! | [`Op::new`], [`Buffer::new`]; drops of these, of a [`Pending`], of a [`Canceller`], of a socket | <= `DISPATCH_LEVEL` |
 //! | drop of a [`CompletionQueue`], which waits | `PASSIVE_LEVEL` |
-//! | your buffers' drop, if an operation is abandoned in flight; the [`Doorbell`]; a [`ReceiveHandler`] and its drop | called at <= `DISPATCH_LEVEL` |
+//! | your buffers' drop, if an operation is abandoned in flight: [`DispatchDrop`]; the [`Doorbell`]; a [`ReceiveHandler`] and its drop | called at <= `DISPATCH_LEVEL` |
 //! | everything of [`Waiters`]; drop of an [`event::Retained`] | <= `DISPATCH_LEVEL` |
 //!
-//! [`Passive`] proves the level for calls. A drop cannot take a proof, so the two drops that wait are for you to place.
+//! [`Passive`] proves the level for calls. A drop cannot take a proof, so the two drops that wait are for you to place. What
+//! the crate itself drops at `DISPATCH_LEVEL`, buffers and handlers, cannot own them: that is what [`DispatchDrop`] is
+//! for. And each wait asks for the level first: at `DISPATCH_LEVEL` it is a bug check, `ATTEMPTED_SWITCH_FROM_DPC`, on
+//! every machine and at once.
 //!
 //! # Teardown
 //!
@@ -227,8 +230,10 @@
 //! 3. The provider, then the registration. `WskDeregister` waits for every close that is still under way; then the
 //!    processors' DPC queues are flushed, so that no routine of this crate runs any more when the driver is unloaded.
 //!
-//! Sockets and providers borrow the registration, so the compiler refuses any other order. One that is leaked on
-//! purpose (`mem::forget`) makes `WskDeregister` wait for ever, as in C; it never dangles.
+//! Sockets, providers and security descriptors borrow the registration, and so do the queues and completions that hold
+//! some, so the compiler refuses any other order. One that is leaked on purpose (`mem::forget`) makes `WskDeregister` wait
+//! for ever, as in C; it never dangles. So does an [`event::Retained`] that is kept, which has no such borrow: it keeps the
+//! close of its socket waiting.
 //!
 //! # What the documented sample gets wrong
 //!
@@ -271,8 +276,10 @@ pub mod buffer_list;
 mod call;
 mod client;
 mod control;
+mod dispatch_drop;
 mod error;
 pub mod event;
+mod fatal;
 mod immediate;
 pub mod ioctl;
 mod irql;
@@ -296,12 +303,16 @@ pub use buffer::Buffer;
 pub use buffer_list::BufferList;
 pub use client::{Transport, TransportListChange, Transports};
 pub use control::{AddressListChange, Control, Get, Ioctl, Set};
+pub use dispatch_drop::DispatchDrop;
+#[doc(hidden)]
+pub use dispatch_drop::private as __private;
 pub use error::{Error, Result, check};
 pub use event::{DisableReceive, ReceiveHandler};
 pub use immediate::{AddressList, Extension};
 pub use irql::{Passive, Wait};
 pub use op::{
-    CONTROL_MAX, Canceller, Completion, CompletionQueue, Doorbell, Op, Payload, PayloadList, Pending, Waiters,
+    CONTROL_MAX, Canceller, Completion, CompletionQueue, Doorbell, Drain, Op, Payload, PayloadList, Pending,
+    Waiters,
 };
 pub use pool::{POOL_TAG, Shared};
 pub use provider::Provider;

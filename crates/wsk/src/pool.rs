@@ -8,6 +8,7 @@ use core::ptr::NonNull;
 use wsk_sys::{ExAllocatePool2, ExFreePoolWithTag, POOL_FLAG_NON_PAGED, ULONG};
 
 use crate::error::{Error, Result};
+use crate::fatal;
 use crate::sync::{AtomicUsize, Ordering, fence};
 
 /// The tag of every block that this crate allocates, as `!poolused` shows it: `WskC`.
@@ -100,6 +101,9 @@ struct Counted<T> {
 
 /// A value in a non-paged pool block that several handles share; the last one drops it.
 ///
+/// Should more handles be made and forgotten than can be counted, the system stops with the bug check
+/// `REFERENCE_BY_POINTER`.
+///
 /// # Invariants
 /// `block` holds a valid `Counted<T>` whose count is the number of handles.
 #[derive(Debug)]
@@ -147,10 +151,17 @@ impl<T> Shared<T> {
     }
 }
 
+/// More handles than this are a fault, as in `Arc`: some were forgotten. Threads that count on at the same time do not
+/// get from here to the end of the number: each stops.
+const MOST: usize = usize::MAX / 2;
+
 impl<T> Clone for Shared<T> {
     fn clone(&self) -> Shared<T> {
         // Relaxed: the new handle comes from one that keeps the value alive already.
-        self.counted().handles.fetch_add(1, Ordering::Relaxed);
+        let before = self.counted().handles.fetch_add(1, Ordering::Relaxed);
+        if before > MOST {
+            fatal::too_many_references(self.block.as_ptr(), before);
+        }
         // INVARIANT: counted just now.
         Shared { block: self.block, _shares: PhantomData }
     }
@@ -176,5 +187,28 @@ impl<T> Drop for Shared<T> {
         unsafe { self.block.drop_in_place() };
         // SAFETY: as above, and the content is gone.
         unsafe { free(self.block) };
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use ntos::{Config, Machine};
+
+    use super::{MOST, Ordering, Shared};
+
+    #[test]
+    fn a_count_of_handles_never_wraps() {
+        let machine = Machine::boot(Config::default());
+        let ended = machine.catch_bug_check(|| {
+            let shared = Shared::new(7_u32).unwrap();
+            // As if so many had been cloned and forgotten.
+            shared.counted().handles.fetch_add(MOST, Ordering::Relaxed);
+            // Until here it is counted.
+            shared.counted().handles.fetch_sub(1, Ordering::Relaxed);
+            core::mem::forget(shared.clone());
+            let _ = shared.clone();
+        });
+        let report = ended.map(drop).unwrap_err();
+        assert_eq!((report.rule.code, report.parameters[3]), (0x18, MOST + 1));
     }
 }

@@ -1,7 +1,6 @@
 //! The provider that a registration captures, and the sockets that it makes.
 #![expect(unsafe_code, reason = "the provider's functions are C functions behind pointers")]
 
-use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
 use core::time::Duration;
 
@@ -17,7 +16,7 @@ use crate::event::listener::Nobody;
 use crate::irql::{Passive, Wait};
 use crate::op::{CompletionQueue, Op, Pending, submit};
 use crate::pool::Shared;
-use crate::registration::{Registration, Version};
+use crate::registration::{Version, Within};
 use crate::security::Ownership;
 use crate::socket::{Core, Unbound};
 
@@ -64,11 +63,6 @@ impl Captured {
         unsafe { Captured::capture(self.registration, WSK_NO_WAIT, self.static_events) }
     }
 
-    /// Whether it was captured with this registration.
-    pub(crate) fn is_of(&self, registration: &Registration) -> bool {
-        self.is_at(registration.as_raw())
-    }
-
     /// Whether it was captured with the registration at this place.
     pub(crate) fn is_at(&self, registration: *const WSK_REGISTRATION) -> bool {
         ptr::eq(self.registration.as_ptr(), registration)
@@ -112,12 +106,12 @@ impl Drop for Captured {
 #[derive(Debug)]
 pub struct Provider<'r> {
     captured: Captured,
-    _registration: PhantomData<&'r Registration>,
+    _within: Within<'r>,
 }
 
 impl<'r> Provider<'r> {
     pub(crate) const fn new(captured: Captured) -> Provider<'r> {
-        Provider { captured, _registration: PhantomData }
+        Provider { captured, _within: Within::new() }
     }
 
     /// The provider's version; its minor part may be higher than the client's.
@@ -229,7 +223,8 @@ impl<'r> Provider<'r> {
     }
 
     /// Makes a datagram socket without waiting: the result goes to `queue`, and the socket is taken from it with
-    /// [`Completion::take_socket`](crate::Completion::take_socket).
+    /// [`Completion::take_socket`](crate::Completion::take_socket). The queue borrows the registration from then on, as the
+    /// socket does: it may be the one that holds it.
     ///
     /// The provider is kept until the operation has finished: WSK's pages do not say whether it may be released
     /// earlier.
@@ -241,7 +236,7 @@ impl<'r> Provider<'r> {
     /// The operation comes back: [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES)
     pub fn submit_datagram<B: Send + 'static>(
         self,
-        queue: &CompletionQueue<B>,
+        queue: &CompletionQueue<'r, B>,
         op: Op<B>,
         family: Family,
         timeout: Option<Duration>,
@@ -264,7 +259,7 @@ impl<'r> Provider<'r> {
     /// [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES)
     pub fn submit_datagram_with<B: Send + 'static, H: ReceiveHandler>(
         self,
-        queue: &CompletionQueue<B>,
+        queue: &CompletionQueue<'r, B>,
         op: Op<B>,
         family: Family,
         handler: H,
@@ -280,16 +275,17 @@ impl<'r> Provider<'r> {
     fn submit_create<B: Send + 'static>(
         self,
         core: Shared<Core>,
-        queue: &CompletionQueue<B>,
+        queue: &CompletionQueue<'r, B>,
         op: Op<B>,
         family: Family,
         timeout: Option<Duration>,
     ) {
         let events = core.events();
+        let Provider { captured, .. } = self;
         // SAFETY: the operation is not in flight, so its arguments are the owner's, which the caller is.
         let arguments = unsafe { &mut *op.header().arguments.get() };
         arguments.socket = Some(core);
-        let provider = arguments.provider.insert(self.captured).npi;
+        let provider = arguments.provider.insert(captured).npi;
         let owner = Ownership::new().parameters();
         let call = Call::Create { provider, family, events, owner };
         let block = op.into_raw();

@@ -3,7 +3,7 @@
 
 use core::cell::UnsafeCell;
 use core::fmt;
-use core::marker::PhantomPinned;
+use core::marker::{PhantomData, PhantomPinned};
 use core::ops::RangeInclusive;
 use core::ptr::{self, NonNull};
 
@@ -14,6 +14,7 @@ use wsk_sys::{
 };
 
 use crate::error::{Error, Result, check};
+use crate::fatal;
 use crate::irql::{Passive, Wait};
 use crate::pool::PoolBox;
 use crate::provider::{Captured, Provider};
@@ -69,11 +70,12 @@ struct Pinned {
 
 /// A registration as a WSK client.
 ///
-/// It owns what WSK keeps pointers to, in non-paged memory that never moves. Providers and sockets borrow it, so it
-/// cannot be dropped before them: `WskDeregister`, which waits for every captured provider, every open socket and
-/// every call, then waits for closes that were sent already, and for nothing else.
+/// It owns what WSK keeps pointers to, in non-paged memory that never moves. Providers, sockets, descriptors and the
+/// queues that make them borrow it, so it cannot be dropped before them: `WskDeregister`, which waits for every captured
+/// provider, every open socket and every call, then waits for closes that were sent already, and for nothing else.
 ///
-/// Drop it at `PASSIVE_LEVEL`, before the driver's unload routine returns.
+/// Drop it at `PASSIVE_LEVEL`, before the driver's unload routine returns. At `DISPATCH_LEVEL`, where it cannot wait, the
+/// drop is a bug check.
 ///
 /// # Invariants
 /// `pinned` was registered, and is deregistered once, by `drop`.
@@ -223,11 +225,6 @@ impl Registration {
         Ok(Version::from_raw(offered.LowestVersion)..=Version::from_raw(offered.HighestVersion))
     }
 
-    /// What WSK knows the registration by; only to be compared.
-    pub(crate) fn as_raw(&self) -> *const WSK_REGISTRATION {
-        self.pinned.registration.get()
-    }
-
     fn capture(&self, timeout: ULONG) -> Result<Provider<'_>> {
         let registration = NonNull::from(&self.pinned.registration).cast();
         // SAFETY: by the type's invariant the registration is valid. The callers see to the IRQL: a time-out other than
@@ -239,12 +236,30 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
+        fatal::unless_it_can_wait();
         // SAFETY: registered by the type's invariant, and at PASSIVE_LEVEL, as the type's documentation demands.
-        // Providers borrow the registration, so none is captured by now.
+        // Providers borrow the registration, so none is captured by now, but for what was forgotten.
         unsafe { WskDeregister(self.pinned.registration.get()) };
         // Every IRP has completed, but a completion routine or the DPC of a time limit may be at its last instructions
         // on another processor, and after the driver's unload routine its code is gone.
         // SAFETY: PASSIVE_LEVEL, as above.
         unsafe { KeFlushQueuedDpcs() };
     }
+}
+
+/// In a type whose drop ends what keeps a registration from being deregistered.
+///
+/// For the compiler a drop is a use of the borrow only if the type that is dropped says so: a socket's memory, which has
+/// no lifetime, could otherwise be dropped after the registration. `PhantomData` does not say it, a `Drop` does.
+#[derive(Clone, Debug)]
+pub(crate) struct Within<'r>(PhantomData<&'r Registration>);
+
+impl Within<'_> {
+    pub(crate) const fn new() -> Self {
+        Within(PhantomData)
+    }
+}
+
+impl Drop for Within<'_> {
+    fn drop(&mut self) {}
 }

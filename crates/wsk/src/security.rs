@@ -9,7 +9,6 @@
 //! operation would release its descriptor within a completion routine, where WSK must not be called.
 #![expect(unsafe_code, reason = "a cached descriptor is WSK's memory behind a pointer")]
 
-use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
 use core::time::Duration;
 
@@ -28,7 +27,7 @@ use crate::op::arguments::Arguments;
 use crate::op::{CompletionQueue, Op, Pending, submit};
 use crate::pool::Shared;
 use crate::provider::{Captured, Provider};
-use crate::registration::Registration;
+use crate::registration::Within;
 use crate::socket::{Datagram, Socket, Unbound};
 
 const SIZE: usize = size_of::<PSECURITY_DESCRIPTOR>();
@@ -53,11 +52,6 @@ impl Cached {
     fn empty(captured: Captured) -> Result<Shared<Cached>> {
         // INVARIANT: null.
         Shared::new(Cached { raw: ptr::null_mut(), captured })
-    }
-
-    /// Whether it is of this registration's client.
-    pub(crate) fn is_of(&self, registration: &Registration) -> bool {
-        self.captured.is_of(registration)
     }
 }
 
@@ -86,7 +80,7 @@ impl Drop for Cached {
 #[derive(Clone, Debug)]
 pub struct SecurityDescriptor<'r> {
     cached: Shared<Cached>,
-    _registration: PhantomData<&'r Registration>,
+    _within: Within<'r>,
 }
 
 impl SecurityDescriptor<'_> {
@@ -138,7 +132,7 @@ impl<'r> Provider<'r> {
             // INVARIANT: cached just now.
             cached.raw = raw;
         }
-        Ok(SecurityDescriptor { cached, _registration: PhantomData })
+        Ok(SecurityDescriptor { cached, _within: Within::new() })
     }
 }
 
@@ -201,7 +195,7 @@ fn get(arguments: &mut Arguments, place: Shared<Cached>) -> Operation {
 impl<'r> Socket<'r> {
     /// A descriptor that a socket's request got, as the client's own.
     pub(crate) fn adopt_security(cached: Shared<Cached>) -> SecurityDescriptor<'r> {
-        SecurityDescriptor { cached, _registration: PhantomData }
+        SecurityDescriptor { cached, _within: Within::new() }
     }
 
     fn prepare_security<B>(
@@ -231,7 +225,7 @@ impl<'r> Socket<'r> {
     /// <= `DISPATCH_LEVEL`
     pub fn submit_set_security<B: Send + 'static>(
         &self,
-        queue: &CompletionQueue<B>,
+        queue: &CompletionQueue<'r, B>,
         op: Op<B>,
         security: &SecurityDescriptor<'r>,
         timeout: Option<Duration>,
@@ -254,7 +248,7 @@ impl<'r> Socket<'r> {
     /// [`DEVICE_NOT_READY`](Error::DEVICE_NOT_READY): the provider is gone.
     pub fn submit_get_security<B: Send + 'static>(
         &self,
-        queue: &CompletionQueue<B>,
+        queue: &CompletionQueue<'r, B>,
         op: Op<B>,
         timeout: Option<Duration>,
     ) -> Result<(), (Error, Op<B>)> {

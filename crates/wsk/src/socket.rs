@@ -4,7 +4,6 @@
 //! state. [`Socket`] is the same without the state in its type, for drivers that serve requests made at run time.
 #![expect(unsafe_code, reason = "a socket is WSK's memory behind a pointer")]
 
-use core::marker::PhantomData;
 use core::net::SocketAddr;
 use core::ptr::{self, NonNull};
 use core::time::Duration;
@@ -24,7 +23,7 @@ use crate::op::{CompletionQueue, Op, Pending, submit};
 use crate::option::{GetOption, SetOption};
 use crate::pool::Shared;
 use crate::provider::Captured;
-use crate::registration::Registration;
+use crate::registration::Within;
 use crate::request::{Bind, LocalAddress, Request, RequestIn};
 use crate::state;
 
@@ -87,11 +86,6 @@ impl Core {
         self.listening.as_ref().map(Listening::context)
     }
 
-    /// Whether the socket was made with this registration.
-    pub(crate) fn is_of(&self, registration: &Registration) -> bool {
-        ptr::eq(self.registration, registration.as_raw())
-    }
-
     /// Takes the socket that WSK made.
     ///
     /// # Safety
@@ -145,12 +139,12 @@ impl Drop for Core {
 #[derive(Clone, Debug)]
 pub struct Socket<'r> {
     core: Shared<Core>,
-    _registration: PhantomData<&'r Registration>,
+    _within: Within<'r>,
 }
 
 impl<'r> Socket<'r> {
     pub(crate) fn new(core: Shared<Core>) -> Socket<'r> {
-        Socket { core, _registration: PhantomData }
+        Socket { core, _within: Within::new() }
     }
 
     /// The family of the socket's addresses.
@@ -183,7 +177,7 @@ impl<'r> Socket<'r> {
     /// <= `DISPATCH_LEVEL`
     pub fn submit_to<B, R>(
         &self,
-        queue: &CompletionQueue<B>,
+        queue: &CompletionQueue<'_, B>,
         op: Op<B>,
         request: R,
         timeout: Option<Duration>,
@@ -334,7 +328,7 @@ macro_rules! state_common {
             /// <= `DISPATCH_LEVEL`
             pub fn submit_to<B, R>(
                 &self,
-                queue: &CompletionQueue<B>,
+                queue: &CompletionQueue<'_, B>,
                 op: Op<B>,
                 request: R,
                 timeout: Option<Duration>,

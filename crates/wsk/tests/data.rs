@@ -12,7 +12,8 @@ use common::{Bell, SOON, World, in_every_mode, op_for, op_with, receive};
 use wsk::cmsg::Message;
 use wsk::option::ip;
 use wsk::{
-    Buffer, BufferList, ControlInfo, Error, Op, Payload, PayloadList, ReceiveFrom, SendMessages, SendTo,
+    Buffer, BufferList, ControlInfo, DispatchDrop, Error, Op, Payload, PayloadList, ReceiveFrom,
+    SendMessages, SendTo,
 };
 use wsk_sys::{MSG_CTRUNC, WSK_BUF, WSK_BUF_LIST};
 
@@ -212,6 +213,9 @@ unsafe impl Payload for Chain {
     }
 }
 
+// SAFETY: its drop writes a pointer, and drops the buffers.
+unsafe impl DispatchDrop for Chain {}
+
 impl Drop for Chain {
     fn drop(&mut self) {
         // SAFETY: as in `new`; the first MDL is freed after this.
@@ -253,6 +257,8 @@ unsafe impl Payload for Liar {
     fn set_received(&mut self, _: usize) {}
 }
 
+wsk::dispatch_drop!(Liar(buffer, offset, length));
+
 /// A list of one node, or of none.
 struct Node {
     _describes: Liar,
@@ -266,6 +272,8 @@ unsafe impl PayloadList for Node {
         if self.is_there { ptr::from_ref(&*self.entry).cast_mut() } else { ptr::null_mut() }
     }
 }
+
+wsk::dispatch_drop!(Node { _describes, entry, is_there });
 
 // SAFETY: the pointers are to pool memory that belongs to the value.
 unsafe impl Send for Node {}

@@ -217,6 +217,7 @@ fn the_handler_is_found_by_its_type() {
     run(Completion::Inline, |world| {
         with_handler(world, accept, |socket, address, _, passive| {
             struct Other;
+            wsk::dispatch_drop!(Other {});
             impl ReceiveHandler for Other {
                 fn receive<'c>(&self, indication: Indication<'c>) -> Answer<'c> {
                     indication.accept()

@@ -14,7 +14,7 @@ use common::{BRIEFLY, SOON, World, in_every_mode, op_for, op_with};
 use ntos::IrpEventKind;
 use wsk::ioctl::SetRemoteAddress;
 use wsk::option::socket::Broadcast;
-use wsk::{Error, Get, Ioctl, LocalAddress, Op, ReceiveFrom, SendTo, Set};
+use wsk::{Canceller, DispatchDrop, Error, Get, Ioctl, LocalAddress, Op, ReceiveFrom, SendTo, Set};
 
 fn wait_until(what: &str, condition: impl Fn() -> bool) {
     let started = Instant::now();
@@ -29,6 +29,10 @@ fn wait_until(what: &str, condition: impl Fn() -> bool) {
 struct Dropped(Arc<AtomicUsize>);
 
 struct Counted(Dropped);
+
+// SAFETY: its drop counts.
+#[allow(unsafe_code, reason = "a drop of the test's own")]
+unsafe impl DispatchDrop for Counted {}
 
 impl Drop for Counted {
     fn drop(&mut self) {
@@ -145,11 +149,13 @@ fn a_canceller_works_from_any_thread_and_outlives_the_operation() {
             other.join().unwrap();
             receive.cancel();
             assert_eq!(receive.wait(passive).0, Err(Error::CANCELLED));
+            let blocks = world.machine.counters().pool_blocks.live;
             drop(op);
-            assert_eq!(dropped.count(), 0, "the canceller keeps the memory");
+            assert_eq!(dropped.count(), 1, "the buffers are gone");
+            assert_eq!(world.machine.counters().pool_blocks.live, blocks, "the canceller keeps the memory");
             canceller.cancel();
             drop(canceller);
-            assert_eq!(dropped.count(), 1);
+            assert_eq!(world.machine.counters().pool_blocks.live, blocks - 1);
         });
     });
 }
@@ -358,6 +364,39 @@ fn refused_requests_come_back_the_usual_way() {
             drop(socket.submit(op, Ioctl::<SetRemoteAddress>::new(Some(v6)), None));
             let (result, _) = socket.submit(op_with(b"x"), SendTo(Some(address)), None).wait(passive);
             assert_eq!((result, sent(world)), (Ok(1), 1));
+        });
+    });
+}
+
+/// An operation whose buffers can hold its own canceller.
+struct Knows {
+    itself: Option<Canceller>,
+    dropped: Counted,
+}
+
+wsk::dispatch_drop!(Knows { itself, dropped });
+
+#[test]
+fn an_operation_may_hold_its_own_canceller() {
+    in_every_mode(|world| {
+        world.with_socket(|socket, _, passive| {
+            let dropped = Dropped::default();
+            let knowing = || {
+                let mut op = Op::new(Knows { itself: None, dropped: Counted(dropped.clone()) }).unwrap();
+                let itself = op.canceller();
+                op.buffers_mut().itself = Some(itself);
+                op
+            };
+            drop(knowing());
+            assert_eq!(dropped.count(), 1);
+            let (result, op) = socket.submit(knowing(), LocalAddress, None).wait(passive);
+            assert!(result.is_ok());
+            assert!(op.buffers().itself.is_some());
+            drop(op);
+            wait_until("the drop", || dropped.count() == 2);
+            // Abandoned in flight; what is left is found at shutdown.
+            drop(socket.submit(knowing(), LocalAddress, None));
+            wait_until("the drop", || dropped.count() == 3);
         });
     });
 }

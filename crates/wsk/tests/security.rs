@@ -118,7 +118,7 @@ fn a_descriptor_is_for_its_own_client() {
 #[test]
 fn requests_to_a_queue_keep_their_descriptor_until_they_have_landed() {
     in_every_mode(|world| {
-        world.with_client(|registration, provider, passive| {
+        world.with_client(|_, provider, passive| {
             let bell = Bell::default();
             let queue = bell.queue::<()>(passive);
             let socket: Socket<'_> = provider.datagram(Family::V4, passive).unwrap().into();
@@ -133,8 +133,8 @@ fn requests_to_a_queue_keep_their_descriptor_until_they_have_landed() {
             socket.submit_get_security(&queue, set.into_op(), Some(SOON)).unwrap();
             let mut got = bell.take(&queue, 1).remove(0);
             assert_eq!((got.result(), got.output()), (Ok(0), &[][..]), "no address is told");
-            assert_eq!(text(&got.take_security(registration).unwrap()), EVERYONE);
-            assert!(got.take_security(registration).is_none());
+            assert_eq!(text(&got.take_security().unwrap()), EVERYONE);
+            assert!(got.take_security().is_none());
             // Not taken, it is released all the same.
             socket.submit_get_security(&queue, got.into_op(), None).unwrap();
             drop(bell.take(&queue, 1));

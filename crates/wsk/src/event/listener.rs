@@ -47,10 +47,11 @@ impl Hold {
         Hold { socket: AtomicPtr::new(ptr::null_mut()), state: AtomicU32::new(0), close }
     }
 
-    /// Counts a list in; false if the socket is being closed.
+    /// Counts a list in; false if the socket is being closed, or if so many are kept, or were forgotten, that no more can
+    /// be counted.
     fn enter(&self) -> bool {
         let mut seen = self.state.load(Ordering::Relaxed);
-        while seen & CLOSING == 0 {
+        while seen < CLOSING - 1 {
             // Relaxed: that a list is kept says nothing of other memory; what is done with it, `leave` publishes.
             match self.state.compare_exchange_weak(seen, seen + 1, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return true,
@@ -253,7 +254,7 @@ pub struct Retained {
 unsafe impl Send for Retained {}
 
 impl Retained {
-    /// Counts a list in; none if the socket is being closed.
+    /// Counts a list in; none if the socket is being closed, or no more can be counted.
     ///
     /// # Safety
     /// `list` is that of a call of the handler that `hold` belongs to, which returns `STATUS_PENDING` if there is a
@@ -308,8 +309,26 @@ impl fmt::Debug for Retained {
 #[derive(Debug)]
 pub(crate) struct Nobody;
 
+crate::dispatch_drop!(Nobody {});
+
 impl ReceiveHandler for Nobody {
     fn receive<'c>(&self, indication: Indication<'c>) -> Answer<'c> {
         indication.refuse()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::{CLOSING, Hold, NonNull, Ordering};
+
+    #[test]
+    fn a_count_of_lists_never_reaches_the_mark() {
+        let hold = Hold::new(NonNull::dangling());
+        assert!(hold.enter());
+        // As if so many had been kept and forgotten.
+        hold.state.store(CLOSING - 2, Ordering::Relaxed);
+        assert!(hold.enter());
+        assert!(!hold.enter());
+        assert_eq!(hold.state.load(Ordering::Relaxed), CLOSING - 1, "refused, and not counted");
     }
 }

@@ -18,7 +18,8 @@
 //!   be called again on the same stack, when it sends to a socket of this machine.
 //! - It may submit operations and enable or disable the event; it must not wait for any of it.
 //! - It lives as long as the socket, and beyond: WSK calls it until the close has completed, and then it is dropped, at
-//!   IRQL <= `DISPATCH_LEVEL`, possibly within the completion of the close. So it owns no socket and no provider.
+//!   IRQL <= `DISPATCH_LEVEL`, possibly within the completion of the close. So it owns nothing that waits or calls WSK
+//!   when it is dropped: that is what [`DispatchDrop`] says.
 //!
 //! Pending receives come first: WSK calls the handler with what no [`ReceiveFrom`](crate::ReceiveFrom) waits for, but
 //! for races, which only disabling excludes.
@@ -37,6 +38,8 @@ use wsk_sys::{
     WSK_FLAG_AT_DISPATCH_LEVEL,
 };
 
+use crate::dispatch_drop::DispatchDrop;
+
 pub use control::{DisableReceive, Disabled};
 pub use indicated::{Indicated, Indications, Segments};
 use listener::Hold;
@@ -47,7 +50,7 @@ pub use listener::Retained;
 /// See [the module](self) for what an implementation may do.
 #[doc(alias = "WskReceiveFromEvent")]
 #[doc(alias = "WSK_CLIENT_DATAGRAM_DISPATCH")]
-pub trait ReceiveHandler: Send + Sync + 'static {
+pub trait ReceiveHandler: Send + Sync + DispatchDrop + 'static {
     /// Datagrams have arrived.
     ///
     /// # IRQL
@@ -120,7 +123,7 @@ impl<'c> Indication<'c> {
     /// What is kept is the network's memory: it is to be released soon.
     ///
     /// # Errors
-    /// The indication comes back, to be answered otherwise: the socket is being closed.
+    /// The indication comes back, to be answered otherwise: the socket is being closed; or 2^31 - 1 lists are retained.
     pub fn retain(self) -> Result<(Retained, Answer<'c>), Indication<'c>> {
         // SAFETY: the list is this call's, which answers that it is kept.
         match unsafe { Retained::new(self.list, self.flags(), self.hold) } {

@@ -24,7 +24,7 @@ pub(crate) type Landed = unsafe fn(NonNull<Header>, usize);
 /// The part of a block that does not depend on the caller's buffers.
 ///
 /// # Invariants
-/// - `irp` was allocated with one stack location, and lives as long as the block.
+/// - `irp` was allocated with one stack location, and lives as long as the buffers: until the last handle is gone.
 /// - Outside a flight, only the owner of the operation touches the cells. In a flight: `arguments` belongs to the
 ///   provider; `status` to the completion routine, which also reads `timed`; `queue` to the deliverer; `waiters` is
 ///   read, until the deliverer takes it; `landed` is the owner's, before and after. `event`,
@@ -51,7 +51,7 @@ pub(crate) struct Header {
     pub(crate) arguments: UnsafeCell<Arguments>,
     /// What is done with the buffers when the result is taken; it is given the number of bytes transferred.
     pub(crate) landed: cell::UnsafeCell<Option<Landed>>,
-    free: unsafe fn(NonNull<Header>),
+    clear: unsafe fn(NonNull<Header>),
 }
 
 /// A block: the header first, so that a pointer to one is a pointer to the other.
@@ -93,7 +93,7 @@ pub(crate) fn new<B>(buffers: impl FnOnce(NonNull<Header>) -> B) -> Result<NonNu
         next: AtomicPtr::new(ptr::null_mut()),
         arguments: UnsafeCell::new(Arguments::new()),
         landed: cell::UnsafeCell::new(None),
-        free: free::<B>,
+        clear: clear::<B>,
     };
     let content = Block { header, buffers: UnsafeCell::new(buffers(block.cast())) };
     // SAFETY: the block is new, large and aligned enough.
@@ -109,23 +109,20 @@ pub(crate) fn new<B>(buffers: impl FnOnce(NonNull<Header>) -> B) -> Result<NonNu
     Ok(block)
 }
 
-/// Frees a block and what is in it.
+/// Drops what is in a block: the IRP and the buffers.
 ///
 /// # Safety
 /// `header` is the header of a `Block<B>` with no handle left and no flight.
-unsafe fn free<B>(header: NonNull<Header>) {
-    let block = header.cast::<Block<B>>();
-    // SAFETY: the block is valid until the end of this function.
-    let irp = unsafe { header.as_ref() }.irp;
+unsafe fn clear<B>(header: NonNull<Header>) {
+    // SAFETY: the block is valid until the handles' own watcher is gone, which is the caller's.
+    let block = unsafe { header.cast::<Block<B>>().as_ref() };
     // SAFETY: by the header's invariant the IRP came from IoAllocateIrp; with no flight nobody uses it.
-    unsafe { IoFreeIrp(irp.as_ptr()) };
-    // SAFETY: no handle is left, so nobody uses the content any more.
-    unsafe { block.drop_in_place() };
-    // SAFETY: the block came from `pool::allocate`, and its content is gone.
-    unsafe { pool::free(block) };
+    unsafe { IoFreeIrp(block.header.irp.as_ptr()) };
+    // SAFETY: no handle is left, so nobody uses the buffers any more, nor will.
+    unsafe { block.buffers.get().drop_in_place() };
 }
 
-/// Drops one handle of a block, and frees it if that was the last.
+/// Drops one handle of a block; the last one takes the buffers with it, and the memory, unless a canceller keeps that.
 ///
 /// # Safety
 /// The caller holds a handle, and does not use it after this call.
@@ -133,8 +130,24 @@ pub(crate) unsafe fn release(header: NonNull<Header>) {
     // SAFETY: the caller's handle keeps the block.
     let block = unsafe { header.as_ref() };
     if block.flight.release() {
-        let free = block.free;
-        // SAFETY: `free` is that of the block's own type; the last handle is gone, and a flight would hold one.
-        unsafe { free(header) };
+        let clear = block.clear;
+        // SAFETY: `clear` is that of the block's own type; the last handle is gone, and a flight would hold one.
+        unsafe { clear(header) };
+        // SAFETY: the handles' own watcher, which nothing uses any more.
+        unsafe { unwatch(header) };
+    }
+}
+
+/// Drops one of those that keep the memory, and frees it if that was the last.
+///
+/// # Safety
+/// The caller is counted among them, and does not use the block after this call.
+pub(crate) unsafe fn unwatch(header: NonNull<Header>) {
+    // SAFETY: the caller is counted, which keeps the block.
+    if unsafe { header.as_ref() }.flight.unwatch() {
+        // SAFETY: nobody else is left. The buffers went with the last handle.
+        unsafe { header.drop_in_place() };
+        // SAFETY: the block came from `pool::allocate`, and its content is gone.
+        unsafe { pool::free(header) };
     }
 }

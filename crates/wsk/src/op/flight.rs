@@ -12,6 +12,7 @@
 //! operation back, re-arm its IRP or free it. So `IoCancelIrp` never meets an IRP that was freed or is being
 //! re-armed, whichever way the threads interleave. `tests/loom` explores the interleavings.
 
+use crate::fatal;
 use crate::sync::{AtomicU32, Ordering};
 
 /// A cancel was asked for in this flight, or before it began.
@@ -20,20 +21,27 @@ const CANCEL: u32 = 1 << 31;
 const TIMED_OUT: u32 = 1 << 30;
 const FLAGS: u32 = CANCEL | TIMED_OUT;
 
-/// The parties of a flight, and the holders of the operation's memory.
+/// More watchers than this are a fault. Threads that count on at the same time do not get from here to the end of the
+/// number: each stops.
+const MOST: u32 = u32::MAX / 2;
+
+/// The parties of a flight, and the holders of the operation.
 #[derive(Debug)]
 pub(crate) struct Flight {
-    /// The number of parties that may touch the IRP, and the flags above.
+    /// The number of parties that may touch the IRP, and the flags above. Each is a thread in a call, a request or a
+    /// timer, and none of them can be forgotten: so this number stays small.
     parties: AtomicU32,
-    /// The number of handles that keep the memory.
+    /// The number of handles that keep the IRP and the buffers: the owner's, and one of a flight that nobody may wait for.
     handles: AtomicU32,
+    /// The number of those that keep only the memory, cancellers; and one for all handles together.
+    watchers: AtomicU32,
 }
 
 impl Flight {
     /// The state of a new operation: no flight, one handle.
     #[must_use]
     pub(crate) fn new() -> Flight {
-        Flight { parties: AtomicU32::new(0), handles: AtomicU32::new(1) }
+        Flight { parties: AtomicU32::new(0), handles: AtomicU32::new(1), watchers: AtomicU32::new(1) }
     }
 
     /// Begins a flight for the submitter, the provider and, if there is a time limit, the timer.
@@ -97,17 +105,39 @@ impl Flight {
         self.parties.fetch_and(!FLAGS, Ordering::AcqRel);
     }
 
-    /// Adds a handle that keeps the memory.
+    /// Adds a handle. There are at most two: see the field.
     pub(crate) fn retain(&self) {
-        // Relaxed: the new handle is made from one that keeps the memory already.
+        // Relaxed: the new handle is made from one that keeps everything already.
         self.handles.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Drops a handle. True: it was the last, and the caller frees the memory.
+    /// Drops a handle. True: it was the last, and the caller drops the buffers, and then calls [`Flight::unwatch`].
     #[must_use]
     pub(crate) fn release(&self) -> bool {
-        // Release: what this holder did happens before the memory is freed. Acquire: the last one sees it.
+        // Release: what this holder did happens before the buffers go. Acquire: the last one sees it.
         self.handles.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    /// Adds one who keeps the memory, and nothing in it. Any number of them can be made and forgotten.
+    pub(crate) fn watch(&self) {
+        // Relaxed: made from one that keeps the memory already.
+        let before = self.watchers.fetch_add(1, Ordering::Relaxed);
+        if before > MOST {
+            fatal::too_many_references(self, before as usize);
+        }
+    }
+
+    /// Drops one of those. True: it was the last, and the caller frees the memory.
+    #[must_use]
+    pub(crate) fn unwatch(&self) -> bool {
+        // As in `release`.
+        self.watchers.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    /// As if so many had been made and forgotten.
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn forget_watchers(&self, count: u32) {
+        self.watchers.fetch_add(count, Ordering::Relaxed);
     }
 }
 

@@ -22,6 +22,7 @@
 
 pub(crate) mod arguments;
 pub(crate) mod block;
+pub(crate) mod completion;
 pub(crate) mod flight;
 pub(crate) mod payload;
 pub(crate) mod pending;
@@ -36,12 +37,14 @@ use core::ptr::NonNull;
 
 use block::{Block, Header};
 
+use crate::dispatch_drop::DispatchDrop;
 use crate::error::Result;
 
 pub use arguments::CONTROL_MAX;
+pub use completion::Completion;
 pub use payload::{Payload, PayloadList};
 pub use pending::Pending;
-pub use queue::{Completion, CompletionQueue, Doorbell};
+pub use queue::{CompletionQueue, Doorbell, Drain};
 pub use waiters::Waiters;
 
 /// An operation that is not in flight, with the buffers `B` that it carries.
@@ -64,14 +67,17 @@ impl<B: Send + 'static> Op<B> {
     ///
     /// The buffers go into the block and stay at one address. If the operation is abandoned in flight, they are
     /// dropped when it completes, at IRQL <= `DISPATCH_LEVEL`, possibly within the completion of the IRP: so they
-    /// hold no socket and no provider, which would call WSK there. A [`Canceller`] keeps the block too.
+    /// hold nothing that waits or calls WSK when it is dropped, which is what [`DispatchDrop`] says.
     ///
     /// # IRQL
     /// <= `DISPATCH_LEVEL`
     ///
     /// # Errors
     /// [`INSUFFICIENT_RESOURCES`](crate::Error::INSUFFICIENT_RESOURCES)
-    pub fn new(buffers: B) -> Result<Op<B>> {
+    pub fn new(buffers: B) -> Result<Op<B>>
+    where
+        B: DispatchDrop,
+    {
         Op::new_with(|_| buffers)
     }
 
@@ -88,14 +94,15 @@ impl<B: Send + 'static> Op<B> {
         Op { block: self.into_raw().cast(), _owns: PhantomData }
     }
 
-    /// A handle that can cancel this operation from anywhere, in this flight and in later ones.
+    /// A handle that can cancel this operation from anywhere, in this flight and in later ones. It keeps the memory of the
+    /// operation, but neither IRP nor buffers: so it may be among the buffers itself.
     ///
     /// # IRQL
     /// <= `DISPATCH_LEVEL`
     #[must_use]
     pub fn canceller(&self) -> Canceller {
-        self.header().flight.retain();
-        // INVARIANT: retained just now.
+        self.header().flight.watch();
+        // INVARIANT: counted just now.
         Canceller { header: self.block.cast() }
     }
 }
@@ -171,14 +178,13 @@ impl<B> Drop for Op<B> {
 /// unless the operation is taken back first.
 ///
 /// # Invariants
-/// `header` is kept by a handle of this value's own.
+/// `header` is kept: this value is counted among its watchers.
 #[derive(Debug)]
 pub struct Canceller {
     header: NonNull<Header>,
 }
 
-// SAFETY: `cancel` may be called on any thread (`Flight`); the buffers behind the header are `Send`, and dropping
-// the last handle drops them on this thread.
+// SAFETY: `cancel` may be called on any thread (`Flight`), and the memory may be freed on any.
 unsafe impl Send for Canceller {}
 // SAFETY: as above.
 unsafe impl Sync for Canceller {}
@@ -196,7 +202,7 @@ impl Canceller {
 
 impl Drop for Canceller {
     fn drop(&mut self) {
-        // SAFETY: the handle is this value's own, and is not used again.
-        unsafe { block::release(self.header) };
+        // SAFETY: by the type's invariant this value is counted, and it does not use the block again.
+        unsafe { block::unwatch(self.header) };
     }
 }

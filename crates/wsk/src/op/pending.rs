@@ -9,6 +9,7 @@ use wsk_sys::{Executive, FALSE, KeReadStateEvent, KeWaitForSingleObject, KernelM
 use super::block::{self, Block, Header};
 use super::{Op, submit};
 use crate::error::Result;
+use crate::fatal;
 use crate::irql::Passive;
 use crate::request::Request;
 
@@ -73,6 +74,7 @@ impl<B, R> Pending<B, R> {
     /// Waits for the result, as [`submit::land`] gives it, and the operation.
     pub(crate) fn land(self, _: &Passive) -> (Result<usize>, Op<B>) {
         let event = self.header().event.get();
+        fatal::unless_it_can_wait();
         // SAFETY: PASSIVE_LEVEL is proven; the event is in the block, which this value keeps. A kernel-mode wait
         // without alerts or a limit ends only when the event is set.
         unsafe { KeWaitForSingleObject(event.cast(), Executive, KernelMode, FALSE, ptr::null()) };

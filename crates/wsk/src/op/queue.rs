@@ -4,25 +4,20 @@
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::marker::PhantomData;
-use core::net::SocketAddr;
 use core::ptr::{self, NonNull};
 
 use wsk_sys::{
-    Executive, FALSE, KEVENT, KeInitializeEvent, KeSetEvent, KeWaitForSingleObject, KernelMode,
-    SynchronizationEvent, WSK_SOCKET,
+    Executive, FALSE, KEVENT, KSPIN_LOCK, KeAcquireSpinLockRaiseToDpc, KeInitializeEvent, KeReleaseSpinLock,
+    KeSetEvent, KeWaitForSingleObject, KernelMode, SynchronizationEvent,
 };
 
-use super::arguments::{Arguments, Yield};
 use super::block::{Block, Header};
+use super::completion::Completion;
 use super::{Op, submit};
-use crate::addr;
 use crate::error::Result;
+use crate::fatal;
 use crate::irql::Passive;
 use crate::pool::Shared;
-use crate::receive;
-use crate::registration::Registration;
-use crate::security::{Cached, SecurityDescriptor};
-use crate::socket::{Core, Socket};
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
 
 /// What a queue does when something arrives in it while it is empty: typically, it enqueues a work item.
@@ -48,20 +43,35 @@ impl Doorbell {
     }
 }
 
+/// Finished operations that a drainer has moved out of the way of others that arrive, in the order of completion.
+#[derive(Debug)]
+struct Ready {
+    first: *mut Header,
+    last: *mut Header,
+    count: usize,
+}
+
 /// The part of a queue that operations in flight keep.
+///
+/// # Invariants
+/// `ready` is touched under `lock` only. The operations in it, and those behind `head`, are the queue's, with the
+/// owner's handle.
 #[derive(Debug)]
 pub(crate) struct Inner {
-    /// The finished operations, the last one first.
+    /// The operations that have arrived, the last one first.
     head: AtomicPtr<Header>,
-    /// Two for each operation submitted to the queue: one until it has arrived, one until it is taken.
+    lock: UnsafeCell<KSPIN_LOCK>,
+    ready: UnsafeCell<Ready>,
+    /// Two for each operation submitted to the queue: one until it has arrived, one until it is taken. Each operation is a
+    /// block of memory, so this number cannot wrap.
     outstanding: AtomicUsize,
     /// Set at every step that `outstanding` counts.
     stepped: UnsafeCell<KEVENT>,
     doorbell: Doorbell,
 }
 
-// SAFETY: the list and the count are atomic, the event has the dispatcher's lock, and the doorbell may be rung on
-// any thread (`Doorbell::new`).
+// SAFETY: arrivals and count are atomic, the rest is reached under a lock, its own or the dispatcher's, and the doorbell
+// may be rung on any thread (`Doorbell::new`).
 unsafe impl Send for Inner {}
 // SAFETY: as above.
 unsafe impl Sync for Inner {}
@@ -104,18 +114,54 @@ impl Inner {
         unsafe { KeSetEvent(self.stepped.get(), 0, FALSE) };
     }
 
-    /// Takes every finished operation: a list in the order of completion.
-    fn take(&self) -> *mut Header {
+    /// Moves what has arrived to what is ready, in the order of completion, and tells how many operations are ready now.
+    fn gather(&self) -> usize {
         // Acquire: pairs with the release of each push.
-        let mut last = self.head.swap(ptr::null_mut(), Ordering::Acquire);
-        let mut first = ptr::null_mut();
-        while let Some(header) = NonNull::new(last) {
+        let newest = self.head.swap(ptr::null_mut(), Ordering::Acquire);
+        let (mut rest, mut first, mut count) = (newest, ptr::null_mut(), 0);
+        while let Some(header) = NonNull::new(rest) {
             // SAFETY: the operations of the list are the taker's.
             let next = unsafe { &header.as_ref().next };
-            last = next.swap(first, Ordering::Relaxed);
+            rest = next.swap(first, Ordering::Relaxed);
             first = header.as_ptr();
+            count += 1;
         }
-        first
+        self.with(|ready| {
+            if let Some(oldest) = NonNull::new(first) {
+                match NonNull::new(ready.last) {
+                    // SAFETY: an operation that is ready is the queue's.
+                    Some(last) => unsafe { last.as_ref() }.next.store(oldest.as_ptr(), Ordering::Relaxed),
+                    None => ready.first = oldest.as_ptr(),
+                }
+                ready.last = newest;
+                ready.count += count;
+            }
+            ready.count
+        })
+    }
+
+    /// Takes the operation that is ready for longest.
+    fn pop(&self) -> Option<NonNull<Header>> {
+        self.with(|ready| {
+            let first = NonNull::new(ready.first)?;
+            // SAFETY: an operation that is ready is the queue's.
+            ready.first = unsafe { first.as_ref() }.next.load(Ordering::Relaxed);
+            if ready.first.is_null() {
+                ready.last = ptr::null_mut();
+            }
+            ready.count -= 1;
+            Some(first)
+        })
+    }
+
+    fn with<R>(&self, f: impl FnOnce(&mut Ready) -> R) -> R {
+        // SAFETY: IRQL <= DISPATCH_LEVEL, as everywhere in this crate; `f` does not come back here.
+        let irql = unsafe { KeAcquireSpinLockRaiseToDpc(self.lock.get()) };
+        // SAFETY: the lock is held, so nobody else reaches what is ready.
+        let result = f(unsafe { &mut *self.ready.get() });
+        // SAFETY: acquired above, on this thread, from this level.
+        unsafe { KeReleaseSpinLock(self.lock.get(), irql) };
+        result
     }
 }
 
@@ -124,15 +170,21 @@ impl Inner {
 /// The doorbell is rung whenever something arrives in an empty queue; what it starts, a work item, takes everything
 /// there is with [`CompletionQueue::drain`]. Several threads may drain at a time; each operation goes to one.
 ///
+/// A socket or a security descriptor that was asked for through the queue is in it until it is taken. So the queue borrows
+/// the registration that they are of, for as long as `'r`, and is gone before the registration is.
+///
 /// Dropping the queue waits for every operation that was submitted to it, so it is dropped at `PASSIVE_LEVEL`,
-/// after the sockets whose close cancels what is pending.
+/// after the sockets whose close cancels what is pending. At `DISPATCH_LEVEL` the drop is a bug check.
 #[derive(Debug)]
-pub struct CompletionQueue<B: Send + 'static> {
+pub struct CompletionQueue<'r, B: Send + 'static> {
     inner: Shared<Inner>,
     _operations: PhantomData<fn(Op<B>) -> Op<B>>,
+    /// What goes in comes out: with a longer lifetime a socket could outlive its registration, and with a shorter one
+    /// such a socket could be put in.
+    _registration: PhantomData<fn(&'r ()) -> &'r ()>,
 }
 
-impl<B: Send + 'static> CompletionQueue<B> {
+impl<'r, B: Send + 'static> CompletionQueue<'r, B> {
     /// Makes a queue.
     ///
     /// # IRQL
@@ -140,16 +192,19 @@ impl<B: Send + 'static> CompletionQueue<B> {
     ///
     /// # Errors
     /// [`INSUFFICIENT_RESOURCES`](crate::Error::INSUFFICIENT_RESOURCES)
-    pub fn new(doorbell: Doorbell, _: &Passive) -> Result<CompletionQueue<B>> {
+    pub fn new(doorbell: Doorbell, _: &Passive) -> Result<CompletionQueue<'r, B>> {
         let inner = Shared::new(Inner {
             head: AtomicPtr::new(ptr::null_mut()),
+            // Zero is an initialised spin lock, by the header's `KeInitializeSpinLock`.
+            lock: UnsafeCell::new(0),
+            ready: UnsafeCell::new(Ready { first: ptr::null_mut(), last: ptr::null_mut(), count: 0 }),
             outstanding: AtomicUsize::new(0),
             stepped: UnsafeCell::new(KEVENT::ZERO),
             doorbell,
         })?;
         // SAFETY: the event is in non-paged memory that stays where it is.
         unsafe { KeInitializeEvent(inner.stepped.get(), SynchronizationEvent, FALSE) };
-        Ok(CompletionQueue { inner, _operations: PhantomData })
+        Ok(CompletionQueue { inner, _operations: PhantomData, _registration: PhantomData })
     }
 
     /// Takes the operations that have finished by now, in the order of their completion.
@@ -157,8 +212,8 @@ impl<B: Send + 'static> CompletionQueue<B> {
     /// # IRQL
     /// <= `DISPATCH_LEVEL`
     #[must_use]
-    pub fn drain(&self) -> Drain<'_, B> {
-        Drain { queue: self, first: self.inner.take() }
+    pub fn drain(&self) -> Drain<'_, 'r, B> {
+        Drain { queue: self, left: self.inner.gather() }
     }
 
     /// Waits until every operation that was submitted to the queue has been taken from it, and the doorbell has rung
@@ -169,6 +224,7 @@ impl<B: Send + 'static> CompletionQueue<B> {
     /// # IRQL
     /// `PASSIVE_LEVEL`
     pub fn run_down(&self, _: &Passive) {
+        fatal::unless_it_can_wait();
         // Acquire: pairs with each step.
         while self.inner.outstanding.load(Ordering::Acquire) != 0 {
             let event = self.inner.stepped.get();
@@ -189,8 +245,9 @@ impl<B: Send + 'static> CompletionQueue<B> {
     }
 }
 
-impl<B: Send + 'static> Drop for CompletionQueue<B> {
+impl<B: Send + 'static> Drop for CompletionQueue<'_, B> {
     fn drop(&mut self) {
+        fatal::unless_it_can_wait();
         loop {
             drop(self.drain());
             // Acquire: pairs with each step.
@@ -205,157 +262,35 @@ impl<B: Send + 'static> Drop for CompletionQueue<B> {
     }
 }
 
-/// The operations taken from a queue. Those not looked at are dropped with it.
+/// The operations that are to be taken from a queue, one by one. Those not looked at are dropped with it.
+///
+/// Until it is looked at, an operation stays the queue's: should this value be forgotten, the next drain takes it.
 #[derive(Debug)]
-pub struct Drain<'q, B: Send + 'static> {
-    queue: &'q CompletionQueue<B>,
-    first: *mut Header,
+pub struct Drain<'q, 'r, B: Send + 'static> {
+    queue: &'q CompletionQueue<'r, B>,
+    /// At most so many: what arrives meanwhile rings for another drain.
+    left: usize,
 }
 
-impl<B: Send + 'static> Iterator for Drain<'_, B> {
-    type Item = Completion<B>;
+impl<'r, B: Send + 'static> Iterator for Drain<'_, 'r, B> {
+    type Item = Completion<'r, B>;
 
-    fn next(&mut self) -> Option<Completion<B>> {
-        let header = NonNull::new(self.first)?;
-        // SAFETY: the operations of the list are the taker's.
-        let next = unsafe { &header.as_ref().next };
-        self.first = next.load(Ordering::Relaxed);
+    fn next(&mut self) -> Option<Completion<'r, B>> {
+        self.left = self.left.checked_sub(1)?;
+        // None: others drain as well, and have taken it.
+        let header = self.queue.inner.pop()?;
         // SAFETY: the result was delivered to the queue, with the owner's handle.
         let result = unsafe { submit::land(header) };
         // SAFETY: as above. Only operations with the buffers `B` are submitted to this queue.
         let op = unsafe { Op::from_raw(header.cast::<Block<B>>()) };
         self.queue.inner.step();
-        // SAFETY: as above.
+        // SAFETY: as above. What it holds is of a registration that is borrowed for as long as `'r`.
         Some(unsafe { Completion::new(op, result) })
     }
 }
 
-impl<B: Send + 'static> Drop for Drain<'_, B> {
+impl<B: Send + 'static> Drop for Drain<'_, '_, B> {
     fn drop(&mut self) {
         while self.next().is_some() {}
-    }
-}
-
-/// A finished operation and its result.
-#[must_use = "a finished operation carries its result"]
-#[derive(Debug)]
-pub struct Completion<B: Send + 'static> {
-    op: Op<B>,
-    result: Result<usize>,
-    /// The socket that a creation made.
-    socket: Option<Shared<Core>>,
-    /// The security descriptor that was got.
-    security: Option<Shared<Cached>>,
-}
-
-impl<B: Send + 'static> Completion<B> {
-    /// Takes the socket that a creation made, and releases the provider that made it.
-    ///
-    /// # Safety
-    /// `result` is that of the operation's last flight.
-    unsafe fn new(op: Op<B>, mut result: Result<usize>) -> Completion<B> {
-        // SAFETY: the operation has landed, so its arguments are the owner's, which this function is.
-        let arguments = unsafe { &mut *op.header().arguments.get() };
-        drop(arguments.provider.take());
-        let security = arguments.security.take().and_then(|flying| {
-            let landed = result;
-            // A kernel address, which is nobody's business.
-            result = result.map(|_| 0);
-            // SAFETY: the operation has landed, with this result.
-            unsafe { flying.land(landed, arguments) }
-        });
-        let mut socket = arguments.socket.take();
-        if let Some(core) = &mut socket {
-            if let (Ok(information), Some(core)) = (result, core.get_mut()) {
-                let raw = ptr::with_exposed_provenance_mut::<WSK_SOCKET>(information);
-                // SAFETY: a successful WskSocket puts the new socket in IoStatus.Information.
-                unsafe { core.adopt(raw) };
-            }
-            // A kernel address, which is nobody's business.
-            result = result.map(|_| 0);
-        }
-        Completion { op, result, socket: socket.filter(|_| result.is_ok()), security }
-    }
-
-    /// The result: the number of bytes that were sent, received or put out, which is no more than there was room for;
-    /// zero for a request that transfers none.
-    ///
-    /// # Errors
-    /// What WSK gave. [`CANCELLED`](crate::Error::CANCELLED) after a cancel,
-    /// [`IO_TIMEOUT`](crate::Error::IO_TIMEOUT) when the time limit passed.
-    pub const fn result(&self) -> Result<usize> {
-        self.result
-    }
-
-    fn arguments(&self) -> &Arguments {
-        // SAFETY: the operation has landed, so its arguments are the owner's.
-        unsafe { &*self.op.header().arguments.get() }
-    }
-
-    /// The output of a successful control request; empty after any other.
-    #[must_use]
-    pub fn output(&self) -> &[u8] {
-        let arguments = self.arguments();
-        match (arguments.yielded(), self.result) {
-            (Yield::Value, Ok(length)) => arguments.output.0.get(..length).unwrap_or_default(),
-            _ => &[],
-        }
-    }
-
-    /// The address that a local-address request yielded, or the sender of a received datagram; none after any other
-    /// request, and after one that failed.
-    #[must_use]
-    pub fn address(&self) -> Option<SocketAddr> {
-        let arguments = self.arguments();
-        match arguments.yielded() {
-            Yield::Address | Yield::Datagram => addr::decode(&arguments.address),
-            Yield::Nothing | Yield::Value => None,
-        }
-    }
-
-    /// The control information of a received datagram, which WSK has written: yet to be checked. Empty after any other
-    /// request.
-    #[must_use]
-    pub fn control(&self) -> &[u8] {
-        let arguments = self.arguments();
-        if arguments.yielded() == Yield::Datagram { receive::control(arguments) } else { &[] }
-    }
-
-    /// The flags of a received datagram; see [`Received::flags`](crate::Received::flags). Zero after any other request.
-    #[must_use]
-    pub fn flags(&self) -> u32 {
-        let arguments = self.arguments();
-        if arguments.yielded() == Yield::Datagram { arguments.control_flags } else { 0 }
-    }
-
-    /// The socket that a creation made, if it was made with this registration. Not taken, it is closed when the
-    /// completion is dropped or the operation taken out of it.
-    pub fn take_socket<'r>(&mut self, registration: &'r Registration) -> Option<Socket<'r>> {
-        let core = self.socket.take_if(|core| core.is_of(registration))?;
-        Some(Socket::new(core))
-    }
-
-    /// The security descriptor that a request got, if it was made with this registration. Not taken, it is released
-    /// with the completion.
-    pub fn take_security<'r>(&mut self, registration: &'r Registration) -> Option<SecurityDescriptor<'r>> {
-        self.security.take_if(|cached| cached.is_of(registration)).map(Socket::adopt_security)
-    }
-
-    /// The operation, ready for another flight.
-    #[must_use]
-    pub fn into_op(self) -> Op<B> {
-        self.op
-    }
-
-    /// The operation's buffers.
-    #[must_use]
-    pub fn buffers(&self) -> &B {
-        self.op.buffers()
-    }
-
-    /// The operation's buffers, to change.
-    #[must_use]
-    pub fn buffers_mut(&mut self) -> &mut B {
-        self.op.buffers_mut()
     }
 }

@@ -18,7 +18,9 @@ use super::arguments::CONTROL_MAX;
 use super::{Completion, CompletionQueue, Doorbell, Op};
 use crate::addr::{self, Family};
 use crate::socket::{Core, Socket};
-use crate::{Buffer, Control, Error, Get, LocalAddress, Passive, ReceiveFrom, Received, SendTo};
+use crate::{
+    Buffer, Control, Error, Get, LocalAddress, Passive, ReceiveFrom, Received, Registration, SendTo, Version,
+};
 
 /// How the next request ends.
 #[derive(Clone, Copy)]
@@ -47,6 +49,13 @@ fn complete(irp: *mut IRP) -> NTSTATUS {
     status
 }
 
+/// Writes an address to the client's place for one.
+fn put_address(to: *mut SOCKADDR) {
+    let (bytes, size) = addr::encode_bytes(&"127.0.0.1:7".parse().unwrap());
+    // SAFETY: the client's address has room for any family.
+    unsafe { to.cast::<u8>().copy_from_nonoverlapping(bytes.as_ptr(), size) };
+}
+
 unsafe extern "system" fn receive_from(
     _: PWSK_SOCKET,
     buffer: *mut WSK_BUF,
@@ -57,13 +66,13 @@ unsafe extern "system" fn receive_from(
     flags: *mut ULONG,
     irp: *mut IRP,
 ) -> NTSTATUS {
-    // SAFETY: the client's buffer, described by an MDL of mapped memory.
-    let data = unsafe { (*(*buffer).Mdl).MappedSystemVa }.cast::<u8>();
+    // SAFETY: the client's buffer.
+    let mdl = unsafe { (*buffer).Mdl };
+    // SAFETY: the client's MDL, of mapped memory.
+    let data = unsafe { (*mdl).MappedSystemVa }.cast::<u8>();
     // SAFETY: the client's buffer has room for a byte.
     unsafe { data.write(b'!') };
-    let from = addr::encode(&"127.0.0.1:7".parse().unwrap());
-    // SAFETY: the client's address, with room for any family.
-    unsafe { address.cast::<wsk_sys::SOCKADDR_INET>().write(from) };
+    put_address(address);
     // SAFETY: the client's variable.
     unsafe { control_length.write(END.get().control_length) };
     // SAFETY: the client's control information has room for a byte.
@@ -103,9 +112,7 @@ unsafe extern "system" fn control(
 }
 
 unsafe extern "system" fn local_address(_: PWSK_SOCKET, address: *mut SOCKADDR, irp: *mut IRP) -> NTSTATUS {
-    let local = addr::encode(&"127.0.0.1:8".parse().unwrap());
-    // SAFETY: the client's address, with room for any family.
-    unsafe { address.cast::<wsk_sys::SOCKADDR_INET>().write(local) };
+    put_address(address);
     complete(irp)
 }
 
@@ -144,12 +151,12 @@ fn buffer(content: &[u8]) -> Op<Buffer> {
     Op::new(buffer).unwrap()
 }
 
-fn queue(passive: &Passive) -> CompletionQueue<Buffer> {
+fn queue<'r>(passive: &Passive) -> CompletionQueue<'r, Buffer> {
     // SAFETY: a doorbell that does nothing.
     CompletionQueue::new(unsafe { Doorbell::new(|_| (), ptr::null_mut()) }, passive).unwrap()
 }
 
-fn next(queue: &CompletionQueue<Buffer>) -> Completion<Buffer> {
+fn next<'r>(queue: &CompletionQueue<'r, Buffer>) -> Completion<'r, Buffer> {
     queue.drain().next().unwrap()
 }
 
@@ -215,7 +222,7 @@ fn no_more_bytes_are_told_than_there_was_room_for() {
 fn a_completion_has_nothing_of_an_earlier_flight() {
     with_socket(|socket, passive| {
         let queue = queue(passive);
-        let told = |completion: &Completion<Buffer>| {
+        let told = |completion: &Completion<'_, Buffer>| {
             (
                 completion.address().is_some(),
                 completion.flags() != 0,
@@ -267,4 +274,39 @@ fn an_operation_that_has_landed_keeps_no_pointer_and_no_input() {
         assert!(arguments.input.0.iter().all(|byte| *byte == 0));
         assert!(arguments.socket.is_none() && arguments.provider.is_none() && arguments.security.is_none());
     });
+}
+
+#[test]
+fn a_count_of_cancellers_never_wraps() {
+    let machine = Machine::boot(Config::default());
+    let ended = machine.catch_bug_check(|| {
+        let op = Op::new(7_u32).unwrap();
+        // As if so many had been made and forgotten.
+        op.header().flight.forget_watchers(u32::MAX / 2 - 1);
+        core::mem::forget(op.canceller());
+        core::mem::forget(op.canceller());
+        let _ = op.canceller();
+    });
+    let report = ended.map(drop).unwrap_err();
+    assert_eq!((report.rule.code, report.parameters[3]), (0x18, 1 << 31));
+}
+
+#[test]
+fn what_waits_is_not_dropped_at_dispatch_level() {
+    for drops_queue in [true, false] {
+        let machine = Machine::boot(Config::default());
+        let ended = machine.catch_bug_check(move || {
+            let passive = Passive::check().unwrap();
+            let queue = queue(&passive);
+            let registration = Registration::register(Version::V1_0, &passive).unwrap();
+            // SAFETY: may be called at this level, and is lowered below by nobody: the machine ends here.
+            unsafe { wsk_sys::KfRaiseIrql(wsk_sys::DISPATCH_LEVEL) };
+            if drops_queue {
+                drop(queue);
+            } else {
+                drop(registration);
+            }
+        });
+        assert_eq!(ended.map(drop).unwrap_err().rule.code, 0xB8);
+    }
 }

@@ -191,7 +191,7 @@ impl Waiters {
     /// With a time limit of zero nothing can wake it in time: see [`Waiters::submit_and_look`].
     pub fn submit_to<B: Send + 'static>(
         &self,
-        queue: &CompletionQueue<B>,
+        queue: &CompletionQueue<'_, B>,
         op: Op<B>,
         timeout: Option<Duration>,
     ) {
@@ -202,7 +202,7 @@ impl Waiters {
     /// and wakes it if so. A time limit of zero passes after that, so what is there at once never loses against it.
     pub fn submit_and_look<B: Send + 'static>(
         &self,
-        queue: &CompletionQueue<B>,
+        queue: &CompletionQueue<'_, B>,
         op: Op<B>,
         timeout: Option<Duration>,
         look: impl FnOnce(),

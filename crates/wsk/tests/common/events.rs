@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use wsk::event::{Answer, Indicated, Indication, ReceiveHandler, Retained};
-use wsk::{Datagram, Family, Passive, Provider};
+use wsk::{Datagram, DispatchDrop, Family, Passive, Provider};
 
 use super::{LOOPBACK_V4, SOON, World};
 
@@ -26,6 +26,10 @@ pub(crate) enum Event {
     Datagram(Vec<u8>, Option<SocketAddr>),
     ForcedClosed,
 }
+
+// SAFETY: no test's act owns anything of WSK's but through a channel, whose other end the test has; and memory of the
+// host's can be freed anywhere.
+unsafe impl DispatchDrop for Handler {}
 
 impl ReceiveHandler for Handler {
     fn receive<'c>(&self, indication: Indication<'c>) -> Answer<'c> {

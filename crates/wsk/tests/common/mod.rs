@@ -170,11 +170,14 @@ struct Rings {
 
 impl Bell {
     /// A queue that rings this bell, which outlives it: the caller keeps a clone until the queue is gone.
-    pub(crate) fn queue<B: Send + 'static>(&self, passive: &Passive) -> CompletionQueue<B> {
+    pub(crate) fn queue<'r, B: Send + 'static>(&self, passive: &Passive) -> CompletionQueue<'r, B> {
         self.try_queue(passive).unwrap()
     }
 
-    pub(crate) fn try_queue<B: Send + 'static>(&self, passive: &Passive) -> Result<CompletionQueue<B>> {
+    pub(crate) fn try_queue<'r, B: Send + 'static>(
+        &self,
+        passive: &Passive,
+    ) -> Result<CompletionQueue<'r, B>> {
         // SAFETY: `ring` may be called on any thread at any IRQL that a test has; the bell lives as long as the
         // caller's clone, which the tests drop after the queue.
         let doorbell = unsafe { Doorbell::new(ring, Arc::as_ptr(&self.0).cast_mut().cast()) };
@@ -195,11 +198,11 @@ impl Bell {
     }
 
     /// Takes `count` operations from the queue, whenever the bell rings.
-    pub(crate) fn take<B: Send + 'static>(
+    pub(crate) fn take<'r, B: Send + 'static>(
         &self,
-        queue: &CompletionQueue<B>,
+        queue: &CompletionQueue<'r, B>,
         count: usize,
-    ) -> Vec<Finished<B>> {
+    ) -> Vec<Finished<'r, B>> {
         let mut taken = Vec::new();
         while taken.len() < count {
             self.listen();

@@ -14,7 +14,10 @@ use std::time::Duration;
 use loom::sync::Mutex;
 use loom::thread;
 use wsk::event::{Answer, Indication, ReceiveHandler, Retained};
-use wsk::{CompletionQueue, Datagram, Doorbell, Error, Family, Op, Passive, Registration, Version, Waiters};
+use wsk::{
+    CompletionQueue, Datagram, DispatchDrop, Doorbell, Error, Family, Op, Passive, Registration, Version,
+    Waiters,
+};
 
 use crate::kernel::{self, kernel, tick};
 use crate::provider::indicate;
@@ -37,6 +40,9 @@ impl ReceiveHandler for Keeper {
         }
     }
 }
+
+// SAFETY: the lists that it keeps are released by the models, before the socket is closed.
+unsafe impl DispatchDrop for Keeper {}
 
 impl Drop for Keeper {
     fn drop(&mut self) {
@@ -121,7 +127,7 @@ fn two_calls_at_a_time() {
     });
 }
 
-fn wait_with(ends: impl Fn(&Arc<Waiters>, Op<()>, &CompletionQueue<()>) + Send + Sync + 'static) {
+fn wait_with(ends: impl Fn(&Arc<Waiters>, Op<()>, &CompletionQueue<'_, ()>) + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = builder.preemption_bound.or(Some(super::PREEMPTIONS));
     builder.max_branches = 10_000;
@@ -139,7 +145,7 @@ fn wait_with(ends: impl Fn(&Arc<Waiters>, Op<()>, &CompletionQueue<()>) + Send +
     });
 }
 
-fn result(queue: &CompletionQueue<()>) -> wsk::Result<usize> {
+fn result(queue: &CompletionQueue<'_, ()>) -> wsk::Result<usize> {
     kernel().provider.listen();
     let completion = queue.drain().next().unwrap();
     completion.result()

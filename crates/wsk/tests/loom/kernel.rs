@@ -385,6 +385,11 @@ extern "system" fn KeReleaseSpinLock(lock: *mut KSPIN_LOCK, _irql: KIRQL) {
 #[unsafe(no_mangle)]
 extern "system" fn KeFlushQueuedDpcs() {}
 
+#[unsafe(no_mangle)]
+extern "system" fn KeBugCheckEx(code: ULONG, one: usize, two: usize, three: usize, four: usize) -> ! {
+    panic!("bug check {code:#x} ({one:#x}, {two:#x}, {three:#x}, {four:#x})");
+}
+
 /// What a completion queue's doorbell does.
 ///
 /// # Safety

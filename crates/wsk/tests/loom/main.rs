@@ -45,8 +45,8 @@ use std::time::Duration;
 use loom::thread::{self, JoinHandle};
 use wsk::ioctl::SetRemoteAddress;
 use wsk::{
-    Canceller, CompletionQueue, Datagram, Doorbell, Error, Family, Ioctl, Op, Passive, Pending, Registration,
-    Result, Version,
+    Canceller, CompletionQueue, Datagram, DispatchDrop, Doorbell, Error, Family, Ioctl, Op, Passive, Pending,
+    Registration, Result, Version,
 };
 
 use kernel::{kernel, tick};
@@ -54,6 +54,9 @@ use provider::deliver;
 
 /// Buffers that count how often they are dropped.
 struct Buffers(Arc<AtomicUsize>);
+
+// SAFETY: its drop counts.
+unsafe impl DispatchDrop for Buffers {}
 
 impl Drop for Buffers {
     fn drop(&mut self) {
@@ -360,7 +363,7 @@ fn the_close_cancels_what_is_pending() {
     });
 }
 
-fn queue(passive: &Passive) -> CompletionQueue<Buffers> {
+fn queue<'r>(passive: &Passive) -> CompletionQueue<'r, Buffers> {
     // SAFETY: the bell may be rung at any time, by anyone.
     let doorbell = unsafe { Doorbell::new(kernel::ring, ptr::null_mut()) };
     CompletionQueue::new(doorbell, passive).unwrap()

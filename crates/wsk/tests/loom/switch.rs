@@ -24,7 +24,7 @@ struct Pair {
 impl Switched for Pair {
     type Disabled = ();
 
-    fn with<R>(&self, f: impl FnOnce(&mut Switching) -> R) -> R {
+    fn with<R>(&self, f: impl FnOnce(&mut Switching) -> R + Send) -> R {
         f(&mut self.switching.lock().unwrap())
     }
 

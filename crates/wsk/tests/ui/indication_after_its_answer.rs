@@ -5,6 +5,8 @@ use wsk::ReceiveHandler;
 
 struct Late;
 
+wsk::dispatch_drop!(Late {});
+
 impl ReceiveHandler for Late {
     fn receive<'c>(&self, indication: Indication<'c>) -> Answer<'c> {
         let mut datagrams = indication.datagrams();

@@ -1,9 +1,8 @@
-//! A socket that is taken from a queue belongs to its registration, too.
-use wsk::{Completion, Passive, Registration, Socket, Version};
+//! A socket taken from a completion belongs to the registration that made it.
+use wsk::{Completion, Passive, Socket};
 
-fn example(mut completion: Completion<()>, passive: &Passive) -> Option<Socket<'static>> {
-    let registration = Registration::register(Version::V1_0, passive).unwrap();
-    completion.take_socket(&registration)
+fn example(mut completion: Completion<'_, ()>, _: &Passive) -> Option<Socket<'static>> {
+    completion.take_socket()
 }
 
 fn main() {}
