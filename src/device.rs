@@ -40,18 +40,22 @@ impl Context for Place {
 pub unsafe extern "system" fn driver_entry(driver: PDRIVER_OBJECT, path: PCUNICODE_STRING) -> NTSTATUS {
     // SAFETY: DriverEntry is called at PASSIVE_LEVEL.
     let passive = unsafe { Passive::assume() };
-    match create(driver, path, &passive) {
+    // SAFETY: DriverEntry's own arguments.
+    match unsafe { create(driver, path, &passive) } {
         Ok(()) => STATUS_SUCCESS,
         Err(error) => error.status(),
     }
 }
 
 /// Makes the driver and its device. On failure the framework deletes what was made.
-fn create(driver: PDRIVER_OBJECT, path: PCUNICODE_STRING, passive: &Passive) -> Result {
+///
+/// # Safety
+/// The arguments are those of `DriverEntry`, which calls this once.
+unsafe fn create(driver: PDRIVER_OBJECT, path: PCUNICODE_STRING, passive: &Passive) -> Result {
     let mut attributes = wdf::attributes(TYPE.info());
     let mut config = wdf::non_pnp_driver(Some(evt_unload));
     let mut framework: WDFDRIVER = ptr::null_mut();
-    // SAFETY: DriverEntry's own arguments; the structures are initialised and outlive the call.
+    // SAFETY: the caller's promise; the structures are initialised and outlive the call.
     check(unsafe {
         wdf::call_unsafe_wdf_function_binding!(
             WdfDriverCreate,
@@ -67,9 +71,12 @@ fn create(driver: PDRIVER_OBJECT, path: PCUNICODE_STRING, passive: &Passive) -> 
     // SAFETY: the context is memory for a `Place`, which nobody uses before the device exists.
     unsafe { place.write(Place { driver: None, work_item: ptr::null_mut() }) };
 
-    let device = create_device(framework)?;
-    create_queue(device)?;
-    let work_item = create_work_item(device)?;
+    // SAFETY: the framework made the driver object just now.
+    let device = unsafe { create_device(framework) }?;
+    // SAFETY: made just now; it is not open yet.
+    unsafe { create_queue(device) }?;
+    // SAFETY: as above.
+    let work_item = unsafe { create_work_item(device) }?;
     // SAFETY: the framework's enqueue may be called at IRQL <= DISPATCH_LEVEL on any thread; the work item is deleted
     // with the device, after `evt_unload` has dropped the queue.
     let doorbell = unsafe { Doorbell::new(ring, work_item.cast()) };
@@ -83,9 +90,11 @@ fn create(driver: PDRIVER_OBJECT, path: PCUNICODE_STRING, passive: &Passive) -> 
     Ok(())
 }
 
-fn create_device(driver: WDFDRIVER) -> Result<WDFDEVICE> {
+/// # Safety
+/// `driver` is the framework's driver object.
+unsafe fn create_device(driver: WDFDRIVER) -> Result<WDFDEVICE> {
     let sddl = wdf::unicode(&SDDL_UTF16);
-    // SAFETY: the driver object was made just now; the string is constant.
+    // SAFETY: the caller's promise; the string is constant.
     let init = unsafe {
         wdf::call_unsafe_wdf_function_binding!(WdfControlDeviceInitAllocate, driver, &raw const sddl)
     };
@@ -93,7 +102,8 @@ fn create_device(driver: WDFDRIVER) -> Result<WDFDEVICE> {
         return Err(wsk::Error::INSUFFICIENT_RESOURCES);
     }
     let mut init: PWDFDEVICE_INIT = init;
-    let created = fill_device(&mut init);
+    // SAFETY: allocated just now.
+    let created = unsafe { fill_device(&mut init) };
     if created.is_err() && !init.is_null() {
         // SAFETY: `WdfDeviceCreate` has not consumed it.
         unsafe { wdf::call_unsafe_wdf_function_binding!(WdfDeviceInitFree, init) };
@@ -107,7 +117,11 @@ fn create_device(driver: WDFDRIVER) -> Result<WDFDEVICE> {
     Ok(device)
 }
 
-fn fill_device(init: &mut PWDFDEVICE_INIT) -> Result<WDFDEVICE> {
+/// Makes the device of its description, which becomes null with a success.
+///
+/// # Safety
+/// `init` is a description that the framework has allocated, and that no device was made of.
+unsafe fn fill_device(init: &mut PWDFDEVICE_INIT) -> Result<WDFDEVICE> {
     let name = wdf::unicode(&DEVICE_NAME_UTF16);
     // SAFETY: the init is not consumed yet; the string is constant.
     check(unsafe {
@@ -146,9 +160,11 @@ fn fill_device(init: &mut PWDFDEVICE_INIT) -> Result<WDFDEVICE> {
     Ok(device)
 }
 
-fn create_queue(device: WDFDEVICE) -> Result {
+/// # Safety
+/// `device` is this driver's device, which is not open yet.
+unsafe fn create_queue(device: WDFDEVICE) -> Result {
     let mut config = wdf::parallel_default_queue(Some(dispatch::evt_io_device_control));
-    // SAFETY: the device was made just now and is not open yet; the structure is initialised and outlives the call.
+    // SAFETY: the caller's promise; the structure is initialised and outlives the call.
     check(unsafe {
         wdf::call_unsafe_wdf_function_binding!(
             WdfIoQueueCreate,
@@ -160,12 +176,14 @@ fn create_queue(device: WDFDEVICE) -> Result {
     })
 }
 
-fn create_work_item(device: WDFDEVICE) -> Result<WDFWORKITEM> {
+/// # Safety
+/// `device` is this driver's device.
+unsafe fn create_work_item(device: WDFDEVICE) -> Result<WDFWORKITEM> {
     let mut config = wdf::work_item(Some(complete::evt_work_item));
     let mut attributes = wdf::attributes(ptr::null());
     attributes.ParentObject = device.cast();
     let mut work_item: WDFWORKITEM = ptr::null_mut();
-    // SAFETY: the structures are initialised and outlive the call; the parent is the device made just now.
+    // SAFETY: the structures are initialised and outlive the call; the parent is the caller's promise.
     check(unsafe {
         wdf::call_unsafe_wdf_function_binding!(
             WdfWorkItemCreate,
