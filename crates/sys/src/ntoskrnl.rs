@@ -77,6 +77,9 @@ unsafe extern "system" {
         DeviceObject: *mut *mut DEVICE_OBJECT,
     ) -> NTSTATUS;
     pub fn IoDeleteDevice(DeviceObject: *mut DEVICE_OBJECT);
+    pub fn IoRegisterShutdownNotification(DeviceObject: *mut DEVICE_OBJECT) -> NTSTATUS;
+    pub fn IoRegisterLastChanceShutdownNotification(DeviceObject: *mut DEVICE_OBJECT) -> NTSTATUS;
+    pub fn IoUnregisterShutdownNotification(DeviceObject: *mut DEVICE_OBJECT);
     pub fn IoCreateSymbolicLink(SymbolicLinkName: PCUNICODE_STRING, DeviceName: PCUNICODE_STRING)
     -> NTSTATUS;
     pub fn IoDeleteSymbolicLink(SymbolicLinkName: PCUNICODE_STRING) -> NTSTATUS;

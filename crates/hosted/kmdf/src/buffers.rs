@@ -23,7 +23,7 @@ use crate::types::{PWDF_DRIVER_GLOBALS, WDFMEMORY, WDFREQUEST};
 
 /// Which buffer of a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
+pub(crate) enum Side {
     Input,
     Output,
 }

@@ -11,14 +11,17 @@ use wsk_sys::{DEVICE_OBJECT, IoDeleteDevice, IoDeleteSymbolicLink, NTSTATUS};
 
 use crate::args::counted;
 use crate::attributes::Attributes;
+use crate::caller_context;
 use crate::file::File;
 use crate::kind::Kind;
 use crate::lock::{Guard, Lock};
 use crate::object::{self, Body, Kinded, Object, Typed};
 use crate::platform::framework;
 use crate::queue::Queue;
+use crate::request::Request;
 use crate::serial::Serial;
 use crate::shared::Shared;
+use crate::shutdown::Shutdown;
 use crate::types::{WDF_EXECUTION_LEVEL, WDF_FILEOBJECT_CONFIG, WDF_SYNCHRONIZATION_SCOPE};
 use crate::worker::Worker;
 
@@ -33,6 +36,8 @@ pub(crate) struct Device {
     pub(crate) exclusive: bool,
     pub(crate) file: Option<(WDF_FILEOBJECT_CONFIG, Attributes)>,
     request: Attributes,
+    pub(crate) in_caller_context: Option<caller_context::Callback>,
+    pub(crate) shutdown: Shutdown,
     /// The resolved execution level and synchronisation scope.
     pub(crate) level: WDF_EXECUTION_LEVEL,
     pub(crate) scope: WDF_SYNCHRONIZATION_SCOPE,
@@ -52,6 +57,8 @@ pub(crate) struct State {
     /// The queues of the request types that do not go to the default queue, by major function code.
     pub(crate) routes: BTreeMap<u8, Typed<Queue>>,
     pub(crate) queues: Vec<Weak<Object>>,
+    /// The requests that the driver has from its `EvtIoInCallerContext`.
+    pub(crate) in_caller_context: Vec<Typed<Request>>,
     pub(crate) link: Option<Vec<u16>>,
     /// Open files, by the address of the kernel's file object.
     pub(crate) files: BTreeMap<usize, Typed<File>>,
@@ -73,6 +80,8 @@ pub(crate) struct Parts {
     pub(crate) exclusive: bool,
     pub(crate) file: Option<(WDF_FILEOBJECT_CONFIG, Attributes)>,
     pub(crate) request: Attributes,
+    pub(crate) in_caller_context: Option<caller_context::Callback>,
+    pub(crate) shutdown: Shutdown,
     pub(crate) level: WDF_EXECUTION_LEVEL,
     pub(crate) scope: WDF_SYNCHRONIZATION_SCOPE,
     pub(crate) lock: Arc<Serial>,
@@ -90,6 +99,8 @@ impl Device {
             exclusive: parts.exclusive,
             file: parts.file,
             request: parts.request,
+            in_caller_context: parts.in_caller_context,
+            shutdown: parts.shutdown,
             level: parts.level,
             scope: parts.scope,
             lock: parts.lock,

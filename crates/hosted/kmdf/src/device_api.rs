@@ -85,15 +85,18 @@ fn create(init: &DeviceInit, attributes: &Attributes) -> Result<Typed<Device>, N
     let inherited = attributes.scope == Scope::WdfSynchronizationScopeInheritFromParent;
     let scope = if inherited { driver.scope } else { attributes.scope };
     let device_object = create_device_object(init)?;
+    let registered = init.shutdown.register(device_object);
     // SAFETY: just created, and deleted after the work item, by `Device::finish` or below.
     let worker = unsafe { Worker::new(device_object) };
-    let device = worker.and_then(|worker| {
+    let device = registered.and(worker).and_then(|worker| {
         let parts = Parts {
             device_object,
             name: init.name.clone(),
             exclusive: init.exclusive,
             file: init.file,
             request: init.request,
+            in_caller_context: init.in_caller_context,
+            shutdown: init.shutdown,
             level,
             scope,
             lock: Arc::new(Serial::new(level == Level::WdfExecutionLevelPassive)),

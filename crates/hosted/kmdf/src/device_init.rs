@@ -14,12 +14,14 @@ use wsk_sys::{
 
 use crate::args::{at_most, characters, read_sized, required};
 use crate::attributes::{self, Allowed, Attributes};
+use crate::caller_context;
 use crate::client::Client;
 use crate::driver::Driver;
 use crate::kind::Kind;
 use crate::lookup;
 use crate::platform::{self, framework};
 use crate::rule;
+use crate::shutdown::Shutdown;
 use crate::types::{
     _WDF_DEVICE_IO_TYPE as IoType, _WDF_FILEOBJECT_CLASS as Class, _WDF_TRI_STATE as TriState,
     PWDF_DRIVER_GLOBALS, PWDF_FILEOBJECT_CONFIG, PWDF_OBJECT_ATTRIBUTES, PWDFDEVICE_INIT, WDF_DEVICE_IO_TYPE,
@@ -38,6 +40,8 @@ pub(crate) struct DeviceInit {
     /// Whether and how the driver wants to know of its files.
     pub(crate) file: Option<(WDF_FILEOBJECT_CONFIG, Attributes)>,
     pub(crate) request: Attributes,
+    pub(crate) in_caller_context: Option<caller_context::Callback>,
+    pub(crate) shutdown: Shutdown,
 }
 
 impl DeviceInit {
@@ -52,6 +56,8 @@ impl DeviceInit {
             exclusive: false,
             file: None,
             request: Attributes::NONE,
+            in_caller_context: None,
+            shutdown: Shutdown::default(),
         }
     }
 }
@@ -73,7 +79,11 @@ fn gone(function: &'static str, init: PWDFDEVICE_INIT) -> ! {
 }
 
 /// Calls `f` with a device description that lives.
-fn with<R>(function: &'static str, init: PWDFDEVICE_INIT, f: impl FnOnce(&mut DeviceInit) -> R) -> R {
+pub(crate) fn with<R>(
+    function: &'static str,
+    init: PWDFDEVICE_INIT,
+    f: impl FnOnce(&mut DeviceInit) -> R,
+) -> R {
     let result = framework().with(|tables| tables.inits.get_mut(&init.addr()).map(|init| f(init)));
     result.unwrap_or_else(|| gone(function, init))
 }
@@ -304,7 +314,7 @@ pub unsafe extern "C" fn WdfDeviceInitSetRequestAttributes(
 }
 
 /// Reports a setting that the framework ignores, as Windows does without its verifier.
-fn ignored(function: &'static str, init: PWDFDEVICE_INIT, what: &str) {
+pub(crate) fn ignored(function: &'static str, init: PWDFDEVICE_INIT, what: &str) {
     rule::verify(&rule::INIT_IGNORED, || {
         format!("{function}: {what} given for WDFDEVICE_INIT {:#x} is not valid, and is ignored", init.addr())
     });

@@ -5,12 +5,14 @@ use alloc::format;
 use alloc::sync::Arc;
 
 use wsk_sys::{
-    DEVICE_OBJECT, IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_CREATE, IRP_MJ_SHUTDOWN, KeEnterCriticalRegion,
+    DEVICE_OBJECT, IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL,
+    IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_READ, IRP_MJ_SHUTDOWN, IRP_MJ_WRITE, KeEnterCriticalRegion,
     KeLeaveCriticalRegion, NTSTATUS, STATUS_ACCESS_DENIED, STATUS_DELETE_PENDING,
     STATUS_INVALID_DEVICE_REQUEST, STATUS_PENDING, STATUS_SUCCESS,
 };
 
 use crate::callback;
+use crate::caller_context;
 use crate::cancel;
 use crate::device::Device;
 use crate::file::File;
@@ -21,6 +23,7 @@ use crate::queue;
 use crate::request;
 use crate::rule;
 use crate::serial::Serial;
+use crate::shutdown;
 use crate::types::{
     _WDF_EXECUTION_LEVEL as Level, _WDF_FILEOBJECT_CLASS as Class, _WDF_SYNCHRONIZATION_SCOPE as Scope,
     PFN_WDF_FILE_CLEANUP,
@@ -51,12 +54,26 @@ pub(crate) unsafe extern "system" fn dispatch(device_object: *mut DEVICE_OBJECT,
         IRP_MJ_CREATE => create(&device, irp),
         IRP_MJ_CLEANUP => cleanup(&device, irp),
         IRP_MJ_CLOSE => close(&device, irp),
-        IRP_MJ_SHUTDOWN => irp.finish(STATUS_SUCCESS),
-        major => match device.queue_for(major) {
-            Some(queue) => enqueue(&device, irp, &queue),
-            None => irp.finish(STATUS_INVALID_DEVICE_REQUEST),
+        IRP_MJ_SHUTDOWN => {
+            shutdown::notify(&device);
+            irp.finish(STATUS_SUCCESS)
+        }
+        major => match (caller_context_of(&device, major), device.queue_for(major)) {
+            (Some(callback), _) => {
+                let file = file_of(&device, irp).map(|file| Arc::clone(file.object()));
+                caller_context::present(&device, irp, file, callback)
+            }
+            (None, Some(queue)) => enqueue(&device, irp, &queue),
+            (None, None) => irp.finish(STATUS_INVALID_DEVICE_REQUEST),
         },
     }
+}
+
+/// The callback that sees requests of this type before any queue does.
+fn caller_context_of(device: &Device, major: u8) -> Option<caller_context::Callback> {
+    let seen =
+        matches!(major, IRP_MJ_READ | IRP_MJ_WRITE | IRP_MJ_DEVICE_CONTROL | IRP_MJ_INTERNAL_DEVICE_CONTROL);
+    device.in_caller_context.filter(|_| seen)
 }
 
 /// The WDFFILEOBJECT of the request, if its device has such objects.

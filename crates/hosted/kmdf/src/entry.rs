@@ -97,29 +97,44 @@ unsafe extern "system" fn unload(driver_object: *mut DRIVER_OBJECT) {
     unsafe { WdfVersionUnbind(&raw const empty, core::ptr::null_mut(), client.globals()) };
 }
 
+/// The devices of all drivers.
+fn devices() -> Vec<Typed<Device>> {
+    let devices: Vec<Arc<Object>> = framework().with(|tables| tables.devices.values().cloned().collect());
+    devices.into_iter().filter_map(Typed::of).collect()
+}
+
 /// The requests that drivers own, and those that wait in their queues: for the report of a wait that does not end.
 pub(crate) fn in_flight(machine: &ntos::Machine) -> Vec<String> {
     let _entered = machine.enter();
-    let devices: Vec<Arc<Object>> = framework().with(|tables| tables.devices.values().cloned().collect());
-    let queues = devices.into_iter().filter_map(Typed::<Device>::of).flat_map(|device| device.queues());
     let mut all = Vec::new();
-    for queue in queues {
-        let (owned, waiting) = {
-            let state = queue.state();
-            (state.owned.clone(), state.waiting.iter().cloned().collect::<Vec<_>>())
-        };
-        let name = queue.object();
-        all.extend(
-            owned.iter().map(|one| format!("the driver has not completed {}, of {name}", one.object())),
-        );
-        all.extend(waiting.iter().map(|one| format!("{} waits in {name}", one.object())));
+    for device in devices() {
+        for queue in device.queues() {
+            let (owned, waiting) = {
+                let state = queue.state();
+                (state.owned.clone(), state.waiting.iter().cloned().collect::<Vec<_>>())
+            };
+            let name = queue.object();
+            let owned = owned.iter().map(Typed::object);
+            all.extend(owned.map(|one| format!("the driver has not completed {one}, of {name}")));
+            all.extend(waiting.iter().map(|one| format!("{} waits in {name}", one.object())));
+        }
+        let before = device.state().in_caller_context.clone();
+        all.extend(before.iter().map(|one| {
+            format!("the driver has {} since EvtIoInCallerContext, of {}", one.object(), device.object())
+        }));
     }
     all
 }
 
-/// The requests that drivers own, for a report: each with its queue.
+/// The requests that drivers own, for a report: one text for each queue, and for each device.
 pub(crate) fn owned_requests() -> Vec<String> {
-    let devices: Vec<Arc<Object>> = framework().with(|tables| tables.devices.values().cloned().collect());
-    let queues = devices.into_iter().filter_map(Typed::<Device>::of).flat_map(|device| device.queues());
-    queues.map(|queue| queue.owned_names()).filter(|names| !names.is_empty()).collect()
+    let mut all = Vec::new();
+    for device in devices() {
+        all.extend(device.queues().iter().map(|queue| queue.owned_names()));
+        let before = device.state().in_caller_context.clone();
+        let names: Vec<String> = before.iter().map(|one| format!("{}", one.object())).collect();
+        all.push(names.join(", "));
+    }
+    all.retain(|names| !names.is_empty());
+    all
 }

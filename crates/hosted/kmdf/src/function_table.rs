@@ -66,7 +66,7 @@ table! {
     17 ! WdfCollectionRemoveItem; 18 ! WdfCollectionGetItem; 19 ! WdfCollectionGetFirstItem;
     20 ! WdfCollectionGetLastItem; 21 ! WdfCommonBufferCreate; 22 ! WdfCommonBufferGetAlignedVirtualAddress;
     23 ! WdfCommonBufferGetAlignedLogicalAddress; 24 ! WdfCommonBufferGetLength;
-    25 = WdfControlDeviceInitAllocate; 26 ! WdfControlDeviceInitSetShutdownNotification;
+    25 = WdfControlDeviceInitAllocate; 26 = WdfControlDeviceInitSetShutdownNotification;
     27 = WdfControlFinishInitializing; 28 ! WdfDeviceGetDeviceState; 29 ! WdfDeviceSetDeviceState;
     30 ! WdfWdmDeviceGetWdfDeviceHandle; 31 = WdfDeviceWdmGetDeviceObject; 32 ! WdfDeviceWdmGetAttachedDevice;
     33 ! WdfDeviceWdmGetPhysicalDevice; 34 ! WdfDeviceWdmDispatchPreprocessedIrp;
@@ -77,7 +77,7 @@ table! {
     45 ! WdfDeviceGetDevicePowerPolicyState; 46 ! WdfDeviceAssignS0IdleSettings;
     47 ! WdfDeviceAssignSxWakeSettings; 48 ! WdfDeviceOpenRegistryKey; 49 ! WdfDeviceSetSpecialFileSupport;
     50 ! WdfDeviceSetCharacteristics; 51 ! WdfDeviceGetCharacteristics; 52 ! WdfDeviceGetAlignmentRequirement;
-    53 ! WdfDeviceSetAlignmentRequirement; 54 = WdfDeviceInitFree; 55 ! WdfDeviceInitSetPnpPowerEventCallbacks;
+    53 ! WdfDeviceSetAlignmentRequirement; 54 = WdfDeviceInitFree; 55 = WdfDeviceInitSetPnpPowerEventCallbacks;
     56 ! WdfDeviceInitSetPowerPolicyEventCallbacks; 57 ! WdfDeviceInitSetPowerPolicyOwnership;
     58 ! WdfDeviceInitRegisterPnpStateChangeCallback; 59 ! WdfDeviceInitRegisterPowerStateChangeCallback;
     60 ! WdfDeviceInitRegisterPowerPolicyStateChangeCallback; 61 = WdfDeviceInitSetIoType;
@@ -85,14 +85,14 @@ table! {
     65 ! WdfDeviceInitSetPowerInrush; 66 = WdfDeviceInitSetDeviceType; 67 = WdfDeviceInitAssignName;
     68 = WdfDeviceInitAssignSDDLString; 69 ! WdfDeviceInitSetDeviceClass; 70 = WdfDeviceInitSetCharacteristics;
     71 = WdfDeviceInitSetFileObjectConfig; 72 = WdfDeviceInitSetRequestAttributes;
-    73 ! WdfDeviceInitAssignWdmIrpPreprocessCallback; 74 ! WdfDeviceInitSetIoInCallerContextCallback;
-    75 = WdfDeviceCreate; 76 ! WdfDeviceSetStaticStopRemove; 77 ! WdfDeviceCreateDeviceInterface;
+    73 ! WdfDeviceInitAssignWdmIrpPreprocessCallback; 74 = WdfDeviceInitSetIoInCallerContextCallback;
+    75 = WdfDeviceCreate; 76 ! WdfDeviceSetStaticStopRemove; 77 = WdfDeviceCreateDeviceInterface;
     78 ! WdfDeviceSetDeviceInterfaceState; 79 ! WdfDeviceRetrieveDeviceInterfaceString;
     80 = WdfDeviceCreateSymbolicLink; 81 ! WdfDeviceQueryProperty; 82 ! WdfDeviceAllocAndQueryProperty;
     83 ! WdfDeviceSetPnpCapabilities; 84 ! WdfDeviceSetPowerCapabilities;
     85 ! WdfDeviceSetBusInformationForChildren; 86 ! WdfDeviceIndicateWakeStatus; 87 ! WdfDeviceSetFailed;
     88 ! WdfDeviceStopIdleNoTrack; 89 ! WdfDeviceResumeIdleNoTrack; 90 ! WdfDeviceGetFileObject;
-    91 ! WdfDeviceEnqueueRequest; 92 = WdfDeviceGetDefaultQueue; 93 = WdfDeviceConfigureRequestDispatching;
+    91 = WdfDeviceEnqueueRequest; 92 = WdfDeviceGetDefaultQueue; 93 = WdfDeviceConfigureRequestDispatching;
     94 ! WdfDmaEnablerCreate; 95 ! WdfDmaEnablerGetMaximumLength;
     96 ! WdfDmaEnablerGetMaximumScatterGatherElements; 97 ! WdfDmaEnablerSetMaximumScatterGatherElements;
     98 ! WdfDmaTransactionCreate; 99 ! WdfDmaTransactionInitialize;
@@ -105,7 +105,7 @@ table! {
     114 = WdfDpcGetParentObject; 115 = WdfDpcWdmGetDpc; 116 = WdfDriverCreate; 117 = WdfDriverGetRegistryPath;
     118 = WdfDriverWdmGetDriverObject; 119 ! WdfDriverOpenParametersRegistryKey;
     120 ! WdfWdmDriverGetWdfDriverHandle; 121 ! WdfDriverRegisterTraceInfo;
-    122 ! WdfDriverRetrieveVersionString; 123 ! WdfDriverIsVersionAvailable;
+    122 = WdfDriverRetrieveVersionString; 123 = WdfDriverIsVersionAvailable;
     124 ! WdfFdoInitWdmGetPhysicalDevice; 125 ! WdfFdoInitOpenRegistryKey; 126 ! WdfFdoInitQueryProperty;
     127 ! WdfFdoInitAllocAndQueryProperty; 128 ! WdfFdoInitSetEventCallbacks; 129 ! WdfFdoInitSetFilter;
     130 ! WdfFdoInitSetDefaultChildListConfig; 131 ! WdfFdoQueryForInterface; 132 ! WdfFdoGetDefaultChildList;
@@ -160,9 +160,9 @@ table! {
     266 = WdfRequestGetParameters; 267 = WdfRequestRetrieveInputMemory; 268 = WdfRequestRetrieveOutputMemory;
     269 = WdfRequestRetrieveInputBuffer; 270 = WdfRequestRetrieveOutputBuffer;
     271 = WdfRequestRetrieveInputWdmMdl; 272 = WdfRequestRetrieveOutputWdmMdl;
-    273 ! WdfRequestRetrieveUnsafeUserInputBuffer; 274 ! WdfRequestRetrieveUnsafeUserOutputBuffer;
+    273 = WdfRequestRetrieveUnsafeUserInputBuffer; 274 = WdfRequestRetrieveUnsafeUserOutputBuffer;
     275 = WdfRequestSetInformation; 276 = WdfRequestGetInformation; 277 = WdfRequestGetFileObject;
-    278 ! WdfRequestProbeAndLockUserBufferForRead; 279 ! WdfRequestProbeAndLockUserBufferForWrite;
+    278 = WdfRequestProbeAndLockUserBufferForRead; 279 = WdfRequestProbeAndLockUserBufferForWrite;
     280 = WdfRequestGetRequestorMode; 281 = WdfRequestForwardToIoQueue; 282 = WdfRequestGetIoQueue;
     283 = WdfRequestRequeue; 284 ! WdfRequestStopAcknowledge; 285 = WdfRequestWdmGetIrp;
     286 ! WdfIoResourceRequirementsListSetSlotNumber; 287 ! WdfIoResourceRequirementsListSetInterfaceType;
@@ -175,7 +175,7 @@ table! {
     301 ! WdfIoResourceListRemoveByDescriptor; 302 ! WdfCmResourceListAppendDescriptor;
     303 ! WdfCmResourceListInsertDescriptor; 304 ! WdfCmResourceListGetCount;
     305 ! WdfCmResourceListGetDescriptor; 306 ! WdfCmResourceListRemove;
-    307 ! WdfCmResourceListRemoveByDescriptor; 308 ! WdfStringCreate; 309 ! WdfStringGetUnicodeString;
+    307 ! WdfCmResourceListRemoveByDescriptor; 308 = WdfStringCreate; 309 = WdfStringGetUnicodeString;
     310 = WdfObjectAcquireLock; 311 = WdfObjectReleaseLock; 312 = WdfWaitLockCreate; 313 = WdfWaitLockAcquire;
     314 = WdfWaitLockRelease; 315 = WdfSpinLockCreate; 316 = WdfSpinLockAcquire; 317 = WdfSpinLockRelease;
     318 = WdfTimerCreate; 319 = WdfTimerStart; 320 = WdfTimerStop; 321 = WdfTimerGetParentObject;

@@ -7,6 +7,7 @@ pub use crate::buffers::{
     WdfRequestRetrieveInputBuffer, WdfRequestRetrieveInputMemory, WdfRequestRetrieveInputWdmMdl,
     WdfRequestRetrieveOutputBuffer, WdfRequestRetrieveOutputMemory, WdfRequestRetrieveOutputWdmMdl,
 };
+pub use crate::caller_context::{WdfDeviceEnqueueRequest, WdfDeviceInitSetIoInCallerContextCallback};
 pub use crate::device_api::{
     WdfControlFinishInitializing, WdfDeviceConfigureRequestDispatching, WdfDeviceCreate,
     WdfDeviceCreateSymbolicLink, WdfDeviceGetDefaultQueue, WdfDeviceGetDriver, WdfDeviceWdmGetDeviceObject,
@@ -35,6 +36,7 @@ pub use crate::object_api::{
     WdfObjectDelete, WdfObjectDereferenceActual, WdfObjectGetTypedContextWorker, WdfObjectReferenceActual,
     WdfObjectReleaseLock,
 };
+pub use crate::pnp::{WdfDeviceCreateDeviceInterface, WdfDeviceInitSetPnpPowerEventCallbacks};
 pub use crate::queue_api::{
     WdfIoQueueDrain, WdfIoQueueDrainSynchronously, WdfIoQueueGetDevice, WdfIoQueueGetState, WdfIoQueuePurge,
     WdfIoQueuePurgeSynchronously, WdfIoQueueRetrieveNextRequest, WdfIoQueueRetrieveRequestByFileObject,
@@ -52,8 +54,15 @@ pub use crate::request_owner::{
     WdfRequestForwardToIoQueue, WdfRequestIsCanceled, WdfRequestMarkCancelable, WdfRequestMarkCancelableEx,
     WdfRequestRequeue, WdfRequestUnmarkCancelable,
 };
+pub use crate::shutdown::WdfControlDeviceInitSetShutdownNotification;
+pub use crate::string::{WdfStringCreate, WdfStringGetUnicodeString};
 pub use crate::timer::{WdfTimerCreate, WdfTimerGetParentObject, WdfTimerStart, WdfTimerStop};
+pub use crate::user_buffers::{
+    WdfRequestProbeAndLockUserBufferForRead, WdfRequestProbeAndLockUserBufferForWrite,
+    WdfRequestRetrieveUnsafeUserInputBuffer, WdfRequestRetrieveUnsafeUserOutputBuffer,
+};
 pub use crate::verifier::{WdfVerifierDbgBreakPoint, WdfVerifierKeBugCheck};
+pub use crate::version::{WdfDriverIsVersionAvailable, WdfDriverRetrieveVersionString};
 pub use crate::work_item::{
     WdfWorkItemCreate, WdfWorkItemEnqueue, WdfWorkItemFlush, WdfWorkItemGetParentObject,
 };

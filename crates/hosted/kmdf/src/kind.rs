@@ -2,7 +2,7 @@
 
 use crate::types::{
     WDFDEVICE__, WDFDPC__, WDFDRIVER__, WDFFILEOBJECT__, WDFMEMORY__, WDFQUEUE__, WDFREQUEST__,
-    WDFSPINLOCK__, WDFTIMER__, WDFWAITLOCK__, WDFWORKITEM__,
+    WDFSPINLOCK__, WDFSTRING__, WDFTIMER__, WDFWAITLOCK__, WDFWORKITEM__,
 };
 
 /// The type of an object, which its handle carries.
@@ -21,9 +21,10 @@ pub(crate) enum Kind {
     Dpc = 11,
     Memory = 12,
     DeviceInit = 13,
+    String = 14,
 }
 
-const KINDS: [Kind; 13] = [
+const KINDS: [Kind; 14] = [
     Kind::Driver,
     Kind::Device,
     Kind::Queue,
@@ -37,6 +38,7 @@ const KINDS: [Kind; 13] = [
     Kind::Dpc,
     Kind::Memory,
     Kind::DeviceInit,
+    Kind::String,
 ];
 
 /// Handles are numbers, not addresses, and no number is used twice: a stale handle is always noticed. The lowest
@@ -60,6 +62,7 @@ impl Kind {
             Kind::Dpc => "WDFDPC",
             Kind::Memory => "WDFMEMORY",
             Kind::DeviceInit => "WDFDEVICE_INIT",
+            Kind::String => "WDFSTRING",
         }
     }
 
@@ -102,6 +105,7 @@ tags! {
     WDFTIMER__ => Timer;
     WDFDPC__ => Dpc;
     WDFMEMORY__ => Memory;
+    WDFSTRING__ => String;
 }
 
 impl Tag for core::ffi::c_void {

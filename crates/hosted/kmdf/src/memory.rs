@@ -7,8 +7,9 @@ use alloc::sync::Arc;
 
 use wsk_sys::{
     APC_LEVEL, DISPATCH_LEVEL, ExAllocatePool2, ExFreePoolWithTag, NTSTATUS, POOL_FLAG_NON_PAGED,
-    POOL_FLAG_PAGED, POOL_FLAG_UNINITIALIZED, PVOID, STATUS_BUFFER_TOO_SMALL, STATUS_INSUFFICIENT_RESOURCES,
-    STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, ULONG,
+    POOL_FLAG_PAGED, POOL_FLAG_UNINITIALIZED, PVOID, STATUS_ACCESS_VIOLATION, STATUS_BUFFER_TOO_SMALL,
+    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
+    ULONG,
 };
 
 use crate::args::{at_most, required, store};
@@ -18,6 +19,8 @@ use crate::kind::Kind;
 use crate::lock::Lock;
 use crate::lookup;
 use crate::object::{self, Body, Family, Kinded, Object, Typed};
+use crate::platform::UserPages;
+use crate::rule;
 use crate::shared::Shared;
 use crate::types::{_POOL_TYPE as Pool, POOL_TYPE, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFMEMORY};
 
@@ -32,6 +35,9 @@ pub(crate) struct Memory {
     /// Whether it is a buffer of a request, which the driver can neither delete nor exchange.
     of_request: bool,
     preallocated: bool,
+    /// The pages of a process that it is.
+    user: Lock<Option<UserPages>>,
+    read_only: bool,
 }
 
 impl Memory {
@@ -41,7 +47,31 @@ impl Memory {
     /// `buffer` has `size` bytes until the request is completed, with which the object ends.
     pub(crate) unsafe fn of_request(buffer: PVOID, size: usize) -> Memory {
         // INVARIANT: by the caller's word.
-        Memory { buffer: Lock::new((Shared(buffer), size)), tag: None, of_request: true, preallocated: false }
+        Memory { of_request: true, ..Memory::new(buffer, size) }
+    }
+
+    /// A buffer of `size` bytes that is nobody's business yet.
+    fn new(buffer: PVOID, size: usize) -> Memory {
+        Memory {
+            buffer: Lock::new((Shared(buffer), size)),
+            tag: None,
+            of_request: false,
+            preallocated: false,
+            user: Lock::default(),
+            read_only: false,
+        }
+    }
+
+    /// Locked pages of the process that sent a request, which stay locked until the object is disposed of.
+    ///
+    /// # Errors
+    /// `STATUS_INSUFFICIENT_RESOURCES`, if they get no system address.
+    pub(crate) fn of_user(pages: UserPages, size: usize, read_only: bool) -> Result<Memory, NTSTATUS> {
+        let buffer = pages.map()?;
+        // INVARIANT: the system address of that many bytes, which are locked.
+        let memory = Memory { of_request: true, read_only, ..Memory::new(buffer, size) };
+        *memory.user.lock() = Some(pages);
+        Ok(memory)
     }
 
     /// Whether it is a buffer of a request.
@@ -67,6 +97,12 @@ impl Memory {
 impl Body for Memory {
     fn kind(&self) -> Kind {
         Kind::Memory
+    }
+
+    /// A process' pages are unlocked before its request is completed.
+    fn dispose(&self, _object: &Arc<Object>) {
+        // Unlocked by its end.
+        let _pages = self.user.lock().take();
     }
 
     fn destroyed(&self) {
@@ -145,13 +181,8 @@ pub unsafe extern "C" fn WdfMemoryCreate(
     if buffer.is_null() {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    let body = self::Memory {
-        // INVARIANT: just allocated with this size and tag.
-        buffer: Lock::new((Shared(buffer), BufferSize)),
-        tag: Some(tag),
-        of_request: false,
-        preallocated: false,
-    };
+    // INVARIANT: just allocated with this size and tag.
+    let body = self::Memory { tag: Some(tag), ..self::Memory::new(buffer, BufferSize) };
     let memory = match object::create(NAME, &client, Family::Child(&parent), &attributes, body) {
         Ok(memory) => memory,
         Err(status) => {
@@ -198,13 +229,8 @@ pub unsafe extern "C" fn WdfMemoryCreatePreallocated(
         Ok(parent) => parent,
         Err(status) => return status,
     };
-    let body = self::Memory {
-        // INVARIANT: the driver's buffer, of the length that it says.
-        buffer: Lock::new((Shared(Buffer), BufferSize)),
-        tag: None,
-        of_request: false,
-        preallocated: true,
-    };
+    // INVARIANT: the driver's buffer, of the length that it says.
+    let body = self::Memory { preallocated: true, ..self::Memory::new(Buffer, BufferSize) };
     match object::create(NAME, &client, Family::Child(&parent), &attributes, body) {
         Ok(memory) => {
             // SAFETY: the driver's variable.
@@ -295,7 +321,7 @@ pub unsafe extern "C" fn WdfMemoryCopyToBuffer(
 /// <= `DISPATCH_LEVEL`
 ///
 /// # Errors
-/// `STATUS_BUFFER_TOO_SMALL` beyond its end.
+/// `STATUS_BUFFER_TOO_SMALL` beyond its end, `STATUS_ACCESS_VIOLATION` for one that was locked to be read.
 pub unsafe extern "C" fn WdfMemoryCopyFromBuffer(
     _globals: PWDF_DRIVER_GLOBALS,
     DestinationMemory: WDFMEMORY,
@@ -306,6 +332,12 @@ pub unsafe extern "C" fn WdfMemoryCopyFromBuffer(
     const NAME: &str = "WdfMemoryCopyFromBuffer";
     let destination = memory(NAME, DestinationMemory);
     required(NAME, "Buffer", Buffer);
+    if destination.read_only {
+        rule::verify(&rule::READ_ONLY_MEMORY, || {
+            format!("{NAME} was called for {}, which was locked to be read", destination.object())
+        });
+        return STATUS_ACCESS_VIOLATION;
+    }
     match destination.part(DestinationOffset, NumBytesToCopyFrom) {
         Ok(part) => {
             // SAFETY: `part` has that many bytes, by the type's invariant; `Buffer` too, says the driver.

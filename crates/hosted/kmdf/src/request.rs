@@ -13,6 +13,7 @@ use wsk_sys::{
 };
 
 use crate::args::irql;
+use crate::caller_context;
 use crate::device::{self, Device};
 use crate::irp::Irp;
 use crate::kind::Kind;
@@ -320,8 +321,11 @@ fn finish(request: &Typed<Request>, status: NTSTATUS, information: Option<usize>
         request.device.create_failed(request.file_object, status);
     }
     request.irp.complete(status, information, boost);
-    if let Some(queue) = queue {
-        queue::completed(&queue, object);
+    match queue {
+        Some(queue) => queue::completed(&queue, object),
+        None => {
+            caller_context::leave(&request.device, object);
+        }
     }
     object::destroy(object);
 }

@@ -81,6 +81,14 @@ rules! {
     CREATE_QUEUE = OWN, "GetIoQueueOfCreate", "WdfRequestGetIoQueue";
     /// A request retrieved from a sequential queue while the driver has none of its requests.
     RETRIEVE_SEQUENTIAL = OWN, "RetrieveFromSequential", "WdfIoQueueRetrieveNextRequest";
+    /// A request that `EvtIoInCallerContext` does not have, where it must.
+    CALLER_CONTEXT = OWN, "InCallerContext", "WdfDeviceEnqueueRequest";
+    /// A request let go on to a queue that there is not, or through another device.
+    ENQUEUE = OWN, "EnqueueRequest", "WdfDeviceEnqueueRequest";
+    /// The user address asked for of a buffer that is not passed by address.
+    UNSAFE_BUFFER = OWN, "UnsafeUserBuffer", "WdfRequestRetrieveUnsafeUserInputBuffer";
+    /// A memory object written to that was locked to be read.
+    READ_ONLY_MEMORY = OWN, "ReadOnlyMemory", "WdfRequestProbeAndLockUserBufferForRead";
     /// A wait for a queue in one of the queue's own callbacks.
     QUEUE_WAIT = OWN, "QueueWaitsForItself", "WdfIoQueuePurgeSynchronously";
     /// A timer stopped with waiting, or deleted, in its own callback.

@@ -22,6 +22,7 @@ use crate::namespace::Namespace;
 use crate::owner::{LeakScope, Owner, leak_report};
 use crate::process;
 use crate::security::{SecurityDescriptor, Token};
+use crate::shutdown;
 use crate::stuck;
 use crate::sync::{Pointer, lock};
 use crate::work_item;
@@ -218,6 +219,7 @@ impl DeviceTable {
             return Err(format!("IoDeleteDevice of {}, which is being deleted already", entry.name));
         }
         entry.driver.remove_device(device);
+        shutdown::forget(machine, device);
         // n/d: the name goes now, not with the last handle; either way nobody can open the device.
         state.names.remove_device(device.addr());
         Self::sweep(machine, &mut state);
@@ -266,7 +268,18 @@ impl DeviceTable {
         Ok(Opened { device, granted, rest, stack_size })
     }
 
-    /// Ends what `open` began.
+    /// Keeps a device as if it were open, until [`DeviceTable::close`]; its name and stack size. None if it is gone.
+    pub(crate) fn reference(&self, device: *mut DEVICE_OBJECT) -> Option<(Arc<str>, i8)> {
+        let mut state = lock(&self.state);
+        let entry = state.devices.get_mut(&device.addr()).filter(|entry| !entry.deleting)?;
+        entry.opens += 1;
+        Self::mirror(entry);
+        // SAFETY: in the table, so not freed; read field by field, as the driver has it, too.
+        let stack_size = unsafe { (*entry.device.0).StackSize };
+        Some((Arc::clone(&entry.name), stack_size))
+    }
+
+    /// Ends what `open` or `reference` began.
     pub(crate) fn close(&self, machine: &Machine, device: *mut DEVICE_OBJECT) {
         let mut state = lock(&self.state);
         if let Some(entry) = state.devices.get_mut(&device.addr()) {

@@ -97,6 +97,8 @@ rules! {
 
     /// `IoDeleteDevice` of something else than a device object, or twice.
     DELETE_BAD_DEVICE = 0xC9, 0x240, "DeleteDevice", "DeleteDevice rule (wdm)";
+    /// A shutdown notification for something else than a device object.
+    SHUTDOWN_BAD_DEVICE = 0xC9, OWN + 10, "ShutdownNotification", "IoRegisterShutdownNotification";
     /// A device left when its driver was unloaded or the machine shut down.
     DEVICE_LEAK = 0xCE, OWN + 3, "DeviceLeak", "IoDeleteDevice";
     /// A symbolic link left when its driver was unloaded or the machine shut down.

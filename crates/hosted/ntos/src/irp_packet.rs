@@ -173,6 +173,12 @@ impl Packet {
         tail.cast()
     }
 
+    pub(crate) fn thread(self) -> PETHREAD {
+        let overlay = self.overlay();
+        // SAFETY: in bounds of a living IRP; every variant of the union is plain data.
+        unsafe { (*overlay).Thread }
+    }
+
     pub(crate) fn set_thread(self, thread: PETHREAD) {
         let overlay = self.overlay();
         // SAFETY: in bounds of a living IRP; every variant of the union is plain data.

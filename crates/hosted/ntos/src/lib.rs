@@ -57,6 +57,7 @@ mod routine;
 pub mod rule;
 pub mod rundown;
 pub mod security;
+pub mod shutdown;
 pub mod spinlock;
 pub mod stuck;
 mod sync;
@@ -64,6 +65,7 @@ pub mod thread;
 pub mod timer;
 mod transfer;
 mod unicode;
+pub mod user_memory;
 pub mod wait;
 pub mod work_item;
 

@@ -112,7 +112,7 @@ pub(crate) fn current(machine: &Machine) -> Arc<ProcessBody> {
     CURRENT.with_borrow(Clone::clone).unwrap_or_else(|| system(machine))
 }
 
-fn system(machine: &Machine) -> Arc<ProcessBody> {
+pub(crate) fn system(machine: &Machine) -> Arc<ProcessBody> {
     let processes = of(machine);
     let mut system = lock(&processes.system);
     Arc::clone(system.get_or_insert_with(|| processes.start(machine, SYSTEM_ID, Token::System)))

@@ -3,13 +3,14 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::ops::Range;
 use std::ptr;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use wsk_sys::{
-    IO_STACK_CREATE, IO_STACK_DEVICE_IO_CONTROL, IO_STATUS_BLOCK, IRP, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL,
-    NTSTATUS, NamedStatus, STATUS_INVALID_HANDLE, UserMode,
+    DEVICE_OBJECT, IO_STACK_CREATE, IO_STACK_DEVICE_IO_CONTROL, IO_STATUS_BLOCK, IRP, IRP_MJ_CREATE,
+    IRP_MJ_DEVICE_CONTROL, IRP_MJ_SHUTDOWN, NTSTATUS, NamedStatus, PETHREAD, STATUS_INVALID_HANDLE, UserMode,
 };
 
 use crate::bugcheck::complain;
@@ -73,6 +74,11 @@ struct State {
 thread_local! {
     /// What `Irp->Tail.Overlay.Thread` points to: opaque, and different for each thread.
     static THREAD: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The calling thread, as an IRP knows it.
+pub(crate) fn current_thread() -> PETHREAD {
+    THREAD.with(Cell::as_ptr).cast()
 }
 
 impl Request {
@@ -165,6 +171,29 @@ impl Request {
         request.wait(file.machine().config().hang_limit).status
     }
 
+    /// Sends `IRP_MJ_SHUTDOWN` to a device that the caller keeps, and waits for it.
+    pub(crate) fn shutdown(machine: &Machine, device: *mut DEVICE_OBJECT, name: &str, stack_size: i8) {
+        let process = process::system(machine);
+        let what = format!("{} to {name}", major_name(IRP_MJ_SHUTDOWN));
+        let request = Request::new(&process, None, what, State::default());
+        let registry = irp_registry::of(machine);
+        let irp =
+            registry.allocate(machine, stack_size, Origin::System, Some(Arc::clone(&request)), process.id());
+        lock(&request.state).irp = Some(Pointer(irp));
+        // SAFETY: allocated above; it is freed when the request is finished, which nobody can do yet.
+        let packet = unsafe { Packet::new(irp) };
+        packet.set_thread(current_thread());
+        packet.next().expect("a device's stack size is at least one").set_major(IRP_MJ_SHUTDOWN);
+        // SAFETY: built above; the caller keeps the device from being deleted.
+        unsafe { IofCallDriver(device, irp) };
+        request.wait(machine.config().hang_limit);
+    }
+
+    /// Whether an address range lies in one of the request's buffers.
+    pub(crate) fn has_memory(&self, range: &Range<usize>) -> bool {
+        lock(&self.state).transfer.as_ref().is_some_and(|transfer| transfer.has_memory(range))
+    }
+
     fn make_irp(
         self: &Arc<Request>,
         machine: &Machine,
@@ -179,7 +208,7 @@ impl Request {
         // SAFETY: allocated above; it is freed when the request is finished, which nobody can do yet.
         let packet = unsafe { Packet::new(irp) };
         packet.set_requestor_mode(UserMode);
-        packet.set_thread(THREAD.with(Cell::as_ptr).cast());
+        packet.set_thread(current_thread());
         packet.set_original_file(file.object());
         let location = packet.next().expect("a device's stack size is at least one");
         location.set_major(major);

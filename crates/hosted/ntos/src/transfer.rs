@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "user buffers are handed to drivers by address")]
 
 use std::mem;
+use std::ops::Range;
 use std::ptr;
 
 use wsk_sys::{
@@ -175,6 +176,14 @@ impl Transfer {
         unsafe { ptr::copy_nonoverlapping(self.input.start(), system, self.input.len()) };
         packet.set_system_buffer(system.cast());
         Ok(())
+    }
+
+    /// Whether an address range lies in one of the process' two buffers.
+    pub(crate) fn has_memory(&self, range: &Range<usize>) -> bool {
+        [&self.input, &self.output].iter().any(|buffer| {
+            let start = buffer.start().addr();
+            start <= range.start && range.end <= start + buffer.len()
+        })
     }
 
     /// Whether a request that ended like this claims more output than there is room for.

@@ -35,6 +35,9 @@ fn exports_are_as_declared() {
         pool::ExAllocatePool2(_, _, _);
         pool::ExFreePool(_);
         pool::ExFreePoolWithTag(_, _);
+        shutdown::IoRegisterShutdownNotification(_);
+        shutdown::IoRegisterLastChanceShutdownNotification(_);
+        shutdown::IoUnregisterShutdownNotification(_);
         rundown::ExInitializeRundownProtection(_);
         rundown::ExAcquireRundownProtection(_);
         rundown::ExReleaseRundownProtection(_);

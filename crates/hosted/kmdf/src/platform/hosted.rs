@@ -1,13 +1,20 @@
 //! The hosted kernel: a machine of crate `ntos`, the calling thread's.
+#![expect(unsafe_code, reason = "registers device objects, and maps the pages of processes")]
 
 use alloc::string::String;
 use alloc::sync::Arc;
 
 use hosted_rule::Rule;
+use wsk_sys::{
+    DEVICE_OBJECT, IoRegisterLastChanceShutdownNotification, IoRegisterShutdownNotification, MDL,
+    MdlMappingNoExecute, MmGetSystemAddressForMdlSafe, NTSTATUS, NormalPagePriority, PVOID,
+    STATUS_INSUFFICIENT_RESOURCES, ULONG,
+};
 
 use crate::entry;
 use crate::framework::Framework;
 use crate::irp::Irp;
+use crate::shared::Shared;
 
 /// Whether the I/O manager sends `IRP_MJ_CLEANUP` when the last handle of a file is closed, and `IRP_MJ_CLOSE` when
 /// the last request of the file is done.
@@ -42,3 +49,50 @@ pub(crate) fn framework() -> Arc<Framework> {
 
 /// An IRP has come; nothing is left to be done to it.
 pub(crate) fn arrived(_irp: Irp) {}
+
+/// Asks for `IRP_MJ_SHUTDOWN` to a new device.
+pub(crate) fn register_shutdown(device: *mut DEVICE_OBJECT, last_chance: bool) -> NTSTATUS {
+    let register =
+        if last_chance { IoRegisterLastChanceShutdownNotification } else { IoRegisterShutdownNotification };
+    // SAFETY: a device object that was just created, and is the caller's.
+    unsafe { register(device) }
+}
+
+/// Whether the calling thread sent this IRP.
+pub(crate) fn is_requestor(irp: Irp) -> bool {
+    ntos::user_memory::is_requestor(irp.as_ptr())
+}
+
+/// Locked pages of a process; they are unlocked when it is dropped.
+///
+/// # Invariants
+/// The MDL is from `probe_and_lock`, and freed by `drop` alone.
+pub(crate) struct UserPages(Shared<*mut MDL>);
+
+impl UserPages {
+    /// Probes and locks a buffer of the calling thread's process.
+    ///
+    /// # Errors
+    /// `STATUS_ACCESS_VIOLATION`, `STATUS_INSUFFICIENT_RESOURCES`.
+    pub(crate) fn lock(buffer: PVOID, length: ULONG, write: bool) -> Result<UserPages, NTSTATUS> {
+        // INVARIANT: just made.
+        ntos::user_memory::probe_and_lock(buffer, length, write).map(|mdl| UserPages(Shared(mdl)))
+    }
+
+    /// A system address for the pages.
+    ///
+    /// # Errors
+    /// `STATUS_INSUFFICIENT_RESOURCES`.
+    pub(crate) fn map(&self) -> Result<PVOID, NTSTATUS> {
+        let priority = NormalPagePriority | MdlMappingNoExecute;
+        // SAFETY: by the type's invariant an MDL with locked pages.
+        let address = unsafe { MmGetSystemAddressForMdlSafe(self.0.0, priority) };
+        if address.is_null() { Err(STATUS_INSUFFICIENT_RESOURCES) } else { Ok(address) }
+    }
+}
+
+impl Drop for UserPages {
+    fn drop(&mut self) {
+        ntos::user_memory::unlock(self.0.0);
+    }
+}

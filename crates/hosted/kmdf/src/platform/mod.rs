@@ -17,9 +17,13 @@ mod hosted;
 mod wine;
 
 #[cfg(feature = "hosted")]
-pub(crate) use hosted::{CLEANUP_COMES, REFUSED_CREATES_OPEN, arrived, fault, framework, strict, violation};
+pub(crate) use hosted::{
+    CLEANUP_COMES, REFUSED_CREATES_OPEN, UserPages, arrived, fault, framework, is_requestor, register_shutdown, strict, violation,
+};
 #[cfg(not(feature = "hosted"))]
-pub(crate) use wine::{CLEANUP_COMES, REFUSED_CREATES_OPEN, arrived, fault, framework, strict, violation};
+pub(crate) use wine::{
+    CLEANUP_COMES, REFUSED_CREATES_OPEN, UserPages, arrived, fault, framework, is_requestor, register_shutdown, strict, violation,
+};
 
 /// A lock of the framework's that drivers see, held by the calling thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,10 +10,14 @@ use alloc::sync::Arc;
 use std::sync::OnceLock;
 
 use hosted_rule::{Rule, report};
-use wsk_sys::{IRP_MJ_DEVICE_CONTROL, METHOD_BUFFERED, METHOD_FROM_CTL_CODE};
+use wsk_sys::{
+    DEVICE_OBJECT, IRP_MJ_DEVICE_CONTROL, METHOD_BUFFERED, METHOD_FROM_CTL_CODE, NTSTATUS, PVOID,
+    STATUS_SUCCESS, ULONG,
+};
 
 use crate::framework::Framework;
 use crate::irp::Irp;
+use crate::shared::Shared;
 
 /// Whether the I/O manager sends `IRP_MJ_CLEANUP`. Wine's does not; and it sends `IRP_MJ_CLOSE` when the last handle
 /// is closed, whatever requests of the file are left.
@@ -51,5 +55,32 @@ pub(crate) fn arrived(irp: Irp) {
         && METHOD_FROM_CTL_CODE(irp.device_control().IoControlCode) != METHOD_BUFFERED
     {
         irp.mark_mdl_locked();
+    }
+}
+
+/// Asks for `IRP_MJ_SHUTDOWN` to a new device, which Wine never sends.
+pub(crate) fn register_shutdown(_device: *mut DEVICE_OBJECT, _last_chance: bool) -> NTSTATUS {
+    STATUS_SUCCESS
+}
+
+/// Whether the calling thread sent this IRP: it runs for the one that did.
+pub(crate) fn is_requestor(_irp: Irp) -> bool {
+    true
+}
+
+/// A buffer of a process. It is memory of this process until the IRP is completed, which is what a lock is for.
+pub(crate) struct UserPages(Shared<PVOID>);
+
+impl UserPages {
+    /// Takes the buffer as it is.
+    #[expect(clippy::unnecessary_wraps, reason = "the hosted kernel's may fail")]
+    pub(crate) fn lock(buffer: PVOID, _length: ULONG, _write: bool) -> Result<UserPages, NTSTATUS> {
+        Ok(UserPages(Shared(buffer)))
+    }
+
+    /// Its address.
+    #[expect(clippy::unnecessary_wraps, reason = "the hosted kernel's may fail")]
+    pub(crate) fn map(&self) -> Result<PVOID, NTSTATUS> {
+        Ok(self.0.0)
     }
 }

@@ -80,6 +80,11 @@ enums! {
         WdfVerifierOn = 0x8,
         WdfDriverInitCompanion = 0x10,
     }
+    /// When a control device is told that the system goes down.
+    _WDF_DEVICE_SHUTDOWN_FLAGS, WDF_DEVICE_SHUTDOWN_FLAGS {
+        WdfDeviceShutdown = 0x1,
+        WdfDeviceLastChanceShutdown = 0x2,
+    }
     /// The kind of a request: its IRP's major function code.
     _WDF_REQUEST_TYPE, WDF_REQUEST_TYPE {
         WdfRequestTypeCreate = 0x0,

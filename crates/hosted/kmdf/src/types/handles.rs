@@ -44,6 +44,8 @@ handles! {
     WDFDPC__, WDFDPC;
     /// A buffer.
     WDFMEMORY__, WDFMEMORY;
+    /// A string.
+    WDFSTRING__, WDFSTRING;
 }
 
 /// What `PWDFDEVICE_INIT` points to; opaque.

@@ -54,6 +54,16 @@ layouts! {
         Parameters.Others.Arg1 = 8, Parameters.Others.Arg2 = 0x10, Parameters.Others.IoControlCode = 0x18,
         Parameters.Others.Arg4 = 0x20,
     }
+    _WDF_DRIVER_VERSION_AVAILABLE_PARAMS = 0xC { Size = 0, MajorVersion = 4, MinorVersion = 8 }
+    _WDF_PNPPOWER_EVENT_CALLBACKS = 0x90 {
+        Size = 0, EvtDeviceD0Entry = 8, EvtDeviceD0EntryPostInterruptsEnabled = 0x10, EvtDeviceD0Exit = 0x18,
+        EvtDeviceD0ExitPreInterruptsDisabled = 0x20, EvtDevicePrepareHardware = 0x28,
+        EvtDeviceReleaseHardware = 0x30, EvtDeviceSelfManagedIoCleanup = 0x38,
+        EvtDeviceSelfManagedIoFlush = 0x40, EvtDeviceSelfManagedIoInit = 0x48,
+        EvtDeviceSelfManagedIoSuspend = 0x50, EvtDeviceSelfManagedIoRestart = 0x58,
+        EvtDeviceSurpriseRemoval = 0x60, EvtDeviceQueryRemove = 0x68, EvtDeviceQueryStop = 0x70,
+        EvtDeviceUsageNotification = 0x78, EvtDeviceRelationsQuery = 0x80, EvtDeviceUsageNotificationEx = 0x88,
+    }
     _WDF_BIND_INFO = 0x30 {
         Size = 0, Component = 8, Version.Major = 0x10, Version.Minor = 0x14, Version.Build = 0x18,
         FuncCount = 0x1C, FuncTable = 0x20, Module = 0x28,

@@ -4,11 +4,13 @@ mod callbacks;
 mod enums;
 mod handles;
 mod layout;
+mod pnp;
 mod structs;
 
 pub use callbacks::*;
 pub use enums::*;
 pub use handles::*;
+pub use pnp::*;
 pub use structs::*;
 
 /// An entry of the function table, to be called as the type of its index.

@@ -47,8 +47,18 @@ zeroed! {
     _WDF_TIMER_CONFIG, WDF_TIMER_CONFIG, PWDF_TIMER_CONFIG;
     _WDF_REQUEST_PARAMETERS, WDF_REQUEST_PARAMETERS, PWDF_REQUEST_PARAMETERS;
     _WDF_BIND_INFO, WDF_BIND_INFO, PWDF_BIND_INFO;
+    _WDF_DRIVER_VERSION_AVAILABLE_PARAMS, WDF_DRIVER_VERSION_AVAILABLE_PARAMS, PWDF_DRIVER_VERSION_AVAILABLE_PARAMS;
 }
 pub type PCWDF_OBJECT_CONTEXT_TYPE_INFO = *const _WDF_OBJECT_CONTEXT_TYPE_INFO;
+
+/// A question for a version of the framework.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct _WDF_DRIVER_VERSION_AVAILABLE_PARAMS {
+    pub Size: ULONG,
+    pub MajorVersion: ULONG,
+    pub MinorVersion: ULONG,
+}
 
 /// What every framework function gets as its first argument.
 #[repr(C)]

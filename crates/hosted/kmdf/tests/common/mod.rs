@@ -69,6 +69,10 @@ pub(crate) struct Options {
     pub(crate) io: IoType::Type,
     /// Changes the default queue's configuration, which has a handler for device controls only.
     pub(crate) handlers: Option<fn(&mut WDF_IO_QUEUE_CONFIG)>,
+    /// Changes the device's description before the device is made.
+    pub(crate) init: Option<fn(PWDFDEVICE_INIT)>,
+    /// `EvtIoInCallerContext`, if the driver has one.
+    pub(crate) in_caller: Option<fn(WDFDEVICE, WDFREQUEST)>,
     /// What the driver completes creates with.
     pub(crate) create: NTSTATUS,
     /// Whether `DriverEntry` finishes the device.
@@ -100,6 +104,8 @@ impl Default for Options {
             exclusive: false,
             io: IoType::WdfDeviceIoBuffered,
             handlers: None,
+            init: None,
+            in_caller: None,
             create: STATUS_SUCCESS,
             finish: true,
             canceled_on_queue: false,
@@ -158,6 +164,12 @@ fn make(driver: WDFDRIVER, init: PWDFDEVICE_INIT) -> Result<(), NTSTATUS> {
     wdf::init_set_io_type(init, options.io);
     wdf::init_set_files(init, Some(file_create), Some(file_close), Some(file_cleanup), Some(gone));
     wdf::init_set_request_context(init, Some(gone), if options.destroyed { Some(destroyed) } else { None });
+    if let Some(change) = options.init {
+        change(init);
+    }
+    if options.in_caller.is_some() {
+        wdf::init_set_in_caller_context(init, Some(in_caller_context));
+    }
     let device = wdf::device_create(init, options.level, options.scope, Some(gone))?;
     wdf::create_link(device, r"\DosDevices\KmdfEcho")?;
     let mut config = wdf::queue_config(options.queue, true, Some(control));
@@ -210,6 +222,12 @@ extern "C" fn destroyed(object: WDFOBJECT) {
     trace(format!("destroy {}", wdf::name(object)));
 }
 
+extern "C" fn in_caller_context(device: WDFDEVICE, request: WDFREQUEST) {
+    trace("EvtIoInCallerContext");
+    let in_caller = options().in_caller.expect("it was registered because there is one");
+    in_caller(device, request);
+}
+
 extern "C" fn file_create(_device: WDFDEVICE, request: WDFREQUEST, file: WDFFILEOBJECT) {
     trace("EvtDeviceFileCreate");
     assert!(wdf::file_context_is_zero(file), "a context is zeroed and aligned");
@@ -230,7 +248,13 @@ extern "C" fn file_close(_file: WDFFILEOBJECT) {
     trace("EvtFileClose");
 }
 
-extern "C" fn control(queue: WDFQUEUE, request: WDFREQUEST, output: usize, input: usize, code: u32) {
+pub(crate) extern "C" fn control(
+    queue: WDFQUEUE,
+    request: WDFREQUEST,
+    output: usize,
+    input: usize,
+    code: u32,
+) {
     let made = wdf::made(wdf::queue_device(queue));
     match code {
         ECHO => match wdf::input(request, 1) {

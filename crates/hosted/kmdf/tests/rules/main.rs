@@ -11,6 +11,7 @@ mod right;
 mod sender;
 mod start;
 mod stuck;
+mod users;
 
 use common::{Options, Rig, SPECIAL, boot_lenient, bug_check};
 use ntos::Rule;
@@ -57,6 +58,7 @@ fn cases() -> Vec<Case> {
         .chain(objects::cases())
         .chain(start::cases())
         .chain(stuck::cases())
+        .chain(users::cases())
         .collect()
 }
 

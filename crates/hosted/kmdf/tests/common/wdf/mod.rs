@@ -22,9 +22,11 @@ use super::Made;
 
 mod objects;
 mod requests;
+mod users;
 
 pub(crate) use objects::*;
 pub(crate) use requests::*;
+pub(crate) use users::*;
 
 /// Calls a framework function.
 macro_rules! wdf {
