@@ -23,10 +23,7 @@ use wsk_sys::{
 const LIMIT: Duration = Duration::from_millis(50);
 
 fn impatient() -> Machine {
-    let mut config = Config::default();
-    config.hang_limit = LIMIT;
-    config.request_limit = LIMIT;
-    Machine::boot(config)
+    Machine::boot(Config { hang_limit: LIMIT, request_limit: LIMIT, ..Config::default() })
 }
 
 fn load(machine: &Machine) -> Driver {
@@ -266,10 +263,7 @@ unsafe extern "system" fn works_on(_device: *mut DEVICE_OBJECT, stop: PVOID) {
 #[test]
 fn a_lenient_machine_ends_beside_a_work_item_that_goes_on() {
     static STOP: AtomicBool = AtomicBool::new(false);
-    let mut config = Config::default();
-    config.strict = false;
-    config.shutdown_limit = LIMIT;
-    let machine = Machine::boot(config);
+    let machine = Machine::boot(Config { strict: false, shutdown_limit: LIMIT, ..Config::default() });
     let entered = machine.enter();
     let device = Object::<DEVICE_OBJECT>::zeroed();
     let item = kernel!(IoAllocateWorkItem(device.get()));
