@@ -148,7 +148,7 @@ pub unsafe extern "C" fn WdfDeviceEnqueueRequest(
     };
     // From here on another thread may complete it.
     leave(&device, request.object());
-    if queue::add(&queue, &request, false).is_err() {
+    if queue::enter(&queue, &request).is_err() {
         device.state().in_caller_context.push(request);
         return STATUS_WDF_BUSY;
     }

@@ -261,14 +261,7 @@ pub(crate) fn forward(
         take_owned(&mut state, request.object());
         state.leaving += 1;
     }
-    let accepted = {
-        let mut state = target.state();
-        let accepted = state.accept;
-        let completes = accepted
-            && !insert(target, &mut state, request, false)
-            && cancel::on_queue(target, &mut state, request);
-        accepted.then_some(completes)
-    };
+    let accepted = admit(target, request);
     let mut state = source.state();
     state.leaving -= 1;
     let Some(completes) = accepted else {
@@ -283,6 +276,29 @@ pub(crate) fn forward(
     source.changed();
     queue_dispatch::dispatch_if_free(source);
     Ok(())
+}
+
+/// Puts a request that the driver has from no queue into one.
+///
+/// # Errors
+/// `STATUS_INVALID_DEVICE_STATE` from a queue that does not accept requests; the driver keeps the request.
+pub(crate) fn enter(target: &Typed<Queue>, request: &Typed<Request>) -> Result<(), NTSTATUS> {
+    if admit(target, request).ok_or(STATUS_INVALID_DEVICE_STATE)? {
+        request::complete_unowned(request, STATUS_CANCELLED);
+    }
+    dispatch(target);
+    Ok(())
+}
+
+/// Puts a request that the driver had into a queue that accepts requests; whether it is cancelled, and is now to be
+/// completed so. None from a queue that accepts nothing.
+fn admit(target: &Typed<Queue>, request: &Typed<Request>) -> Option<bool> {
+    let mut state = target.state();
+    let accepted = state.accept;
+    let completes = accepted
+        && !insert(target, &mut state, request, false)
+        && cancel::on_queue(target, &mut state, request);
+    accepted.then_some(completes)
 }
 
 /// Puts a request that the driver has back to the front of its queue, accepting or not. One that is cancelled ends there

@@ -11,6 +11,7 @@ use ntos::Rule;
 
 use super::common::{HOLD, LIMIT, Made, Options, Rig, SPECIAL, TIMED, WORK, trace, until, wdf};
 use super::sender;
+use super::users;
 
 /// One right driver, and what a process does with it.
 pub(crate) struct Right {
@@ -106,7 +107,8 @@ fn routes_creates(made: &Made) -> kmdf::NTSTATUS {
 }
 
 pub(crate) fn rights() -> Vec<Right> {
-    requests().into_iter().chain(objects()).chain(waits()).chain(start()).collect()
+    let first = requests().into_iter().chain(objects()).chain(waits()).chain(start());
+    first.chain(users::rights()).collect()
 }
 
 #[expect(clippy::too_many_lines, reason = "a table")]

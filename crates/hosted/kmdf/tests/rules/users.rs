@@ -1,14 +1,15 @@
 //! Drivers that are wrong with requests in their sender's context, and with what they say before a device is made.
 
 use kmdf::{
-    _WDF_REQUEST_TYPE as RequestType, CTL_CODE, METHOD_NEITHER, STATUS_SUCCESS, WDF_PNPPOWER_EVENT_CALLBACKS,
-    WDFDEVICE, WDFREQUEST, rules,
+    _WDF_REQUEST_TYPE as RequestType, CTL_CODE, METHOD_NEITHER, STATUS_SUCCESS, STATUS_WDF_BUSY,
+    WDF_PNPPOWER_EVENT_CALLBACKS, WDFDEVICE, WDFREQUEST, rules,
 };
 use ntos::Rule;
 
 use super::Case;
 use super::common::wdf::UserBuffer;
 use super::common::{ECHO, Options, Rig, wdf};
+use super::right::Right;
 
 /// A device control whose buffers are passed by address.
 const BY_ADDRESS: u32 = CTL_CODE(0x8057, 0x820, METHOD_NEITHER, 0);
@@ -40,10 +41,18 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::special(&rules::CALLER_CONTEXT, "WDFREQUEST", |_, request| {
             let _ = wdf::unsafe_input(request, 0);
         }),
-        asking(&rules::ENQUEUE, "which has no queue for it", |device, request| {
-            wdf::delete(wdf::made(device).queue.cast());
-            let _ = wdf::enqueue(device, request);
-        }),
+        Case {
+            rule: &rules::ENQUEUE,
+            object: "which has no queue for it",
+            options: Options {
+                handlers: Some(|config| config.DefaultQueue = 0),
+                in_caller: Some(|device, request| {
+                    let _ = wdf::enqueue(device, request);
+                }),
+                ..Options::default()
+            },
+            act: send,
+        },
         Case {
             act: |rig| {
                 rig.open().device_io_control(ECHO, b"input", &mut [0; 8]);
@@ -86,7 +95,7 @@ pub(crate) fn cases() -> Vec<Case> {
             wdf::complete(request, STATUS_SUCCESS);
         }),
         init(&rules::NULL_POINTER, "EvtIoInCallerContext", |init| {
-            wdf::init_set_in_caller_context(init, None)
+            wdf::init_set_in_caller_context(init, None);
         }),
         init(&rules::NULL_POINTER, "Notification", |init| wdf::init_set_shutdown(init, None, 1)),
         init(&rules::INIT_IGNORED, "the flags", |init| wdf::init_set_shutdown(init, Some(down), 4)),
@@ -101,6 +110,50 @@ pub(crate) fn cases() -> Vec<Case> {
                 ..WDF_PNPPOWER_EVENT_CALLBACKS::default()
             };
             wdf::init_set_pnp_callbacks(init, callbacks);
+        }),
+    ]
+}
+
+fn right(rule: &'static Rule, in_caller: fn(WDFDEVICE, WDFREQUEST)) -> Right {
+    let options = Options { in_caller: Some(in_caller), ..Options::default() };
+    Right { rule, options, act: send_and_close }
+}
+
+fn send_and_close(rig: &Rig) {
+    let file = rig.open();
+    assert_eq!(file.device_io_control(BY_ADDRESS, b"input", &mut [0; 4]).0, STATUS_SUCCESS);
+    file.close();
+}
+
+fn done(request: WDFREQUEST) {
+    wdf::complete(request, STATUS_SUCCESS);
+}
+
+pub(crate) fn rights() -> Vec<Right> {
+    vec![
+        right(&rules::CALLER_CONTEXT, |_, request| {
+            // All that the driver needs of the addresses, before it lets the request go.
+            assert!(wdf::unsafe_input(request, 1).is_ok() && wdf::unsafe_output(request, 1).is_ok());
+            done(request);
+        }),
+        right(&rules::ENQUEUE, |device, request| {
+            // There is a queue, if none that takes it.
+            let queue = wdf::made(device).queue;
+            wdf::queue_purge(queue, None);
+            assert_eq!(wdf::enqueue(device, request), Err(STATUS_WDF_BUSY));
+            wdf::queue_start(queue);
+            done(request);
+        }),
+        right(&rules::UNSAFE_BUFFER, |_, request| {
+            // An empty one is by address, too.
+            assert!(wdf::unsafe_output(request, 0).is_ok());
+            done(request);
+        }),
+        right(&rules::READ_ONLY_MEMORY, |_, request| {
+            let output = wdf::unsafe_output(request, 1).expect("there is one");
+            let memory = wdf::lock_to_write(request, output).expect("it is the process' own");
+            assert_eq!(wdf::memory_write(memory, 0, &mut [0]), STATUS_SUCCESS);
+            done(request);
         }),
     ]
 }
