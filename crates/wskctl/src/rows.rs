@@ -53,12 +53,25 @@ pub fn ioctl(name: &str) -> Result<Request, String> {
 
 fn find(name: &str, what: &str, right: impl Fn(&Row) -> bool) -> Result<Request, String> {
     let wanted = name.to_ascii_uppercase();
-    if let Some(row) = ROWS.iter().find(|row| row.name == wanted) {
+    // With the level in front, as those are written that two levels have.
+    let has_level = |row: &Row| {
+        let level = row.level_name().and_then(|level| wanted.strip_prefix(level));
+        level.and_then(|rest| rest.strip_prefix('/')) == Some(row.name)
+    };
+    if let Some(row) = ROWS.iter().find(|row| row.name == wanted || has_level(row)) {
         return if right(row) {
             Ok(Request(row))
         } else {
             Err(format!("{} is not a socket {what}, but {}", row.name, what_it_is(row)))
         };
+    }
+    let levels: Vec<&str> = ROWS
+        .iter()
+        .filter(|row| row.name.split_once('/').is_some_and(|(_level, name)| name == wanted))
+        .map(|row| row.name)
+        .collect();
+    if !levels.is_empty() {
+        return Err(format!("{wanted} is an option of two levels: write {}", levels.join(" or ")));
     }
     if let Some(excluded) = EXCLUDED.iter().find(|excluded| excluded.name == wanted) {
         return Err(format!(
@@ -361,6 +374,18 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_level_may_stand_in_front_and_must_where_two_have_the_name() {
+        assert_eq!(option("ipproto_ip/ip_ttl").unwrap().name, "IP_TTL");
+        assert_eq!(option("SOL_SOCKET/SO_RCVBUF").unwrap().name, "SO_RCVBUF");
+        assert!(option("IPPROTO_IPV6/IP_TTL").is_err());
+        assert_eq!(
+            option("mcast_join_group").unwrap_err(),
+            "MCAST_JOIN_GROUP is an option of two levels: write IPPROTO_IP/MCAST_JOIN_GROUP or \
+             IPPROTO_IPV6/MCAST_JOIN_GROUP"
+        );
     }
 
     #[test]

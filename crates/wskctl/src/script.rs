@@ -96,7 +96,8 @@ fn steps(words: &[&str], depth: usize) -> Result<Vec<Step>, String> {
         ["local"] => one(Step::Local),
         ["get", name] => one(get(rows::option(name)?)?),
         ["set", name, value] => one(set(rows::option(name)?, value)?),
-        ["ioctl", name, address] => one(ioctl(rows::ioctl(name)?, address)?),
+        ["ioctl", name] => one(ioctl(rows::ioctl(name)?, None)?),
+        ["ioctl", name, address] => one(ioctl(rows::ioctl(name)?, Some(address))?),
         ["send", to, ref data @ ..] if !data.is_empty() => {
             let to = target(to)?;
             Ok(data.iter().map(|data| Step::Send(to, data.as_bytes().to_vec())).collect())
@@ -214,17 +215,18 @@ pub fn set(row: Request, value: &str) -> Result<Step, String> {
     }
 }
 
-/// The step that carries out an IOCTL: with an address, `self` or `clear`.
+/// The step that carries out an IOCTL: with an address, `self` or `clear`, or with nothing, if it takes nothing.
 ///
 /// # Errors
 ///
 /// A sentence with an example of each family.
-pub fn ioctl(row: Request, address: &str) -> Result<Step, String> {
+pub fn ioctl(row: Request, address: Option<&str>) -> Result<Step, String> {
     match address {
-        "-" => Err(format!("{} takes an address, self or clear", row.name)),
-        _ if address.eq_ignore_ascii_case("clear") => Ok(Step::Ioctl(row, None)),
-        _ if row.value == ValueKind::Nothing => Err(format!("{} takes no address: write clear", row.name)),
-        _ => Ok(Step::Ioctl(row, Some(target(address)?))),
+        None if row.value == ValueKind::Nothing => Ok(Step::Ioctl(row, None)),
+        None | Some("-") => Err(format!("{} takes an address, self or clear", row.name)),
+        Some(address) if address.eq_ignore_ascii_case("clear") => Ok(Step::Ioctl(row, None)),
+        Some(_) if row.value == ValueKind::Nothing => Err(format!("{} takes no address", row.name)),
+        Some(address) => Ok(Step::Ioctl(row, Some(target(address)?))),
     }
 }
 
@@ -361,6 +363,9 @@ mod tests {
             "line 1: STATUS_ACCESS_DENYED is no known status; did you mean STATUS_ACCESS_DENIED?"
         );
         assert!(error("ioctl SIO_WSK_SET_REMOTE_ADDRESS -").contains("self or clear"));
+        assert!(error("ioctl SIO_WSK_SET_REMOTE_ADDRESS").contains("takes an address, self or clear"));
+        assert!(error("ioctl SIO_ADDRESS_LIST_QUERY self").contains("takes no address"));
+        assert!(matches!(only("ioctl SIO_ADDRESS_LIST_QUERY"), Step::Ioctl(_, None)));
         assert!(error("expect SUCCESS").contains("expect STATUS STEP"));
     }
 

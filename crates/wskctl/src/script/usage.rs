@@ -20,7 +20,7 @@ pub const USAGE: &[Usage] = &[
     step("local", "shows its local address"),
     step("get NAME", "reads a socket option"),
     step("set NAME VALUE", "sets one; `wskctl options` lists names and values"),
-    step("ioctl NAME ADDR|self|clear", "fixes an address, or clears it"),
+    step("ioctl NAME [ADDR|self|clear]", "fixes an address, or clears it; or queries"),
     step("send ADDR|self|- DATA...", "sends each word as a datagram, with a request each"),
     step("recv [DATA]", "waits for a datagram, which must be DATA if that is given"),
     step("sendmany [WITH] ADDR|self|- DATA...", "sends the words with one request; WITH as ttl=9,tos=0xB8"),

@@ -41,6 +41,17 @@ impl Sending {
             let wrong = || format!("{pair} is nothing to send with; write {SENDING}, separated by commas");
             let (key, value) = pair.split_once('=').ok_or_else(wrong)?;
             let number = || crate::rows::number(value).ok_or_else(wrong);
+            let twice = match key {
+                "ttl" => sending.ttl.is_some(),
+                "tos" => sending.tos.is_some(),
+                "ecn" => sending.ecn.is_some(),
+                "size" => sending.size.is_some(),
+                "from" => sending.from.is_some(),
+                _ => false,
+            };
+            if twice {
+                return Err(format!("{key} is given twice"));
+            }
             let byte = || number().and_then(|value| u8::try_from(value).map_err(|_| wrong()));
             match key {
                 "ttl" => sending.ttl = Some(byte()?),
@@ -235,5 +246,6 @@ mod tests {
         {
             assert!(Sending::parse(wrong).unwrap_err().contains("ttl=HOPS"), "{wrong}");
         }
+        assert_eq!(Sending::parse("ttl=1,ttl=2").unwrap_err(), "ttl is given twice");
     }
 }

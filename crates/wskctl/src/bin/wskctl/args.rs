@@ -57,10 +57,12 @@ pub(crate) struct Global {
     /// The time limit that the driver keeps for each request, such as 500ms or 5s, or `none`; when it has passed, the
     /// request ends with STATUS_IO_TIMEOUT [default: 5s]
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "TIME", value_parser = limit)]
+    #[arg(allow_negative_numbers = true)]
     timeout: Option<Limit>,
     /// Cancel each request of the command that has not ended after this time (CancelIoEx); it ends with
     /// STATUS_CANCELLED, unless it is done by then
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "TIME", value_parser = script::duration)]
+    #[arg(allow_negative_numbers = true)]
     pub(crate) cancel_after: Option<Duration>,
 }
 
@@ -139,8 +141,9 @@ enum Verb {
         /// The IOCTL's C name, such as SIO_WSK_SET_REMOTE_ADDRESS, in any case
         #[arg(value_parser = rows::ioctl)]
         name: Request,
-        /// An address such as 127.0.0.1:7777 or [::1]:7777; `self` for the socket's own; `clear` for none
-        address: String,
+        /// An address such as 127.0.0.1:7777 or [::1]:7777; `self` for the socket's own; `clear` for none. Nothing, for
+        /// an IOCTL that takes nothing
+        address: Option<String>,
         #[command(flatten)]
         socket: Socket,
     },
@@ -199,7 +202,7 @@ enum Verb {
     #[command(after_help = help::RECV)]
     Recv {
         /// How many requests; each brings one datagram, or with --many and --queue one or more
-        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+        #[arg(long, default_value_t = 1, value_parser = count, allow_negative_numbers = true)]
         count: u64,
         /// Receive until interrupted (Ctrl-C); then no request has a time limit, unless --timeout sets one
         #[arg(long, short, conflicts_with_all = ["count", "disable"])]
@@ -214,7 +217,7 @@ enum Verb {
         #[arg(value_parser = step::queue_size)]
         queue: Option<u32>,
         /// Before each request wait for so long, such as 2s, so that datagrams gather
-        #[arg(long, value_name = "TIME", value_parser = script::duration)]
+        #[arg(long, value_name = "TIME", value_parser = script::duration, allow_negative_numbers = true)]
         gather: Option<Duration>,
         /// With --queue: at the end disable the event callback, instead of leaving that to the close of the socket
         #[arg(long, value_enum, value_name = "FORM", requires = "queue")]
@@ -269,6 +272,13 @@ impl Socket {
     /// The family that is asked for, or implied by an address.
     fn family(&self, to: Option<&SocketAddr>) -> Family {
         self.family.or(self.bind.as_ref().or(to).map(Family::of)).unwrap_or(Family::V4)
+    }
+
+    /// The family that is asked for, though the request may be for the other: then the driver is asked, and refuses. If
+    /// none is, that of the request.
+    fn family_for(&self, row: Request, to: Option<&SocketAddr>) -> Family {
+        let asked = self.family.or(self.bind.as_ref().or(to).map(Family::of));
+        asked.unwrap_or_else(|| rows::family(&row, Family::V4))
     }
 
     fn around(&self, step: Step, family: Family) -> Vec<Step> {
@@ -369,19 +379,17 @@ fn command(verb: Verb) -> Result<Command, String> {
         Verb::Script { file } => return Ok(Command::Script(file)),
         Verb::Driver(driver) => return Ok(Command::Driver(driver)),
         Verb::Verifier(verifier) => return Ok(Command::Verifier(verifier)),
-        Verb::Get { name, socket } => {
-            socket.around(script::get(name)?, rows::family(&name, socket.family(None)))
-        }
+        Verb::Get { name, socket } => socket.around(script::get(name)?, socket.family_for(name, None)),
         Verb::Set { name, value, socket } => {
-            socket.around(script::set(name, &value)?, rows::family(&name, socket.family(None)))
+            socket.around(script::set(name, &value)?, socket.family_for(name, None))
         }
         Verb::Ioctl { name, address, socket } => {
-            let step = script::ioctl(name, &address)?;
+            let step = script::ioctl(name, address.as_deref())?;
             let to = match &step {
                 Step::Ioctl(_, Some(Target::Address(to))) => Some(*to),
                 _ => None,
             };
-            socket.around(step, rows::family(&name, socket.family(to.as_ref())))
+            socket.around(step, socket.family_for(name, to.as_ref()))
         }
         Verb::Transports => vec![Step::Transports],
         Verb::Wait { what, socket } => socket.around(Step::Wait(what), socket.family(None)),
@@ -426,6 +434,10 @@ fn command(verb: Verb) -> Result<Command, String> {
     Ok(Command::Steps(steps.into()))
 }
 
+fn count(text: &str) -> Result<u64, String> {
+    text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "write a number from 1".to_owned())
+}
+
 fn limit(text: &str) -> Result<Limit, String> {
     script::time_limit(text).map(Limit)
 }
@@ -435,9 +447,9 @@ fn completion(text: &str) -> Result<Completion, String> {
         None if text == "inline" => Ok(Completion::Inline),
         None if text == "deferred" => Ok(Completion::Deferred),
         None if text == "delayed" => Ok(Completion::Delayed(0)),
-        Some(("delayed", seed)) => {
-            seed.parse().map(Completion::Delayed).map_err(|_digits| format!("{seed} is no number"))
-        }
+        Some(("delayed", seed)) => seed.parse().map(Completion::Delayed).map_err(|_digits| {
+            format!("write delayed:SEED with a number, such as delayed:7, not with \"{seed}\"")
+        }),
         _ => Err("write inline, deferred, delayed or delayed:SEED".to_owned()),
     }
 }

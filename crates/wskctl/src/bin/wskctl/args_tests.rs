@@ -60,6 +60,9 @@ fn the_family_follows_from_the_addresses() {
     assert_eq!(family("recv --family v6"), Family::V6);
     assert_eq!(family("get IPV6_V6ONLY"), Family::V6);
     assert_eq!(family("get SO_RCVBUF"), Family::V4);
+    // An IPv6 socket that serves IPv4 too has the options of IPv4.
+    assert_eq!(family("set IP_TTL 5 --family v6 --set IPV6_V6ONLY=off"), Family::V6);
+    assert_eq!(family("get IPV6_V6ONLY --bind 127.0.0.1:0"), Family::V4);
     assert_eq!(family("ioctl SIO_WSK_SET_REMOTE_ADDRESS [::1]:9"), Family::V6);
     // Both given and at odds: the driver is asked, and refuses.
     assert_eq!(family("send --family v4 [::1]:1 x"), Family::V4);
@@ -156,7 +159,15 @@ fn what_makes_no_sense_is_an_error() {
         ("recv --queue --many", "cannot be used with"),
         ("recv --disable wait", "--queue"),
         ("recv --queue --disable later", "wait, soon"),
-        ("demo --completion delayed:x", "no number"),
+        ("demo --completion delayed:x", "such as delayed:7"),
+        ("recv --count 0", "a number from 1"),
+        ("recv --count -1", "a number from 1"),
+        ("recv --timeout -1", "500ms, 5s or none"),
+        ("recv --follow --count 2", "cannot be used with"),
+        ("send 127.0.0.1:9 x --with ttl=1,ttl=2", "given twice"),
+        ("ioctl SIO_WSK_SET_REMOTE_ADDRESS", "self or clear"),
+        ("set SO_RCVBUF -1", "a number from 0 to 4294967295"),
+        ("send 127.0.0.1:99999 x", "from 0 to 65535"),
     ] {
         let error = parsed(line).unwrap_err();
         assert!(error.contains(what), "{line}: {error}");

@@ -76,7 +76,7 @@ pub(crate) const IOCTL: &str = after! {
     "wskctl ioctl SIO_WSK_SET_REMOTE_ADDRESS 192.0.2.1:53"
     "wskctl ioctl SIO_WSK_SET_SENDTO_ADDRESS self"
     "wskctl ioctl SIO_WSK_SET_REMOTE_ADDRESS clear --family v6"
-    "wskctl ioctl SIO_ADDRESS_LIST_QUERY clear     # takes no address: shows the local ones";
+    "wskctl ioctl SIO_ADDRESS_LIST_QUERY           # takes no address: shows the local ones";
     "The socket is bound first, as WSK asks for it, and closed afterwards."
 };
 

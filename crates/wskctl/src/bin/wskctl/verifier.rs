@@ -106,6 +106,7 @@ impl On {
 /// Carries out the command.
 pub(crate) fn run(command: VerifierCommand, printer: &mut Printer) -> Result<(), Stop> {
     let VerifierCommand { service, verb } = command;
+    printer.doing(|| "asking Driver Verifier".to_owned());
     match verb {
         Verb::On(on) => {
             let print = on.print;
