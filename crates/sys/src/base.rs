@@ -17,6 +17,8 @@ pub type LARGE_INTEGER = i64;
 pub type ULONG64 = u64;
 pub type SIZE_T = usize;
 pub type ULONG_PTR = usize;
+/// A signed integer as wide as a pointer.
+pub type LONG_PTR = isize;
 pub type WCHAR = u16;
 pub type PVOID = *mut c_void;
 pub type HANDLE = *mut c_void;

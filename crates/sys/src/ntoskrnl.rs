@@ -5,8 +5,8 @@ use core::ffi::c_char;
 
 use crate::base::{
     ACCESS_MASK, BOOLEAN, CCHAR, DEVICE_TYPE, GUID, HANDLE, KIRQL, KPROCESSOR_MODE, LARGE_INTEGER, LONG,
-    NTSTATUS, PCLIENT_ID, PCUNICODE_STRING, PEPROCESS, POBJECT_ATTRIBUTES, PVOID, SIZE_T, ULONG, ULONG_PTR,
-    ULONG64,
+    LONG_PTR, NTSTATUS, PCLIENT_ID, PCUNICODE_STRING, PEPROCESS, POBJECT_ATTRIBUTES, PVOID, SIZE_T, ULONG,
+    ULONG_PTR, ULONG64,
 };
 use crate::irp::IRP;
 use crate::mdl::{LOCK_OPERATION, MDL, MEMORY_CACHING_TYPE};
@@ -80,6 +80,8 @@ unsafe extern "system" {
     pub fn IoRegisterShutdownNotification(DeviceObject: *mut DEVICE_OBJECT) -> NTSTATUS;
     pub fn IoRegisterLastChanceShutdownNotification(DeviceObject: *mut DEVICE_OBJECT) -> NTSTATUS;
     pub fn IoUnregisterShutdownNotification(DeviceObject: *mut DEVICE_OBJECT);
+    pub fn ObfReferenceObject(Object: PVOID) -> LONG_PTR;
+    pub fn ObfDereferenceObject(Object: PVOID) -> LONG_PTR;
     pub fn IoCreateSymbolicLink(SymbolicLinkName: PCUNICODE_STRING, DeviceName: PCUNICODE_STRING)
     -> NTSTATUS;
     pub fn IoDeleteSymbolicLink(SymbolicLinkName: PCUNICODE_STRING) -> NTSTATUS;

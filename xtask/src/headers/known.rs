@@ -78,6 +78,11 @@ pub(super) const DIFFERENCES: &[Known] = &[
     prototype("wine", "MmMapLockedPagesSpecifyCache()", PRIORITY),
     prototype(
         "wine",
+        "ObfReferenceObject()",
+        "Wine's returns nothing, and the framework, which calls it, does not look",
+    ),
+    prototype(
+        "wine",
         "PFN_WSK_SOCKET()",
         "the security descriptor is a typed pointer there; Microsoft's page says PSECURITY_DESCRIPTOR, a PVOID",
     ),

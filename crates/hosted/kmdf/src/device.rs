@@ -7,7 +7,9 @@ use alloc::string::String;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 
-use wsk_sys::{DEVICE_OBJECT, IoDeleteDevice, IoDeleteSymbolicLink, NTSTATUS};
+use wsk_sys::{
+    DEVICE_OBJECT, IoDeleteDevice, IoDeleteSymbolicLink, NTSTATUS, ObfDereferenceObject, ObfReferenceObject,
+};
 
 use crate::args::counted;
 use crate::attributes::Attributes;
@@ -28,8 +30,7 @@ use crate::worker::Worker;
 /// The body of a WDFDEVICE.
 ///
 /// # Invariants
-/// `device_object` is a device object that lives until `finish`, or, if it was deleted early, until its last handle
-/// is closed.
+/// `device_object` is a device object that lives until `finish`: until then it is not deleted, or a reference is held.
 pub(crate) struct Device {
     device_object: Shared<*mut DEVICE_OBJECT>,
     pub(crate) name: Option<Vec<u16>>,
@@ -69,7 +70,7 @@ pub(crate) struct State {
     pub(crate) finished: bool,
     /// Whether the driver deleted the device: nobody opens it any more.
     pub(crate) deleting: bool,
-    /// Whether the kernel's device object is deleted, while handles are still open.
+    /// Whether the kernel's device object is deleted, and held by a reference.
     kernel_deleted: bool,
 }
 
@@ -194,18 +195,20 @@ impl Device {
         self.state.lock().refused.remove(&file_object);
     }
 
-    /// Begins a deletion by the driver. With handles open, only the kernel's device object is deleted now, so that
-    /// nobody opens it any more; whether no handle is open and the rest can follow.
+    /// Begins a deletion by the driver. The kernel's device object is deleted first, so that nobody opens it any more and
+    /// its name is free; whether no handle is open and the rest can follow.
     pub(crate) fn delete_early(&self) -> bool {
         let (first, closed) = {
             let mut state = self.state.lock();
             let first = !core::mem::replace(&mut state.deleting, true);
             let closed = state.open == 0;
-            state.kernel_deleted |= first && !closed;
+            state.kernel_deleted |= first;
             (first, closed)
         };
-        if first && !closed {
-            // SAFETY: by the type's invariant the device object lives; it is deleted once.
+        if first {
+            // SAFETY: by the type's invariant the device object lives; the reference is dropped by `finish`.
+            unsafe { ObfReferenceObject(self.device_object.0.cast()) };
+            // SAFETY: as above; it is deleted once.
             unsafe { IoDeleteDevice(self.device_object.0) };
         }
         first && closed
@@ -249,7 +252,10 @@ impl Body for Device {
         let address = self.device_object.0.addr();
         let removed = framework().with(|tables| tables.devices.remove(&address));
         drop(removed);
-        if !deleted {
+        if deleted {
+            // SAFETY: the reference that `delete_early` took; nobody uses the device object any more.
+            unsafe { ObfDereferenceObject(self.device_object.0.cast()) };
+        } else {
             // SAFETY: by the type's invariant the device object lives; it is deleted once.
             unsafe { IoDeleteDevice(self.device_object.0) };
         }

@@ -3,7 +3,11 @@
 mod common;
 
 use common::{ACCESS, ECHO, Made, Options, PATH, Rig, SPECIAL, trace, wdf};
-use kmdf::{STATUS_ACCESS_DENIED, STATUS_DEVICE_NOT_READY, STATUS_SUCCESS, WDFFILEOBJECT};
+use kmdf::{
+    _WDF_EXECUTION_LEVEL as Level, _WDF_SYNCHRONIZATION_SCOPE as Scope, NTSTATUS,
+    PFN_WDF_OBJECT_CONTEXT_CLEANUP, STATUS_ACCESS_DENIED, STATUS_DEVICE_NOT_READY, STATUS_SUCCESS, WDFDEVICE,
+    WDFDRIVER, WDFFILEOBJECT, WDFOBJECT,
+};
 use ntos::Token;
 
 #[test]
@@ -69,6 +73,43 @@ fn a_device_deleted_while_open_goes_with_its_last_handle() {
     other.close();
     assert_eq!(rig.taken().last().map(String::as_str), Some("cleanup WDFDEVICE"));
     assert_eq!(rig.machine.counters().devices.live, 0);
+    rig.end();
+}
+
+const SECOND: &str = r"\Device\KmdfSecond";
+
+/// Makes a second device of the driver's, with this cleanup callback.
+fn second(driver: WDFDRIVER, gone: PFN_WDF_OBJECT_CONTEXT_CLEANUP) -> Result<WDFDEVICE, NTSTATUS> {
+    let level = Level::WdfExecutionLevelInheritFromParent;
+    let scope = Scope::WdfSynchronizationScopeInheritFromParent;
+    let init = wdf::init_allocate(driver, "D:P(A;;GA;;;SY)").expect("a description");
+    wdf::init_assign_name(init, SECOND).expect("room for a name");
+    let device = wdf::device_create(init, level, scope, gone);
+    if device.is_err() {
+        wdf::init_free(init);
+    }
+    device
+}
+
+extern "C" fn makes_it_anew(device: WDFOBJECT) {
+    assert!(!wdf::device_object(device.cast()).is_null());
+    let again = second(wdf::device_driver(device.cast()), None);
+    trace(format!("{}", again.is_ok()));
+    if let Ok(again) = again {
+        wdf::delete(again.cast());
+    }
+}
+
+#[test]
+fn the_name_of_a_deleted_device_is_free_in_its_cleanup_callback() {
+    let entry = |made: &Made| {
+        let device = second(made.driver, Some(makes_it_anew)).expect("a device");
+        wdf::delete(device.cast());
+        STATUS_SUCCESS
+    };
+    let rig = Rig::new(Options { entry: Some(entry), ..Options::default() });
+    assert_eq!(rig.taken(), ["true"]);
+    assert_eq!(rig.machine.counters().devices.live, 1);
     rig.end();
 }
 

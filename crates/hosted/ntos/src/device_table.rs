@@ -51,6 +51,8 @@ struct Entry {
     characteristics: ULONG,
     /// Files, each of which has the device open.
     opens: u32,
+    /// References of `ObfReferenceObject`.
+    references: isize,
     /// Deleted while open.
     deleting: bool,
 }
@@ -201,6 +203,7 @@ impl DeviceTable {
                 security: new.security,
                 characteristics: new.characteristics,
                 opens: 0,
+                references: 0,
                 deleting: false,
             },
         );
@@ -226,11 +229,33 @@ impl DeviceTable {
         Ok(())
     }
 
-    /// Frees the deleted devices that nobody has open and no queued work item refers to.
+    /// Adds a reference to a device, or drops one; the count of those that are left, with the table's own until it is
+    /// deleted. An error says what is wrong.
+    pub(crate) fn refer(
+        &self,
+        machine: &Machine,
+        device: *mut DEVICE_OBJECT,
+        change: isize,
+    ) -> Result<isize, String> {
+        let mut state = lock(&self.state);
+        let Some(entry) = state.devices.get_mut(&device.addr()) else {
+            return Err("a reference to an address that is no device object, or no longer one".to_owned());
+        };
+        if entry.references + change < 0 {
+            return Err(format!("a reference to {} was dropped that nobody has", entry.name));
+        }
+        entry.references += change;
+        let left = entry.references + isize::from(!entry.deleting);
+        Self::sweep(machine, &mut state);
+        Ok(left)
+    }
+
+    /// Frees the deleted devices that nobody has open or a reference to, and no queued work item refers to.
     fn sweep(machine: &Machine, state: &mut State) {
         state.devices.retain(|_, entry| {
             let device = entry.device.0;
-            let keep = !entry.deleting || entry.opens != 0 || work_item::refers_to(machine, device);
+            let used = entry.opens != 0 || entry.references != 0;
+            let keep = !entry.deleting || used || work_item::refers_to(machine, device);
             if !keep {
                 // SAFETY: from `alloc_zeroed` with this layout; deleted, and nobody has a reference.
                 unsafe { alloc::dealloc(device.cast(), entry.layout) };

@@ -95,7 +95,8 @@ rules! {
     /// A request succeeded with more bytes than its output buffer has.
     INFORMATION_TOO_LARGE = 0xC9, OWN + 8, "InformationTooLarge", "I/O Status Blocks";
 
-    /// `IoDeleteDevice` of something else than a device object, or twice.
+    /// `IoDeleteDevice` of something else than a device object, or twice; a reference to such a thing, or one too many
+    /// dropped.
     DELETE_BAD_DEVICE = 0xC9, 0x240, "DeleteDevice", "DeleteDevice rule (wdm)";
     /// A shutdown notification for something else than a device object.
     SHUTDOWN_BAD_DEVICE = 0xC9, OWN + 10, "ShutdownNotification", "IoRegisterShutdownNotification";

@@ -4,7 +4,8 @@ use std::ptr;
 
 use ntos::io_rules as rules;
 use wsk_sys::{
-    APC_LEVEL, DISPATCH_LEVEL, DRIVER_OBJECT, IoDeleteDevice, KfRaiseIrql, NTSTATUS, PCUNICODE_STRING,
+    APC_LEVEL, DISPATCH_LEVEL, DRIVER_OBJECT, IoDeleteDevice, KfRaiseIrql, NTSTATUS, ObfDereferenceObject,
+    PCUNICODE_STRING,
 };
 
 use crate::io::{create_device, delete_device, delete_link, open, probe};
@@ -62,6 +63,11 @@ violations! {
         let device = probe().device.lock().unwrap().expect("the probe has a device").0;
         delete(device);
         delete(device);
+    };
+    one_reference_too_many_dropped: &rules::DELETE_BAD_DEVICE, "that nobody has", |_| {
+        let device = probe().device.lock().unwrap().expect("the probe has a device").0;
+        // SAFETY: the kernel looks the address up before it touches anything.
+        unsafe { ObfDereferenceObject(device.cast()) };
     };
     deleted_no_device: &rules::DELETE_BAD_DEVICE, "no device object", |_| delete(ptr::dangling_mut());
     device_left: &rules::DEVICE_LEAK, r"1 devices left after DriverUnload: \Device\Probe", |machine| {

@@ -271,6 +271,10 @@ pub(crate) fn device_object(device: WDFDEVICE) -> *mut kmdf::DEVICE_OBJECT {
     wdf!(WdfDeviceWdmGetDeviceObject, device)
 }
 
+pub(crate) fn device_driver(device: WDFDEVICE) -> WDFDRIVER {
+    wdf!(WdfDeviceGetDriver, device)
+}
+
 pub(crate) fn queue_device(queue: WDFQUEUE) -> WDFDEVICE {
     wdf!(WdfIoQueueGetDevice, queue)
 }
