@@ -156,7 +156,7 @@ impl<'r> Provider<'r> {
     /// Makes a datagram socket with a handler for its events, and waits.
     ///
     /// The handler is not called before [`Datagram::enable_receive`](crate::Datagram::enable_receive), unless the events
-    /// are [static](Registration::register_static). It lives until the socket is closed.
+    /// are [static](crate::Registration::register_static). It lives until the socket is closed.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`

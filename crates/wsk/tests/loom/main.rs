@@ -370,6 +370,45 @@ fn queue<'r>(passive: &Passive) -> CompletionQueue<'r, Buffers> {
 }
 
 #[test]
+fn no_time_against_completion() {
+    explore(|model| {
+        let network = thread::spawn(deliver);
+        let pending = model.socket().submit(model.op(), Request::new(None), Some(Duration::ZERO));
+        let (result, op) = model.wait(pending);
+        assert!(matches!(result, Ok(()) | Err(Error::IO_TIMEOUT)), "{result:?}");
+        // There was no timer; nothing of the limit is left for the next flight.
+        drop(model.fly_again(op));
+        network.join().unwrap();
+        assert_eq!(model.dropped(), 1);
+    });
+}
+
+#[test]
+fn no_time_is_enough_for_what_is_there_at_once() {
+    explore(|model| {
+        let op = model.op();
+        kernel().provider.pends.set(false);
+        // A party more, which may be there when the submitter looks.
+        let canceller = cancel_in_thread(op.canceller());
+        let pending = model.socket().submit(op, Request::new(None), Some(Duration::ZERO));
+        assert_eq!(model.wait(pending).0, Ok(()));
+        canceller.join().unwrap();
+    });
+}
+
+#[test]
+fn the_last_handle_against_a_canceller_that_keeps_the_memory() {
+    explore(|model| {
+        let op = model.op();
+        let canceller = op.canceller();
+        let dropping = thread::spawn(move || drop(canceller));
+        drop(op);
+        assert_eq!(model.dropped(), 1, "the buffers go with the owner");
+        dropping.join().unwrap();
+    });
+}
+
+#[test]
 fn a_queue_delivers_each_operation_once_and_rings() {
     // Two operations have many more interleavings than one.
     explore_with(PREEMPTIONS - 1, |model| {
