@@ -90,6 +90,17 @@ impl Build<'_> {
         Ok(self.out.join("harness").join(HARNESS_TARGET).join("release"))
     }
 
+    /// Runs the tests of some crates of the workspace, as programs of the Wine that `environment` leads to.
+    pub(crate) fn test(&self, crates: &[&str], environment: impl FnOnce(&mut Command)) -> Result<()> {
+        let mut command = self.user_mode("test");
+        command.args(["--locked", "--config", &format!("target.{HARNESS_TARGET}.runner=\"wine\"")]);
+        for name in crates {
+            command.args(["--package", name]);
+        }
+        environment(&mut command);
+        run(command.args(["--lib", "--bins", "--tests"]))
+    }
+
     fn modules_command(&self, verb: &str) -> Command {
         let mut command = self.user_mode(verb);
         command.args(["--manifest-path", "cross/wine/Cargo.toml", "--locked"]);

@@ -1,13 +1,13 @@
 //! The entry stub: its compilation, and its test, which needs Wine.
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::tools::{self, COMPILER, run, run_quietly};
+use super::tools::{self, COMPILER, run_quietly};
+use crate::wine::Prefix;
 
 /// Macros for the headers, as `wdk-build` gives them.
 const MACROS: [&str; 7] = [
@@ -55,8 +55,7 @@ pub(crate) fn test(root: &Path, out: &Path) -> Result<()> {
     let objects = out.join("obj");
     // Not made yet if the driver is linked with a WDK's.
     library(root, &objects)?;
-    let prefix = out.join("wine");
-    fs::create_dir_all(&prefix).with_context(|| format!("making {}", prefix.display()))?;
+    let prefix = Prefix::open(out)?;
     for (name, further) in [("entry-test", &[][..]), ("entry-test-class", &["-DCLASS_EXTENSION"][..])] {
         let object = objects.join(name).with_extension("obj");
         let program = objects.join(name).with_extension("exe");
@@ -71,9 +70,7 @@ pub(crate) fn test(root: &Path, out: &Path) -> Result<()> {
             .args([&object, &objects.join("entry.obj")])
             .arg(tools::RUNTIME);
         run_quietly(&mut link)?;
-        let mut wine = Command::new("wine");
-        run(wine.env("WINEPREFIX", &prefix).env("WINEDEBUG", "-all").arg(&program))
-            .context("the entry stub's test failed, or Wine is missing: apt-get install wine wine64")?;
+        prefix.run_program(&program).context("the entry stub's test failed")?;
     }
     println!("the entry stub binds, refuses and unbinds as it should");
     Ok(())

@@ -19,7 +19,10 @@ mod version;
 mod wdk;
 
 use std::fs;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
 
 use anyhow::{Context, Result, bail};
 
@@ -40,7 +43,7 @@ pub(crate) struct Options {
     /// Install the missing packages with apt-get first.
     #[arg(long)]
     install: bool,
-    /// Build the driver a second time, from nothing and in another directory, and compare.
+    /// Build the driver a second time in another directory, from nothing but what runs on this machine meanwhile, and compare.
     #[arg(long)]
     check_reproducible: bool,
     /// Run the test of the entry stub, which needs Wine.
@@ -103,6 +106,7 @@ fn build(options: &Options, further: impl FnOnce(&Build<'_>) -> Result<()>) -> R
     tools::require(
         options.install,
         Needs {
+            build: true,
             rust: driver == Toolchain::Debian || harness == Toolchain::Debian && !options.driver_only,
             clippy: options.clippy,
             wine: options.check_entry || options.wine,
@@ -117,22 +121,38 @@ fn build(options: &Options, further: impl FnOnce(&Build<'_>) -> Result<()>) -> R
         build.clippy()?;
         return Ok(out);
     }
+    // Beside one another: much of the driver's build waits for one program after the other.
+    let program = thread::scope(|scope| {
+        let harness = (!options.driver_only).then(|| scope.spawn(|| build.harness()));
+        signed_driver(&build, options)?;
+        harness.map(|harness| harness.join().unwrap_or_else(|panic| resume_unwind(panic))).transpose()
+    })?;
+    if let Some(program) = program {
+        println!("{}: {} bytes", program.display(), fs::metadata(&program)?.len());
+    }
+    further(&build)?;
+    Ok(out)
+}
+
+/// Builds the driver, checks what came of it, and signs it.
+fn signed_driver(build: &Build<'_>, options: &Options) -> Result<()> {
+    let out = build.out;
     let image = build.driver()?;
-    let expected = Expected { list: &list, parts: build.parts(), version: version::of_package()? };
+    let expected = Expected { list: build.list, parts: build.parts(), version: version::of_package()? };
     let report = pe::check(&image, expected)?;
     let broken = breaks::tried(&image, expected)?;
     if options.check_entry {
-        entry::test(&root, &out)?;
+        entry::test(build.root, out)?;
     }
     if options.check_reproducible {
-        reproduce(&build, &image)?;
+        reproduce(build, &image)?;
     }
     let unsigned = out.join("wskdrv.unsigned.sys");
     let signed = out.join("wskdrv.sys");
     let changed = fs::read(&unsigned).ok().as_deref() != Some(&image[..]);
     fs::write(&unsigned, &image).with_context(|| format!("writing {}", unsigned.display()))?;
     println!("{}: {report}; {broken} broken copies were found out", unsigned.display());
-    println!("nothing that it imports is newer than Windows {}", list.target());
+    println!("nothing that it imports is newer than Windows {}", build.list.target());
     // An image that has not changed keeps its signature, so that its certificate need not be trusted again.
     let certificate = out.join("wskdrv.cer");
     if changed || !signed.exists() {
@@ -142,21 +162,20 @@ fn build(options: &Options, further: impl FnOnce(&Build<'_>) -> Result<()>) -> R
     sign::verify(&signed, &certificate)?;
     pe::check(&fs::read(&signed)?, expected)?;
     println!("{}: signed for test; the certificate is wskdrv.cer next to it", signed.display());
-    if !options.driver_only {
-        let program = build.harness()?;
-        println!("{}: {} bytes", program.display(), fs::metadata(&program)?.len());
-    }
-    further(&build)?;
-    Ok(out)
+    Ok(())
 }
 
-/// Builds the driver again in a directory of its own, with nothing in it.
+/// Builds the driver again in a directory of its own. Nothing is in it but build scripts and macros, which are programs for this
+/// machine and most of the work; what they make and all that the image is made of is compiled again.
 fn reproduce(build: &Build<'_>, image: &[u8]) -> Result<()> {
     let again = build.out.join("again");
     if again.exists() {
         fs::remove_dir_all(&again).with_context(|| format!("removing {}", again.display()))?;
     }
-    fs::create_dir_all(&again)?;
+    let driver = again.join("driver");
+    fs::create_dir_all(&driver)?;
+    let programs = build.out.join("driver/release");
+    run_quietly(Command::new("cp").args(["--archive"]).arg(&programs).arg(&driver))?;
     let second = Build { out: &again, ..*build }.driver()?;
     if second != image {
         let kept = again.join("wskdrv.sys");
@@ -164,7 +183,7 @@ fn reproduce(build: &Build<'_>, image: &[u8]) -> Result<()> {
         bail!("the second build differs from the first: compare {} with wskdrv.unsigned.sys", kept.display());
     }
     fs::remove_dir_all(&again)?;
-    println!("a second build from nothing has the same bytes");
+    println!("a second build has the same bytes");
     Ok(())
 }
 

@@ -25,7 +25,7 @@ pub(crate) const CLANG_HEADERS: &str = "/usr/lib/llvm-19/lib/clang/19/include";
 /// mingw-w64's headers; the kernel's are in `ddk`.
 pub(crate) const MINGW: &str = "/usr/share/mingw-w64/include";
 
-/// The C runtime that the entry stub's test prints with.
+/// The C runtime that the entry stub's test prints with; its package has the import libraries of the client in C too.
 pub(crate) const RUNTIME: &str = "/usr/x86_64-w64-mingw32/lib/libmsvcrt.a";
 
 /// What makes clang read mingw-w64's headers as they are meant: Microsoft's extensions, but not Microsoft's compiler.
@@ -41,21 +41,24 @@ pub(crate) const COMPILER: [&str; 6] = [
 /// What makes clang read a WDK's headers, which Microsoft's compiler reads without a warning; the overlay's file follows.
 pub(crate) const WDK_COMPILER: [&str; 4] = ["-fms-compatibility", "-fms-extensions", "-w", "-ivfsoverlay"];
 
-/// What only some builds need.
+/// What is to be done.
+#[expect(clippy::struct_excessive_bools, reason = "each has its packages")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Needs {
+    /// Something is built, or checked by a compiler.
+    pub(crate) build: bool,
     /// Debian's Rust: some target is not installed by rustup.
     pub(crate) rust: bool,
     /// Its linter.
     pub(crate) clippy: bool,
-    /// Wine, for the test of the entry stub.
+    /// Wine, and what is built for it alone.
     pub(crate) wine: bool,
 }
 
 /// When a file is needed.
 type When = fn(Needs) -> bool;
 
-const ALWAYS: When = |_| true;
+const BUILD: When = |needs| needs.build;
 const RUST: When = |needs| needs.rust;
 
 /// What must be there, the package that brings it, and when.
@@ -65,18 +68,18 @@ const NEEDED: [(&str, &str, When); 19] = [
     ("/usr/lib/rustlib/src/rust/library/Cargo.lock", "rust-web-src", RUST),
     (CLIPPY, "rust-web-clippy", |needs| needs.rust && needs.clippy),
     ("/usr/bin/clippy-driver", "rust-web-clippy", |needs| needs.rust && needs.clippy),
-    ("/usr/bin/clang-19", "clang-19", ALWAYS),
-    (CLANG_HEADERS, "libclang-common-19-dev", ALWAYS),
-    (LIBCLANG, "libclang1-19", ALWAYS),
-    ("/usr/bin/lld-link-19", "lld-19", ALWAYS),
-    ("/usr/bin/llvm-dlltool-19", "llvm-19", ALWAYS),
-    ("/usr/bin/llvm-lib-19", "llvm-19", ALWAYS),
-    (RC, "llvm-19", ALWAYS),
-    ("/usr/share/mingw-w64/include/ddk/ntddk.h", "mingw-w64-common", ALWAYS),
-    ("/usr/bin/x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64-win32", ALWAYS),
-    ("/usr/bin/osslsigncode", "osslsigncode", ALWAYS),
-    ("/usr/bin/openssl", "openssl", ALWAYS),
-    (RUNTIME, "mingw-w64-x86-64-dev", |needs| needs.wine),
+    ("/usr/bin/clang-19", "clang-19", BUILD),
+    (CLANG_HEADERS, "libclang-common-19-dev", BUILD),
+    (LIBCLANG, "libclang1-19", BUILD),
+    ("/usr/bin/lld-link-19", "lld-19", BUILD),
+    ("/usr/bin/llvm-dlltool-19", "llvm-19", BUILD),
+    ("/usr/bin/llvm-lib-19", "llvm-19", BUILD),
+    (RC, "llvm-19", BUILD),
+    ("/usr/share/mingw-w64/include/ddk/ntddk.h", "mingw-w64-common", BUILD),
+    ("/usr/bin/x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64-win32", BUILD),
+    ("/usr/bin/osslsigncode", "osslsigncode", BUILD),
+    ("/usr/bin/openssl", "openssl", BUILD),
+    (RUNTIME, "mingw-w64-x86-64-dev", |needs| needs.build && needs.wine),
     ("/usr/bin/wine", "wine", |needs| needs.wine),
     ("/usr/lib/wine/wine64", "wine64", |needs| needs.wine),
 ];
@@ -143,7 +146,7 @@ pub(crate) fn run_quietly(command: &mut Command) -> Result<()> {
 mod tests {
     use super::*;
 
-    const ALL: Needs = Needs { rust: true, clippy: true, wine: true };
+    const ALL: Needs = Needs { build: true, rust: true, clippy: true, wine: true };
 
     #[test]
     fn nothing_is_missing_when_all_is_there() {
@@ -169,9 +172,16 @@ mod tests {
     #[test]
     fn only_what_a_build_needs_is_asked_for() {
         let packages = |needs| missing(needs, |_| false);
-        let none = packages(Needs::default());
-        assert!(!none.iter().any(|package| package.contains("web") || package.contains("wine")), "{none:?}");
-        let rust = packages(Needs { rust: true, ..Needs::default() });
+        assert!(packages(Needs::default()).is_empty());
+        let plain = packages(Needs { build: true, ..Needs::default() });
+        assert!(plain.starts_with(&["clang-19"]), "{plain:?}");
+        assert!(
+            !plain.iter().any(|package| package.contains("web") || package.contains("wine")),
+            "{plain:?}"
+        );
+        // What was built elsewhere runs where only Wine is.
+        assert_eq!(packages(Needs { wine: true, ..Needs::default() }), ["wine", "wine64"]);
+        let rust = packages(Needs { build: true, rust: true, ..Needs::default() });
         assert!(rust.starts_with(&["cargo-web", "rustc-web", "rust-web-src", "clang-19"]), "{rust:?}");
         assert!(packages(ALL).ends_with(&["wine", "wine64"]));
         // rustup's own linter is no package.

@@ -13,6 +13,7 @@ mod modules;
 mod one;
 mod prefix;
 mod results;
+mod user_mode;
 
 use std::fs;
 use std::path::Path;
@@ -23,10 +24,11 @@ use anyhow::{Context, Result, bail};
 
 use crate::{cross, inf, root};
 use batch::{Expect, Step, judge, parse};
-use prefix::{Prefix, Run};
+use prefix::Run;
 use results::{Ending, Pair, Report, faults, not_run, table};
 
 pub(crate) use one::{build_driver, passes};
+pub(crate) use prefix::Prefix;
 
 /// The driver's place on drive C, for a service that is made by `sc create`.
 const DRIVER: &str = "windows/system32/drivers/wskdrv.sys";
@@ -49,6 +51,9 @@ pub(crate) struct Options {
     /// Run what was built last.
     #[arg(long)]
     no_build: bool,
+    /// Run the hosted kernel instead, as a program for Windows: demo, suite, and the tests of its crates.
+    #[arg(long, conflicts_with_all = ["no_build", "completion", "only"])]
+    user_mode: bool,
     /// How WSK completes requests: inline, deferred or delayed:SEED; may be given several times.
     #[arg(long, value_name = "MODE", default_values = ["inline", "deferred", "delayed:1"])]
     completion: Vec<String>,
@@ -61,6 +66,9 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
+    if options.user_mode {
+        return user_mode::run(options.install, Duration::from_mins(options.limit));
+    }
     let root = root()?;
     let out = if options.no_build {
         cross::require_wine(options.install)?;
@@ -69,7 +77,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         cross::build_for_wine(options.install, modules::build)?
     };
     let out = out.canonicalize().context("nothing is built yet: leave --no-build out")?;
-    let prefix = Prefix::open(&out.join("prefix"))?;
+    let prefix = Prefix::open(&out)?;
+    println!("{}", prefix.version());
     modules::install(&prefix, &out)?;
     let limit = Duration::from_mins(options.limit);
 

@@ -29,7 +29,7 @@ pub(crate) fn build_driver(root: &Path) -> Result<()> {
 pub(crate) fn passes(root: &Path, test: &str) -> Result<bool> {
     let out = cross::output_directory(root);
     let out = out.canonicalize().context("nothing is built yet: run cargo xtask wine first")?;
-    let prefix = Prefix::open(&out.join("prefix"))?;
+    let prefix = Prefix::open(&out)?;
     modules::install(&prefix, &out)?;
     prefix.install(&out.join(IMAGE), DRIVER)?;
     let results = prefix.on_drive(RESULTS);

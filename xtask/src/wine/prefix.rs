@@ -20,6 +20,7 @@ const ENVIRONMENT: &str = r"HKLM\System\CurrentControlSet\Control\Session Manage
 /// A prefix. Nothing of Wine runs in it when it is dropped.
 pub(crate) struct Prefix {
     directory: PathBuf,
+    version: String,
 }
 
 /// What a run left.
@@ -31,12 +32,41 @@ pub(crate) struct Run {
     pub(crate) log: String,
 }
 
+/// The major versions of Wine that runs have been made with.
+const TRIED: [&str; 2] = ["8", "10"];
+
+/// Which Wine this is, as it says itself: `wine-8.0 (Debian 8.0~repack-4)`.
+fn version() -> Result<String> {
+    let output =
+        Command::new("wine").arg("--version").stdin(Stdio::null()).output().context("starting wine")?;
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if !output.status.success() || number(&text).is_none() {
+        bail!("wine --version said {text:?}, {}", output.status);
+    }
+    Ok(text)
+}
+
+/// The number in it.
+fn number(version: &str) -> Option<&str> {
+    version.strip_prefix("wine-")?.split_whitespace().next()
+}
+
+/// What else is to be said of a Wine that nobody has tried.
+fn remark(number: &str) -> &'static str {
+    let major = number.split(['.', '-']).next().unwrap_or(number);
+    if TRIED.contains(&major) { "" } else { "; runs have been made with Wine 8 and 10" }
+}
+
 impl Prefix {
-    /// The prefix in this directory; it is made if it is not there.
-    pub(crate) fn open(directory: &Path) -> Result<Prefix> {
+    /// The prefix for this machine's Wine, in the directory of what is built; it is made if it is not there. Each version has
+    /// its own, as a newer one would change it.
+    pub(crate) fn open(out: &Path) -> Result<Prefix> {
+        let version = version()?;
+        let number = number(&version).context("a version of Wine without a number")?;
+        let directory = &out.join(format!("prefix-{number}"));
         let made = directory.join("system.reg").exists();
         fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
-        let prefix = Prefix { directory: directory.to_path_buf() };
+        let prefix = Prefix { directory: directory.clone(), version };
         // What an interrupted run may have left.
         prefix.stop();
         if !made {
@@ -45,6 +75,11 @@ impl Prefix {
             prefix.wait_for_end();
         }
         Ok(prefix)
+    }
+
+    /// Which Wine this is, with a remark if nobody has tried it.
+    pub(crate) fn version(&self) -> String {
+        format!("{}{}", self.version, number(&self.version).map_or("", remark))
     }
 
     /// A directory or file on the prefix's drive C.
@@ -71,6 +106,16 @@ impl Prefix {
         // The services read it when they start.
         self.wait_for_end();
         Ok(())
+    }
+
+    /// Runs a program for Windows that must succeed.
+    pub(crate) fn run_program(&self, program: &Path) -> Result<()> {
+        self.set_up(Command::new("wine").arg(program))
+    }
+
+    /// Makes `command` one that runs programs of this prefix.
+    pub(crate) fn use_in<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        self.environment(command)
     }
 
     fn set_up(&self, command: &mut Command) -> Result<()> {
@@ -173,6 +218,16 @@ fn wait(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_are_read() {
+        assert_eq!(number("wine-8.0 (Debian 8.0~repack-4)"), Some("8.0"));
+        assert_eq!(number("wine-10.0 (Debian 10.0~repack-6)"), Some("10.0"));
+        assert_eq!(number("wine-9.22"), Some("9.22"));
+        assert_eq!(number("something else"), None);
+        assert_eq!((remark("8.0"), remark("10.0"), remark("10.0-rc1")), ("", "", ""));
+        assert!(!remark("9.22").is_empty() && !remark("1.0").is_empty() && !remark("80.0").is_empty());
+    }
 
     #[test]
     fn a_program_that_ends_is_waited_for() {

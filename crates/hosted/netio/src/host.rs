@@ -3,6 +3,7 @@
 //! Who may share an address with whom is decided by WSK's table, over all machines of this process. The host's own
 //! rules are then relaxed just as far as that decision needs; towards other processes they hold.
 
+mod interfaces;
 #[cfg(target_os = "linux")]
 mod linux;
 mod option;
@@ -123,16 +124,13 @@ fn open(binding: &Binding, values: &Values, groups: &Memberships, shared: bool) 
 
 /// The addresses of the host.
 pub(crate) fn places() -> Result<Vec<transport::Place>, NTSTATUS> {
-    let found = if_addrs::get_if_addrs().map_err(|error| status_of(&error))?;
-    let place = |one: &if_addrs::Interface| {
-        // Wine tells the index of an interface only with its IPv4 address.
-        let twin = || found.iter().find(|twin| twin.name == one.name && twin.index.is_some());
-        let interface = one.index.or_else(|| twin()?.index)?;
-        let link_local = matches!(one.ip(), IpAddr::V6(address) if address.is_unicast_link_local());
-        let scope = if link_local { interface } else { 0 };
-        Some(transport::Place { interface, address: one.ip(), scope })
+    let place = |one: interfaces::Address| {
+        let link_local = matches!(one.address, IpAddr::V6(address) if address.is_unicast_link_local());
+        let scope = if link_local { one.interface } else { 0 };
+        transport::Place { interface: one.interface, address: one.address, scope }
     };
-    Ok(found.iter().filter_map(place).collect())
+    let found = interfaces::addresses().map_err(|error| status_of(&error))?;
+    Ok(found.into_iter().map(place).collect())
 }
 
 fn share(socket: &Socket) -> io::Result<()> {

@@ -9,7 +9,7 @@ use socket2::{InterfaceIndexOrAddress, SockRef};
 use wsk_requests::Row;
 use wsk_requests::rows::{ip, ipv6, socket as level};
 
-use super::own;
+use super::{interfaces, own};
 use crate::multicast::{Change, Group, Memberships, Sources};
 use crate::option::Values;
 
@@ -47,14 +47,11 @@ fn address_of(interface: u32) -> io::Result<Ipv4Addr> {
     if interface == 0 {
         return Ok(Ipv4Addr::UNSPECIFIED);
     }
-    let of_it = |found: if_addrs::Interface| match found.ip() {
-        IpAddr::V4(address) if found.index == Some(interface) => Some(address),
+    let of_it = |found: interfaces::Address| match found.address {
+        IpAddr::V4(address) if found.interface == interface => Some(address),
         _ => None,
     };
-    if_addrs::get_if_addrs()?
-        .into_iter()
-        .find_map(of_it)
-        .ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+    interfaces::addresses()?.into_iter().find_map(of_it).ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
 }
 
 /// An interface, as joining and leaving wants it. Windows has a form of addresses for indexes, which Wine does not know.
