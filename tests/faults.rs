@@ -74,7 +74,7 @@ fn sweep(completion: Completion) {
                 assert_eq!(status, Some(STATUS_INSUFFICIENT_RESOURCES), "{what} failed");
                 failed.push(what);
             }
-            (Err(status), None) => panic!("{status:?} without a fault"),
+            (Err(status), None) => panic!("{:?} without a fault", status.map(wsk_sys::NamedStatus)),
         }
     }
     assert!(failed.len() >= 10, "the sweep reached {failed:?}");

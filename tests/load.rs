@@ -116,7 +116,7 @@ fn a_load_that_fails_anywhere_leaves_nothing() {
                     break;
                 }
             }
-            (Err(status), None) => panic!("{status:#x} without a fault"),
+            (Err(status), None) => panic!("{} without a fault", wsk_sys::NamedStatus(status)),
         }
         machine.shutdown();
     }

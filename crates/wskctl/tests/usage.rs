@@ -125,6 +125,10 @@ fn options_lists_every_row_of_the_table() {
         assert_eq!(listed["summary"], row.summary);
         assert!(text.contains(row.name) && text.contains(row.summary), "{}", row.name);
     }
+    let lines = wskctl(&["options", "--json-lines"]);
+    let lines: Vec<serde_json::Value> =
+        stdout(&lines).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(&lines, rows);
     let exclusive = rows.iter().find(|row| row["name"] == "SO_EXCLUSIVEADDRUSE").unwrap();
     assert_eq!(exclusive["level"], "SOL_SOCKET");
     assert_eq!(exclusive["code"], "0xFFFFFFFB");

@@ -61,7 +61,7 @@ fn a_request_that_cannot_be_made_is_refused() {
             (Err(status), Some(what)) => assert_eq!(status, STATUS_INSUFFICIENT_RESOURCES, "{what}"),
             // Cleaning up must not need memory, so the rest may succeed all the same.
             (Ok(()), Some(_)) => {}
-            (Err(status), None) => panic!("{status:#x} though nothing failed"),
+            (Err(status), None) => panic!("{} though nothing failed", wsk_sys::NamedStatus(status)),
         }
         rig.end();
     }

@@ -189,7 +189,7 @@ fn list(printer: &mut Printer, format: Format, tests: &[&Test]) -> io::Result<()
             let needs: Vec<String> = test.needs.iter().map(ToString::to_string).collect();
             json!({ "name": test.name, "about": test.about, "needs": needs })
         });
-        return printer.document(&rows.collect());
+        return printer.rows(&rows.collect::<Vec<_>>(), format == Format::JsonLines);
     }
     for test in tests {
         writeln!(printer, "{TITLE}{}{TITLE:#}\n    {}", test.name, test.about)?;

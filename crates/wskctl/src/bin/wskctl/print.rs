@@ -100,6 +100,15 @@ impl Printer {
         self.told = true;
     }
 
+    /// Prints a list: a document for each row, a line each, or one for all.
+    pub(crate) fn rows<T: serde::Serialize>(&mut self, rows: &[T], lines: bool) -> io::Result<()> {
+        if !lines {
+            return self.document(&serde_json::to_value(rows)?);
+        }
+        self.told = true;
+        rows.iter().try_for_each(|row| self.json_line(&serde_json::to_value(row)?))
+    }
+
     /// Prints one of several results.
     pub(crate) fn json_line(&mut self, result: &Value) -> io::Result<()> {
         writeln!(self, "{result}")

@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How often the line is drawn anew, with the time that has passed.
 const TICK: Duration = Duration::from_millis(200);
 
-/// A line that says what is being done and for how long: on a terminal, from the second second on.
+/// A line that says what is being done and for how long: on a terminal, once a second has passed.
 pub(crate) struct Progress {
     bar: ProgressBar,
     /// Whether there is somebody to look at it.

@@ -8,13 +8,13 @@ use wskctl::Device;
 use wskctl::rows::Listing;
 use wskdrv_abi::{ABI_MAJOR, ABI_MINOR, Provider, Statistics, Version};
 
-use crate::print::{ASIDE, Printer, TITLE};
+use crate::print::{ASIDE, Form, Printer, TITLE};
 
 /// The typed options and IOCTLs.
 pub(crate) fn options(printer: &mut Printer) -> io::Result<()> {
     let listings: Vec<Listing> = ROWS.iter().map(Listing::from).collect();
     if printer.json() {
-        return printer.document(&serde_json::to_value(&listings)?);
+        return printer.rows(&listings, printer.form() == Form::Lines);
     }
     let head = ["NAME", "DO", "VALUE", "WHEN", "FAMILY", "IRP"];
     let mut table = vec![head.map(str::to_owned)];
