@@ -8,7 +8,7 @@ use wsk_sys::{DEVICE_OBJECT, IRP, IoReleaseCancelSpinLock, STATUS_CANCELLED};
 use crate::irp::Irp;
 use crate::object::Typed;
 use crate::platform::framework;
-use crate::queue::{self, Queue, State};
+use crate::queue::{Queue, State};
 use crate::queue_dispatch;
 use crate::request::{self, Phase, Request};
 
@@ -44,7 +44,7 @@ fn note_taken(queue: &Typed<Queue>, state: &mut State, request: &Typed<Request>)
     match own.phase {
         Phase::Waiting => {
             drop(own);
-            queue::remove(&mut state.waiting, request);
+            state.waiting.remove(request.object().handle());
             on_queue(queue, state, request)
         }
         Phase::Marked => {
@@ -70,7 +70,7 @@ pub(crate) fn on_queue(queue: &Typed<Queue>, state: &mut State, request: &Typed<
         tell
     };
     if tell {
-        state.owned.push(request.clone());
+        state.owned.push_back(request.object().handle(), request.clone());
         state.canceled_on_queue.push_back(request.clone());
     }
     !tell
@@ -90,10 +90,10 @@ pub(crate) fn all(queue: &Typed<Queue>) {
 fn cancel(queue: &Typed<Queue>, marked: bool, wanted: impl Fn(&Request) -> bool) {
     let complete = {
         let mut state = queue.state();
-        let owned = if marked { state.owned.clone() } else { Vec::new() };
-        let owned = owned.into_iter().filter(|request| request.state.lock().phase == Phase::Marked);
+        let owned =
+            state.owned.iter().filter(|request| marked && request.state.lock().phase == Phase::Marked);
         let chosen: Vec<Typed<Request>> =
-            state.waiting.iter().cloned().chain(owned).filter(|request| wanted(request)).collect();
+            state.waiting.iter().chain(owned).filter(|request| wanted(request)).cloned().collect();
         // One whose cancel routine is gone is in the hands of another canceller.
         let mine = chosen.into_iter().filter(|request| request.irp().take_cancel_routine());
         let mine: Vec<Typed<Request>> = mine.collect();

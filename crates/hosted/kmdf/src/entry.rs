@@ -14,6 +14,7 @@ use crate::callback;
 use crate::client::Client;
 use crate::device::Device;
 use crate::driver::service_name;
+use crate::line::Line;
 use crate::object::{Object, Typed};
 use crate::platform::framework;
 use crate::rule;
@@ -111,7 +112,8 @@ pub(crate) fn in_flight(machine: &ntos::Machine) -> Vec<String> {
         for queue in device.queues() {
             let (owned, waiting) = {
                 let state = queue.state();
-                (state.owned.clone(), state.waiting.iter().cloned().collect::<Vec<_>>())
+                let all = |line: &Line<_>| line.iter().cloned().collect::<Vec<_>>();
+                (all(&state.owned), all(&state.waiting))
             };
             let name = queue.object();
             let owned = owned.iter().map(Typed::object);

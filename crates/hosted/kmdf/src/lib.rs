@@ -59,6 +59,7 @@ pub mod functions;
 mod hosted;
 mod irp;
 mod kind;
+mod line;
 mod lock;
 mod locks;
 mod lookup;

@@ -16,6 +16,7 @@ use crate::cancel;
 use crate::device::Device;
 use crate::event::{Event, MILLISECOND};
 use crate::kind::Kind;
+use crate::line::Line;
 use crate::lock::{Guard, Lock};
 use crate::object::{Body, Kinded, Object, Typed};
 use crate::platform::{self, framework};
@@ -70,9 +71,9 @@ pub(crate) struct State {
     pub(crate) disposing: bool,
     /// Whether that came to be: nothing is due any more.
     pub(crate) deleted: bool,
-    pub(crate) waiting: VecDeque<Typed<Request>>,
+    pub(crate) waiting: Line<Typed<Request>>,
     /// The requests that the driver got from this queue.
-    pub(crate) owned: Vec<Typed<Request>>,
+    pub(crate) owned: Line<Typed<Request>>,
     /// How many more the driver has forwarded, which the other queue has not accepted yet.
     leaving: usize,
     /// Of the driver's, the ones whose `EvtRequestCancel` is due.
@@ -221,7 +222,7 @@ impl Body for Queue {
 impl Queue {
     /// The driver's requests, for a report.
     pub(crate) fn owned_names(&self) -> String {
-        let owned = self.state.lock().owned.clone();
+        let owned: Vec<_> = self.state.lock().owned.iter().cloned().collect();
         let names: Vec<String> = owned.iter().map(|request| format!("{}", request.object())).collect();
         names.join(", ")
     }
@@ -265,7 +266,7 @@ pub(crate) fn forward(
     let mut state = source.state();
     state.leaving -= 1;
     let Some(completes) = accepted else {
-        state.owned.push(request.clone());
+        state.owned.push_back(request.object().handle(), request.clone());
         return Err(STATUS_INVALID_DEVICE_STATE);
     };
     drop(state);
@@ -318,10 +319,11 @@ pub(crate) fn requeue(queue: &Typed<Queue>, request: &Typed<Request>) {
 
 /// Puts a request among those that wait; whether it is there. One that is cancelled is not.
 pub(crate) fn insert(queue: &Typed<Queue>, state: &mut State, request: &Typed<Request>, front: bool) -> bool {
+    let handle = request.object().handle();
     if front {
-        state.waiting.push_front(request.clone());
+        state.waiting.push_front(handle, request.clone());
     } else {
-        state.waiting.push_back(request.clone());
+        state.waiting.push_back(handle, request.clone());
     }
     {
         let mut own = request.state.lock();
@@ -332,15 +334,9 @@ pub(crate) fn insert(queue: &Typed<Queue>, state: &mut State, request: &Typed<Re
     // Cancelled before the routine was there: whoever takes it back has the request.
     let cancelled = request.irp().is_cancelled() && request.irp().take_cancel_routine();
     if cancelled {
-        remove(&mut state.waiting, request);
+        state.waiting.remove(handle);
     }
     !cancelled
-}
-
-/// Takes a request from a list; whether it was there.
-pub(crate) fn remove(list: &mut VecDeque<Typed<Request>>, request: &Typed<Request>) -> bool {
-    let index = list.iter().position(|other| Arc::ptr_eq(other.object(), request.object()));
-    index.and_then(|index| list.remove(index)).is_some()
 }
 
 /// Takes the first waiting request that `wanted` accepts out of the queue, and gives it to the driver. One that is
@@ -351,8 +347,7 @@ pub(crate) fn take(
     wanted: impl Fn(&Request) -> bool,
 ) -> Option<Typed<Request>> {
     let mine = |request: &Typed<Request>| wanted(request) && request.irp().take_cancel_routine();
-    let index = state.waiting.iter().position(mine)?;
-    let request = state.waiting.remove(index)?;
+    let request = state.waiting.take_first(mine)?;
     hand_over(queue, state, &request);
     Some(request)
 }
@@ -364,13 +359,12 @@ pub(crate) fn hand_over(queue: &Typed<Queue>, state: &mut State, request: &Typed
     own.cancel_called = false;
     own.queue = Some(queue.clone());
     drop(own);
-    state.owned.push(request.clone());
+    state.owned.push_back(request.object().handle(), request.clone());
 }
 
 /// Takes a request out of the list of the driver's.
 fn take_owned(state: &mut State, request: &Object) {
-    let index = state.owned.iter().position(|other| core::ptr::eq(Arc::as_ptr(other.object()), request));
-    let removed = index.map(|index| state.owned.swap_remove(index));
+    let removed = state.owned.remove(request.handle());
     // The caller has the request too, so that this is not the end of it, under a lock.
     drop(removed);
 }

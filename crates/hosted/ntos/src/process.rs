@@ -5,7 +5,7 @@
 #![expect(unsafe_code, reason = "exports the kernel's C interface, and lends drivers process objects")]
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::mem;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -53,7 +53,11 @@ pub(crate) struct ProcessBody {
 struct State {
     dead: bool,
     /// In the order in which they came.
-    pending: VecDeque<Arc<Request>>,
+    pending: BTreeMap<u64, Arc<Request>>,
+    /// The numbers of those, by their addresses.
+    numbers: HashMap<usize, u64>,
+    /// How many there were.
+    begun: u64,
     handles: Vec<Weak<Handle>>,
 }
 
@@ -150,21 +154,22 @@ impl ProcessBody {
     /// Takes note of a request on its way; tells whether the process still makes any.
     pub(crate) fn begin(&self, request: &Arc<Request>) -> bool {
         let mut state = lock(&self.state);
-        if !state.dead {
-            state.pending.push_back(Arc::clone(request));
+        if state.dead {
+            return false;
         }
-        !state.dead
+        state.begun += 1;
+        let number = state.begun;
+        state.pending.insert(number, Arc::clone(request));
+        state.numbers.insert(Arc::as_ptr(request).addr(), number);
+        true
     }
 
     /// Ends what `begin` began.
     pub(crate) fn end(&self, request: &Arc<Request>) {
         let mut state = lock(&self.state);
-        let is_it = |pending: &Arc<Request>| Arc::ptr_eq(pending, request);
-        // Mostly the oldest, as when a process goes, or the newest, as when a thread waits for it.
-        if state.pending.front().is_some_and(is_it) {
-            state.pending.pop_front();
-        } else if let Some(position) = state.pending.iter().rposition(is_it) {
-            state.pending.remove(position);
+        // The address is nobody else's while the request is among those that are pending.
+        if let Some(number) = state.numbers.remove(&Arc::as_ptr(request).addr()) {
+            state.pending.remove(&number);
         }
     }
 
@@ -172,7 +177,7 @@ impl ProcessBody {
     pub(crate) fn pending(&self, file: Option<&Arc<FileBody>>) -> Vec<Arc<Request>> {
         let state = lock(&self.state);
         let of_file = |request: &&Arc<Request>| file.is_none_or(|file| request.is_on(file));
-        state.pending.iter().filter(of_file).cloned().collect()
+        state.pending.values().filter(of_file).cloned().collect()
     }
 }
 
