@@ -35,6 +35,15 @@ macro_rules! entry {
     };
 }
 
+macro_rules! implemented {
+    (=) => {
+        true
+    };
+    (!) => {
+        false
+    };
+}
+
 macro_rules! table {
     ($($index:literal $mark:tt $name:ident;)*) => {
         /// The table.
@@ -42,6 +51,9 @@ macro_rules! table {
 
         /// The names of the table's functions.
         pub static NAMES: [&str; FUNCTION_COUNT] = [$(stringify!($name)),*];
+
+        /// Whether each function is there: calling one that is not is a bug check.
+        pub static IMPLEMENTED: [bool; FUNCTION_COUNT] = [$(implemented!($mark)),*];
 
         /// Each entry's index, as it is written beside the name.
         const INDICES: [usize; FUNCTION_COUNT] = [$($index),*];

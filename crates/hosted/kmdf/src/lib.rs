@@ -95,7 +95,7 @@ mod worker;
 use rules as rule;
 
 pub use bind::{WdfVersionBind, WdfVersionUnbind};
-pub use function_table::{FUNCTION_COUNT, FUNCTIONS, NAMES};
+pub use function_table::{FUNCTION_COUNT, FUNCTIONS, IMPLEMENTED, NAMES};
 #[cfg(feature = "hosted")]
 pub use hosted::{check_requests_completed, load, owned_requests, set_refused_creates_open, set_wait_limit};
 pub use status::*;

@@ -230,3 +230,82 @@ fn a_control_device_has_no_interface() {
         STATUS_SUCCESS
     });
 }
+
+/// What Microsoft's `nonpnp` and `echo` samples call.
+const SAMPLES: [&str; 59] = [
+    "WdfControlDeviceInitAllocate",
+    "WdfControlDeviceInitSetShutdownNotification",
+    "WdfControlFinishInitializing",
+    "WdfDeviceConfigureRequestDispatching",
+    "WdfDeviceCreate",
+    "WdfDeviceCreateDeviceInterface",
+    "WdfDeviceCreateSymbolicLink",
+    "WdfDeviceEnqueueRequest",
+    "WdfDeviceGetDefaultQueue",
+    "WdfDeviceInitAssignName",
+    "WdfDeviceInitFree",
+    "WdfDeviceInitSetExclusive",
+    "WdfDeviceInitSetFileObjectConfig",
+    "WdfDeviceInitSetIoInCallerContextCallback",
+    "WdfDeviceInitSetIoType",
+    "WdfDeviceInitSetPnpPowerEventCallbacks",
+    "WdfDeviceInitSetRequestAttributes",
+    "WdfDriverCreate",
+    "WdfDriverIsVersionAvailable",
+    "WdfDriverRetrieveVersionString",
+    "WdfDriverWdmGetDriverObject",
+    "WdfFileObjectGetDevice",
+    "WdfFileObjectGetFileName",
+    "WdfIoQueueCreate",
+    "WdfIoQueueGetDevice",
+    "WdfIoQueueStart",
+    "WdfIoQueueStopSynchronously",
+    "WdfMemoryCopyFromBuffer",
+    "WdfMemoryCopyToBuffer",
+    "WdfMemoryGetBuffer",
+    "WdfObjectAllocateContext",
+    "WdfObjectDelete",
+    "WdfObjectGetTypedContextWorker",
+    "WdfRequestComplete",
+    "WdfRequestCompleteWithInformation",
+    "WdfRequestGetIoQueue",
+    "WdfRequestGetParameters",
+    "WdfRequestMarkCancelable",
+    "WdfRequestMarkCancelableEx",
+    "WdfRequestProbeAndLockUserBufferForRead",
+    "WdfRequestProbeAndLockUserBufferForWrite",
+    "WdfRequestRetrieveInputBuffer",
+    "WdfRequestRetrieveInputMemory",
+    "WdfRequestRetrieveOutputBuffer",
+    "WdfRequestRetrieveOutputMemory",
+    "WdfRequestRetrieveUnsafeUserInputBuffer",
+    "WdfRequestRetrieveUnsafeUserOutputBuffer",
+    "WdfRequestSetInformation",
+    "WdfRequestUnmarkCancelable",
+    "WdfSpinLockAcquire",
+    "WdfSpinLockCreate",
+    "WdfSpinLockRelease",
+    "WdfStringCreate",
+    "WdfStringGetUnicodeString",
+    "WdfTimerCreate",
+    "WdfTimerGetParentObject",
+    "WdfTimerStart",
+    "WdfTimerStop",
+    "WdfVerifierDbgBreakPoint",
+];
+
+#[test]
+fn what_the_general_samples_call_is_there() {
+    for name in SAMPLES {
+        let index = kmdf::NAMES.iter().position(|other| *other == name).expect("a function of the framework");
+        assert!(kmdf::IMPLEMENTED[index], "{name}");
+    }
+}
+
+#[test]
+fn the_page_says_how_many_functions_there_are() {
+    let page = include_str!("../../../../docs/fidelity.md");
+    let count = kmdf::IMPLEMENTED.iter().filter(|implemented| **implemented).count();
+    let said = format!("{count} of {}", kmdf::FUNCTION_COUNT);
+    assert!(page.contains(&said), "docs/fidelity.md does not say {said:?}");
+}

@@ -140,17 +140,23 @@ pub unsafe extern "system" fn KeDelayExecutionThread(
     Interval: *const i64,
 ) -> NTSTATUS {
     let _ = (WaitMode, Alertable);
-    Machine::kernel();
+    let machine = Machine::kernel();
     at_most(APC_LEVEL, &rule::IRQL_KE_APC_LTE, "KeDelayExecutionThread");
     // SAFETY: this function's own contract.
-    match unsafe { read_limit(Interval) } {
-        Limit::Until(deadline) => thread::sleep(deadline.saturating_duration_since(Instant::now())),
-        Limit::Zero => thread::yield_now(),
+    let deadline = match unsafe { read_limit(Interval) } {
+        Limit::Zero => {
+            thread::yield_now();
+            return STATUS_SUCCESS;
+        }
+        Limit::Until(deadline) => Some(deadline),
         // Null is no interval, and an interval beyond the host's clock never ends.
-        Limit::None => loop {
-            thread::park();
-        },
-    }
+        Limit::None => None,
+    };
+    // A wait for what nobody signals.
+    let nothing = 0_u8;
+    let locked = machine.parts.dispatcher.lock();
+    let key = (&raw const nothing).addr();
+    machine.parts.dispatcher.wait(locked, &machine, key, "KeDelayExecutionThread", deadline);
     Machine::kernel();
     STATUS_SUCCESS
 }

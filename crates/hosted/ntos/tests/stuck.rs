@@ -15,9 +15,10 @@ use ntos::io_rules as rules;
 use ntos::{BugCheck, Config, Driver, Machine, Token, rule};
 use wsk_sys::{
     DEVICE_OBJECT, DRIVER_OBJECT, DelayedWorkQueue, FALSE, IRP, IoAllocateWorkItem, IoQueueWorkItem, KDPC,
-    KEVENT, KSPIN_LOCK, KeAcquireSpinLockRaiseToDpc, KeFlushQueuedDpcs, KeGetCurrentIrql, KeInitializeDpc,
-    KeInitializeEvent, KeInsertQueueDpc, KeReleaseSpinLock, KeWaitForSingleObject, NTSTATUS,
-    NotificationEvent, PCUNICODE_STRING, PVOID, STATUS_IO_TIMEOUT, STATUS_PENDING, STATUS_SUCCESS,
+    KEVENT, KSPIN_LOCK, KeAcquireSpinLockRaiseToDpc, KeDelayExecutionThread, KeFlushQueuedDpcs,
+    KeGetCurrentIrql, KeInitializeDpc, KeInitializeEvent, KeInsertQueueDpc, KeReleaseSpinLock,
+    KeWaitForSingleObject, NTSTATUS, NotificationEvent, PCUNICODE_STRING, PVOID, STATUS_IO_TIMEOUT,
+    STATUS_PENDING, STATUS_SUCCESS,
 };
 
 const LIMIT: Duration = Duration::from_millis(50);
@@ -154,6 +155,10 @@ unsafe extern "system" fn entry_of_waiter(driver: *mut DRIVER_OBJECT, _path: PCU
     STATUS_SUCCESS
 }
 
+unsafe extern "system" fn delays_in_entry(_driver: *mut DRIVER_OBJECT, _path: PCUNICODE_STRING) -> NTSTATUS {
+    kernel!(KeDelayExecutionThread(0, FALSE, ptr::null()))
+}
+
 unsafe extern "system" fn waits_in_entry(_driver: *mut DRIVER_OBJECT, _path: PCUNICODE_STRING) -> NTSTATUS {
     wait(event().get());
     STATUS_SUCCESS
@@ -176,6 +181,11 @@ fn a_routine_that_does_not_return_is_named_with_its_wait() {
     let inner = machine.clone();
     let report = machine.catch_bug_check(move || inner.load_driver("waiter", waits_in_entry).map(drop));
     assert_names(&report.unwrap_err(), &rules::ROUTINE_STUCK, "DriverEntry of waiter");
+
+    let machine = impatient();
+    let inner = machine.clone();
+    let report = machine.catch_bug_check(move || inner.load_driver("waiter", delays_in_entry).map(drop));
+    assert_names(&report.unwrap_err(), &rules::ROUTINE_STUCK, "in KeDelayExecutionThread on 0x");
 }
 
 #[cfg_attr(miri, ignore = "a bug check leaves a stopped thread")]

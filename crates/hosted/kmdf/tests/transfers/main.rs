@@ -130,6 +130,27 @@ fn buffers_of_neither_kind_are_handed_out_to_the_kernel_only() {
 }
 
 #[test]
+fn reads_and_writes_by_address_are_found_in_the_senders_context() {
+    fn asks(device: kmdf::WDFDEVICE, request: WDFREQUEST) {
+        let lengths = [wdf::unsafe_input(request, 1), wdf::unsafe_output(request, 1)];
+        trace(format!("EvtIo {:?}", lengths.map(|found| found.map(|buffer| buffer.length))));
+        wdf::enqueue(device, request).expect("the queue takes it");
+    }
+    let neither = || Options { io: IoType::WdfDeviceIoNeither, in_caller: Some(asks), ..driver(every) };
+    on(Rig::new(neither()), |rig| {
+        let refused = STATUS_INVALID_DEVICE_REQUEST;
+        assert_eq!(read(below(), 4).wait(), ended(STATUS_SUCCESS, 4, b"read"));
+        assert!(handled(rig).contains(&format!("EvtIo [Err({refused}), Ok(4)]")));
+        assert_eq!(write(below(), b"x").wait(), ended(STATUS_SUCCESS, 1, b""));
+        assert!(handled(rig).contains(&format!("EvtIo [Ok(1), Err({refused})]")));
+    });
+    // Those of other kinds are not by address.
+    let buffered = Options { in_caller: Some(asks), ..driver(every) };
+    let report = bug_check(buffered, |_| drop(write(below(), b"four")));
+    common::assert_rule(&report, &rules::UNSAFE_BUFFER, "write of 4 bytes");
+}
+
+#[test]
 fn an_internal_control_has_its_buffers_where_the_method_has_them() {
     on(Rig::new(driver(every)), |rig| {
         for method in

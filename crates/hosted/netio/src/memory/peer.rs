@@ -23,12 +23,15 @@ pub struct Peer {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     timeout: Option<Duration>,
     values: Values,
     groups: Memberships,
 }
+
+/// How long a socket waits for a datagram, unless it is told otherwise: a test that waits in vain is told so.
+const READ_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// A datagram that has arrived at a [`Peer`], and what the network tells of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +54,9 @@ pub struct Arrived {
 
 impl Peer {
     pub(super) fn new(endpoint: Endpoint) -> Peer {
-        Peer { endpoint, state: Mutex::default() }
+        let state =
+            State { timeout: Some(READ_TIMEOUT), values: Values::default(), groups: Memberships::default() };
+        Peer { endpoint, state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -70,7 +75,7 @@ impl Peer {
         Ok(self.endpoint.local())
     }
 
-    /// Sets how long [`Peer::recv_from`] waits; `None`, as at the beginning, is for ever.
+    /// Sets how long [`Peer::recv_from`] waits: at first, two minutes; `None` is for ever.
     ///
     /// # Errors
     /// None; the type is that of `std`.
