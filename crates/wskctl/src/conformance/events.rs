@@ -31,6 +31,7 @@ tests! { events:
     "Pending receives come before the queue." receives_come_before_the_queue;
     "Disabled, the queue gives what it has, and then there is nothing to wait for." disabling_keeps_what_has_come;
     "Enabled again, the queue is empty and the count of dropped datagrams begins anew." enabling_again_begins_anew;
+    "What is in the queue never comes too late for a drain without time." a_drain_without_time_has_what_is_there;
     "The driver counts the datagrams that were drained and those that were dropped." statistics_count_the_queue;
     "Requests in the wrong state are refused." the_wrong_state_is_refused;
     "Requests that are no requests are refused." malformed_requests_are_refused;
@@ -186,6 +187,32 @@ fn enabling_again_begins_anew(lab: &Lab) -> Outcome {
     equal(drain.dropped, 0, "datagrams dropped")?;
     let datagrams: Vec<_> = drain.messages.into_iter().map(|message| message.data).collect();
     equal(datagrams, vec![b"new".to_vec()], "the datagrams")
+}
+
+fn a_drain_without_time_has_what_is_there(lab: &Lab) -> Outcome {
+    let (session, address) = lab.bound(Family::V4)?;
+    let (poll, peer) = (session.within(Duration::ZERO), lab.peer(Family::V4)?);
+    // Room for one.
+    let room = size_of::<Drained>() + size_of::<Received>() + 8;
+    for round in 0..100_u8 {
+        session.enable_receive(CAPACITY)?;
+        refused(poll.drain(ROOM), STATUS_IO_TIMEOUT, "a drain of nothing in no time")?;
+        peer.send(&[round, 0], address)?;
+        peer.send(&[round, 1], address)?;
+        let first = session.drain(room)?.messages;
+        equal(first[..].first().map(|message| &message.data[..]), Some(&[round, 0][..]), "the first")?;
+        session.disable_receive()?;
+        // The second is in the queue, or on its way there, and then it stays with the socket.
+        let second = match poll.drain(ROOM) {
+            Ok(drain) => drain.messages.into_iter().next().map(|message| message.data),
+            Err(error) => {
+                refused(Err::<(), _>(error), STATUS_INVALID_DEVICE_STATE, "a drain of an empty queue")?;
+                Some(session.receive(8)?.data)
+            }
+        };
+        equal(second.as_deref(), Some(&[round, 1][..]), "the second")?;
+    }
+    Ok(())
 }
 
 fn statistics_count_the_queue(lab: &Lab) -> Outcome {

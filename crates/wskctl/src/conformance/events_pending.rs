@@ -6,7 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use wsk_sys::{STATUS_CANCELLED, STATUS_FILE_FORCED_CLOSED, STATUS_INVALID_DEVICE_STATE, STATUS_IO_TIMEOUT};
+use wsk_sys::{
+    STATUS_CANCELLED, STATUS_FILE_FORCED_CLOSED, STATUS_INVALID_DEVICE_STATE, STATUS_IO_TIMEOUT,
+    STATUS_QUOTA_EXCEEDED,
+};
+use wskdrv_abi::PENDING_MAX;
 
 use super::lab::{Lab, ended};
 use super::outcome::{Failure, Outcome, SOON, equal, holds, refused, status_among, status_is};
@@ -16,7 +20,7 @@ use super::victim::kill_with;
 use crate::device::Pending;
 use crate::error::Error;
 use crate::family::Family;
-use crate::session::{Drain, Draining, Session};
+use crate::session::{Drain, Draining, Room, Session};
 
 tests! { events_pending:
     "A drain waits for the first datagram." a_drain_waits_for_the_first_datagram;
@@ -28,6 +32,8 @@ tests! { events_pending:
     "Unloading the driver waits for a handle with a drain pending, and then does it."
         unload_waits_for_a_drain needs [Unload];
     "Disabling ends the drains that wait for nothing." disabling_ends_the_drains;
+    "A handle has no more operations pending than the limit; another handle, and what is done in the call, are not held up."
+        a_handle_has_no_more_pending_than_the_limit;
     "Drains that are cancelled at any moment, while datagrams come, lose none." cancelled_drains_lose_nothing;
     "Two threads drain one queue, and each datagram goes to one of them." two_threads_drain_one_queue;
     "A dead socket ends its drains and refuses requests with STATUS_FILE_FORCED_CLOSED; other handles work."
@@ -141,6 +147,27 @@ fn disabling_ends_the_drains(lab: &Lab) -> Outcome {
         refused(end(draining)?, STATUS_INVALID_DEVICE_STATE, "a drain that waited")?;
     }
     Ok(())
+}
+
+fn a_handle_has_no_more_pending_than_the_limit(lab: &Lab) -> Outcome {
+    let (session, _) = enabled(lab)?;
+    let (other, _) = lab.bound(Family::V4)?;
+    let endless = session.within(None);
+    let drains: Vec<_> = (0..PENDING_MAX - 2).map(|_| endless.begin_drain(ROOM)).collect();
+    let three = Room { datagrams: 3, payload: 8, control: 0 };
+    refused(session.receive_many(three), STATUS_QUOTA_EXCEEDED, "three slots, which take three")?;
+    let receives = [endless.begin_receive(8), endless.begin_receive(8)];
+    refused(session.local_address(), STATUS_QUOTA_EXCEEDED, "a request beyond the limit")?;
+    refused(session.receive(8), STATUS_QUOTA_EXCEEDED, "a receive beyond the limit")?;
+    refused(session.drain(ROOM), STATUS_QUOTA_EXCEEDED, "a drain beyond the limit")?;
+    other.local_address()?;
+    session.disable_receive_soon()?;
+    for draining in drains {
+        refused(end(draining)?, STATUS_INVALID_DEVICE_STATE, "a drain that waited")?;
+    }
+    session.local_address()?;
+    session.handle().cancel_all();
+    receives.into_iter().try_for_each(|receiving| cancelled(receiving.into_pending()))
 }
 
 fn cancelled_drains_lose_nothing(lab: &Lab) -> Outcome {
