@@ -1,4 +1,8 @@
-//! Other hosts do what portable functions can do: nothing is told of datagrams, and control information is refused.
+//! Other hosts do what portable functions can do: control information is refused, and nothing is told of datagrams but
+//! by Winsock.
+
+#[cfg(windows)]
+mod winsock;
 
 use core::net::{IpAddr, SocketAddr};
 use std::io;
@@ -9,10 +13,14 @@ use wsk_requests::Row;
 use wsk_sys::ULONG;
 
 use crate::control_info::Overrides;
+#[cfg(not(windows))]
 use crate::inbox::{Datagram, Header};
 use crate::option::Values;
 
-/// Nothing is told with a datagram but its sender: the filter cannot do anything.
+#[cfg(windows)]
+pub(super) use winsock::{Reader, prepare};
+
+/// Where nothing is told with a datagram but its sender the filter cannot do anything.
 pub(super) const TELLS: bool = false;
 
 /// How often a send that fails is tried again.
@@ -22,9 +30,11 @@ pub(super) const ECHOES: u32 = 0;
 const TOO_LONG: i32 = 10040;
 
 /// The buffer that datagrams are received in.
+#[cfg(not(windows))]
 #[derive(Debug)]
 pub(crate) struct Reader(Vec<u8>);
 
+#[cfg(not(windows))]
 impl Reader {
     pub(crate) fn new() -> Reader {
         Reader(vec![0; 0x1_0000])
@@ -55,6 +65,7 @@ pub(crate) fn send(
     socket.send_to(bytes, to).map(drop)
 }
 
+#[cfg(not(windows))]
 #[expect(clippy::unnecessary_wraps, reason = "as on Linux")]
 pub(super) fn prepare(_: &SockRef<'_>, _: bool) -> io::Result<()> {
     Ok(())
