@@ -86,8 +86,7 @@ impl Reader {
             message.namelen = unsafe { size.read() };
             // SAFETY: the function is this provider's; the message, what it points to and the length outlive the call,
             // which without an overlapped structure is over when it returns.
-            let failed =
-                unsafe { receive(socket, &raw mut message, &raw mut length, ptr::null_mut(), None) };
+            let failed = unsafe { receive(socket, &raw mut message, &raw mut length, ptr::null_mut(), None) };
             if failed != 0 {
                 return Err(io::Error::last_os_error());
             }
