@@ -16,10 +16,11 @@ use crate::attributes::{self, Allowed, Attributes};
 use crate::device::{Device, Parts};
 use crate::device_init::{self, DeviceInit};
 use crate::driver::Driver;
+use crate::kernel_dpc::KernelDpc;
 use crate::lookup;
 use crate::object::{self, Family, Typed};
 use crate::platform::{self, framework};
-use crate::queue::{Dispatch, Queue};
+use crate::queue::{Dispatch, Later, Queue};
 use crate::queue_create;
 use crate::serial::Serial;
 use crate::status::STATUS_WDF_BUSY;
@@ -164,7 +165,14 @@ fn create_device_object(init: &DeviceInit) -> Result<*mut DEVICE_OBJECT, NTSTATU
 /// The manual queue that create requests belong to while `EvtDeviceFileCreate` has them.
 fn create_queue(device: &Typed<Device>) -> Result<(), NTSTATUS> {
     let config = WDF_IO_QUEUE_CONFIG::default();
-    let queue = Queue::new(device, Dispatch::Manual, config, None, Arc::clone(&device.lock), None);
+    let queue = Queue::new(
+        device,
+        Dispatch::Manual,
+        config,
+        None,
+        Arc::clone(&device.lock),
+        Later::AtDispatch(KernelDpc::new()),
+    );
     let family = Family::Child(device.object());
     let client = device.object().client();
     let queue = object::create("WdfDeviceCreate", client, family, &Attributes::NONE, queue)?;

@@ -1,23 +1,20 @@
 //! Deferred procedure calls: a callback at `DISPATCH_LEVEL`.
 #![expect(unsafe_code, reason = "the functions get raw pointers from the driver, and use a kernel DPC")]
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
-use core::cell::UnsafeCell;
-use core::mem::MaybeUninit;
 
 use wsk_sys::{
-    BOOLEAN, DISPATCH_LEVEL, FALSE, KDPC, KeFlushQueuedDpcs, KeInitializeDpc, KeInsertQueueDpc,
-    KeRemoveQueueDpc, NTSTATUS, PASSIVE_LEVEL, PVOID, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
+    BOOLEAN, DISPATCH_LEVEL, FALSE, KeFlushQueuedDpcs, NTSTATUS, PASSIVE_LEVEL, STATUS_INVALID_PARAMETER,
+    STATUS_SUCCESS,
 };
 
 use crate::args::{at_most, read_sized, required, store};
 use crate::attributes::{self, Allowed};
 use crate::callback;
+use crate::kernel_dpc::KernelDpc;
 use crate::kind::Kind;
 use crate::lookup;
 use crate::object::{self, Body, Family, Kinded, Object};
-use crate::platform::framework;
 use crate::serial::Serial;
 use crate::status::STATUS_WDF_INCOMPATIBLE_EXECUTION_LEVEL;
 use crate::types::{
@@ -29,23 +26,7 @@ use crate::work_item::{parent_handle, surroundings};
 pub(crate) struct Dpc {
     function: unsafe extern "C" fn(*mut WDFDPC__),
     serial: Option<Arc<Serial>>,
-    dpc: Box<UnsafeCell<MaybeUninit<KDPC>>>,
-}
-
-// SAFETY: the kernel's DPC is only passed to kernel functions, which synchronise among themselves.
-unsafe impl Send for Dpc {}
-// SAFETY: as above.
-unsafe impl Sync for Dpc {}
-
-impl Dpc {
-    fn as_ptr(&self) -> *mut KDPC {
-        self.dpc.get().cast()
-    }
-
-    fn remove(&self) -> BOOLEAN {
-        // SAFETY: an initialised DPC.
-        unsafe { KeRemoveQueueDpc(self.as_ptr()) }
-    }
+    dpc: KernelDpc,
 }
 
 impl Body for Dpc {
@@ -58,9 +39,7 @@ impl Body for Dpc {
     }
 
     fn dispose(&self, _object: &Arc<Object>) {
-        self.remove();
-        // SAFETY: waits at passive level; a run that has begun is over when it returns.
-        unsafe { KeFlushQueuedDpcs() };
+        self.dpc.retire();
     }
 
     fn work(&self, object: &Arc<Object>) {
@@ -75,12 +54,6 @@ impl Body for Dpc {
 
 impl Kinded for Dpc {
     const KIND: Kind = Kind::Dpc;
-}
-
-unsafe extern "system" fn routine(_dpc: *mut KDPC, context: PVOID, _argument1: PVOID, _argument2: PVOID) {
-    if let Some(object) = framework().find(context.addr()) {
-        object.work();
-    }
 }
 
 /// Makes a DPC for a device or something under it.
@@ -120,7 +93,7 @@ pub unsafe extern "C" fn WdfDpcCreate(
         if serial.as_ref().is_some_and(|serial| serial.is_passive()) {
             return Err(STATUS_WDF_INCOMPATIBLE_EXECUTION_LEVEL);
         }
-        let dpc = Box::new(UnsafeCell::new(MaybeUninit::uninit()));
+        let dpc = KernelDpc::new();
         object::create(
             NAME,
             parent.client(),
@@ -133,8 +106,7 @@ pub unsafe extern "C" fn WdfDpcCreate(
         Ok(dpc) => dpc,
         Err(status) => return status,
     };
-    // SAFETY: the box has room for a DPC; its routine gets the handle, not a pointer.
-    unsafe { KeInitializeDpc(dpc.as_ptr(), routine, dpc.as_handle()) };
+    dpc.dpc.initialize(dpc.object());
     // SAFETY: the driver's variable.
     unsafe { store(Dpc, dpc.as_handle()) };
     STATUS_SUCCESS
@@ -146,8 +118,7 @@ pub unsafe extern "C" fn WdfDpcCreate(
 /// <= `DISPATCH_LEVEL` here; any on Windows
 pub unsafe extern "C" fn WdfDpcEnqueue(_globals: PWDF_DRIVER_GLOBALS, Dpc: WDFDPC) -> BOOLEAN {
     let dpc = lookup::typed::<self::Dpc, _>("WdfDpcEnqueue", Dpc);
-    // SAFETY: initialised at creation; deletion removes the DPC and waits for it.
-    unsafe { KeInsertQueueDpc(dpc.as_ptr(), core::ptr::null_mut(), core::ptr::null_mut()) }
+    dpc.dpc.insert()
 }
 
 /// Takes a DPC out of its queue, and if asked waits for a run that has begun. Whether it was queued.
@@ -157,7 +128,7 @@ pub unsafe extern "C" fn WdfDpcEnqueue(_globals: PWDF_DRIVER_GLOBALS, Dpc: WDFDP
 pub unsafe extern "C" fn WdfDpcCancel(_globals: PWDF_DRIVER_GLOBALS, Dpc: WDFDPC, Wait: BOOLEAN) -> BOOLEAN {
     const NAME: &str = "WdfDpcCancel";
     let dpc = lookup::typed::<self::Dpc, _>(NAME, Dpc);
-    let was_queued = dpc.remove();
+    let was_queued = dpc.dpc.remove();
     if Wait != FALSE {
         at_most(NAME, PASSIVE_LEVEL);
         // SAFETY: waits at passive level.
@@ -179,5 +150,5 @@ pub unsafe extern "C" fn WdfDpcGetParentObject(_globals: PWDF_DRIVER_GLOBALS, Dp
 /// # IRQL
 /// <= `DISPATCH_LEVEL` here; any on Windows
 pub unsafe extern "C" fn WdfDpcWdmGetDpc(_globals: PWDF_DRIVER_GLOBALS, Dpc: WDFDPC) -> PKDPC {
-    lookup::typed::<self::Dpc, _>("WdfDpcWdmGetDpc", Dpc).as_ptr()
+    lookup::typed::<self::Dpc, _>("WdfDpcWdmGetDpc", Dpc).dpc.as_ptr()
 }

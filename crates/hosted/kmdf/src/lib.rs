@@ -58,6 +58,7 @@ pub mod functions;
 #[cfg(feature = "hosted")]
 mod hosted;
 mod irp;
+mod kernel_dpc;
 mod kind;
 mod line;
 mod lock;

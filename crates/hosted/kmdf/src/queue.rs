@@ -15,6 +15,7 @@ use crate::args::irql;
 use crate::cancel;
 use crate::device::Device;
 use crate::event::{Event, MILLISECOND};
+use crate::kernel_dpc::KernelDpc;
 use crate::kind::Kind;
 use crate::line::Line;
 use crate::lock::{Guard, Lock};
@@ -46,10 +47,18 @@ pub(crate) struct Queue {
     pub(crate) serial: Option<Arc<Serial>>,
     /// The lock of `WdfObjectAcquireLock`.
     pub(crate) lock: Arc<Serial>,
-    /// Whether callbacks run at `PASSIVE_LEVEL` only; then there is a work item for the other cases.
-    pub(crate) worker: Option<Worker>,
+    /// Does later what the calling thread may not do now.
+    pub(crate) later: Later,
     changed: Event,
     state: Lock<State>,
+}
+
+/// What does later what a thread may not do now.
+pub(crate) enum Later {
+    /// Callbacks run at `PASSIVE_LEVEL` only.
+    AtPassive(Worker),
+    /// They run at any level.
+    AtDispatch(KernelDpc),
 }
 
 /// Who is to be told when a queue has stopped, or is purged.
@@ -100,7 +109,7 @@ impl Queue {
         config: WDF_IO_QUEUE_CONFIG,
         serial: Option<Arc<Serial>>,
         lock: Arc<Serial>,
-        worker: Option<Worker>,
+        later: Later,
     ) -> Queue {
         let state = State { accept: true, dispatch: true, ..State::default() };
         let changed = Event::notification(false);
@@ -110,7 +119,7 @@ impl Queue {
             config: Shared(config),
             serial,
             lock,
-            worker,
+            later,
             changed,
             state: Lock::new(state),
         }
@@ -195,8 +204,9 @@ impl Body for Queue {
                 ),
             );
         }
-        if let Some(worker) = &self.worker {
-            worker.retire(object);
+        match &self.later {
+            Later::AtPassive(worker) => worker.retire(object),
+            Later::AtDispatch(dpc) => dpc.retire(),
         }
     }
 
@@ -205,7 +215,10 @@ impl Body for Queue {
     }
 
     fn worker(&self) -> Option<&Worker> {
-        self.worker.as_ref()
+        match &self.later {
+            Later::AtPassive(worker) => Some(worker),
+            Later::AtDispatch(_) => None,
+        }
     }
 
     fn work(&self, object: &Arc<Object>) {

@@ -11,9 +11,10 @@ use wsk_sys::{
 use crate::args::{at_most, read_sized, required, store};
 use crate::attributes::{self, Allowed, Attributes};
 use crate::device::Device;
+use crate::kernel_dpc::KernelDpc;
 use crate::lookup;
 use crate::object::{self, Family, Typed};
-use crate::queue::{Dispatch, Queue};
+use crate::queue::{Dispatch, Later, Queue};
 use crate::serial::Serial;
 use crate::status::STATUS_WDF_NO_CALLBACK;
 use crate::types::{
@@ -87,8 +88,11 @@ pub unsafe extern "C" fn WdfIoQueueCreate(
     STATUS_SUCCESS
 }
 
-/// Lets the device find its queue.
+/// Makes a new queue ready, and lets the device find it.
 pub(crate) fn enlist(device: &Typed<Device>, queue: &Typed<Queue>) {
+    if let Later::AtDispatch(dpc) = &queue.later {
+        dpc.initialize(queue.object());
+    }
     let mut state = device.state();
     state.queues.retain(|queue| queue.strong_count() != 0);
     state.queues.push(Arc::downgrade(queue.object()));
@@ -145,11 +149,11 @@ fn body(
         _ => Arc::new(Serial::new(passive)),
     };
     let serial = (scope != Scope::WdfSynchronizationScopeNone).then(|| Arc::clone(&lock));
-    let worker = if passive {
+    let later = if passive {
         // SAFETY: the device outlives its queues.
-        Some(unsafe { Worker::new(device.device_object()) }?)
+        Later::AtPassive(unsafe { Worker::new(device.device_object()) }?)
     } else {
-        None
+        Later::AtDispatch(KernelDpc::new())
     };
-    Ok(Queue::new(device, kind, config, serial, lock, worker))
+    Ok(Queue::new(device, kind, config, serial, lock, later))
 }

@@ -3,7 +3,8 @@
 //! A thread goes in with a request that has arrived, or because it changed the queue's state, even if other threads are
 //! in. What merely becomes due, a cancellation or the next request after a completion, is left to a thread that is in
 //! already: it looks again when the handler that it called has returned. So a cancel callback does not come while
-//! another thread is in a handler of the queue, unless a third one goes in.
+//! another thread is in a handler of the queue, unless a third one goes in. A thread that holds the lock which keeps the
+//! queue's callbacks apart does not go in: another one will, when it has the lock.
 
 use wsk_sys::{KIRQL, PASSIVE_LEVEL, STATUS_CANCELLED};
 
@@ -12,7 +13,7 @@ use crate::lock::Guard;
 use crate::object::Typed;
 use crate::platform;
 use crate::present;
-use crate::queue::{self, Notify, Queue, State};
+use crate::queue::{self, Later, Notify, Queue, State};
 use crate::request::{self, Request};
 
 /// One thing to do with no lock held.
@@ -51,13 +52,22 @@ pub(crate) fn run<'a>(
     if state.deleted {
         return;
     }
-    if let Some(worker) = queue.worker.as_ref().filter(|_| level > PASSIVE_LEVEL) {
+    let passive = matches!(queue.later, Later::AtPassive(_));
+    let locked = queue.serial.as_ref().is_some_and(|lock| lock.is_mine());
+    if locked || passive && level > PASSIVE_LEVEL {
         let act = keep(queue, &mut state, &mut new);
         drop(state);
         if let Some(act) = act {
             perform(queue, act);
         }
-        worker.enqueue(queue.object());
+        match &queue.later {
+            Later::AtPassive(worker) => {
+                worker.enqueue(queue.object());
+            }
+            Later::AtDispatch(dpc) => {
+                dpc.insert();
+            }
+        }
         return;
     }
     let me = platform::thread();

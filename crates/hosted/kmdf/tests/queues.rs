@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use common::{ECHO, HOLD, LIMIT, Made, Options, PEND, Rig, SPECIAL, WORK, places, trace, wait_for, wdf};
 use kmdf::{
-    _WDF_IO_QUEUE_DISPATCH_TYPE as Type, NTSTATUS, STATUS_CANCELLED, STATUS_SUCCESS, WDFCONTEXT, WDFQUEUE,
-    WDFREQUEST, WDFTIMER,
+    _WDF_EXECUTION_LEVEL as Level, _WDF_IO_QUEUE_DISPATCH_TYPE as Type, _WDF_SYNCHRONIZATION_SCOPE as Scope,
+    NTSTATUS, STATUS_CANCELLED, STATUS_SUCCESS, WDFCONTEXT, WDFQUEUE, WDFREQUEST, WDFTIMER,
 };
 use ntos::{Completed, File, Overlapped};
 
@@ -308,4 +308,33 @@ fn a_sequential_queue_may_be_asked_for_more_while_the_driver_has_one() {
     assert_eq!(sender.join().expect("the sender returns").status, STATUS_SUCCESS);
     file.close();
     rig.end();
+}
+
+extern "C" fn other(_queue: WDFQUEUE, request: WDFREQUEST, _output: usize, _input: usize, _code: u32) {
+    trace(format!("other at {}", wdf::irql()));
+    wdf::complete(request, STATUS_SUCCESS);
+}
+
+#[test]
+fn a_handler_that_holds_the_device_s_lock_is_not_interrupted_by_another_one() {
+    let special = |made: &Made, request| {
+        assert_eq!(wdf::forward(request, wdf::other_queue(made, Some(other))), Ok(()));
+        trace("forwarded");
+    };
+    for (level, later) in
+        [(Level::WdfExecutionLevelPassive, "other at 0"), (Level::WdfExecutionLevelDispatch, "other at 2")]
+    {
+        let rig = Rig::new(Options {
+            level,
+            scope: Scope::WdfSynchronizationScopeDevice,
+            special: Some(special),
+            ..Options::default()
+        });
+        let file = rig.open();
+        assert_eq!(ended(file.begin(SPECIAL, vec![], vec![])).status, STATUS_SUCCESS);
+        let (forwarded, other) = places(&rig.seen(), "forwarded", later);
+        assert!(forwarded < other, "later, by a thread that gets the lock");
+        file.close();
+        rig.end();
+    }
 }
