@@ -84,6 +84,8 @@ struct Life {
     /// The framework's own reference until the object is destroyed, and the driver's.
     references: usize,
     deleting: bool,
+    /// Whether the driver asked for the deletion.
+    delete_called: bool,
     disposed: bool,
     /// Whether neither cleanup nor destroy callbacks are called: the driver never saw the object.
     unseen: bool,
@@ -139,6 +141,11 @@ impl Object {
 
     pub(crate) fn is_deleting(&self) -> bool {
         self.life.lock().deleting
+    }
+
+    /// Notes that the driver asks for the deletion; whether it does so for the first time.
+    pub(crate) fn call_delete(&self) -> bool {
+        !core::mem::replace(&mut self.life.lock().delete_called, true)
     }
 
     /// How many references there are, the framework's own included.
@@ -253,6 +260,7 @@ pub(crate) fn create<T: Kinded>(
     let life = Life {
         references: 1,
         deleting: false,
+        delete_called: false,
         disposed: false,
         unseen: false,
         parent,

@@ -178,7 +178,7 @@ pub unsafe extern "C" fn WdfObjectCreate(
     }
 }
 
-/// Deletes an object with its children. A control device with open handles can be opened no more, and goes with
+/// Deletes an object with its children. One that is being deleted with its parent may be deleted, too. A control device with open handles can be opened no more, and goes with
 /// the last of them.
 ///
 /// # IRQL
@@ -195,10 +195,14 @@ pub unsafe extern "C" fn WdfObjectDelete(_globals: PWDF_DRIVER_GLOBALS, Object: 
         });
         return;
     }
-    if object.is_deleting() {
+    if !object.call_delete() {
         rule::verify(&rule::INVALID_HANDLE, || {
             format!("{NAME} was given {object}, which was deleted before")
         });
+        return;
+    }
+    if object.is_deleting() {
+        // With its parent, which ends it.
         return;
     }
     if let Some(device) = Typed::<Device>::of(Arc::clone(&object)) {

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use common::{Made, Options, Rig, SPECIAL, trace, wdf};
 use kmdf::{
     _WDF_EXECUTION_LEVEL as Level, _WDF_IO_QUEUE_DISPATCH_TYPE as Type, NTSTATUS, STATUS_BUFFER_TOO_SMALL,
@@ -10,6 +12,7 @@ use kmdf::{
     STATUS_WDF_NO_CALLBACK, STATUS_WDF_OBJECT_ATTRIBUTES_INVALID, WDF_OBJECT_ATTRIBUTES, WDFOBJECT, WDFQUEUE,
     WDFREQUEST,
 };
+use ntos::Machine;
 
 /// Runs `entry` in a `DriverEntry`, and unloads the driver.
 fn in_entry(entry: fn(&Made) -> NTSTATUS) -> Vec<String> {
@@ -105,6 +108,36 @@ fn the_context_is_there_in_the_destroy_callback() {
         STATUS_SUCCESS
     });
     assert_eq!(seen, ["deleted", "zero: true"]);
+}
+
+/// The child that [`deletes_child`] deletes.
+#[derive(Default)]
+struct Child(AtomicUsize);
+
+extern "C" fn deletes_child(_parent: WDFOBJECT) {
+    trace("parent cleanup");
+    // Relaxed: stored by this thread.
+    let child = Machine::current().extension(Child::default).0.load(Ordering::Relaxed);
+    wdf::delete(std::ptr::without_provenance_mut(child));
+}
+
+#[test]
+fn a_cleanup_callback_may_delete_the_child_that_goes_anyhow() {
+    let seen = in_entry(|_| {
+        let mut attributes =
+            WDF_OBJECT_ATTRIBUTES { EvtCleanupCallback: Some(deletes_child), ..wdf::attributes() };
+        let parent = wdf::object_create(&mut attributes).expect("a parent");
+        let mut attributes = WDF_OBJECT_ATTRIBUTES {
+            EvtCleanupCallback: Some(child_cleanup),
+            EvtDestroyCallback: Some(child_destroy),
+            ..wdf::child_of(parent)
+        };
+        let child = wdf::object_create(&mut attributes).expect("a child");
+        Machine::current().extension(Child::default).0.store(child.addr(), Ordering::Relaxed);
+        wdf::delete(parent);
+        STATUS_SUCCESS
+    });
+    assert_eq!(seen, ["child cleanup", "parent cleanup", "child destroy"]);
 }
 
 extern "C" fn adopting_cleanup(parent: WDFOBJECT) {

@@ -49,6 +49,11 @@ pub(crate) fn cases() -> Vec<Case> {
             },
             act: |rig| send(rig, WORK),
         },
+        Case::special(&rules::INVALID_HANDLE, "which was deleted before", |made, _| {
+            wdf::reference(made.timer.cast());
+            wdf::delete(made.timer.cast());
+            wdf::delete(made.timer.cast());
+        }),
         Case::special(&rules::WRONG_TYPE, "WDFQUEUE", |made, _| {
             let queue: WDFREQUEST = made.queue.cast();
             wdf::complete(queue, STATUS_SUCCESS);
