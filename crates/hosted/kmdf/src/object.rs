@@ -80,6 +80,7 @@ pub(crate) struct Object {
     life: Lock<Life>,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each notes one thing that has happened to the object")]
 struct Life {
     /// The framework's own reference until the object is destroyed, and the driver's.
     references: usize,
