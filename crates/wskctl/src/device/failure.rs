@@ -82,6 +82,7 @@ const ADVICE: &[(NTSTATUS, &str)] = &[
     (sys::STATUS_DEVICE_NOT_READY, "The WSK provider has not started yet: try again in a moment."),
     (sys::STATUS_IO_TIMEOUT, "It did not end within its time limit: raise that, or give none."),
     (sys::STATUS_INSUFFICIENT_RESOURCES, "The kernel is out of memory: close something and try again."),
+    (sys::STATUS_QUOTA_EXCEEDED, "The handle has as many requests pending as it may: let some end first."),
     (sys::STATUS_FILE_FORCED_CLOSED, "The transport is gone: close the handle and start anew."),
     (sys::STATUS_NETWORK_UNREACHABLE, "No route leads there: check the address and the routing table."),
     (sys::STATUS_HOST_UNREACHABLE, "The host does not answer: check the address."),
