@@ -2,8 +2,11 @@
 //!
 //! `KeBugCheckEx` does not return, and nothing may unwind out of an `extern "system"` function. So the thread that
 //! broke the rule stops for ever, and with it every other thread of its machine that enters the kernel. A test
-//! learns of it by [`Machine::catch_bug_check`]; where nobody catches, the report goes to standard error and the
-//! process exits with code 101, as after a panic.
+//! learns of it by [`Machine::catch_bug_check`]. Where nobody catches, whoever is in the kernel for a process, or enters
+//! it next, panics with the report: the test fails, and the others of its program run on. If nobody comes for
+//! [`UNHEARD_LIMIT`], or it was a thread that nobody can replace (one that calls a kernel function by itself, outside of
+//! the machine's threads), the report goes to standard error and the process exits with code 101, as after a panic. So
+//! it does when a driver's routine panics, or uses an address where nothing is.
 #![expect(unsafe_code, reason = "exports a C function by its name")]
 
 use std::fmt;
@@ -13,15 +16,21 @@ use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use wsk_sys::{ULONG, ULONG_PTR};
 
+use crate::at_exit;
+use crate::companion::{self, Waiting};
 use crate::machine::Machine;
 use crate::rule::Rule;
 use crate::sync::lock;
 
 /// The exit code of a process in which a bug check was not caught.
 const EXIT_CODE: i32 = 101;
+
+/// How long a bug check of which nobody has heard waits for somebody, before it ends the process.
+pub const UNHEARD_LIMIT: Duration = Duration::from_secs(5);
 
 /// The report of a bug check.
 #[derive(Clone, Debug)]
@@ -90,6 +99,10 @@ pub(crate) struct Crash {
 struct State {
     report: Option<BugCheck>,
     catching: usize,
+    /// The threads whose companions are in the kernel.
+    waiting: Vec<Arc<Waiting>>,
+    /// Somebody has been given the report.
+    heard: bool,
 }
 
 impl Crash {
@@ -99,9 +112,61 @@ impl Crash {
         self.dead.load(Ordering::Relaxed)
     }
 
-    /// The first report.
-    pub(crate) fn report(&self) -> Option<BugCheck> {
-        lock(&self.state).report.clone()
+    /// The first report, for somebody who makes it known.
+    pub(crate) fn hear(&self) -> Option<BugCheck> {
+        let mut state = lock(&self.state);
+        let report = state.report.clone()?;
+        state.heard = true;
+        self.changed.notify_all();
+        Some(report)
+    }
+
+    /// Whether there is a report that nobody has heard.
+    pub(crate) fn is_unheard(&self) -> bool {
+        self.is_dead() && !lock(&self.state).heard
+    }
+
+    /// Adds somebody to be woken by a bug check; not after one.
+    pub(crate) fn add_waiting(&self, waiting: &Arc<Waiting>) -> bool {
+        let mut state = lock(&self.state);
+        if state.report.is_none() {
+            state.waiting.push(Arc::clone(waiting));
+        }
+        state.report.is_none()
+    }
+
+    /// Ends what `add_waiting` began.
+    pub(crate) fn remove_waiting(&self, waiting: &Arc<Waiting>) {
+        lock(&self.state).waiting.retain(|other| !Arc::ptr_eq(other, waiting));
+    }
+
+    /// Waits for somebody to hear of the report, in a thread of its own; then ends the process.
+    fn wait_for_hearer(machine: Machine) {
+        let body = move || {
+            let crash = &machine.parts.crash;
+            let state = lock(&crash.state);
+            let unheard = |state: &mut State| !state.heard;
+            let waited = crash.changed.wait_timeout_while(state, UNHEARD_LIMIT, unheard);
+            let (state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+            let report = state.report.clone().filter(|_| waited.timed_out());
+            drop(state);
+            if let Some(report) = report {
+                die(&report);
+            }
+        };
+        // Without a thread for it, the report stays for whoever enters the kernel next.
+        drop(thread::Builder::new().name("bug check".to_owned()).spawn(body));
+    }
+}
+
+/// What becomes of a thread that enters the kernel of a dead machine. One that nobody can replace ends the process; if it
+/// does so while it unwinds, as a test that fails by the bug check, it goes on, to leave what it has.
+pub(crate) fn stop_on_dead_machine(machine: &Machine) {
+    if companion::is_expendable() {
+        park_for_ever();
+    }
+    if let Some(report) = machine.parts.crash.hear().filter(|_| !thread::panicking()) {
+        die(&report);
     }
 }
 
@@ -137,22 +202,33 @@ fn raise(report: BugCheck) -> ! {
     let crash = &machine.parts.crash;
     let mut state = lock(&crash.state);
     crash.dead.store(true, Ordering::Relaxed);
-    if state.catching == 0 && state.report.is_none() {
+    if state.catching == 0 && !companion::is_expendable() {
+        let first = state.report.clone().unwrap_or(report);
         drop(state);
-        die(&report);
+        die(&first);
     }
+    let is_first = state.report.is_none();
     state.report.get_or_insert(report);
+    state.waiting.drain(..).for_each(|waiting| waiting.wake());
     crash.changed.notify_all();
+    if is_first && state.catching == 0 {
+        at_exit::watch(&machine);
+        Crash::wait_for_hearer(machine.clone());
+    }
     drop(state);
     park_for_ever();
 }
 
 /// Prints past the test harness' capture, which would be lost with the process.
-fn die(report: &BugCheck) -> ! {
+pub(crate) fn die(report: &BugCheck) -> ! {
+    print(report);
+    process::exit(EXIT_CODE);
+}
+
+fn print(report: &BugCheck) {
     let name = thread::current().name().unwrap_or("unnamed").to_owned();
     // Nothing is left to do about an error here: the process ends.
     let _ = writeln!(std::io::stderr(), "{report}\n    thread: {name}");
-    process::exit(EXIT_CODE);
 }
 
 impl Machine {
@@ -195,8 +271,9 @@ impl Machine {
             state = crash.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.catching -= 1;
-        if let Some(report) = &state.report {
-            return Err(report.clone());
+        if let Some(report) = state.report.clone() {
+            state.heard = true;
+            return Err(report);
         }
         drop(state);
         thread.join().map_err(|panic| panic::resume_unwind(panic))
@@ -205,7 +282,25 @@ impl Machine {
     /// The bug check that ended this machine, if one did.
     #[must_use]
     pub fn bug_check(&self) -> Option<BugCheck> {
-        self.parts.crash.report()
+        self.parts.crash.hear()
+    }
+
+    /// Whether a bug check has ended this machine. Unlike [`Machine::bug_check`], asking does not count as having heard of
+    /// it.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.parts.crash.is_dead()
+    }
+
+    /// Fails the calling thread's test.
+    ///
+    /// # Panics
+    /// Always: a bug check has ended this machine.
+    pub(crate) fn panic_with_report(&self) -> ! {
+        match self.parts.crash.hear() {
+            Some(report) => panic!("{report}"),
+            None => panic!("the kernel was left without a result"),
+        }
     }
 }
 

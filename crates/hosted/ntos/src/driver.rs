@@ -207,8 +207,13 @@ impl Machine {
     /// What `DriverEntry` returned; `STATUS_OBJECT_NAME_COLLISION` if a driver of this name is loaded.
     ///
     /// # Panics
-    /// If `DriverEntry` panics.
+    /// With the report, if a bug check ends the machine.
     pub fn load_driver(&self, name: &str, entry: DRIVER_INITIALIZE) -> Result<Driver, NTSTATUS> {
+        let (machine, name) = (self.clone(), name.to_owned());
+        self.go_in(move || machine.load_driver_here(&name, entry))
+    }
+
+    fn load_driver_here(&self, name: &str, entry: DRIVER_INITIALIZE) -> Result<Driver, NTSTATUS> {
         let body = Arc::new(DriverBody::new(name, entry)?);
         {
             let drivers = of(self);
@@ -273,6 +278,11 @@ impl Driver {
     /// # Errors
     /// `STATUS_INVALID_DEVICE_REQUEST` if the driver has no `DriverUnload`: it stays loaded.
     pub fn unload(self) -> Result<(), NTSTATUS> {
+        let machine = self.machine.clone();
+        machine.go_in(move || self.unload_here())
+    }
+
+    fn unload_here(&self) -> Result<(), NTSTATUS> {
         let limit = self.machine.config().hang_limit;
         match self.unload_when_closed(limit) {
             Err(STATUS_IO_TIMEOUT) => {
@@ -290,7 +300,8 @@ impl Driver {
     /// `STATUS_IO_TIMEOUT` if a device was still open, `STATUS_OBJECT_NAME_NOT_FOUND` if the driver was unloaded
     /// already, and those of [`Driver::unload`].
     pub fn unload_within(&self, limit: Duration) -> Result<(), NTSTATUS> {
-        self.unload_when_closed(limit)
+        let driver = Driver { machine: self.machine.clone(), body: Arc::clone(&self.body) };
+        self.machine.go_in(move || driver.unload_when_closed(limit))
     }
 
     fn unload_when_closed(&self, limit: Duration) -> Result<(), NTSTATUS> {

@@ -48,11 +48,15 @@ impl Handle {
 
     /// `CloseHandle`: cleanup now, close when the last request is done. Requests are not cancelled by it.
     pub(crate) fn close(&self) {
-        if std::mem::replace(&mut *lock(&self.open), false) {
-            let _door = process::enter(&self.process);
-            self.file.cleanup();
-            self.file.release_now();
+        if !std::mem::replace(&mut *lock(&self.open), false) {
+            return;
         }
+        let (process, file) = (Arc::clone(&self.process), Arc::clone(&self.file));
+        self.process.machine().go_in(move || {
+            let _door = process::enter(&process);
+            file.cleanup();
+            file.release_now();
+        });
     }
 
     fn begin(&self, code: u32, input: Vec<u8>, output: Vec<u8>) -> Arc<Request> {
@@ -86,7 +90,7 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         // With a dead machine there is nobody to send anything to.
-        if self.process.machine().bug_check().is_none() {
+        if !self.process.machine().parts.crash.is_dead() {
             self.close();
         }
     }
@@ -116,18 +120,23 @@ impl File {
 
     /// `DeviceIoControl` with an `OVERLAPPED`: begins a request, which keeps the buffers until its end.
     pub fn begin(&self, code: u32, input: Vec<u8>, output: Vec<u8>) -> Overlapped {
-        Overlapped::new(Arc::clone(&self.handle.process), self.handle.begin(code, input, output))
+        let handle = Arc::clone(&self.handle);
+        let request = self.handle.process.machine().go_in(move || handle.begin(code, input, output));
+        Overlapped::new(Arc::clone(&self.handle.process), request)
     }
 
     /// `CancelIoEx` without an `OVERLAPPED`: cancels every request on the file that the process has begun.
     pub fn cancel_all(&self) {
-        let _door = process::enter(&self.handle.process);
-        if !self.handle.is_open() {
-            return;
-        }
-        for request in self.handle.process.pending(Some(&self.handle.file)) {
-            request.cancel();
-        }
+        let handle = Arc::clone(&self.handle);
+        self.handle.process.machine().go_in(move || {
+            let _door = process::enter(&handle.process);
+            if !handle.is_open() {
+                return;
+            }
+            for request in handle.process.pending(Some(&handle.file)) {
+                request.cancel();
+            }
+        });
     }
 
     /// `CloseHandle`, also for the clones: `IRP_MJ_CLEANUP` now, `IRP_MJ_CLOSE` when the last request on the file is

@@ -4,7 +4,8 @@
 //! on any operating system. A test boots a [`Machine`], loads the driver into it, and talks to it as a process would.
 //!
 //! Strict by default: what the documentation forbids ends the machine with a [`BugCheck`] that names the [`Rule`] and
-//! the object, where a real kernel would go on to behave in some undefined way. Every call that can fail is a
+//! the object, where a real kernel would go on to behave in some undefined way. A driver that panics, or uses an address
+//! where nothing is, is reported in the same way. Every call that can fail is a
 //! [fault point](fault). Where the documentation is silent, the source says `n/d` (not documented) and what was chosen.
 //!
 //! | module | contents |
@@ -21,7 +22,10 @@
     reason = "Microsoft's page of the same name is the contract of each exported function"
 )]
 
+mod access_violation;
+mod at_exit;
 pub mod bugcheck;
+mod companion;
 pub mod counters;
 pub mod debug;
 pub mod device;
@@ -48,12 +52,13 @@ pub mod mdl;
 mod namespace;
 mod overlapped;
 pub mod owner;
+mod panic_hook;
 pub mod pool;
 mod pool_registry;
 pub mod process;
 mod processor;
 mod request;
-mod routine;
+pub mod routine;
 pub mod rule;
 pub mod rundown;
 pub mod security;

@@ -10,7 +10,9 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::access_violation;
 use crate::bugcheck::{self, Crash, complain};
+use crate::companion;
 use crate::counters::{Counters, Gauges};
 use crate::debug;
 use crate::dispatcher::Dispatcher;
@@ -18,6 +20,7 @@ use crate::fault::Faults;
 use crate::in_flight::InFlight;
 use crate::mdl;
 use crate::owner::{LeakCheck, LeakScope, leak_report};
+use crate::panic_hook;
 use crate::pool;
 use crate::pool_registry::Registry;
 use crate::processor::{self, Processor};
@@ -109,6 +112,8 @@ impl Machine {
     /// Makes a machine.
     #[must_use]
     pub fn boot(config: Config) -> Machine {
+        panic_hook::install();
+        access_violation::install();
         let parts = Parts {
             config,
             booted: Instant::now(),
@@ -133,6 +138,7 @@ impl Machine {
 
     /// Makes this machine the calling thread's, until the guard is dropped.
     pub fn enter(&self) -> Entered {
+        access_violation::prepare_thread();
         let previous = CURRENT.replace(Some(self.clone()));
         Entered { previous, not_send: PhantomData }
     }
@@ -160,7 +166,7 @@ impl Machine {
     pub(crate) fn kernel() -> Machine {
         let machine = Machine::current();
         if machine.parts.crash.is_dead() {
-            bugcheck::park_for_ever();
+            bugcheck::stop_on_dead_machine(&machine);
         }
         machine
     }
@@ -204,6 +210,7 @@ impl Machine {
         let ended = Ended(self.clone());
         let body = move || {
             let ended = ended;
+            companion::make_expendable();
             let _entered = ended.0.enter();
             SPAWNED.set(true);
             f()
@@ -247,6 +254,11 @@ impl Machine {
 
     /// Looks for what was left behind; each leak is a bug check that names the object.
     pub fn check_leaks(&self, scope: LeakScope) {
+        let machine = self.clone();
+        self.go_in(move || machine.check_leaks_here(scope));
+    }
+
+    fn check_leaks_here(&self, scope: LeakScope) {
         let _entered = self.enter();
         let registered = lock(&self.parts.leak_checks).clone();
         // Pool last: what else was left behind says more about the block that it is in.
@@ -260,21 +272,31 @@ impl Machine {
     /// Ends the machine: waits for its threads, then looks for leaks. A dead machine is left as it is.
     ///
     /// Call it from a thread that the machine did not make, or from within [`Machine::catch_bug_check`].
+    ///
+    /// # Panics
+    /// With the report, if this is a bug check, or if nobody has heard yet of the one that ended the machine.
     pub fn shutdown(self) {
-        if self.parts.crash.is_dead() {
-            return;
+        if self.parts.crash.is_unheard() && !companion::is_expendable() {
+            self.panic_with_report();
         }
+        if !self.parts.crash.is_dead() {
+            let machine = self.clone();
+            self.go_in(move || machine.shutdown_here());
+        }
+    }
+
+    fn shutdown_here(&self) {
         let _entered = self.enter();
         let hooks = mem::take(&mut *lock(&self.parts.shutdown_hooks));
         for hook in hooks {
-            hook(&self);
+            hook(self);
         }
         self.wait_for_spawned();
-        self.parts.processor.flush(&self);
-        self.check_leaks(LeakScope::Shutdown);
+        self.parts.processor.flush(self);
+        self.check_leaks_here(LeakScope::Shutdown);
         self.parts.threads.join();
-        self.parts.workers.stop(&self);
-        self.parts.processor.stop(&self);
+        self.parts.workers.stop(self);
+        self.parts.processor.stop(self);
         // An extension may hold its machine; this breaks the circle.
         let extensions =
             mem::take(&mut *self.parts.extensions.write().unwrap_or_else(PoisonError::into_inner));
@@ -317,6 +339,14 @@ pub struct Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        CURRENT.replace(self.previous.take());
+        let left = CURRENT.replace(self.previous.take());
+        // A test that ends here must not succeed.
+        if let Some(machine) = left
+            && machine.parts.crash.is_unheard()
+            && !companion::is_expendable()
+            && !std::thread::panicking()
+        {
+            machine.panic_with_report();
+        }
     }
 }

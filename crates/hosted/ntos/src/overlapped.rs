@@ -21,8 +21,11 @@ impl Overlapped {
 
     /// `CancelIoEx` with this `OVERLAPPED`: asks the driver to end the request early. It may still succeed.
     pub fn cancel(&self) {
-        let _door = process::enter(&self.process);
-        self.request.cancel();
+        let (process, request) = (Arc::clone(&self.process), Arc::clone(&self.request));
+        self.process.machine().go_in(move || {
+            let _door = process::enter(&process);
+            request.cancel();
+        });
     }
 
     /// Whether the request is complete.
@@ -35,7 +38,13 @@ impl Overlapped {
     /// [`Config::request_limit`](crate::Config::request_limit).
     #[must_use]
     pub fn wait(self) -> Completed {
-        self.request.wait(self.process.machine().config().request_limit)
+        let machine = self.process.machine();
+        let limit = machine.config().request_limit;
+        if self.request.is_done() {
+            return self.request.wait(limit);
+        }
+        let request = Arc::clone(&self.request);
+        machine.go_in(move || request.wait(limit))
     }
 
     /// Waits until the request is complete, at most for a time.
@@ -43,7 +52,9 @@ impl Overlapped {
     /// # Errors
     /// The request itself, if it is not complete by then.
     pub fn wait_for(self, limit: Duration) -> Result<Completed, Overlapped> {
-        if self.request.wait_within(limit) { Ok(self.wait()) } else { Err(self) }
+        let request = Arc::clone(&self.request);
+        let done = self.is_done() || self.process.machine().go_in(move || request.wait_within(limit));
+        if done { Ok(self.wait()) } else { Err(self) }
     }
 }
 

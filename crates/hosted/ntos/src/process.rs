@@ -252,6 +252,11 @@ impl Process {
     /// `access`, or the device is exclusive and open; `STATUS_NO_SUCH_DEVICE` if it is not ready or its driver is
     /// being unloaded; `STATUS_INVALID_HANDLE` if the process was killed; and what the driver answers.
     pub fn create_file(&self, path: &str, access: ACCESS_MASK) -> Result<File, NTSTATUS> {
+        let (process, path) = (self.clone(), path.to_owned());
+        self.body.machine.go_in(move || process.create_file_here(&path, access))
+    }
+
+    fn create_file_here(&self, path: &str, access: ACCESS_MASK) -> Result<File, NTSTATUS> {
         let _door = enter(&self.body);
         if lock(&self.body.state).dead {
             return Err(STATUS_INVALID_HANDLE);
@@ -288,6 +293,11 @@ impl Process {
 
     /// As [`Process::kill`], with another limit for the cancelled requests.
     pub fn kill_within(self, limit: Duration) {
+        let machine = self.body.machine.clone();
+        machine.go_in(move || self.kill_here(limit));
+    }
+
+    fn kill_here(&self, limit: Duration) {
         let _door = enter(&self.body);
         let handles = {
             let mut state = lock(&self.body.state);

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use wsk_sys::{DISPATCH_LEVEL, KDPC, KTIMER, PVOID};
 
 use crate::bugcheck::complain;
+use crate::companion;
 use crate::dispatcher::Header;
 use crate::irql::{self, call_driver};
 use crate::machine::Machine;
@@ -126,6 +127,7 @@ impl Processor {
         if state.thread.is_none() {
             let machine = machine.clone();
             let body = move || {
+                companion::make_expendable();
                 let _entered = machine.enter();
                 run(&machine);
             };

@@ -77,6 +77,10 @@ rules! {
     PAGED_AT_DISPATCH = 0x0A, OWN, "PagedAtDispatch", "Bug Check 0xA: IRQL_NOT_LESS_OR_EQUAL";
     /// A call that reports failure by an exception, which nothing in a Rust driver can catch.
     EXCEPTION = 0x1E, OWN, "UnhandledException", "Bug Check 0x1E: KMODE_EXCEPTION_NOT_HANDLED";
+    /// A driver's routine panicked.
+    DRIVER_PANIC = 0x1E, OWN + 1, "DriverPanic", "Bug Check 0x1E: KMODE_EXCEPTION_NOT_HANDLED";
+    /// A driver used an address where no memory is.
+    ACCESS_VIOLATION = 0x1E, 0xC000_0005, "AccessViolation", "Bug Check 0x1E: KMODE_EXCEPTION_NOT_HANDLED";
     /// A block freed while a timer in it is set.
     TIMER_FREED = 0xC7, 0x0, "TimerFreed", "Bug Check 0xC7: TIMER_OR_DPC_INVALID";
     /// A block freed while a DPC in it is queued.

@@ -13,6 +13,7 @@ use wsk_sys::{
 };
 
 use crate::bugcheck::{complain, park_for_ever, violation};
+use crate::companion::make_expendable;
 use crate::fault;
 use crate::irql::{CallState, at_most, call_driver};
 use crate::machine::Machine;
@@ -159,6 +160,7 @@ fn run(
 ) {
     // The creator has entered this thread in the table before it lets go of the lock.
     drop(lock(&machine.parts.threads.state));
+    make_expendable();
     let _entered = machine.enter();
     NUMBER.set(Some(number));
     owner.run(|| {

@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 use wsk_sys::{DEVICE_OBJECT, DISPATCH_LEVEL, IO_WORKITEM, IO_WORKITEM_ROUTINE, PASSIVE_LEVEL, PVOID};
 
 use crate::bugcheck::{complain, violation};
+use crate::companion;
 use crate::fault;
 use crate::irql::{at_most, call_driver};
 use crate::machine::Machine;
@@ -255,6 +256,7 @@ pub unsafe extern "system" fn IoQueueWorkItem(
     if state.queue.len() > state.idle && state.threads.len() < WORKERS {
         let machine = machine.clone();
         let body = move || {
+            companion::make_expendable();
             let _entered = machine.enter();
             run(&machine);
         };

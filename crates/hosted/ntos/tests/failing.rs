@@ -1,0 +1,290 @@
+//! What becomes of a test whose driver goes wrong and that does not expect it: it fails, with the report, and the others
+//! of its program run on. And of a driver that uses an address where nothing is: the process ends, with a report.
+//!
+//! The tests that fail are run by the others, each in a process of its own.
+#![expect(unsafe_code, reason = "broken drivers are written in terms of the kernel's C interface")]
+
+#[path = "io/mod.rs"]
+mod io;
+
+use std::process::{Command, Output};
+use std::ptr;
+
+use io::{BUFFERED, complete, mark_pending, open, probe};
+use ntos::{Rule, io_rules, rule};
+use wsk_sys::{
+    DEVICE_OBJECT, ExAllocatePool2, ExFreePool, IoAllocateIrp, IoAllocateWorkItem, IoQueueWorkItem,
+    POOL_FLAG_NON_PAGED, PVOID, STATUS_PENDING, STATUS_SUCCESS,
+};
+
+/// Runs tests of this program whose names contain `filter`, in a process of their own.
+fn run(filter: &str) -> (Output, String) {
+    let program = std::env::current_exe().expect("this program");
+    let output = Command::new(program)
+        .args([filter, "--ignored", "--test-threads=1"])
+        .env("RUST_BACKTRACE", "0")
+        .output()
+        .expect("this program runs");
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    (output, text)
+}
+
+/// Demands that the test fails by the rule and with all the words, and that the one after it runs, and passes.
+#[track_caller]
+fn fails_alone(test: &str, rule: &Rule, words: &[&str]) {
+    let (output, said) = run(&format!("alone::{test}"));
+    assert!(said.contains("1 passed; 1 failed"), "{said}");
+    assert_eq!(output.status.code(), Some(101), "{said}");
+    for word in words.iter().copied().chain([rule.name, "panicked at"]) {
+        assert!(said.contains(word), "{word:?} is not in: {said}");
+    }
+}
+
+/// Demands that the process ends with a report of the rule and all the words.
+#[track_caller]
+fn ends_the_process(test: &str, rule: &Rule, words: &[&str]) {
+    let (output, said) = run(&format!("process::{test}"));
+    assert_eq!(output.status.code(), Some(101), "{said}");
+    for word in words.iter().copied().chain(["*** STOP:", rule.name]) {
+        assert!(said.contains(word), "{word:?} is not in: {said}");
+    }
+}
+
+fn no_irp(irp: *mut wsk_sys::IRP) -> wsk_sys::NTSTATUS {
+    // SAFETY: the kernel looks the address up before it touches anything.
+    unsafe { wsk_sys::IoFreeIrp(ptr::dangling_mut()) };
+    complete(irp, STATUS_SUCCESS, 0)
+}
+
+fn queue(routine: unsafe extern "system" fn(*mut DEVICE_OBJECT, PVOID)) {
+    let device = probe().device.lock().unwrap().expect("the probe has a device").0;
+    // SAFETY: the probe's device.
+    let item = unsafe { IoAllocateWorkItem(device) };
+    // SAFETY: allocated above; the routine takes no context.
+    unsafe { IoQueueWorkItem(item, routine, 1, ptr::null_mut()) };
+}
+
+unsafe extern "system" fn break_a_rule(_device: *mut DEVICE_OBJECT, _context: PVOID) {
+    // SAFETY: the kernel looks the address up before it touches anything.
+    unsafe { wsk_sys::IoFreeIrp(ptr::dangling_mut()) };
+}
+
+/// Each pair: one that fails, and, after it, one that passes.
+mod alone {
+    use super::*;
+
+    macro_rules! pair {
+        ($name:ident, $test:expr) => {
+            mod $name {
+                #[test]
+                #[ignore = "fails, as it must"]
+                fn a_fails() {
+                    $test();
+                }
+
+                #[test]
+                #[ignore = "is there for the other"]
+                fn b_passes() {
+                    let (machine, driver) = crate::io::boot();
+                    crate::io::finish(machine, driver);
+                }
+            }
+        };
+    }
+    pair!(dispatch, super::in_the_dispatch_routine);
+    pair!(worker, super::in_a_worker_while_the_test_waits);
+    pair!(elsewhere, super::in_a_worker_while_the_test_does_something_else);
+    pair!(shutdown, super::at_the_shutdown);
+    pair!(unwinding, super::with_handles_to_be_closed);
+
+    pub(super) fn in_the_dispatch_routine() {
+        let (machine, _driver) = io::boot();
+        let _entered = machine.enter();
+        probe().handle(no_irp);
+        open(&machine).device_io_control(BUFFERED, &[], &mut []);
+    }
+
+    pub(super) fn in_a_worker_while_the_test_waits() {
+        let (machine, _driver) = io::boot();
+        let _entered = machine.enter();
+        probe().handle(|irp| {
+            mark_pending(irp);
+            queue(break_a_rule);
+            STATUS_PENDING
+        });
+        open(&machine).device_io_control(BUFFERED, &[], &mut []);
+    }
+
+    pub(super) fn in_a_worker_while_the_test_does_something_else() {
+        let (machine, _driver) = io::boot();
+        let _entered = machine.enter();
+        queue(break_a_rule);
+        // Not in the kernel: as a test that looks at its sockets.
+        while !machine.is_dead() {
+            std::thread::yield_now();
+        }
+    }
+
+    pub(super) fn at_the_shutdown() {
+        let (machine, driver) = io::boot();
+        {
+            let _entered = machine.enter();
+            // SAFETY: nothing is asked of the caller.
+            unsafe { IoAllocateIrp(1, 0) };
+        }
+        io::finish(machine, driver);
+    }
+
+    pub(super) fn with_handles_to_be_closed() {
+        let (machine, driver) = io::boot();
+        let _entered = machine.enter();
+        let (one, two) = (open(&machine), open(&machine));
+        probe().handle(no_irp);
+        one.device_io_control(BUFFERED, &[], &mut []);
+        drop((two, driver));
+    }
+}
+
+/// Each ends its process.
+mod process {
+    use super::*;
+
+    fn with_a_work_item(routine: unsafe extern "system" fn(*mut DEVICE_OBJECT, PVOID)) {
+        let (machine, _driver) = io::boot();
+        let _entered = machine.enter();
+        probe().handle(|irp| complete(irp, STATUS_SUCCESS, 0));
+        open(&machine).device_io_control(BUFFERED, &[], &mut []);
+        queue(routine);
+        loop {
+            std::thread::park();
+        }
+    }
+
+    unsafe extern "system" fn use_null(_device: *mut DEVICE_OBJECT, context: PVOID) {
+        // SAFETY: it is not, which is the point.
+        let byte = unsafe { context.cast::<u8>().wrapping_add(8).read_volatile() };
+        assert_eq!(byte, 0);
+    }
+
+    #[test]
+    #[ignore = "ends its process"]
+    fn null_pointer() {
+        with_a_work_item(use_null);
+    }
+
+    unsafe extern "system" fn use_freed(_device: *mut DEVICE_OBJECT, _context: PVOID) {
+        // SAFETY: nothing is asked of the caller.
+        let block = unsafe { ExAllocatePool2(POOL_FLAG_NON_PAGED, 64, 1) };
+        // SAFETY: allocated above.
+        unsafe { ExFreePool(block) };
+        // SAFETY: freed memory is kept for a while; that it is read is the driver's first fault.
+        let pointer = unsafe { block.cast::<*mut u8>().read_volatile() };
+        // SAFETY: it is not, which is the point.
+        unsafe { pointer.write_volatile(1) };
+    }
+
+    #[test]
+    #[ignore = "ends its process"]
+    fn poisoned_pointer() {
+        with_a_work_item(use_freed);
+    }
+
+    #[test]
+    #[ignore = "ends its process"]
+    fn no_machine() {
+        drop(io::boot());
+        let null: *mut u8 = ptr::null_mut();
+        // SAFETY: it is not, which is the point.
+        unsafe { null.write_volatile(1) };
+    }
+
+    #[test]
+    #[ignore = "ends its process"]
+    fn panic() {
+        let (machine, _driver) = io::boot();
+        let _entered = machine.enter();
+        probe().handle(|_| panic!("the driver's own words"));
+        open(&machine).device_io_control(BUFFERED, &[], &mut []);
+    }
+
+    /// A bug check that nobody hears of: the test waits for something else, for ever.
+    #[test]
+    #[ignore = "ends its process"]
+    fn unheard() {
+        with_a_work_item(super::break_a_rule);
+    }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "starts a process")]
+fn a_rule_broken_in_a_dispatch_routine() {
+    fails_alone("dispatch", &io_rules::NOT_AN_IRP, &["IoFreeIrp of an address that is no IRP"]);
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "starts a process")]
+fn a_rule_broken_in_another_thread_while_the_test_waits_for_the_driver() {
+    fails_alone("worker", &io_rules::NOT_AN_IRP, &["IoFreeIrp of an address that is no IRP"]);
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "starts a process")]
+fn a_rule_broken_in_another_thread_while_the_test_is_not_in_the_kernel() {
+    fails_alone("elsewhere", &io_rules::NOT_AN_IRP, &["IoFreeIrp of an address that is no IRP"]);
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "starts a process")]
+fn a_leak_at_the_shutdown() {
+    fails_alone("shutdown", &io_rules::IRP_LEAK, &["1 IRPs left at shutdown"]);
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "starts a process")]
+fn a_driver_that_panics() {
+    let words = [
+        r"the dispatch routine of \Device\Probe for IRP #2 panicked: the driver's own words, at ",
+        "failing.rs:",
+    ];
+    ends_the_process("panic", &rule::DRIVER_PANIC, &words);
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "starts a process")]
+fn a_failing_test_leaves_its_handles_behind() {
+    fails_alone("unwinding", &io_rules::NOT_AN_IRP, &["IoFreeIrp of an address that is no IRP"]);
+}
+
+#[test]
+#[cfg_attr(not(unix), ignore = "the report of an access violation needs signals")]
+#[cfg_attr(miri, ignore = "starts a process")]
+fn a_null_pointer_names_the_routine_and_the_last_events() {
+    let words =
+        ["the routine of work item 0x", "address 0x8: a null pointer?", "PASSIVE_LEVEL", "STATUS_SUCCESS"];
+    ends_the_process("null_pointer", &rule::ACCESS_VIOLATION, &words);
+}
+
+#[test]
+#[cfg_attr(not(all(unix, target_arch = "x86_64")), ignore = "other processors may have such an address")]
+#[cfg_attr(miri, ignore = "starts a process")]
+fn a_pointer_from_freed_memory_is_told_as_such() {
+    let words = ["the routine of work item 0x", "freed (0xDD)"];
+    ends_the_process("poisoned_pointer", &rule::ACCESS_VIOLATION, &words);
+}
+
+#[test]
+#[cfg(unix)]
+#[cfg_attr(miri, ignore = "starts a process")]
+fn a_fault_outside_of_any_machine_is_what_it_was() {
+    use std::os::unix::process::ExitStatusExt;
+    let (output, said) = run("process::no_machine");
+    assert_eq!(output.status.signal(), Some(libc::SIGSEGV), "{said}");
+    assert!(!said.contains("*** STOP"), "{said}");
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "starts a process")]
+fn a_bug_check_of_which_nobody_hears_ends_the_process() {
+    ends_the_process("unheard", &io_rules::NOT_AN_IRP, &["IoFreeIrp of an address that is no IRP"]);
+}
