@@ -255,7 +255,9 @@ fn a_call_during_the_close_and_a_second_close() {
     });
 }
 
-unsafe extern "system" fn never_returns(_: *mut DEVICE_OBJECT, _: *mut IRP, _: PVOID) -> NTSTATUS {
+unsafe extern "system" fn never_returns(_: *mut DEVICE_OBJECT, _: *mut IRP, context: PVOID) -> NTSTATUS {
+    // SAFETY: the gate of `stall`, which is never freed.
+    unsafe { &*context.cast::<Gate>() }.pass();
     loop {
         std::thread::park();
     }
@@ -264,8 +266,11 @@ unsafe extern "system" fn never_returns(_: *mut DEVICE_OBJECT, _: *mut IRP, _: P
 /// Keeps the provider's thread busy for ever, in a completion routine on the socket.
 fn stall(socket: Socket) {
     let request = Request::new();
-    unsafe { IoSetCompletionRoutine(request.irp, Some(never_returns), ptr::null_mut(), true, true, true) };
+    let gate: &'static Gate = Box::leak(Box::default());
+    let context = ptr::from_ref(gate).cast_mut().cast();
+    unsafe { IoSetCompletionRoutine(request.irp, Some(never_returns), context, true, true, true) };
     local_address(socket, request.irp);
+    gate.wait();
 }
 
 /// Called in a completion routine, which runs inside a call in inline mode: closes from another thread.
