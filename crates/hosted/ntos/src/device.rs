@@ -14,6 +14,7 @@ use crate::device_table::{self, NewDevice};
 pub(crate) use crate::device_table::{Target, target};
 use crate::driver;
 use crate::fault;
+use crate::in_flight;
 use crate::io_rules::{DELETE_BAD_DEVICE, IRQL_IO_APC_LTE, IRQL_IO_PASSIVE};
 use crate::irql::at_most;
 use crate::machine::Machine;
@@ -168,7 +169,12 @@ unsafe fn give(made: Result<*mut DEVICE_OBJECT, NTSTATUS>, variable: *mut *mut D
 pub extern "system" fn IoDeleteDevice(DeviceObject: *mut DEVICE_OBJECT) {
     let machine = Machine::kernel();
     at_most(APC_LEVEL, &IRQL_IO_APC_LTE, "IoDeleteDevice");
-    if let Err(detail) = device_table::of(&machine).delete(&machine, DeviceObject) {
+    let table = device_table::of(&machine);
+    if let Some(extension) = table.extension_at(DeviceObject.addr() + size_of::<DEVICE_OBJECT>()) {
+        let what = || format!("IoDeleteDevice of {:#x}, with its device extension", DeviceObject.addr());
+        in_flight::require_unused(&machine, &extension, what);
+    }
+    if let Err(detail) = table.delete(&machine, DeviceObject) {
         violation(&DELETE_BAD_DEVICE, detail);
     }
 }

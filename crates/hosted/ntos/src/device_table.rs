@@ -4,6 +4,7 @@
 use std::alloc::{self, Layout};
 use std::collections::HashMap;
 use std::mem;
+use std::ops::Range;
 use std::ptr;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -147,6 +148,15 @@ impl DeviceTable {
         let mut state = lock(&self.state);
         state.generated += 1;
         format!("\\Device\\{:08x}", state.generated)
+    }
+
+    /// The device extension that contains an address.
+    pub(crate) fn extension_at(&self, address: usize) -> Option<Range<usize>> {
+        lock(&self.state).devices.values().find_map(|entry| {
+            let device = entry.device.key();
+            let extension = device + mem::size_of::<DEVICE_OBJECT>()..device + entry.layout.size();
+            extension.contains(&address).then_some(extension)
+        })
     }
 
     pub(crate) fn create(

@@ -7,6 +7,7 @@
     reason = "exports C functions by their names; MDLs are shared with drivers by address"
 )]
 
+use std::ops::Range;
 use std::ptr;
 
 use wsk_sys::{
@@ -16,6 +17,7 @@ use wsk_sys::{
 };
 
 use crate::bugcheck::{complain, violation};
+use crate::device_table;
 use crate::fault;
 use crate::in_flight;
 use crate::irql::at_most;
@@ -24,6 +26,7 @@ use crate::owner::{LeakScope, leak_report};
 use crate::pool;
 use crate::pool_registry::{Kind, Place, Request};
 use crate::rule;
+use crate::user_memory;
 
 /// The tag under which Windows allocates MDLs.
 const TAG: u32 = u32::from_le_bytes(*b"Mdl ");
@@ -36,8 +39,13 @@ const TAG: u32 = u32::from_le_bytes(*b"Mdl ");
 struct Live(*mut MDL);
 
 impl Live {
-    /// The MDL, checked.
+    /// The MDL, checked: from `IoAllocateMdl`, or one that the driver has initialised in non-paged memory of its own.
     fn check(machine: &Machine, mdl: *mut MDL, what: &str) -> Live {
+        if is_initialized_by_driver(machine, mdl) { Live(mdl) } else { Live::allocated(machine, mdl, what) }
+    }
+
+    /// The MDL, checked: from `IoAllocateMdl`.
+    fn allocated(machine: &Machine, mdl: *mut MDL, what: &str) -> Live {
         let address = mdl.addr();
         match machine.parts.pool.get(address) {
             Some(block) if block.kind == Kind::Mdl => Live(mdl),
@@ -46,6 +54,11 @@ impl Live {
                 format!("{what} of MDL {address:#x}, which IoAllocateMdl did not return, or which was freed"),
             ),
         }
+    }
+
+    fn size(self) -> usize {
+        // SAFETY: the invariant of this type.
+        usize::try_from(unsafe { (*self.0).Size }).unwrap_or(0)
     }
 
     fn flags(self) -> CSHORT {
@@ -92,6 +105,30 @@ impl Live {
     fn name(self) -> String {
         format!("MDL {:#x} of {} bytes at {:#x}", self.0.addr(), self.length(), self.address().addr())
     }
+}
+
+/// The non-paged memory of a driver's around an address, a block of pool or a device extension, and its name.
+fn non_paged_memory(machine: &Machine, address: usize) -> Option<(Range<usize>, String)> {
+    if let Some(block) = pool::non_paged_block(machine, address) {
+        return Some((block.range(), block.to_string()));
+    }
+    let extension = device_table::of(machine).extension_at(address)?;
+    let name = format!("the device extension at {:#x}", extension.start);
+    Some((extension, name))
+}
+
+/// Whether there is an MDL in a driver's own non-paged memory, with room for the numbers of its pages: what
+/// `MmInitializeMdl` makes.
+fn is_initialized_by_driver(machine: &Machine, mdl: *mut MDL) -> bool {
+    let start = mdl.addr();
+    let Some((memory, _)) = non_paged_memory(machine, start) else { return false };
+    if !mdl.is_aligned() || memory.end - start < size_of::<MDL>() {
+        return false;
+    }
+    let mdl = Live(mdl);
+    // INVARIANT: live non-paged memory of this size; the structure has no invalid bit patterns.
+    let size = size_of::<MDL>() + span(mdl.address().addr(), mdl.length()) * size_of::<usize>();
+    mdl.size() == size && size <= memory.end - start
 }
 
 /// How many pages a range touches.
@@ -182,7 +219,7 @@ pub fn require_live(mdl: *mut MDL, what: &str) {
     let mdl = Live::check(&machine, mdl, what);
     let start = mdl.address().addr();
     let usable = if mdl.has(MDL_SOURCE_IS_NONPAGED_POOL) {
-        pool::non_paged_block(&machine, start).is_some_and(|block| start + mdl.length() <= block.range().end)
+        non_paged_memory(&machine, start).is_some_and(|(memory, _)| start + mdl.length() <= memory.end)
     } else {
         mdl.has(MDL_PAGES_LOCKED)
     };
@@ -255,7 +292,7 @@ pub extern "system" fn IoFreeMdl(Mdl: *mut MDL) {
     let what = "IoFreeMdl";
     let machine = Machine::kernel();
     at_most(DISPATCH_LEVEL, &rule::IRQL_IO_DISPATCH, what);
-    let mdl = Live::check(&machine, Mdl, what);
+    let mdl = Live::allocated(&machine, Mdl, what);
     if mdl.has(MDL_PAGES_LOCKED) {
         violation(&rule::MDL_FREED_LOCKED, format!("{what} of {}, whose pages are locked", mdl.name()));
     }
@@ -263,7 +300,7 @@ pub extern "system" fn IoFreeMdl(Mdl: *mut MDL) {
     free(&machine, mdl, what);
 }
 
-/// Makes the MDL describe its buffer, which must lie inside one live block of non-paged pool.
+/// Makes the MDL describe its buffer, which must lie inside one live block of non-paged pool or one device extension.
 ///
 /// # IRQL
 /// <= `DISPATCH_LEVEL`.
@@ -275,17 +312,14 @@ pub extern "system" fn MmBuildMdlForNonPagedPool(MemoryDescriptorList: *mut MDL)
     let mdl = Live::check(&machine, MemoryDescriptorList, what);
     require_unbuilt(mdl, what);
     let start = mdl.address().addr();
-    let Some(block) = pool::non_paged_block(&machine, start) else {
+    let Some((memory, name)) = non_paged_memory(&machine, start) else {
         violation(
             &rule::MDL_NOT_NON_PAGED,
             format!("{what} of {}, which is no live non-paged pool", mdl.name()),
         );
     };
-    if start + mdl.length() > block.range().end {
-        violation(
-            &rule::MDL_NOT_NON_PAGED,
-            format!("{what} of {}, which reaches beyond {block}", mdl.name()),
-        );
+    if start + mdl.length() > memory.end {
+        violation(&rule::MDL_NOT_NON_PAGED, format!("{what} of {}, which reaches beyond {name}", mdl.name()));
     }
     mdl.fill_pages();
     mdl.set_system_address(mdl.address());
@@ -305,8 +339,8 @@ fn require_unbuilt(mdl: Live, what: &str) {
 
 /// Locks the pages of a buffer.
 ///
-/// Failure is an exception, which a driver in Rust cannot catch: a bug check here, and no fault point. A user's buffer
-/// is locked by the I/O manager (direct I/O), so locking one by this call is a failure.
+/// Failure is an exception, which a driver in Rust cannot catch: a bug check here, and no fault point. With `UserMode`,
+/// the memory must be that of the calling thread's process: a buffer of a request on its way.
 ///
 /// # IRQL
 /// <= `APC_LEVEL` for pageable memory, <= `DISPATCH_LEVEL` for other.
@@ -325,14 +359,16 @@ pub extern "system" fn MmProbeAndLockPages(
     let (pageable, fits) = match machine.parts.pool.place(start) {
         Place::Live(block) => (block.paged, start + mdl.length() <= block.range().end),
         Place::Freed(_) => (false, false),
-        Place::Unknown => (true, start != 0),
+        Place::Unknown => (non_paged_memory(&machine, start).is_none(), start != 0),
     };
+    let fits =
+        if AccessMode == KernelMode { fits } else { user_memory::is_owned(&machine, start, mdl.length()) };
     if pageable {
         at_most(APC_LEVEL, &rule::IRQL_MM_APC_LTE, what);
     } else {
         at_most(DISPATCH_LEVEL, &rule::IRQL_MM_DISPATCH, what);
     }
-    if AccessMode != KernelMode || !fits {
+    if !fits {
         violation(&rule::EXCEPTION, format!("{what} of {}: STATUS_ACCESS_VIOLATION raised", mdl.name()));
     }
     mdl.fill_pages();

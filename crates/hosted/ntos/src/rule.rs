@@ -150,7 +150,8 @@ rules! {
     /// Run-down protection released more often than acquired.
     RUNDOWN_NOT_HELD = 0x18, OWN, "RundownNotHeld", "ExReleaseRundownProtection";
 
-    /// Something used as an MDL that `IoAllocateMdl` did not return, or that was freed.
+    /// Something used as an MDL that `IoAllocateMdl` did not return, or that was freed, and that is none which the driver
+    /// has initialised in non-paged memory of its own.
     MDL_INVALID = 0xC4, OWN + 4, "MdlInvalid", "IoFreeMdl";
     /// An MDL built over memory that is no live block of non-paged pool, or reaches beyond it.
     MDL_NOT_NON_PAGED = 0xC4, 0x7F, "MdlNotNonPagedPool", "MmBuildMdlForNonPagedPool";

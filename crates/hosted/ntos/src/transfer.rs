@@ -187,8 +187,12 @@ impl Transfer {
     }
 
     /// Whether a request that ended like this claims more output than there is room for.
+    ///
+    /// Without an output buffer nothing is copied, and the number may be of something else, such as the bytes of input
+    /// that were consumed.
     pub(crate) fn exceeds(&self, outcome: IO_STATUS_BLOCK) -> Option<usize> {
-        (!is_error(outcome.Status) && outcome.Information > self.output.len()).then_some(self.output.len())
+        let length = self.output.len();
+        (!is_error(outcome.Status) && length != 0 && outcome.Information > length).then_some(length)
     }
 
     /// Copies the output back and releases everything; returns the output buffer.

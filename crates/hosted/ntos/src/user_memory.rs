@@ -32,17 +32,19 @@ pub fn is_requestor(irp: *mut IRP) -> bool {
 pub fn probe_and_lock(buffer: PVOID, length: ULONG, write: bool) -> Result<*mut MDL, NTSTATUS> {
     let machine = Machine::kernel();
     at_most(APC_LEVEL, &IRQL_MM_APC_LTE, "MmProbeAndLockPages");
-    let start = buffer.addr();
-    let process = process::current(&machine);
-    let pending = process.pending(None);
-    let owned = start
-        .checked_add(length as usize)
-        .is_some_and(|end| pending.iter().any(|request| request.has_memory(&(start..end))));
-    if !owned {
+    if !is_owned(&machine, buffer.addr(), length as usize) {
         return Err(STATUS_ACCESS_VIOLATION);
     }
     let mdl = mdl::lock_user(&machine, buffer.cast(), length, write);
     if mdl.is_null() { Err(STATUS_INSUFFICIENT_RESOURCES) } else { Ok(mdl) }
+}
+
+/// Whether memory is the calling thread's process'.
+pub(crate) fn is_owned(machine: &Machine, start: usize, length: usize) -> bool {
+    let pending = process::current(machine).pending(None);
+    start
+        .checked_add(length)
+        .is_some_and(|end| pending.iter().any(|request| request.has_memory(&(start..end))))
 }
 
 /// Undoes [`probe_and_lock`]: unlocks the pages and frees the MDL.

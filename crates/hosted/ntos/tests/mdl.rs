@@ -321,3 +321,54 @@ fn what_is_mapped_already_has_no_priority() {
     kernel!(IoFreeMdl(mdl));
     kernel!(ExFreePool(block));
 }
+
+/// What the macro `MmInitializeMdl` does, in memory of the driver's own.
+fn initialize(memory: PVOID, address: PVOID, length: u32) -> *mut MDL {
+    let mdl: *mut MDL = memory.cast();
+    let offset = address.addr() % PAGE_SIZE;
+    let pages = (offset + length as usize).div_ceil(PAGE_SIZE);
+    let value = MDL {
+        Next: ptr::null_mut(),
+        Size: i16::try_from(size_of::<MDL>() + pages * size_of::<usize>()).expect("a few pages"),
+        MdlFlags: 0,
+        Process: ptr::null_mut(),
+        MappedSystemVa: ptr::null_mut(),
+        StartVa: address.wrapping_byte_sub(offset),
+        ByteCount: length,
+        ByteOffset: u32::try_from(offset).expect("less than a page"),
+    };
+    kernel!(mdl.write(value));
+    mdl
+}
+
+#[test]
+fn a_driver_may_initialize_an_mdl_in_memory_of_its_own() {
+    let machine = machine();
+    let _entered = machine.enter();
+    let data = pool(POOL_FLAG_NON_PAGED, 64);
+    let memory = pool(POOL_FLAG_NON_PAGED, size_of::<MDL>() + 2 * size_of::<usize>());
+    let mdl = initialize(memory, data, 64);
+    kernel!(MmBuildMdlForNonPagedPool(mdl));
+    assert_eq!(kernel!(MmGetSystemAddressForMdlSafe(mdl, PRIORITY)), data);
+    kernel!(ExFreePool(memory));
+    kernel!(ExFreePool(data));
+    machine.shutdown();
+}
+
+#[cfg_attr(miri, ignore = "a bug check leaves a stopped thread")]
+#[test]
+fn an_own_mdl_is_checked_like_others() {
+    let report = bug_check(|| {
+        let data = pool(POOL_FLAG_NON_PAGED, 64);
+        // Without room for the number of a page.
+        let memory = pool(POOL_FLAG_NON_PAGED, size_of::<MDL>());
+        kernel!(MmBuildMdlForNonPagedPool(initialize(memory, data, 64)));
+    });
+    assert_names(&report, &rule::MDL_INVALID, "MmBuildMdlForNonPagedPool of MDL 0x");
+    let report = bug_check(|| {
+        let data = pool(POOL_FLAG_NON_PAGED, 64);
+        let memory = pool(POOL_FLAG_NON_PAGED, 128);
+        kernel!(IoFreeMdl(initialize(memory, data, 64)));
+    });
+    assert_names(&report, &rule::MDL_INVALID, "IoFreeMdl of MDL 0x");
+}

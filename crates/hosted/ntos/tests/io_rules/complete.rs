@@ -153,3 +153,18 @@ fn a_pended_request_is_completed_twice() {
         STATUS_PENDING
     });
 }
+
+#[test]
+fn information_without_an_output_buffer_may_be_the_input_that_was_consumed() {
+    let (machine, driver) = crate::io::boot();
+    let entered = machine.enter();
+    probe().handle(|irp| complete(irp, STATUS_SUCCESS, 16));
+    let file = open(&machine);
+    for method in 0..4 {
+        let code = crate::io::BUFFERED | method;
+        assert_eq!(file.device_io_control(code, &[1; 16], &mut []), (STATUS_SUCCESS, 16), "method {method}");
+    }
+    drop(file);
+    drop(entered);
+    crate::io::finish(machine, driver);
+}

@@ -123,6 +123,13 @@ violations! {
         });
         open(&machine).device_io_control(BUFFERED, &[1; 8], &mut []);
     };
+    a_device_extension: &rules::FREED_IN_FLIGHT, "with its device extension, while WskSendTo", |_| {
+        let device = probe().device.lock().unwrap().expect("the probe has a device").0;
+        // SAFETY: the probe's device.
+        let extension = unsafe { (*device).DeviceExtension };
+        fly(buffer(extension, 8));
+        crate::io::delete_device();
+    };
     an_irp_in_pool: &rules::FREE_IN_USE, "while a driver below has IRP #1", |_| {
         let block = pool(usize::from(IoSizeOfIrp(1)));
         let irp: *mut IRP = block.cast();
