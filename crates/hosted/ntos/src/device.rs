@@ -170,7 +170,7 @@ pub extern "system" fn IoDeleteDevice(DeviceObject: *mut DEVICE_OBJECT) {
     let machine = Machine::kernel();
     at_most(APC_LEVEL, &IRQL_IO_APC_LTE, "IoDeleteDevice");
     let table = device_table::of(&machine);
-    if let Some(extension) = table.extension_at(DeviceObject.addr() + size_of::<DEVICE_OBJECT>()) {
+    if let Some(extension) = table.loose_extension(&machine, DeviceObject) {
         let what = || format!("IoDeleteDevice of {:#x}, with its device extension", DeviceObject.addr());
         in_flight::require_unused(&machine, &extension, what);
     }

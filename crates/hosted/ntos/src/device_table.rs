@@ -159,6 +159,19 @@ impl DeviceTable {
         })
     }
 
+    /// The extension of a device that nobody would keep if it were deleted now.
+    pub(crate) fn loose_extension(
+        &self,
+        machine: &Machine,
+        device: *mut DEVICE_OBJECT,
+    ) -> Option<Range<usize>> {
+        let state = lock(&self.state);
+        let entry = state.devices.get(&device.addr())?;
+        let used = entry.opens != 0 || entry.references != 0 || work_item::refers_to(machine, device);
+        let start = device.addr();
+        (!used).then(|| start + mem::size_of::<DEVICE_OBJECT>()..start + entry.layout.size())
+    }
+
     pub(crate) fn create(
         &self,
         machine: &Machine,
