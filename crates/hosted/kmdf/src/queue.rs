@@ -195,14 +195,7 @@ impl Body for Queue {
         self.state.lock().disposing = true;
         dispatch(&queue);
         if !self.wait_until(|state| state.deleted) {
-            let names = self.owned_names();
-            platform::violation(
-                &rule::NOT_COMPLETED,
-                format!(
-                    "{object} is deleted, and the driver has not completed its requests for {} seconds: {names}",
-                    framework().wait_limit()
-                ),
-            );
+            self.stuck(&format!("the deletion of {object}"));
         }
         match &self.later {
             Later::AtPassive(worker) => worker.retire(object),
@@ -233,6 +226,20 @@ impl Body for Queue {
 }
 
 impl Queue {
+    /// Reports a wait for the queue to be done that has taken as long as the framework waits for a driver.
+    pub(crate) fn stuck(&self, what: &str) -> ! {
+        let names = self.owned_names();
+        let seconds = framework().wait_limit();
+        let waited = format!("{what} has waited {seconds} seconds");
+        if names.is_empty() {
+            platform::violation(
+                &rule::CALLBACK_STUCK,
+                format!("{waited} for a callback of the queue to return"),
+            );
+        }
+        platform::violation(&rule::NOT_COMPLETED, format!("{waited} for the driver to complete {names}"));
+    }
+
     /// The driver's requests, for a report.
     pub(crate) fn owned_names(&self) -> String {
         let owned: Vec<_> = self.state.lock().owned.iter().cloned().collect();

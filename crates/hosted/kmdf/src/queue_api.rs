@@ -13,7 +13,7 @@ use crate::cancel;
 use crate::file::File;
 use crate::lookup;
 use crate::object::Typed;
-use crate::platform::{self, framework};
+use crate::platform;
 use crate::present;
 use crate::queue::{self, Dispatch, Notify, Queue, State};
 use crate::queue_dispatch;
@@ -181,14 +181,7 @@ fn change_and_wait(function: &'static str, handle: WDFQUEUE, change: Change) {
     reserve(function, &queue, change, notify);
     change.apply(&queue);
     if !queue.wait_until(|state| !change.is_pending(state)) {
-        platform::violation(
-            &rule::NOT_COMPLETED,
-            format!(
-                "{function} of {object} has waited {} seconds for the driver to complete {}",
-                framework().wait_limit(),
-                queue.owned_names()
-            ),
-        );
+        queue.stuck(&format!("{function} of {object}"));
     }
 }
 

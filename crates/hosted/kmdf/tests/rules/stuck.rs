@@ -1,9 +1,11 @@
 //! Drivers that let the framework wait for ever.
 
-use kmdf::{_WDF_EXECUTION_LEVEL as Level, _WDF_SYNCHRONIZATION_SCOPE as Scope, WDFREQUEST, rules};
+use kmdf::{
+    _WDF_EXECUTION_LEVEL as Level, _WDF_SYNCHRONIZATION_SCOPE as Scope, STATUS_SUCCESS, WDFREQUEST, rules,
+};
 
 use super::Case;
-use super::common::{ECHO, Made, Options, Rig, SPECIAL, trace, wdf};
+use super::common::{ECHO, Made, Options, Rig, SPECIAL, WORK, trace, wdf};
 
 fn never_returns() {
     loop {
@@ -46,6 +48,28 @@ pub(crate) fn cases() -> Vec<Case> {
             act: |rig| {
                 kmdf::set_wait_limit(&rig.machine, 1);
                 rig.open().device_io_control(SPECIAL, b"", &mut []);
+            },
+        },
+        Case {
+            rule: &rules::CALLBACK_STUCK,
+            object: "for a callback of the queue to return",
+            options: Options {
+                special: Some(|_, request| {
+                    wdf::complete(request, STATUS_SUCCESS);
+                    trace("completed");
+                    never_returns();
+                }),
+                work: Some(|made, _| wdf::queue_purge_and_wait(made.queue)),
+                ..Options::default()
+            },
+            act: |rig| {
+                kmdf::set_wait_limit(&rig.machine, 1);
+                let file = rig.open();
+                let other = file.clone();
+                drop(rig.machine.spawn("first", move || other.device_io_control(SPECIAL, b"", &mut [])));
+                rig.wait_for("completed");
+                file.device_io_control(WORK, b"", &mut []);
+                rig.wait_for("never");
             },
         },
         apart(Level::WdfExecutionLevelPassive, Scope::WdfSynchronizationScopeDevice, "WDFDEVICE"),
