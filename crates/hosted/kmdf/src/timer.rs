@@ -17,6 +17,7 @@ use crate::args::{at_most, read_sized, required, store};
 use crate::attributes::{self, Allowed};
 use crate::callback;
 use crate::kind::Kind;
+use crate::lock::Lock;
 use crate::lookup;
 use crate::object::{self, Body, Family, Kinded, Object};
 use crate::platform::{self, framework};
@@ -55,8 +56,20 @@ pub(crate) struct Timer {
     serial: Option<Arc<Serial>>,
     period: LONG,
     clock: Box<Clock>,
+    starts: Lock<Starts>,
     /// For a callback at `PASSIVE_LEVEL`.
     worker: Option<Worker>,
+}
+
+/// What keeps a timer from being started. Under its lock the timer is started, so that none gets past it.
+#[derive(Default)]
+struct Starts {
+    /// Whether the timer is being deleted.
+    ended: bool,
+    /// How many threads stop the timer, and wait for its callback.
+    stopping: usize,
+    /// Whether a start was ignored since.
+    ignored: bool,
 }
 
 // SAFETY: the kernel's timer and DPC are only passed to kernel functions, which synchronise among themselves.
@@ -90,6 +103,7 @@ impl Body for Timer {
     }
 
     fn dispose(&self, object: &Arc<Object>) {
+        self.starts.lock().ended = true;
         self.cancel();
         if platform::in_callback_of(object.handle()) {
             rule::verify(&rule::TIMER_WAIT, || {
@@ -189,7 +203,7 @@ pub unsafe extern "C" fn WdfTimerCreate(
             timer: UnsafeCell::new(MaybeUninit::uninit()),
             dpc: UnsafeCell::new(MaybeUninit::uninit()),
         });
-        let body = self::Timer { function, serial, period, clock, worker };
+        let body = self::Timer { function, serial, period, clock, starts: Lock::default(), worker };
         object::create(NAME, parent.client(), Family::Child(&parent), &attributes, body)
     });
     let timer = match created {
@@ -207,6 +221,8 @@ pub unsafe extern "C" fn WdfTimerCreate(
 
 /// Starts a timer: at a time, or, if `DueTime` is negative, after a while, in units of 100 ns. Whether it was running.
 ///
+/// A timer that is being deleted, or that another thread stops and waits for, is not started.
+///
 /// # IRQL
 /// <= `DISPATCH_LEVEL`
 pub unsafe extern "C" fn WdfTimerStart(
@@ -217,11 +233,24 @@ pub unsafe extern "C" fn WdfTimerStart(
     const NAME: &str = "WdfTimerStart";
     at_most(NAME, DISPATCH_LEVEL);
     let timer = lookup::typed::<self::Timer, _>(NAME, Timer);
-    // SAFETY: initialised at creation; deletion cancels the timer and waits for the DPC.
+    let mut starts = timer.starts.lock();
+    if starts.ended {
+        drop(starts);
+        rule::verify(&rule::INVALID_HANDLE, || {
+            format!("{NAME} was given {}, which is being deleted: it is not started", timer.object())
+        });
+        return FALSE;
+    }
+    if starts.stopping != 0 {
+        starts.ignored = true;
+        return FALSE;
+    }
+    // SAFETY: initialised at creation; deletion, which comes after the lock, cancels the timer and waits for the DPC.
     unsafe { KeSetTimerEx(timer.clock.timer(), DueTime, timer.period, timer.clock.dpc()) }
 }
 
-/// Stops a timer, and if asked waits for a callback that has begun. Whether it was running.
+/// Stops a timer, and if asked waits for a callback that has begun, which cannot start the timer again meanwhile. Whether
+/// it was running, or such a callback tried to start it.
 ///
 /// # IRQL
 /// <= `DISPATCH_LEVEL`; `PASSIVE_LEVEL` if it waits
@@ -243,11 +272,19 @@ pub unsafe extern "C" fn WdfTimerStop(
         });
         return FALSE;
     }
-    let was_running = timer.cancel();
-    if waits {
-        timer.flush(timer.object());
+    if !waits {
+        return u8::from(timer.cancel());
     }
-    u8::from(was_running)
+    {
+        let mut starts = timer.starts.lock();
+        starts.stopping += 1;
+        starts.ignored = false;
+    }
+    let was_running = timer.cancel();
+    timer.flush(timer.object());
+    let mut starts = timer.starts.lock();
+    starts.stopping -= 1;
+    u8::from(was_running || starts.ignored)
 }
 
 /// The parent of a timer.

@@ -66,6 +66,51 @@ fn a_stopped_timer_does_not_fire() {
 }
 
 #[test]
+fn a_timer_that_starts_itself_again_is_stopped_for_good() {
+    let timer = |_: &Made, timer: WDFTIMER| {
+        let start = || wdf::timer_start(timer, Duration::from_hours(1));
+        start();
+        trace("in");
+        // It runs, until the other thread has cancelled it, and waits for this callback.
+        until(|| !start(), "the timer is being stopped");
+    };
+    let work = |made: &Made, _: kmdf::WDFWORKITEM| {
+        assert!(wdf::timer_stop(made.timer, true), "it ran");
+        assert!(!wdf::timer_stop(made.timer, true), "and was not started again");
+        trace("done");
+    };
+    let rig = Rig::new(Options {
+        level: Level::WdfExecutionLevelPassive,
+        timer: Some(timer),
+        work: Some(work),
+        ..Options::default()
+    });
+    let file = rig.open();
+    assert_eq!(file.device_io_control(TIMED, b"", &mut []).0, STATUS_SUCCESS);
+    rig.wait_for("in");
+    assert_eq!(file.device_io_control(WORK, b"", &mut []).0, STATUS_SUCCESS);
+    rig.wait_for("done");
+    file.close();
+    rig.end();
+}
+
+#[test]
+fn a_timer_that_is_being_deleted_is_not_started() {
+    let special = |made: &Made, request| {
+        wdf::reference(made.timer.cast());
+        wdf::delete(made.timer.cast());
+        assert!(!wdf::timer_start(made.timer, Duration::from_hours(1)));
+        wdf::dereference(made.timer.cast());
+        wdf::complete(request, STATUS_SUCCESS);
+    };
+    let rig = Rig::on(common::boot_lenient(), Options { special: Some(special), ..Options::default() });
+    let file = rig.open();
+    assert_eq!(file.device_io_control(SPECIAL, b"", &mut []).0, STATUS_SUCCESS);
+    file.close();
+    rig.end();
+}
+
+#[test]
 fn unloading_cancels_a_timer_that_runs() {
     let entry = |made: &Made| {
         wdf::timer_start(made.timer, Duration::from_hours(1));

@@ -1,6 +1,7 @@
 //! Drivers that are wrong with handles, locks, levels, and objects that run.
 
 use std::ptr;
+use std::time::Duration;
 
 use kmdf::{_WDF_EXECUTION_LEVEL as Level, STATUS_SUCCESS, WDFCONTEXT, WDFQUEUE, WDFREQUEST, rules};
 
@@ -53,6 +54,11 @@ pub(crate) fn cases() -> Vec<Case> {
             wdf::reference(made.timer.cast());
             wdf::delete(made.timer.cast());
             wdf::delete(made.timer.cast());
+        }),
+        Case::special(&rules::INVALID_HANDLE, "is not started", |made, _| {
+            wdf::reference(made.timer.cast());
+            wdf::delete(made.timer.cast());
+            wdf::timer_start(made.timer, Duration::from_hours(1));
         }),
         Case::special(&rules::WRONG_TYPE, "WDFQUEUE", |made, _| {
             let queue: WDFREQUEST = made.queue.cast();
