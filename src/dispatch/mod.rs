@@ -349,8 +349,8 @@ impl Launch<'_> {
     /// Sends the request's second buffer, of `length` bytes, as datagrams: by one call of WSK.
     fn send_many(self, many: &SendMany<'_>, length: usize) -> Result<(), Refused> {
         let to = many.to;
-        // What `decode` has let through fits.
-        let control = ControlInfo::copied(many.control).unwrap_or_default();
+        // What `decode` has let through fits. WSK wants the padding of the last message, too.
+        let control = ControlInfo::copied(many.control).unwrap_or_default().padded();
         let (socket, mdl) = match (self.file.bound_socket(), self.request.mdl(length)) {
             (Ok(socket), Ok(mdl)) => (socket, mdl),
             (Err(error), _) | (_, Err(error)) => return self.refuse(error),

@@ -54,6 +54,19 @@ impl<const N: usize> Control<N> {
         Ok(control)
     }
 
+    /// The same with the padding of its last message, which may have been left out, and which WSK wants.
+    ///
+    /// Nothing changes where `N` leaves no room for it.
+    #[must_use]
+    pub fn padded(mut self) -> Control<N> {
+        let length = crate::aligned(self.length);
+        if length <= N {
+            // What is not used of the bytes is zero.
+            self.length = length;
+        }
+        self
+    }
+
     /// Adds a message.
     ///
     /// # Errors
@@ -138,6 +151,19 @@ mod tests {
         control.push(&Message::EcnV4(2)).unwrap();
         assert_eq!(control.messages().map(|raw| raw.unwrap().offset).max(), Some(24));
         assert_eq!(Control::<8>::copied(&[0; 9]), Err(Full { needed: 9, left: 8 }));
+    }
+
+    #[test]
+    fn padding_is_added_where_it_was_left_out() {
+        let mut whole = Control::<24>::new();
+        whole.push(&Message::TypeOfService(1)).unwrap();
+        let cut = Control::<24>::copied(&whole.as_bytes()[..20]).unwrap();
+        assert_eq!(cut.as_bytes().len(), 20);
+        assert_eq!(cut.padded(), whole);
+        assert_eq!(whole.padded(), whole);
+        assert_eq!(Control::<24>::new().padded(), Control::new());
+        let narrow = Control::<20>::copied(cut.as_bytes()).unwrap();
+        assert_eq!(narrow.padded(), narrow, "there is no room");
     }
 
     #[test]
