@@ -43,6 +43,7 @@ const COMPLETION: &str = "WSK_COMPLETION";
 const SHOWN: usize = 60;
 
 /// Options of `cargo xtask wine`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Install the missing packages with apt-get first.
@@ -51,9 +52,12 @@ pub(crate) struct Options {
     /// Run what was built last.
     #[arg(long)]
     no_build: bool,
-    /// Run the hosted kernel instead, as a program for Windows: demo, suite, and the tests of its crates.
+    /// Run the hosted kernel instead, as a program for Windows: demo and suite.
     #[arg(long, conflicts_with_all = ["no_build", "completion", "only"])]
     user_mode: bool,
+    /// With that, the tests of its crates too, which are a long build.
+    #[arg(long, requires = "user_mode")]
+    with_tests: bool,
     /// How WSK completes requests: inline, deferred or delayed:SEED; may be given several times.
     #[arg(long, value_name = "MODE", default_values = ["inline", "deferred", "delayed:1"])]
     completion: Vec<String>,
@@ -67,7 +71,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     if options.user_mode {
-        return user_mode::run(options.install, Duration::from_mins(options.limit));
+        return user_mode::run(options.install, options.with_tests, Duration::from_mins(options.limit));
     }
     let root = root()?;
     let out = if options.no_build {
