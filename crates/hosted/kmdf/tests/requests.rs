@@ -25,6 +25,12 @@ fn special(special: fn(&Made, WDFREQUEST)) -> Options {
 }
 
 #[test]
+fn a_control_without_output_may_report_how_much_of_its_input_was_used() {
+    let all = special(|_, request| wdf::complete_with(request, STATUS_SUCCESS, 5));
+    assert_eq!(send(all, SPECIAL, b"input", &mut []), (STATUS_SUCCESS, 5));
+}
+
+#[test]
 fn buffers_that_are_a_process_s_own_are_not_handed_out() {
     assert_eq!(send(Options::default(), NEITHER, b"x", &mut [0]).0, STATUS_INVALID_DEVICE_REQUEST);
     let mdls = special(|_, request| {

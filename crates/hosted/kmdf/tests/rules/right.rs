@@ -121,6 +121,16 @@ fn requests() -> Vec<Right> {
             done(request);
         }),
         Right::special(&rules::INFORMATION, |_, request| wdf::complete_with(request, STATUS_SUCCESS, 4)),
+        Right {
+            act: |rig| {
+                let file = rig.open();
+                assert_eq!(file.device_io_control(SPECIAL, b"input", &mut []), (STATUS_SUCCESS, 5));
+                file.close();
+            },
+            ..Right::special(&rules::INFORMATION, |_, request| {
+                wdf::complete_with(request, STATUS_SUCCESS, 5);
+            })
+        },
         Right::special(&rules::STRUCTURE_SIZE, |_, request| {
             wdf::parameters(request, 0x28);
             done(request);
