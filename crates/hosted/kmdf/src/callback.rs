@@ -1,11 +1,24 @@
 //! Calling a driver: every callback goes through here, and is checked when it returns.
 
 use alloc::format;
+use core::fmt;
 
 use crate::args::irql;
 use crate::client::Client;
 use crate::platform;
 use crate::rule;
+
+/// What a callback is called in reports.
+struct Callback {
+    name: &'static str,
+    object: usize,
+}
+
+impl fmt::Display for Callback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.name, crate::object::name_of(self.object))
+    }
+}
 
 /// Calls a driver's `callback`, which belongs to the object `describe` names, and checks that it returns at the IRQL
 /// it was called at, with no lock of the framework's held that it did not hold before.
@@ -13,7 +26,7 @@ pub(crate) fn call<R>(client: &Client, name: &'static str, object: usize, callba
     let level = irql();
     let held = platform::held();
     platform::enter_callback(client.globals().addr(), object);
-    let result = callback();
+    let result = platform::routine(&Callback { name, object }, callback);
     platform::leave_callback();
     let after = platform::held();
     if let Some(lock) = after.iter().find(|lock| !held.contains(lock)) {

@@ -3,6 +3,7 @@
 
 use core::net::SocketAddr;
 use std::cell::Cell;
+use std::fmt;
 use std::ptr;
 use std::sync::Arc;
 
@@ -30,6 +31,15 @@ thread_local! {
     static IN_CALLBACK: Cell<usize> = const { Cell::new(0) };
 }
 
+/// What the callback of a socket is called in reports.
+struct Routine<'a>(&'a Socket);
+
+impl fmt::Display for Routine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WskReceiveFromEvent of socket #{}", self.0.number)
+    }
+}
+
 /// A call of a callback.
 struct Turn {
     number: u64,
@@ -53,10 +63,12 @@ impl Turn {
         let before = unsafe { KeGetCurrentIrql() };
         IN_CALLBACK.set(IN_CALLBACK.get() + 1);
         let context = self.socket.callback.context;
-        let status = platform::on_behalf_of(self.owner, || {
+        let routine = || {
             // SAFETY: the client's function, with the client's context; this function's contract.
             unsafe { function(context, flags, list) }
-        });
+        };
+        let what = Routine(&self.socket);
+        let status = platform::on_behalf_of(self.owner, || platform::routine(&what, routine));
         IN_CALLBACK.set(IN_CALLBACK.get() - 1);
         // SAFETY: reads the calling thread's level.
         let after = unsafe { KeGetCurrentIrql() };

@@ -3,6 +3,7 @@
 
 use alloc::string::String;
 use alloc::sync::Arc;
+use core::fmt;
 
 use hosted_rule::Rule;
 use wsk_sys::{
@@ -56,6 +57,11 @@ pub(crate) fn register_shutdown(device: *mut DEVICE_OBJECT, last_chance: bool) -
         if last_chance { IoRegisterLastChanceShutdownNotification } else { IoRegisterShutdownNotification };
     // SAFETY: a device object that was just created, and is the caller's.
     unsafe { register(device) }
+}
+
+/// Calls a routine of a driver's, which reports name as `what`.
+pub(crate) fn routine<R>(what: &dyn fmt::Display, f: impl FnOnce() -> R) -> R {
+    ntos::routine::call(what, f)
 }
 
 /// Whether the calling thread sent this IRP.

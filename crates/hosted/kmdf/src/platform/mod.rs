@@ -19,12 +19,12 @@ mod wine;
 #[cfg(feature = "hosted")]
 pub(crate) use hosted::{
     CLEANUP_COMES, REFUSED_CREATES_OPEN, UserPages, arrived, fault, framework, is_requestor,
-    register_shutdown, strict, violation,
+    register_shutdown, routine, strict, violation,
 };
 #[cfg(not(feature = "hosted"))]
 pub(crate) use wine::{
     CLEANUP_COMES, REFUSED_CREATES_OPEN, UserPages, arrived, fault, framework, is_requestor,
-    register_shutdown, strict, violation,
+    register_shutdown, routine, strict, violation,
 };
 
 /// A lock of the framework's that drivers see, held by the calling thread.

@@ -1,5 +1,6 @@
 //! The hosted kernel: machines of crate `ntos`, each with a provider.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -136,4 +137,9 @@ pub(crate) fn irp_name(irp: *mut IRP) -> String {
 /// Calls `f` so that what it allocates is this owner's, whoever is the calling thread's.
 pub(crate) fn on_behalf_of<R>(owner: Owner, f: impl FnOnce() -> R) -> R {
     owner.run(f)
+}
+
+/// Calls a routine of a client's, which reports name as `what`.
+pub(crate) fn routine<R>(what: &dyn fmt::Display, f: impl FnOnce() -> R) -> R {
+    ntos::routine::call(what, f)
 }
