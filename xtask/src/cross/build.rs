@@ -93,6 +93,8 @@ impl Build<'_> {
     /// Runs the tests of some crates of the workspace, as programs of the Wine that `environment` leads to.
     pub(crate) fn test(&self, crates: &[&str], environment: impl FnOnce(&mut Command)) -> Result<()> {
         let mut command = self.user_mode("test");
+        // Tests unwind, and cargo would take one standard library for them and another for what they use.
+        command.args(["--config", r#"profile.release.panic="unwind""#]);
         command.args(["--locked", "--config", &format!("target.{HARNESS_TARGET}.runner=\"wine\"")]);
         for name in crates {
             command.args(["--package", name]);
