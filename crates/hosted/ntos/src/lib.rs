@@ -23,6 +23,7 @@
 )]
 
 mod access_violation;
+mod allocated;
 mod at_exit;
 pub mod bugcheck;
 mod companion;

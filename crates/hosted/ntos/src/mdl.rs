@@ -22,9 +22,9 @@ use crate::fault;
 use crate::in_flight;
 use crate::irql::at_most;
 use crate::machine::Machine;
-use crate::owner::{LeakScope, leak_report};
+use crate::owner::{LeakScope, SHOWN, leak_report};
 use crate::pool;
-use crate::pool_registry::{Kind, Place, Request};
+use crate::pool_registry::{Block, Kind, Place, Request};
 use crate::rule;
 use crate::user_memory;
 
@@ -235,7 +235,12 @@ pub fn require_live(mdl: *mut MDL, what: &str) {
 pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) {
     let left = machine.parts.pool.left(Kind::Mdl, scope);
     if !left.is_empty() {
-        let names = left.iter().map(|block| Live(block.start().cast()).name()).collect();
+        let allocated = |block: &Block| machine.parts.pool.allocated(block, "IoAllocateMdl");
+        let name = |(index, block): (usize, &Block)| {
+            let who = if index < SHOWN { allocated(block) } else { String::new() };
+            format!("{}{who}", Live(block.start().cast()).name())
+        };
+        let names = left.iter().enumerate().map(name).collect();
         complain(&rule::MDL_LEAK, leak_report("MDLs", scope, names));
     }
 }

@@ -80,10 +80,12 @@ impl LeakScope {
 /// Looks for leaks and reports them with [`complain`](crate::bugcheck::complain).
 pub type LeakCheck = fn(&Machine, LeakScope);
 
+/// How many leaks a report shows.
+pub(crate) const SHOWN: usize = 8;
+
 /// The text of a leak report: how many, and the first few.
 #[must_use]
 pub fn leak_report(what: &str, scope: LeakScope, mut leaks: Vec<String>) -> String {
-    const SHOWN: usize = 8;
     let count = leaks.len();
     leaks.truncate(SHOWN);
     let more = if count > SHOWN { ", ..." } else { "" };

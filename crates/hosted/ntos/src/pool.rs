@@ -15,7 +15,7 @@ use crate::in_flight;
 use crate::irp_registry;
 use crate::irql::{self, at_most};
 use crate::machine::Machine;
-use crate::owner::{LeakScope, leak_report};
+use crate::owner::{LeakScope, SHOWN, leak_report};
 use crate::pool_registry::{Block, Kind, Place, Request, TagName};
 use crate::rule;
 use crate::spinlock;
@@ -203,7 +203,13 @@ pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) {
     }
     let left = machine.parts.pool.left(Kind::Pool, scope);
     if !left.is_empty() {
-        let names = left.iter().map(ToString::to_string).collect();
+        let allocated = |block: &Block| machine.parts.pool.allocated(block, "ExAllocatePool2");
+        let name = |(index, block): (usize, &Block)| {
+            // Only of those that are shown, as the look-up takes its time.
+            let who = if index < SHOWN { allocated(block) } else { String::new() };
+            format!("{block}{who}")
+        };
+        let names = left.iter().enumerate().map(name).collect();
         complain(&rule::POOL_LEAK, leak_report("pool blocks", scope, names));
     }
 }

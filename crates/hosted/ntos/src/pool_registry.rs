@@ -6,7 +6,8 @@
 #![expect(unsafe_code, reason = "this is the allocator: it hands out memory by address")]
 
 use std::alloc::{self, Layout};
-use std::collections::{BTreeMap, VecDeque};
+use std::backtrace::Backtrace;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::ops::Range;
 use std::slice;
@@ -14,6 +15,7 @@ use std::sync::Mutex;
 
 use wsk_sys::PAGE_SIZE;
 
+use crate::allocated;
 use crate::owner::{LeakScope, Owner};
 use crate::sync::{Pointer, lock};
 
@@ -187,6 +189,8 @@ pub(crate) struct Registry {
 #[derive(Debug, Default)]
 struct State {
     live: BTreeMap<usize, Block>,
+    /// Where the live blocks were allocated, if that is asked for.
+    allocated: HashMap<usize, Backtrace>,
     freed: VecDeque<Block>,
     freed_bytes: usize,
 }
@@ -209,7 +213,13 @@ impl Registry {
             return std::ptr::null_mut();
         };
         let start = block.start();
-        lock(&self.state).live.insert(start.addr(), block);
+        // Captured outside of the lock: it takes as long as the stack is deep.
+        let frames = allocated::here();
+        let mut state = lock(&self.state);
+        if let Some(frames) = frames {
+            state.allocated.insert(start.addr(), frames);
+        }
+        state.live.insert(start.addr(), block);
         start
     }
 
@@ -232,7 +242,12 @@ impl Registry {
     /// Removes the block that starts at `address`. `Err` says what is wrong with its red zones, or is `None` if there
     /// is no such block.
     pub(crate) fn free(&self, address: usize) -> Result<Block, Option<(Block, &'static str)>> {
-        let block = lock(&self.state).live.remove(&address).ok_or(None)?;
+        let (block, frames) = {
+            let mut state = lock(&self.state);
+            let block = state.live.remove(&address).ok_or(None)?;
+            (block, state.allocated.remove(&address))
+        };
+        drop(frames);
         // SAFETY: the block has left the live ones, and its owner has given it up.
         if let Some(damage) = unsafe { block.damage() } {
             return Err(Some((block, damage)));
@@ -273,6 +288,12 @@ impl Registry {
         let mut covered = state.live.values().filter(|block| scope.covers(block.owner));
         // SAFETY: only the red zones are read, which no driver may use; that one does so now is the race of its error.
         covered.find_map(|block| unsafe { block.damage() }.map(|damage| (*block, damage)))
+    }
+
+    /// Who allocated a live block with the exported function `export`, for a report.
+    pub(crate) fn allocated(&self, block: &Block, export: &str) -> String {
+        let frames = lock(&self.state).allocated.remove(&block.start().addr());
+        allocated::describe(frames.as_ref(), export)
     }
 
     /// The live blocks of a kind, of those that `scope` covers.

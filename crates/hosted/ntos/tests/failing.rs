@@ -23,6 +23,7 @@ fn run(filter: &str) -> (Output, String) {
     let output = Command::new(program)
         .args([filter, "--ignored", "--test-threads=1"])
         .env("RUST_BACKTRACE", "0")
+        .env("RUST_LIB_BACKTRACE", "1")
         .output()
         .expect("this program runs");
     let text =
@@ -96,6 +97,7 @@ mod alone {
     pair!(worker, super::in_a_worker_while_the_test_waits);
     pair!(elsewhere, super::in_a_worker_while_the_test_does_something_else);
     pair!(shutdown, super::at_the_shutdown);
+    pair!(block, super::with_a_block_left);
     pair!(unwinding, super::with_handles_to_be_closed);
 
     pub(super) fn in_the_dispatch_routine() {
@@ -134,6 +136,22 @@ mod alone {
             unsafe { IoAllocateIrp(1, 0) };
         }
         io::finish(machine, driver);
+    }
+
+    pub(super) fn with_a_block_left() {
+        let (machine, driver) = io::boot();
+        {
+            let _entered = machine.enter();
+            forget_a_block();
+        }
+        io::finish(machine, driver);
+    }
+
+    #[inline(never)]
+    fn forget_a_block() {
+        // SAFETY: nothing is asked of the caller.
+        let block = unsafe { ExAllocatePool2(POOL_FLAG_NON_PAGED, 64, 1) };
+        assert!(!block.is_null());
     }
 
     pub(super) fn with_handles_to_be_closed() {
@@ -238,6 +256,13 @@ fn a_rule_broken_in_another_thread_while_the_test_is_not_in_the_kernel() {
 #[cfg_attr(miri, ignore = "starts a process")]
 fn a_leak_at_the_shutdown() {
     fails_alone("shutdown", &io_rules::IRP_LEAK, &["1 IRPs left at shutdown"]);
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "starts a process")]
+fn a_block_that_is_left_names_who_allocated_it() {
+    let words = ["1 pool blocks left at shutdown", "forget_a_block at ", "failing.rs:"];
+    fails_alone("block", &rule::POOL_LEAK, &words);
 }
 
 #[test]
