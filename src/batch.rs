@@ -49,7 +49,7 @@ struct Slot {
     op: SpinLock<Option<Op<Job>>>,
 }
 
-dispatch_drop!(Batch { layout, request, slots, parties, posting, landed, came, failure });
+dispatch_drop!(Batch { layout: Copy, request, slots, parties, posting, landed, came, failure });
 dispatch_drop!(Slot { canceller, op });
 
 impl Batch {

@@ -54,7 +54,7 @@ struct Inner {
 // SAFETY: it is a flag.
 unsafe impl DispatchDrop for Switching {}
 dispatch_drop!(Inbox { waiters, switching, inner });
-dispatch_drop!(Inner { ring, head, used, generation, phase, turn, dropped, reported });
+dispatch_drop!(Inner { ring, head, used, generation, phase: Copy, turn, dropped, reported });
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {

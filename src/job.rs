@@ -108,7 +108,7 @@ unsafe impl PayloadList for Job {
 }
 
 dispatch_drop!(Locked(buffer));
-dispatch_drop!(Job { kind, request, data, list, batch });
+dispatch_drop!(Job { kind: Copy, request, data, list, batch });
 
 impl Job {
     /// The content of a spare operation.

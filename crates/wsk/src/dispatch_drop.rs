@@ -145,7 +145,7 @@ mod with_alloc {
     }
 }
 
-/// Gives a type of one's own the trait [`DispatchDrop`], if all of its fields have it, or are `Copy`.
+/// Gives a type of one's own the trait [`DispatchDrop`], if all of its fields have it, or are `Copy` and said to be.
 ///
 /// Every field is named, so that none is forgotten. The type is not generic, and has no `Drop` of its own: whoever writes
 /// one promises for it, with an `unsafe impl`.
@@ -156,8 +156,9 @@ mod with_alloc {
 /// #[derive(Clone, Copy)]
 /// enum Kind { Query, Reply }
 ///
+/// // A field of a type that has not the trait, but is `Copy`, so that there is nothing to drop.
 /// struct Request { kind: Kind, number: u64, buffer: Buffer }
-/// dispatch_drop!(Request { kind, number, buffer });
+/// dispatch_drop!(Request { kind: Copy, number, buffer });
 ///
 /// struct Numbered(u64, Buffer);
 /// dispatch_drop!(Numbered(number, buffer));
@@ -173,30 +174,31 @@ mod with_alloc {
 #[macro_export]
 macro_rules! dispatch_drop {
     ($Type:ident : Copy) => {
-        const _: () = {
-            const fn is_copy<T: ::core::marker::Copy>() {}
-            is_copy::<$Type>();
-        };
+        const _: () = $crate::__private::is_copy::<$Type>();
         // SAFETY: what is `Copy`, as is shown above, has nothing to drop.
         unsafe impl $crate::DispatchDrop for $Type {}
     };
-    ($Type:ident { $($field:ident),* $(,)? }) => {
-        $crate::dispatch_drop!(@each $Type, { let $Type { $($field),* } = value; }, $($field)*);
-    };
-    ($Type:ident ( $($field:ident),* $(,)? )) => {
-        $crate::dispatch_drop!(@each $Type, { let $Type($($field),*) = value; }, $($field)*);
-    };
-    (@each $Type:ident, { let $fields:pat = value; }, $($field:ident)*) => {
+    ($Type:ident { $($field:ident $(: $copy:ident)?),* $(,)? }) => {
         const _: fn($Type) = |value| {
-            #[allow(unused_imports, reason = "not if all fields are `Copy`")]
-            use $crate::__private::{Field, HasDispatchDrop as _};
-            let $fields = value;
-            $(Field($field).may_be_dropped_at_dispatch();)*
+            let $Type { $($field),* } = value;
+            $($crate::dispatch_drop!(@field $field $($copy)?);)*
         };
         impl $crate::__private::HasNoDrop for $Type {}
         // SAFETY: it has no `Drop` of its own, and each of its fields has the trait or is `Copy`, as is shown above.
         unsafe impl $crate::DispatchDrop for $Type {}
     };
+    ($Type:ident ( $($field:ident $(: $copy:ident)?),* $(,)? )) => {
+        const _: fn($Type) = |value| {
+            let $Type($($field),*) = value;
+            $($crate::dispatch_drop!(@field $field $($copy)?);)*
+        };
+        impl $crate::__private::HasNoDrop for $Type {}
+        // SAFETY: as above.
+        unsafe impl $crate::DispatchDrop for $Type {}
+    };
+    // Functions by their path, and no methods: which method a call means depends on the traits of whoever calls.
+    (@field $field:ident) => { $crate::__private::has_dispatch_drop($field) };
+    (@field $field:ident Copy) => { $crate::__private::has_copy($field) };
 }
 
 /// What the expansion of [`dispatch_drop!`](crate::dispatch_drop) refers to; no part of the interface.
@@ -204,22 +206,14 @@ macro_rules! dispatch_drop {
 pub mod private {
     use super::DispatchDrop;
 
-    /// A field of a type.
-    #[derive(Debug)]
-    pub struct Field<T>(pub T);
+    /// A type that has nothing to drop.
+    pub const fn is_copy<T: Copy>() {}
 
-    impl<T: Copy> Field<T> {
-        /// What is `Copy` has nothing to drop.
-        pub fn may_be_dropped_at_dispatch(self) {}
-    }
+    /// A field that has nothing to drop.
+    pub fn has_copy<T: Copy>(_: T) {}
 
-    /// The other way; a method of the type itself comes first, if it is for this type.
-    pub trait HasDispatchDrop: Sized {
-        /// The trait says so.
-        fn may_be_dropped_at_dispatch(self) {}
-    }
-
-    impl<T: DispatchDrop> HasDispatchDrop for Field<T> {}
+    /// A field that has the trait.
+    pub fn has_dispatch_drop<T: DispatchDrop>(_: T) {}
 
     /// Implemented for every type with a `Drop`: to implement it for one is an error.
     pub trait HasNoDrop {}
