@@ -5,18 +5,20 @@
 #![expect(unsafe_code, reason = "the registry owns the memory of IRPs, which drivers hold by address")]
 
 use std::alloc::{self, Layout};
+use std::backtrace::Backtrace;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use wsk_sys::{IRP, IoSizeOfIrp, NTSTATUS};
 
+use crate::allocated;
 use crate::bugcheck::{complain, violation};
 use crate::io_rules::{FREE_IN_USE, IRP_LEAK, IRP_WRITTEN_AFTER_FREE};
 use crate::irp_log::{IrpEventKind, IrpLog};
 use crate::irp_packet::{self, Packet};
 use crate::machine::Machine;
-use crate::owner::{LeakScope, Owner, leak_report};
+use crate::owner::{LeakScope, Owner, SHOWN, leak_report};
 use crate::request::Request;
 use crate::sync::{Pointer, lock};
 
@@ -71,6 +73,8 @@ pub(crate) struct Record {
     /// The process that asked for it; 0 for a driver's own.
     pub(crate) process: u32,
     irp: Pointer<IRP>,
+    /// Who allocated it, if that is asked for.
+    allocated: Option<Backtrace>,
 }
 
 impl Record {
@@ -201,6 +205,7 @@ impl Registry {
         request: Option<Arc<Request>>,
         process: u32,
     ) -> u64 {
+        let allocated = if origin == Origin::Allocated { allocated::here() } else { None };
         let mut table = lock(&self.table);
         table.freed.retain(|(address, _, _)| *address != irp.addr());
         table.last += 1;
@@ -215,6 +220,7 @@ impl Registry {
             request,
             process,
             irp: Pointer(irp),
+            allocated,
         };
         if block.is_none() {
             table.adopted.insert(irp.addr());
@@ -305,7 +311,7 @@ impl Registry {
     /// The report of what a driver, or the machine, left; and a look at the freed IRPs.
     pub(crate) fn leaks(&self, scope: LeakScope) -> Option<String> {
         let table = lock(&self.table);
-        let mut leaks: Vec<(u64, String)> = table
+        let mut leaks: Vec<&Record> = table
             .live
             .values()
             .map(|(record, _)| record)
@@ -315,9 +321,15 @@ impl Registry {
                 Origin::Initialised => false,
                 Origin::System => scope == LeakScope::Shutdown,
             })
-            .map(|record| (record.id, format!("IRP #{} ({:?})", record.id, record.state)))
             .collect();
-        leaks.sort_unstable();
+        leaks.sort_unstable_by_key(|record| record.id);
+        let name = |(index, record): (usize, &&Record)| {
+            // Only of those that are shown, as the look-up takes its time.
+            let own = index < SHOWN && record.origin == Origin::Allocated;
+            let who = own.then(|| allocated::describe(record.allocated.as_ref(), "IoAllocateIrp"));
+            format!("IRP #{} ({:?}){}", record.id, record.state, who.unwrap_or_default())
+        };
+        let leaks: Vec<String> = leaks.iter().enumerate().map(name).collect();
         let damaged = table.freed.iter().find(|entry| !is_untouched(entry)).map(|entry| entry.1);
         drop(table);
         if let Some(id) = damaged {
@@ -326,7 +338,7 @@ impl Registry {
         if leaks.is_empty() {
             return None;
         }
-        Some(leak_report("IRPs", scope, leaks.into_iter().map(|(_, text)| text).collect()))
+        Some(leak_report("IRPs", scope, leaks))
     }
 }
 
