@@ -29,7 +29,8 @@ const EVERYWHERE: &str = "Options of every command";
 
 /// Drives the wskdrv driver: sockets, options, IOCTLs and datagrams from kernel mode
 #[derive(Debug, Parser)]
-#[command(version, after_help = help::PROGRAM, arg_required_else_help = true)]
+// By this name also where the file is called wskctl.exe.
+#[command(bin_name = "wskctl", version, after_help = help::PROGRAM, arg_required_else_help = true)]
 struct CommandLine {
     #[command(flatten)]
     global: Global,
