@@ -196,7 +196,11 @@ impl Registration {
     /// [`DEVICE_NOT_READY`](Error::DEVICE_NOT_READY): not ready in time.
     /// [`NOINTERFACE`](Error::NOINTERFACE): the version is not offered; see [`Registration::characteristics`].
     pub fn provider<'p>(&self, wait: impl Into<Wait<'p>>) -> Result<Provider<'_>> {
-        self.capture(wait.into().timeout().map_or(WSK_INFINITE_WAIT, time::milliseconds))
+        let timeout = wait.into().timeout().map_or(WSK_INFINITE_WAIT, time::milliseconds);
+        if timeout != WSK_NO_WAIT {
+            fatal::unless_it_can_wait();
+        }
+        self.capture(timeout)
     }
 
     /// Captures the provider if it is ready (`WSK_NO_WAIT`).

@@ -3,6 +3,7 @@ extern crate std;
 
 use core::cell::Cell;
 use core::ptr;
+use core::time::Duration;
 use std::thread_local;
 
 use netio as _;
@@ -310,5 +311,30 @@ fn what_waits_is_not_dropped_at_dispatch_level() {
             }
         });
         assert_eq!(ended.map(drop).unwrap_err().rule.code, 0xB8);
+    }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "the thread of a bug check stays, which Miri takes for a leak")]
+fn a_capture_that_may_wait_is_not_made_at_dispatch_level() {
+    for limit in [None, Some(Duration::from_millis(1)), Some(Duration::ZERO)] {
+        let machine = Machine::boot(Config::default());
+        let _netio = netio::install(&machine, netio::Config::default());
+        let ended = machine.catch_bug_check(move || {
+            let passive = Passive::check().unwrap();
+            let registration = Registration::register(Version::V1_0, &passive).unwrap();
+            // SAFETY: may be called at this level, and is lowered below, if the machine has not ended by then.
+            let level = unsafe { wsk_sys::KfRaiseIrql(wsk_sys::DISPATCH_LEVEL) };
+            let provider = match limit {
+                None => registration.provider(&passive),
+                Some(limit) => registration.provider(passive.within(limit)),
+            };
+            drop(provider.unwrap());
+            // SAFETY: raised above, from this level.
+            unsafe { wsk_sys::KeLowerIrql(level) };
+        });
+        // A limit of zero is no wait.
+        let code = ended.map(drop).err().map(|report| report.rule.code);
+        assert_eq!(code, (limit != Some(Duration::ZERO)).then_some(0xB8), "{limit:?}");
     }
 }
