@@ -46,15 +46,16 @@ struct Inner {
     generation: u64,
     phase: Phase,
     turn: bool,
+    /// Since the event was enabled.
     dropped: u64,
-    /// How many of those dropped the driver's counters have.
-    reported: u64,
+    /// How many of those dropped, whenever it was, the driver's counters have yet to get.
+    unreported: usize,
 }
 
 // SAFETY: it is a flag.
 unsafe impl DispatchDrop for Switching {}
 dispatch_drop!(Inbox { waiters, switching, inner });
-dispatch_drop!(Inner { ring, head, used, generation, phase: Copy, turn, dropped, reported });
+dispatch_drop!(Inner { ring, head, used, generation, phase: Copy, turn, dropped, unreported });
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -120,7 +121,7 @@ impl Inbox {
             phase: Phase::Off,
             turn: false,
             dropped: 0,
-            reported: 0,
+            unreported: 0,
         };
         let switching = SpinLock::default();
         Ok(Inbox { waiters: Waiters::new()?, switching, inner: SpinLock::new(inner) })
@@ -137,7 +138,7 @@ impl Inbox {
             Phase::Off => {
                 inner.phase = Phase::On;
                 inner.generation += 1;
-                (inner.head, inner.used, inner.dropped, inner.reported) = (0, 0, 0, 0);
+                (inner.head, inner.used, inner.dropped) = (0, 0, 0);
                 (Ok(()), inner.ring.replace(ring))
             }
         });
@@ -256,9 +257,7 @@ impl Inner {
 
     /// The datagrams dropped since the last report.
     fn report(&mut self) -> usize {
-        let new = self.dropped - self.reported;
-        self.reported = self.dropped;
-        usize::try_from(new).unwrap_or(usize::MAX)
+        core::mem::take(&mut self.unreported)
     }
 
     /// Copies a datagram in; false if it is dropped.
@@ -379,6 +378,7 @@ impl ReceiveHandler for Inbox {
             self.inner.with_argument(datagram, |inner, datagram| {
                 if !inner.push(datagram, flags) {
                     inner.dropped += 1;
+                    inner.unreported += 1;
                 }
             });
         }

@@ -3,6 +3,7 @@
 mod common;
 
 use std::thread;
+use std::time::Duration;
 
 use common::{Completion, Rig, SOON, eventually, status};
 use wsk_sys::{STATUS_CANCELLED, STATUS_INVALID_DEVICE_STATE, STATUS_SUCCESS};
@@ -86,5 +87,30 @@ fn enabling_against_disabling_loses_no_datagram() {
         }
     }
     drop(session);
+    rig.finish();
+}
+
+#[test]
+fn what_was_dropped_before_the_event_was_enabled_again_is_counted() {
+    let rig = Rig::memory(Completion::Inline);
+    let (session, address) = rig.bound(LOCAL);
+    let (poll, peer) = (session.within(Duration::ZERO), rig.peer(LOCAL));
+    let mut dropped = 0;
+    while dropped == 0 {
+        // There is room for one of three.
+        session.enable_receive(1024).expect("enabled");
+        for _ in 0..3 {
+            peer.send(&[1; 500], address);
+        }
+        session.disable_receive().expect("disabled");
+        // What was not given to the event is still the socket's.
+        let left = std::iter::from_fn(|| poll.receive(500).ok()).count();
+        dropped += 2_u64.saturating_sub(left as u64);
+    }
+    session.enable_receive(1024).expect("enabled again");
+    peer.send(b"new", address);
+    assert_eq!(session.drain(4096).expect("a datagram").dropped, 0, "the drain's count begins anew");
+    assert_eq!(session.statistics().expect("counts").datagrams_dropped, dropped, "the driver's goes on");
+    drop((session, poll));
     rig.finish();
 }
