@@ -114,6 +114,11 @@ impl Source {
     }
 }
 
+/// Whether a file, or a folder, has drivers that come close to breaking a rule, and do not.
+fn is_of_right_drivers(path: &str) -> bool {
+    matches!(path.rsplit('/').next(), Some("right" | "right.rs"))
+}
+
 /// The files of a folder of the project, in the order of their paths.
 fn sources(folder: &str) -> Vec<Source> {
     let mut sources = Vec::new();
@@ -122,12 +127,12 @@ fn sources(folder: &str) -> Vec<Source> {
     for entry in entries {
         let entry = entry.expect("an entry of the folder");
         let path = format!("{folder}/{}", entry.file_name().to_str().expect("a name in UTF-8"));
+        if is_of_right_drivers(&path) {
+            continue;
+        }
         if entry.file_type().expect("its type").is_dir() {
             sources.extend(self::sources(&path));
-        } else if entry.path().extension().is_some_and(|extension| extension == "rs")
-            // It has drivers that come close to breaking a rule, and do not.
-            && entry.file_name() != "right.rs"
-        {
+        } else if entry.path().extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(entry.path()).expect("a file of tests");
             sources.push(Source::new(path, &text));
         }
@@ -197,6 +202,18 @@ fn a_mention_is_no_expectation() {
         "// &rules::IRQL",
     ] {
         assert!(!source(other).expects("rules::IRQL"), "{other}");
+    }
+}
+
+#[test]
+fn a_right_driver_is_no_evidence() {
+    for right in ["tests/rules/right.rs", "tests/right"] {
+        assert!(is_of_right_drivers(right), "{right}");
+    }
+    assert!(!is_of_right_drivers("tests/right/main.rs"), "its folder is not looked into");
+    assert!(!is_of_right_drivers("tests/bright.rs"));
+    for source in Layer::ALL.into_iter().flat_map(|layer| sources(layer.tests())) {
+        assert!(!source.path.contains("/right"), "{}", source.path);
     }
 }
 
