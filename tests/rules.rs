@@ -4,6 +4,7 @@
 //! `&rules::IRQL`, which it hands to what compares the report. These references are what is looked for here.
 //! `UPDATE_EXPECT=1` writes the page anew.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -178,6 +179,25 @@ fn every_rule_has_a_driver_that_breaks_it() {
         );
     }
     assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+/// Where Windows itself reports several rules by one code and parameter.
+const SHARED_ON_WINDOWS: [(u32, usize); 3] = [(0xC4, 0x62), (0x10D, 0x5), (0x10D, 0xB)];
+
+#[test]
+fn code_and_first_parameter_tell_rules_apart() {
+    let mut of_code: BTreeMap<(u32, usize), Vec<String>> = BTreeMap::new();
+    for (rule, constant) in Layer::ALL.into_iter().flat_map(Layer::rules) {
+        of_code.entry((rule.code, rule.parameter)).or_default().push(format!("{constant}, {rule}"));
+    }
+    let shared = of_code.iter().filter(|(_, rules)| rules.len() > 1);
+    let wrong = shared.filter(|(number, _)| !SHARED_ON_WINDOWS.contains(number));
+    let wrong: Vec<_> =
+        wrong.map(|((code, first), rules)| format!("{code:#X}, {first:#X}: {}", rules.join("; "))).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    for number in SHARED_ON_WINDOWS {
+        assert!(of_code.get(&number).is_some_and(|rules| rules.len() > 1), "{number:#X?} is not shared");
+    }
 }
 
 #[test]

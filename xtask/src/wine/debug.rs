@@ -51,10 +51,10 @@ mod tests {
     #[test]
     fn a_report_is_a_bug_check() {
         let report =
-            "*** BUG CHECK 0x10D (0xFFFF0000): DoubleCompletion (DoubleCompletion rule (kmdf)): twice";
+            "*** BUG CHECK 0x10D (0xFFFF0003): DoubleCompletion (DoubleCompletion rule (kmdf)): twice";
         let log = format!(
             "{LOG}00ec:warn:debugstr:vDbgPrintExWithPrefix 00000000:00000001: {report}\n\
-             00ec:err:ntoskrnl:KeBugCheckEx 10d ffff0000 0 0 0\n"
+             00ec:err:ntoskrnl:KeBugCheckEx 10d ffff0003 0 0 0\n"
         );
         assert_eq!(bug_checks(&log), [report]);
     }

@@ -1,7 +1,7 @@
 //! The rules of the framework, each with the code that Windows gives it.
 //!
 //! The bug check is `WDF_VIOLATION` (0x10D); its first parameter tells what was violated. What Windows' verifier
-//! reports by a break into the debugger, without a number, has the parameter 0xFFFF0000 here.
+//! reports by a break into the debugger, without a number, has a parameter from 0xFFFF0000 on here, each its own.
 
 use alloc::string::String;
 
@@ -11,7 +11,7 @@ use crate::platform;
 
 /// `WDF_VIOLATION`.
 const WDF_VIOLATION: u32 = 0x10D;
-/// The first parameter of a rule to which Windows gives no number.
+/// The first of the parameters of the rules to which Windows gives no number.
 const OWN: usize = 0xFFFF_0000;
 
 rules! {
@@ -46,71 +46,71 @@ rules! {
     /// A function that this framework does not have.
     MISSING_FUNCTION = 0x10, "FunctionMissing", "Bug Check 0x10D: WDF_VIOLATION";
     /// A structure to be filled in whose size is not set.
-    STRUCTURE_SIZE = OWN, "StructureSize", "WDF_REQUEST_PARAMETERS_INIT";
+    STRUCTURE_SIZE = OWN + 1, "StructureSize", "WDF_REQUEST_PARAMETERS_INIT";
     /// A function called above its highest IRQL.
-    IRQL = OWN, "KmdfIrql", "KmdfIrql2 rule (kmdf)";
+    IRQL = OWN + 2, "KmdfIrql", "KmdfIrql2 rule (kmdf)";
     /// A request completed twice.
-    DOUBLE_COMPLETION = OWN, "DoubleCompletion", "DoubleCompletion rule (kmdf)";
+    DOUBLE_COMPLETION = OWN + 3, "DoubleCompletion", "DoubleCompletion rule (kmdf)";
     /// A request completed after its cancellation went to `EvtRequestCancel`, which has not run yet.
-    COMPLETE_CANCELED = OWN, "CompleteCanceledReq", "CompleteCanceledReq rule (kmdf)";
+    COMPLETE_CANCELED = OWN + 4, "CompleteCanceledReq", "CompleteCanceledReq rule (kmdf)";
     /// A request used after it was completed.
-    COMPLETED_ACCESS = OWN, "InvalidReqAccess", "InvalidReqAccess rule (kmdf)";
+    COMPLETED_ACCESS = OWN + 5, "InvalidReqAccess", "InvalidReqAccess rule (kmdf)";
     /// A request used that the driver does not own.
-    NOT_OWNED = OWN, "RequestNotOwned", "Request Ownership";
+    NOT_OWNED = OWN + 6, "RequestNotOwned", "Request Ownership";
     /// A request completed, or given away, while marked cancelable.
-    STILL_CANCELABLE = OWN, "ReqNotCanceledLocal", "ReqNotCanceledLocal rule (kmdf)";
+    STILL_CANCELABLE = OWN + 7, "ReqNotCanceledLocal", "ReqNotCanceledLocal rule (kmdf)";
     /// A request marked cancelable twice.
-    MARKED_TWICE = OWN, "MarkCancOnCancReqLocal", "MarkCancOnCancReqLocal rule (kmdf)";
+    MARKED_TWICE = OWN + 8, "MarkCancOnCancReqLocal", "MarkCancOnCancReqLocal rule (kmdf)";
     /// A request unmarked that is not marked.
-    NOT_MARKED = OWN, "UnmarkNotMarked", "WdfRequestUnmarkCancelable";
+    NOT_MARKED = OWN + 9, "UnmarkNotMarked", "WdfRequestUnmarkCancelable";
     /// `WdfRequestIsCanceled` on a request marked cancelable.
-    IS_CANCELED_MARKED = OWN, "ReqIsCancOnCancReq", "ReqIsCancOnCancReq rule (kmdf)";
+    IS_CANCELED_MARKED = OWN + 10, "ReqIsCancOnCancReq", "ReqIsCancOnCancReq rule (kmdf)";
     /// A request that the driver never completed.
-    NOT_COMPLETED = OWN, "RequestCompleted", "RequestCompleted rule (kmdf)";
+    NOT_COMPLETED = OWN + 11, "RequestCompleted", "RequestCompleted rule (kmdf)";
     /// A callback that did not return in time for who waited for it.
-    CALLBACK_STUCK = OWN, "CallbackNotReturned", "WdfWorkItemFlush";
+    CALLBACK_STUCK = OWN + 12, "CallbackNotReturned", "WdfWorkItemFlush";
     /// The lock of a device or queue that was not released in time for who waited for it.
-    LOCK_STUCK = OWN, "LockNotReleased", "WdfObjectAcquireLock";
+    LOCK_STUCK = OWN + 13, "LockNotReleased", "WdfObjectAcquireLock";
     /// A request forwarded to its own queue, or to another device's.
-    FORWARD = OWN, "ForwardToIoQueue", "WdfRequestForwardToIoQueue";
+    FORWARD = OWN + 14, "ForwardToIoQueue", "WdfRequestForwardToIoQueue";
     /// A request requeued that did not come from a manual queue.
-    REQUEUE = OWN, "Requeue", "WdfRequestRequeue";
+    REQUEUE = OWN + 15, "Requeue", "WdfRequestRequeue";
     /// A retrieval of a user buffer that the device passes unread, outside the caller's context.
-    USER_BUFFER = OWN, "InputBufferAPI", "WdfRequestRetrieveInputBuffer";
+    USER_BUFFER = OWN + 16, "InputBufferAPI", "WdfRequestRetrieveInputBuffer";
     /// The queue of a create that `EvtDeviceFileCreate` has, which is the framework's own.
-    CREATE_QUEUE = OWN, "GetIoQueueOfCreate", "WdfRequestGetIoQueue";
+    CREATE_QUEUE = OWN + 17, "GetIoQueueOfCreate", "WdfRequestGetIoQueue";
     /// A request retrieved from a sequential queue while the driver has none of its requests.
-    RETRIEVE_SEQUENTIAL = OWN, "RetrieveFromSequential", "WdfIoQueueRetrieveNextRequest";
+    RETRIEVE_SEQUENTIAL = OWN + 18, "RetrieveFromSequential", "WdfIoQueueRetrieveNextRequest";
     /// A request that `EvtIoInCallerContext` does not have, where it must.
-    CALLER_CONTEXT = OWN, "InCallerContext", "WdfDeviceEnqueueRequest";
+    CALLER_CONTEXT = OWN + 19, "InCallerContext", "WdfDeviceEnqueueRequest";
     /// A request let go on to a queue that there is not, or through another device.
-    ENQUEUE = OWN, "EnqueueRequest", "WdfDeviceEnqueueRequest";
+    ENQUEUE = OWN + 20, "EnqueueRequest", "WdfDeviceEnqueueRequest";
     /// The user address asked for of a buffer that is not passed by address.
-    UNSAFE_BUFFER = OWN, "UnsafeUserBuffer", "WdfRequestRetrieveUnsafeUserInputBuffer";
+    UNSAFE_BUFFER = OWN + 21, "UnsafeUserBuffer", "WdfRequestRetrieveUnsafeUserInputBuffer";
     /// A memory object written to that was locked to be read.
-    READ_ONLY_MEMORY = OWN, "ReadOnlyMemory", "WdfRequestProbeAndLockUserBufferForRead";
+    READ_ONLY_MEMORY = OWN + 22, "ReadOnlyMemory", "WdfRequestProbeAndLockUserBufferForRead";
     /// A wait for a queue in one of the queue's own callbacks.
-    QUEUE_WAIT = OWN, "QueueWaitsForItself", "WdfIoQueuePurgeSynchronously";
+    QUEUE_WAIT = OWN + 23, "QueueWaitsForItself", "WdfIoQueuePurgeSynchronously";
     /// A timer stopped with waiting, or deleted, in its own callback.
-    TIMER_WAIT = OWN, "TimerWaitsForItself", "WdfTimerStop";
+    TIMER_WAIT = OWN + 24, "TimerWaitsForItself", "WdfTimerStop";
     /// A work item flushed in its own callback.
-    WORK_ITEM_FLUSH = OWN, "WorkItemWaitsForItself", "WdfWorkItemFlush";
+    WORK_ITEM_FLUSH = OWN + 25, "WorkItemWaitsForItself", "WdfWorkItemFlush";
     /// An object that needs `PASSIVE_LEVEL` to be disposed of, left to a request that completes above it.
-    PASSIVE_CHILD = OWN, "RequestChildNeedsPassive", "Framework Object Life Cycle";
+    PASSIVE_CHILD = OWN + 26, "RequestChildNeedsPassive", "Framework Object Life Cycle";
     /// A second `WdfDriverCreate`, or one outside `DriverEntry`.
-    DRIVER_CREATE = OWN, "DriverCreate", "DriverCreate rule (kmdf)";
+    DRIVER_CREATE = OWN + 27, "DriverCreate", "DriverCreate rule (kmdf)";
     /// A control device that was not finished when its creator returned.
-    FINISH_INITIALIZING = OWN, "CtlDeviceFinishInitDrEntry", "CtlDeviceFinishInitDrEntry rule (kmdf)";
+    FINISH_INITIALIZING = OWN + 28, "CtlDeviceFinishInitDrEntry", "CtlDeviceFinishInitDrEntry rule (kmdf)";
     /// A device description neither used nor freed when its creator returned.
-    INIT_LEAK = OWN, "InitFreeDeviceCreate", "InitFreeDeviceCreate rule (kmdf)";
+    INIT_LEAK = OWN + 29, "InitFreeDeviceCreate", "InitFreeDeviceCreate rule (kmdf)";
     /// A device description used after it was freed or used up.
-    INIT_GONE = OWN, "DoubleDeviceInitFree", "DoubleDeviceInitFree rule (kmdf)";
+    INIT_GONE = OWN + 30, "DoubleDeviceInitFree", "DoubleDeviceInitFree rule (kmdf)";
     /// A device description given a configuration that the framework ignores.
-    INIT_IGNORED = OWN, "ControlDeviceInitAPI", "ControlDeviceInitAPI rule (kmdf)";
+    INIT_IGNORED = OWN + 31, "ControlDeviceInitAPI", "ControlDeviceInitAPI rule (kmdf)";
     /// An object that cannot be deleted by the driver; among them a queue to which requests are sent.
-    CANNOT_DELETE = OWN, "CannotDelete", "WdfObjectDelete";
+    CANNOT_DELETE = OWN + 32, "CannotDelete", "WdfObjectDelete";
     /// An object that the driver kept a reference to when it was unloaded.
-    OBJECT_LEAK = OWN, "ObjectReferenceLeak", "Framework Object Life Cycle";
+    OBJECT_LEAK = OWN + 33, "ObjectReferenceLeak", "Framework Object Life Cycle";
 }
 
 /// Reports what only the verifier checks. Returns in a lenient machine, where the caller takes Windows' way out.

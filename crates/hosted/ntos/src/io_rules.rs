@@ -32,7 +32,7 @@ rules! {
     INITIALIZE_BAD = 0xC9, OWN + 2, "IoInitializeIrp", "IoInitializeIrp";
 
     /// Memory freed, or given back with a routine's stack, while a request in flight uses it.
-    FREED_IN_FLIGHT = 0xC9, OWN + 9, "FreedInFlight", "WskSendTo, WskReceiveFrom";
+    FREED_IN_FLIGHT = 0xC9, OWN + 11, "FreedInFlight", "WskSendTo, WskReceiveFrom";
 
     /// `IofCallDriver` with something else than an IRP.
     CALL_BAD_IRP = 0xC9, 0x03, "CallDriverBadIrp", "Bug Check 0xC9: DRIVER_VERIFIER_IOMANAGER_VIOLATION";
@@ -75,7 +75,7 @@ rules! {
     /// `IofCompleteRequest` above `DISPATCH_LEVEL`.
     COMPLETE_IRQL = 0xC9, 0x0E, "CompleteRequestIrql", "Bug Check 0xC9: DRIVER_VERIFIER_IOMANAGER_VIOLATION";
     /// `IofCompleteRequest` while the thread holds a spin lock.
-    COMPLETE_HOLDING_LOCK = 0xC4, OWN + 5, "SpinLockSafe", "SpinLockSafe rule (wdm)";
+    COMPLETE_HOLDING_LOCK = 0xC4, OWN + 8, "SpinLockSafe", "SpinLockSafe rule (wdm)";
     /// `IofCompleteRequest` on an IRP of the driver's own, which nobody sent.
     COMPLETE_OWN = 0xC9, 0x239, "IoAllocateComplete", "IoAllocateComplete rule (wdm)";
     /// An IRP completed that is completed already.

@@ -2,12 +2,12 @@
 //!
 //! Where Windows (its kernel, or Driver Verifier) checks the same thing, code and first parameter are those that
 //! Windows reports. Where it checks nothing, or has no number of its own, the code is the nearest in meaning and the
-//! parameter is [`OWN`].
+//! parameter is from [`OWN`] on.
 
 pub use hosted_rule::Rule;
 use hosted_rule::rules;
 
-/// The first parameter of a rule that Windows does not check in this form.
+/// The first of the parameters of rules that Windows does not check in this form: with its code, each has its own.
 pub const OWN: usize = 0xFFFF_0000;
 
 rules! {
