@@ -56,7 +56,7 @@ fn sweep(completion: Completion) {
         let opened = rig.process.create_file(wskdrv_abi::USER_PATH, common::READ_WRITE);
         let result = match opened {
             Ok(file) => scenario(&rig, file).map_err(|error| error.status()),
-            Err(status) => Err(Some(status)),
+            Err(status) => Err(Some(status.0)),
         };
         let fired = rig.machine.faults().fired();
         rig.machine.faults().disarm();

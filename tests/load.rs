@@ -6,8 +6,8 @@ use common::{Completion, READ_WRITE, Rig, SOON, load, status};
 use netio::{Config, Network};
 use ntos::{Machine, Token};
 use wsk_sys::{
-    STATUS_ACCESS_DENIED, STATUS_DEVICE_NOT_READY, STATUS_INSUFFICIENT_RESOURCES, STATUS_NOINTERFACE,
-    STATUS_OBJECT_NAME_NOT_FOUND, STATUS_SUCCESS,
+    NamedStatus, STATUS_ACCESS_DENIED, STATUS_DEVICE_NOT_READY, STATUS_INSUFFICIENT_RESOURCES,
+    STATUS_NOINTERFACE, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_SUCCESS,
 };
 use wskctl::Family;
 use wskdrv_abi::USER_PATH;
@@ -39,7 +39,7 @@ fn only_system_and_administrators_open_the_device() {
         (Token::User, STATUS_ACCESS_DENIED),
     ] {
         let opened = rig.machine.process(token).create_file(USER_PATH, READ_WRITE);
-        assert_eq!(opened.err().unwrap_or(STATUS_SUCCESS), expected, "{token:?}");
+        assert_eq!(opened.err().unwrap_or(NamedStatus(STATUS_SUCCESS)), expected, "{token:?}");
     }
     rig.finish();
 }
@@ -116,7 +116,7 @@ fn a_load_that_fails_anywhere_leaves_nothing() {
                     break;
                 }
             }
-            (Err(status), None) => panic!("{} without a fault", wsk_sys::NamedStatus(status)),
+            (Err(status), None) => panic!("{status} without a fault"),
         }
         machine.shutdown();
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use netio::memory::{Net, Peer};
 use netio::{Config, Netio, Network};
 use ntos::{Driver, File, Machine, Process, Token};
-use wsk_sys::{NTSTATUS, STATUS_SUCCESS};
+use wsk_sys::{NTSTATUS, NamedStatus, STATUS_SUCCESS};
 use wskctl::{Error, Handle, Session};
 use wskdrv_abi::{SERVICE_NAME, USER_PATH};
 
@@ -112,7 +112,7 @@ impl Rig {
 }
 
 /// Loads the driver.
-pub fn load(machine: &Machine) -> Result<Driver, NTSTATUS> {
+pub fn load(machine: &Machine) -> Result<Driver, NamedStatus> {
     kmdf::load(machine, SERVICE_NAME, wskdrv::driver_entry)
 }
 

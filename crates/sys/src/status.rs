@@ -108,6 +108,7 @@ pub fn status_meaning(status: NTSTATUS) -> Option<&'static str> {
 ///
 /// assert_eq!(format!("{:?}", NamedStatus(STATUS_CANCELLED)), "STATUS_CANCELLED (0xC0000120)");
 /// assert_eq!(NamedStatus(-1).to_string(), "0xFFFFFFFF");
+/// assert_eq!(NamedStatus(STATUS_CANCELLED), STATUS_CANCELLED);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NamedStatus(pub NTSTATUS);
@@ -118,6 +119,14 @@ impl fmt::Display for NamedStatus {
             Some(name) => write!(f, "{name} (0x{:08X})", self.0),
             None => write!(f, "0x{:08X}", self.0),
         }
+    }
+}
+
+impl core::error::Error for NamedStatus {}
+
+impl PartialEq<NTSTATUS> for NamedStatus {
+    fn eq(&self, other: &NTSTATUS) -> bool {
+        self.0 == *other
     }
 }
 

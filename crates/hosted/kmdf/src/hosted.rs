@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use wsk_sys::{DRIVER_INITIALIZE, NTSTATUS};
+use wsk_sys::{DRIVER_INITIALIZE, NamedStatus};
 
 use crate::entry;
 use crate::platform::{self, framework};
@@ -16,7 +16,11 @@ use crate::rule;
 ///
 /// # Errors
 /// What `DriverEntry` failed with.
-pub fn load(machine: &ntos::Machine, name: &str, entry: DRIVER_INITIALIZE) -> Result<ntos::Driver, NTSTATUS> {
+pub fn load(
+    machine: &ntos::Machine,
+    name: &str,
+    entry: DRIVER_INITIALIZE,
+) -> Result<ntos::Driver, NamedStatus> {
     let _entered = machine.enter();
     framework().with(|tables| tables.loading.push((String::from(name), entry)));
     let result = machine.load_driver(name, entry::start);

@@ -10,6 +10,7 @@ use kmdf::{
     STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_DEVICE_REQUEST, STATUS_OBJECT_NAME_COLLISION,
     STATUS_OBJECT_NAME_NOT_FOUND, STATUS_SUCCESS,
 };
+use wsk_sys::NamedStatus;
 
 #[test]
 fn buffered_input_comes_back() {
@@ -134,7 +135,7 @@ fn unloading_removes_the_device_and_its_link() {
     let rig = Rig::new(Options::default());
     let Rig { machine, driver, process } = rig;
     driver.unload().expect("the driver unloads");
-    assert_eq!(process.create_file(PATH, ACCESS).err(), Some(STATUS_OBJECT_NAME_NOT_FOUND));
+    assert_eq!(process.create_file(PATH, ACCESS).err(), Some(NamedStatus(STATUS_OBJECT_NAME_NOT_FOUND)));
     assert_eq!(machine.counters().devices.live, 0);
     let again = load(&machine, Options::default()).expect("the driver loads again");
     again.unload().expect("the driver unloads again");
@@ -158,7 +159,7 @@ fn two_devices_of_one_name_collide() {
     let machine = boot();
     let first = load(&machine, Options::default()).expect("the driver loads");
     let second = kmdf::load(&machine, "other", common::driver_entry);
-    assert_eq!(second.err(), Some(STATUS_OBJECT_NAME_COLLISION));
+    assert_eq!(second.err(), Some(NamedStatus(STATUS_OBJECT_NAME_COLLISION)));
     first.unload().expect("the driver unloads");
     machine.shutdown();
 }

@@ -70,7 +70,7 @@ fn a_request_that_cannot_be_made_is_refused() {
 
 /// Opens the device, sends it a few requests, and closes it.
 fn serve(rig: &Rig) -> Result<(), i32> {
-    let file = rig.process.create_file(PATH, ACCESS)?;
+    let file = rig.process.create_file(PATH, ACCESS).map_err(|status| status.0)?;
     let mut result = Ok(());
     let mut note = |status| {
         if status != STATUS_SUCCESS && result.is_ok() {

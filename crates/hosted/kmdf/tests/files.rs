@@ -9,11 +9,12 @@ use kmdf::{
     WDFDRIVER, WDFFILEOBJECT, WDFOBJECT,
 };
 use ntos::Token;
+use wsk_sys::NamedStatus;
 
 #[test]
 fn a_create_that_the_driver_fails_has_no_cleanup_or_close() {
     let rig = Rig::new(Options { create: STATUS_DEVICE_NOT_READY, ..Options::default() });
-    assert_eq!(rig.process.create_file(PATH, ACCESS).err(), Some(STATUS_DEVICE_NOT_READY));
+    assert_eq!(rig.process.create_file(PATH, ACCESS).err(), Some(NamedStatus(STATUS_DEVICE_NOT_READY)));
     assert_eq!(rig.taken(), ["EvtDeviceFileCreate", "cleanup WDFREQUEST", "cleanup WDFFILEOBJECT"]);
     rig.end();
 }
@@ -22,7 +23,7 @@ fn a_create_that_the_driver_fails_has_no_cleanup_or_close() {
 fn an_exclusive_device_has_one_handle() {
     let rig = Rig::new(Options { exclusive: true, ..Options::default() });
     let file = rig.open();
-    assert_eq!(rig.process.create_file(PATH, ACCESS).err(), Some(STATUS_ACCESS_DENIED));
+    assert_eq!(rig.process.create_file(PATH, ACCESS).err(), Some(NamedStatus(STATUS_ACCESS_DENIED)));
     file.close();
     rig.open().close();
     rig.end();
@@ -32,7 +33,7 @@ fn an_exclusive_device_has_one_handle() {
 fn only_those_in_the_descriptor_may_open() {
     let rig = Rig::new(Options::default());
     let user = rig.machine.process(Token::User);
-    assert_eq!(user.create_file(PATH, ACCESS).err(), Some(STATUS_ACCESS_DENIED));
+    assert_eq!(user.create_file(PATH, ACCESS).err(), Some(NamedStatus(STATUS_ACCESS_DENIED)));
     assert!(rig.taken().is_empty(), "the driver never hears of it");
     rig.end();
 }

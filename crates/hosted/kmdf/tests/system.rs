@@ -92,7 +92,7 @@ fn a_device_that_cannot_be_registered_is_not_made() {
                 }
                 return;
             }
-            (Err(STATUS_INSUFFICIENT_RESOURCES), Some(what)) => {
+            (Err(wsk_sys::NamedStatus(STATUS_INSUFFICIENT_RESOURCES)), Some(what)) => {
                 assert_eq!(machine.counters().devices.live, 0, "{what}");
                 machine.notify_shutdown();
                 failed.push(what);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use wsk_sys::{
     DEVICE_OBJECT, DRIVER_DISPATCH, DRIVER_EXTENSION, DRIVER_INITIALIZE, DRIVER_OBJECT, IO_NO_INCREMENT,
-    IO_STATUS_BLOCK, IRP, MAJOR_FUNCTIONS, NT_SUCCESS, NTSTATUS, PASSIVE_LEVEL,
+    IO_STATUS_BLOCK, IRP, MAJOR_FUNCTIONS, NT_SUCCESS, NTSTATUS, NamedStatus, PASSIVE_LEVEL,
     STATUS_INVALID_DEVICE_REQUEST, STATUS_IO_TIMEOUT, STATUS_OBJECT_NAME_COLLISION,
     STATUS_OBJECT_NAME_NOT_FOUND, UNICODE_STRING,
 };
@@ -208,9 +208,9 @@ impl Machine {
     ///
     /// # Panics
     /// With the report, if a bug check ends the machine.
-    pub fn load_driver(&self, name: &str, entry: DRIVER_INITIALIZE) -> Result<Driver, NTSTATUS> {
+    pub fn load_driver(&self, name: &str, entry: DRIVER_INITIALIZE) -> Result<Driver, NamedStatus> {
         let (machine, name) = (self.clone(), name.to_owned());
-        self.go_in(move || machine.load_driver_here(&name, entry))
+        self.go_in(move || machine.load_driver_here(&name, entry).map_err(NamedStatus))
     }
 
     fn load_driver_here(&self, name: &str, entry: DRIVER_INITIALIZE) -> Result<Driver, NTSTATUS> {
@@ -277,9 +277,9 @@ impl Driver {
     ///
     /// # Errors
     /// `STATUS_INVALID_DEVICE_REQUEST` if the driver has no `DriverUnload`: it stays loaded.
-    pub fn unload(self) -> Result<(), NTSTATUS> {
+    pub fn unload(self) -> Result<(), NamedStatus> {
         let machine = self.machine.clone();
-        machine.go_in(move || self.unload_here())
+        machine.go_in(move || self.unload_here().map_err(NamedStatus))
     }
 
     fn unload_here(&self) -> Result<(), NTSTATUS> {
@@ -299,9 +299,9 @@ impl Driver {
     /// # Errors
     /// `STATUS_IO_TIMEOUT` if a device was still open, `STATUS_OBJECT_NAME_NOT_FOUND` if the driver was unloaded
     /// already, and those of [`Driver::unload`].
-    pub fn unload_within(&self, limit: Duration) -> Result<(), NTSTATUS> {
+    pub fn unload_within(&self, limit: Duration) -> Result<(), NamedStatus> {
         let driver = Driver { machine: self.machine.clone(), body: Arc::clone(&self.body) };
-        self.machine.go_in(move || driver.unload_when_closed(limit))
+        self.machine.go_in(move || driver.unload_when_closed(limit).map_err(NamedStatus))
     }
 
     fn unload_when_closed(&self, limit: Duration) -> Result<(), NTSTATUS> {

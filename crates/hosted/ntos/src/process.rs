@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use wsk_sys::{
-    ACCESS_MASK, DISPATCH_LEVEL, EPROCESS, IRP, NTSTATUS, PEPROCESS, STATUS_INVALID_HANDLE, ULONG,
+    ACCESS_MASK, DISPATCH_LEVEL, EPROCESS, IRP, NTSTATUS, NamedStatus, PEPROCESS, STATUS_INVALID_HANDLE,
+    ULONG,
 };
 
 use crate::bugcheck::complain;
@@ -251,9 +252,9 @@ impl Process {
     /// `STATUS_OBJECT_NAME_NOT_FOUND`; `STATUS_ACCESS_DENIED` if the device's security descriptor does not grant
     /// `access`, or the device is exclusive and open; `STATUS_NO_SUCH_DEVICE` if it is not ready or its driver is
     /// being unloaded; `STATUS_INVALID_HANDLE` if the process was killed; and what the driver answers.
-    pub fn create_file(&self, path: &str, access: ACCESS_MASK) -> Result<File, NTSTATUS> {
+    pub fn create_file(&self, path: &str, access: ACCESS_MASK) -> Result<File, NamedStatus> {
         let (process, path) = (self.clone(), path.to_owned());
-        self.body.machine.go_in(move || process.create_file_here(&path, access))
+        self.body.machine.go_in(move || process.create_file_here(&path, access).map_err(NamedStatus))
     }
 
     fn create_file_here(&self, path: &str, access: ACCESS_MASK) -> Result<File, NTSTATUS> {

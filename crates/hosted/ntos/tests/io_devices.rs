@@ -12,7 +12,7 @@ use wsk_sys::{
     FILE_DEVICE_SECURE_OPEN, FILE_DEVICE_UNKNOWN, IRP, IRP_MJ_CREATE, IoAllocateIrp, IoAllocateMdl,
     IoCreateDevice, IoCreateDeviceSecure, IoCreateSymbolicLink, IoDeleteDevice, IoDeleteSymbolicLink,
     IoFreeIrp, IoFreeMdl, MmBuildMdlForNonPagedPool, MmProbeAndLockPages, MmUnlockPages, NTSTATUS,
-    ObfDereferenceObject, ObfReferenceObject, PCUNICODE_STRING, STATUS_ACCESS_DENIED,
+    NamedStatus, ObfDereferenceObject, ObfReferenceObject, PCUNICODE_STRING, STATUS_ACCESS_DENIED,
     STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER,
     STATUS_INVALID_SECURITY_DESCR, STATUS_NO_SUCH_DEVICE, STATUS_OBJECT_NAME_COLLISION,
     STATUS_OBJECT_NAME_INVALID, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_SUCCESS, UserMode,
@@ -136,7 +136,10 @@ fn names_collide_and_are_checked() {
     let unnamed = create(driver.object(), "", 0).expect("a device needs no name");
     delete(unnamed);
     assert_eq!(machine.counters().devices.live, 1);
-    assert_eq!(machine.load_driver("PROBE", io::entry).err(), Some(STATUS_OBJECT_NAME_COLLISION));
+    assert_eq!(
+        machine.load_driver("PROBE", io::entry).err(),
+        Some(NamedStatus(STATUS_OBJECT_NAME_COLLISION))
+    );
     finish(machine, driver);
 }
 
@@ -178,12 +181,15 @@ fn a_device_that_is_not_ready_cannot_be_opened() {
     let device = create(driver.object(), r"\Device\Late", 0).expect("the name is free");
     assert_eq!(link(r"\??\Late", r"\Device\Late"), STATUS_SUCCESS);
     let process = machine.process(Token::User);
-    assert_eq!(process.create_file(r"\\.\Late", ACCESS).err(), Some(STATUS_NO_SUCH_DEVICE));
+    assert_eq!(process.create_file(r"\\.\Late", ACCESS).err(), Some(NamedStatus(STATUS_NO_SUCH_DEVICE)));
     ready(device);
     let file = process.create_file(r"\\.\Late", ACCESS).expect("ready");
     // Deleted while open: no new handles, and the old one goes on.
     delete(device);
-    assert_eq!(process.create_file(r"\\.\Late", ACCESS).err(), Some(STATUS_OBJECT_NAME_NOT_FOUND));
+    assert_eq!(
+        process.create_file(r"\\.\Late", ACCESS).err(),
+        Some(NamedStatus(STATUS_OBJECT_NAME_NOT_FOUND))
+    );
     assert_eq!(file.device_io_control(io::BUFFERED, &[], &mut []).0, STATUS_SUCCESS);
     assert_eq!(machine.counters().devices.live, 2);
     drop(file);
@@ -198,7 +204,9 @@ fn security_decides_who_opens() {
     let _entered = machine.enter();
     assert_eq!(create_secure(driver.object(), "D:P(A;;ALL;;;SY)", 0), Err(STATUS_INVALID_SECURITY_DESCR));
     assert_eq!(machine.counters().devices.live, 1);
-    for (characteristics, below) in [(FILE_DEVICE_SECURE_OPEN, Some(STATUS_ACCESS_DENIED)), (0, None)] {
+    for (characteristics, below) in
+        [(FILE_DEVICE_SECURE_OPEN, Some(NamedStatus(STATUS_ACCESS_DENIED))), (0, None)]
+    {
         let sddl = "D:P(A;;GA;;;SY)(A;;GA;;;BA)";
         let device = create_secure(driver.object(), sddl, characteristics).expect("the name is free");
         ready(device);
@@ -206,7 +214,7 @@ fn security_decides_who_opens() {
         for (process, refused) in [
             (machine.system_process(), None),
             (machine.process(Token::Administrator), None),
-            (machine.process(Token::User), Some(STATUS_ACCESS_DENIED)),
+            (machine.process(Token::User), Some(NamedStatus(STATUS_ACCESS_DENIED))),
         ] {
             assert_eq!(process.create_file(r"\\.\Secure", ACCESS).err(), refused, "{process:?}");
         }

@@ -17,8 +17,8 @@ use wsk_sys::{
     DEVICE_OBJECT, DRIVER_OBJECT, DelayedWorkQueue, FALSE, IRP, IoAllocateWorkItem, IoQueueWorkItem, KDPC,
     KEVENT, KSPIN_LOCK, KeAcquireSpinLockRaiseToDpc, KeDelayExecutionThread, KeFlushQueuedDpcs,
     KeGetCurrentIrql, KeInitializeDpc, KeInitializeEvent, KeInsertQueueDpc, KeReleaseSpinLock,
-    KeWaitForSingleObject, NTSTATUS, NotificationEvent, PCUNICODE_STRING, PVOID, STATUS_IO_TIMEOUT,
-    STATUS_PENDING, STATUS_SUCCESS,
+    KeWaitForSingleObject, NTSTATUS, NamedStatus, NotificationEvent, PCUNICODE_STRING, PVOID,
+    STATUS_IO_TIMEOUT, STATUS_PENDING, STATUS_SUCCESS,
 };
 
 const LIMIT: Duration = Duration::from_millis(50);
@@ -80,7 +80,7 @@ fn an_unload_with_a_limit_of_its_own_gives_up() {
     let machine = impatient();
     let driver = load(&machine);
     let file = open(&machine);
-    assert_eq!(driver.unload_within(LIMIT), Err(STATUS_IO_TIMEOUT));
+    assert_eq!(driver.unload_within(LIMIT), Err(NamedStatus(STATUS_IO_TIMEOUT)));
     file.close();
     // No time on the host's clock is so far away: this is without a limit.
     assert_eq!(driver.unload_within(Duration::MAX), Ok(()));

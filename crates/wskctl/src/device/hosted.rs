@@ -48,10 +48,8 @@ impl Machine {
             }
         };
         let netio = netio::install(&kernel, Config { network, completion, ..Config::default() });
-        let driver =
-            kmdf::load(&kernel, wskdrv_abi::SERVICE_NAME, wskdrv::driver_entry).map_err(|status| {
-                OpenError::Hosted { doing: "loading the driver", status: NamedStatus(status) }
-            })?;
+        let driver = kmdf::load(&kernel, wskdrv_abi::SERVICE_NAME, wskdrv::driver_entry)
+            .map_err(|status| OpenError::Hosted { doing: "loading the driver", status })?;
         let process = kernel.process(Token::Administrator);
         let driver = Mutex::new(Some(driver));
         Ok(Self { kernel, netio, process, driver, completion: config.completion, net })
@@ -98,7 +96,7 @@ impl Kind for Machine {
 
     fn unload(&self, limit: Duration) -> Option<Result<(), Refused>> {
         let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-        Some(driver.unload_within(limit).map_err(|status| Refused::new(status, 0)))
+        Some(driver.unload_within(limit).map_err(|status| Refused::new(status.0, 0)))
     }
 
     fn peer(&self, local: SocketAddr) -> io::Result<Peer> {
@@ -144,7 +142,7 @@ impl Kind for Machine {
 fn open(process: &Process) -> Result<Arc<dyn File>, OpenError> {
     let file = process
         .create_file(USER_PATH, READ_WRITE)
-        .map_err(|status| OpenError::Hosted { doing: "opening the device", status: NamedStatus(status) })?;
+        .map_err(|status| OpenError::Hosted { doing: "opening the device", status })?;
     Ok(Arc::new(OpenFile(file)))
 }
 

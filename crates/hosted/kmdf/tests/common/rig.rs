@@ -3,8 +3,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use kmdf::NTSTATUS;
 use ntos::{BugCheck, Config, Driver, File, Machine, Process, Token};
+use wsk_sys::NamedStatus;
 
 use super::{ACCESS, Options, PATH, SERVICE, driver_entry};
 
@@ -81,7 +81,7 @@ pub(crate) fn boot_lenient() -> Machine {
 }
 
 /// Sets the options and loads the driver.
-pub(crate) fn load(machine: &Machine, options: Options) -> Result<Driver, NTSTATUS> {
+pub(crate) fn load(machine: &Machine, options: Options) -> Result<Driver, NamedStatus> {
     *lock(&machine.extension(Chosen::default).0) = options;
     kmdf::load(machine, SERVICE, driver_entry)
 }
