@@ -123,7 +123,8 @@ fn other_value(row: &Row, old: u32) -> u32 {
         ValueKind::MtuDiscovery => 2,
         ValueKind::Protection => 30,
         _ if row.kind == ReceiveBuffer::ROW.kind => old + 4096,
-        _ => 77,
+        // Without the bits of congestion notification, which a traffic class may not set.
+        _ => 76,
     }
 }
 
