@@ -32,7 +32,7 @@ use crate::{
 /// Numbers, addresses, the crate's own buffers and handles of operations have it, and what arrays, tuples, options and
 /// cells make of them; with the feature `alloc` also `Box`, `Vec`, `String` and their like, whose memory the driver's
 /// allocator must free at `DISPATCH_LEVEL`: non-paged pool does. A type of one's own gets it from
-/// [`dispatch_drop!`](crate::dispatch_drop), which looks at its fields.
+/// [`dispatch_drop!`](crate::dispatch_drop), which looks at its fields; a reference is a field that is `Copy`.
 ///
 /// # Safety
 /// Dropping a value neither waits, nor touches paged memory, nor calls WSK. Code that the drop of a field runs counts.
@@ -40,7 +40,8 @@ use crate::{
     message = "`{Self}` is not known to be fit for being dropped at DISPATCH_LEVEL",
     label = "may be dropped within a completion routine",
     note = "the drop of a registration or queue waits, and that of a socket or of retained datagrams calls WSK",
-    note = "for a type of your own: `wsk::dispatch_drop!(Type {{ every, field }});`"
+    note = "for a type of your own: `wsk::dispatch_drop!(Type {{ every, field }});`",
+    note = "for `Box`, `Vec`, `String` and their like: the feature `alloc` of `wsk`"
 )]
 pub unsafe trait DispatchDrop {}
 
@@ -64,7 +65,9 @@ macro_rules! nothing_to_drop {
     )*};
 }
 
-nothing_to_drop!(&T, &mut T, *const T, *mut T, NonNull<T>, PhantomData<T>, ManuallyDrop<T>);
+// Not for references, though there is nothing to drop: with them, the compiler's advice for any other type is to borrow
+// it, and it leaves out the notes above.
+nothing_to_drop!(*const T, *mut T, NonNull<T>, PhantomData<T>, ManuallyDrop<T>);
 
 // SAFETY: there is nothing to drop.
 unsafe impl<T> DispatchDrop for AtomicPtr<T> {}

@@ -6,7 +6,7 @@ fn nothing(socket: Datagram<'_>, op: Op<()>) {
 }
 
 fn borrowed(bytes: &mut [u8]) {
-    let _ = Op::new(bytes);
+    let _ = Op::new(core::mem::ManuallyDrop::new(bytes));
 }
 
 fn main() {}
