@@ -8,6 +8,74 @@
 //! where nothing is, is reported in the same way. Every call that can fail is a
 //! [fault point](fault). Where the documentation is silent, the source says `n/d` (not documented) and what was chosen.
 //!
+//! A driver, and a process that opens its device. For a driver of the framework's, `kmdf::load` takes the place of
+//! [`Machine::load_driver`]; one that uses WSK has `netio::install` before it.
+//!
+//! ```
+//! use std::ptr;
+//! use ntos::security::{GENERIC_READ, GENERIC_WRITE};
+//! use ntos::{Config, Machine, Token};
+//! use wsk_sys::*;
+//!
+//! const MAGIC: u32 = CTL_CODE(FILE_DEVICE_UNKNOWN, 0x800, METHOD_BUFFERED, FILE_ANY_ACCESS);
+//!
+//! // What the driver's own crate would have.
+//! unsafe extern "system" fn driver_entry(driver: *mut DRIVER_OBJECT, _: *const UNICODE_STRING) -> NTSTATUS {
+//!     let (mut name, mut link) = (units(r"\Device\Mine"), units(r"\DosDevices\Mine"));
+//!     let (name, link) = (string(&mut name), string(&mut link));
+//!     unsafe {
+//!         let mut device = ptr::null_mut();
+//!         let status = IoCreateDevice(driver, 0, &name, FILE_DEVICE_UNKNOWN, 0, 0, &mut device);
+//!         if !NT_SUCCESS(status) {
+//!             return status;
+//!         }
+//!         let status = IoCreateSymbolicLink(&link, &name);
+//!         if !NT_SUCCESS(status) {
+//!             IoDeleteDevice(device);
+//!             return status;
+//!         }
+//!         for major in [IRP_MJ_CREATE, IRP_MJ_CLOSE, IRP_MJ_DEVICE_CONTROL] {
+//!             (*driver).MajorFunction[usize::from(major)] = Some(dispatch);
+//!         }
+//!         (*driver).DriverUnload = Some(unload);
+//!     }
+//!     STATUS_SUCCESS
+//! }
+//!
+//! unsafe extern "system" fn dispatch(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+//!     unsafe {
+//!         (*irp).IoStatus.Status = STATUS_SUCCESS;
+//!         (*irp).IoStatus.Information = 0;
+//!         IofCompleteRequest(irp, IO_NO_INCREMENT); // without this line: IrpProcessingComplete
+//!     }
+//!     STATUS_SUCCESS
+//! }
+//!
+//! unsafe extern "system" fn unload(driver: *mut DRIVER_OBJECT) {
+//!     let mut link = units(r"\DosDevices\Mine");
+//!     let link = string(&mut link);
+//!     unsafe {
+//!         IoDeleteSymbolicLink(&link);
+//!         IoDeleteDevice((*driver).DeviceObject); // without this line: the unload names what is left
+//!     }
+//! }
+//! # fn units(text: &str) -> Vec<u16> { text.encode_utf16().collect() }
+//! # fn string(units: &mut [u16]) -> UNICODE_STRING {
+//! #     let bytes = u16::try_from(units.len() * 2).unwrap();
+//! #     UNICODE_STRING { Length: bytes, MaximumLength: bytes, Buffer: units.as_mut_ptr() }
+//! # }
+//!
+//! // The test.
+//! let machine = Machine::boot(Config::default());
+//! let driver = machine.load_driver("mine", driver_entry).expect("it loads");
+//! let process = machine.process(Token::Administrator);
+//! let file = process.create_file(r"\\.\Mine", GENERIC_READ | GENERIC_WRITE).expect("it opens");
+//! assert_eq!(file.device_io_control(MAGIC, b"", &mut []), (STATUS_SUCCESS, 0));
+//! drop(file);
+//! driver.unload().expect("it has a DriverUnload"); // looks for what the driver has left
+//! machine.shutdown();
+//! ```
+//!
 //! | module | contents |
 //! |---|---|
 //! | [`machine`], [`bugcheck`], [`rule`], [`fault`], [`counters`], [`owner`] | the machine, its end, its rules, its leaks |
