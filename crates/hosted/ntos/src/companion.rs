@@ -17,6 +17,7 @@ use wsk_sys::PASSIVE_LEVEL;
 use crate::irql;
 use crate::machine::Machine;
 use crate::owner::Owner;
+use crate::process;
 use crate::routine;
 use crate::sync::lock;
 
@@ -62,30 +63,37 @@ impl Waiting {
 ///
 /// # Panics
 /// If the operating system has no more threads.
-fn give(mut job: Job) {
-    COMPANION.with_borrow_mut(|companion| {
-        if let Some(sender) = companion {
-            match sender.send(job) {
-                Ok(()) => return,
-                // It ended.
-                Err(back) => job = back.0,
-            }
+fn give(job: Job) {
+    if COMPANION.try_with(|_| ()).is_ok() {
+        COMPANION.with_borrow_mut(|companion| give_to(companion, job));
+    } else {
+        // The thread is ending, and has none any more: this one is for one job.
+        give_to(&mut None, job);
+    }
+}
+
+fn give_to(companion: &mut Option<Sender<Job>>, mut job: Job) {
+    if let Some(sender) = companion {
+        match sender.send(job) {
+            Ok(()) => return,
+            // It ended.
+            Err(back) => job = back.0,
         }
-        let (sender, jobs) = mpsc::channel::<Job>();
-        let body = move || {
-            make_expendable();
-            for job in jobs {
-                job();
-            }
-        };
-        // Reports name the thread that it goes in for.
-        let name = thread::current().name().unwrap_or("unnamed").to_owned();
-        let started = thread::Builder::new().name(name).spawn(body);
-        drop(started.expect("the system has threads left"));
-        // The receiver is in the thread, which waits for it.
-        let _ = sender.send(job);
-        *companion = Some(sender);
-    });
+    }
+    let (sender, jobs) = mpsc::channel::<Job>();
+    let body = move || {
+        make_expendable();
+        for job in jobs {
+            job();
+        }
+    };
+    // Reports name the thread that it goes in for.
+    let name = thread::current().name().unwrap_or("unnamed").to_owned();
+    let started = thread::Builder::new().name(name).spawn(body);
+    drop(started.expect("the system has threads left"));
+    // The receiver is in the thread, which waits for it.
+    let _ = sender.send(job);
+    *companion = Some(sender);
 }
 
 impl Machine {
@@ -97,7 +105,9 @@ impl Machine {
         // In a driver's routine, or at its level, the caller plays the driver: it must stay where it is.
         let plays =
             routine::is_running() || irql::current() != PASSIVE_LEVEL || Owner::current() != Owner::SYSTEM;
-        if is_expendable() || plays || cfg!(miri) {
+        // A thread that is ending has no machine and no process any more; what it has kept to the end is closed for it.
+        let ending = Machine::is_gone() || process::is_gone();
+        if (is_expendable() || plays || cfg!(miri)) && !ending {
             let _entered = self.enter();
             return f();
         }
@@ -123,7 +133,7 @@ impl Machine {
             Some(Err(panic)) => panic::resume_unwind(panic),
             None => {
                 // It may be stopped for ever.
-                COMPANION.take();
+                let _ = COMPANION.try_with(RefCell::take);
                 self.panic_with_report()
             }
         }

@@ -162,6 +162,11 @@ impl Machine {
         CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
     }
 
+    /// Whether the calling thread is ending, and can be in no machine any more.
+    pub(crate) fn is_gone() -> bool {
+        CURRENT.try_with(|_| ()).is_err()
+    }
+
     /// The calling thread's machine, at an entry into the kernel: on a dead machine the thread goes no further.
     pub(crate) fn kernel() -> Machine {
         let machine = Machine::current();

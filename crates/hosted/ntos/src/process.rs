@@ -112,6 +112,11 @@ pub(crate) fn in_flight(machine: &Machine) -> Vec<String> {
     all
 }
 
+/// Whether the calling thread is ending, and can be in no process any more.
+pub(crate) fn is_gone() -> bool {
+    CURRENT.try_with(|_| ()).is_err()
+}
+
 /// The calling thread's process.
 pub(crate) fn current(machine: &Machine) -> Arc<ProcessBody> {
     CURRENT.with_borrow(Clone::clone).unwrap_or_else(|| system(machine))
