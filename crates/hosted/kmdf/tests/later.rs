@@ -293,6 +293,7 @@ fn completing_at_dispatch_level_presents_the_next_at_passive_level() {
     let file = rig.open();
     let held = file.begin(HOLD, vec![], vec![]);
     let behind = file.begin(SPECIAL, vec![], vec![]);
+    rig.let_go("both are sent");
     assert_eq!(held.wait_for(LIMIT).expect("by the timer").status, STATUS_SUCCESS);
     assert_eq!(behind.wait_for(LIMIT).expect("by a worker thread").status, STATUS_SUCCESS);
     assert_ne!(file.device_io_control(FINISH, b"", &mut []).0, STATUS_SUCCESS);
@@ -300,9 +301,10 @@ fn completing_at_dispatch_level_presents_the_next_at_passive_level() {
     rig.end();
 }
 
-/// Completes the held request at dispatch level, as soon as there is one.
+/// Completes the held request at dispatch level, when the test lets it.
 extern "C" fn finish_later(timer: WDFTIMER) {
-    if !common::finish(&wdf::made(wdf::timer_parent(timer).cast())) {
+    let finish = || common::finish(&wdf::made(wdf::timer_parent(timer).cast()));
+    if !common::seen("both are sent") || !finish() {
         wdf::timer_start(timer, Duration::from_millis(5));
     }
 }

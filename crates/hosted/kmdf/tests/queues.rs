@@ -246,9 +246,10 @@ fn a_cancelled_request_that_is_forwarded_is_cancelled_in_the_other_queue() {
     rig.end();
 }
 
-/// Completes the held request at dispatch level, as soon as there is one.
+/// Completes the held request at dispatch level, when the test lets it.
 extern "C" fn finish_later(timer: WDFTIMER) {
-    if !common::finish(&wdf::made(wdf::timer_parent(timer).cast())) {
+    let finish = || common::finish(&wdf::made(wdf::timer_parent(timer).cast()));
+    if !common::seen("both are sent") || !finish() {
         wdf::timer_start(timer, Duration::from_millis(5));
     }
 }
@@ -275,6 +276,7 @@ fn the_next_request_is_presented_before_the_last_one_is_destroyed() {
     rig.taken();
     let held = file.begin(HOLD, vec![], vec![]);
     let behind = file.begin(SPECIAL, vec![], vec![]);
+    rig.let_go("both are sent");
     assert_eq!(ended(held).status, STATUS_SUCCESS);
     assert_eq!(ended(behind).status, STATUS_SUCCESS);
     rig.wait_for("destroy WDFREQUEST");
