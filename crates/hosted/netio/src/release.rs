@@ -4,12 +4,13 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 
-use wsk_sys::{NTSTATUS, PWSK_SOCKET, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, WSK_DATAGRAM_INDICATION};
+use wsk_sys::{
+    DISPATCH_LEVEL, NTSTATUS, PWSK_SOCKET, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, WSK_DATAGRAM_INDICATION,
+};
 
-use crate::check;
 use crate::indicated::Indication;
 use crate::platform;
-use crate::rules::{RELEASE_LINK, RELEASE_TWICE};
+use crate::rules::{RELEASE_LINK, RELEASE_TWICE, at_most};
 use crate::socket::SocketCall;
 
 /// How many indications are remembered after their release, so that a second one is told from a release of anything.
@@ -133,7 +134,8 @@ pub(crate) unsafe extern "system" fn wsk_release(
     datagram_indication: *mut WSK_DATAGRAM_INDICATION,
 ) -> NTSTATUS {
     const WHAT: &str = "WskRelease";
-    check::caller(WHAT);
+    // From within a completion routine too: without an IRP there is no completion, and no recursion.
+    at_most(DISPATCH_LEVEL, WHAT);
     let call = SocketCall::begin(socket, WHAT);
     let number = call.socket.number;
     let mut state = call.provider.lock();

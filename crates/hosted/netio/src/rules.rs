@@ -18,7 +18,7 @@ rules! {
 
     /// A WSK function was called above the IRQL that its page allows.
     IRQL = OWN + 0x01, "WskIrql", "WSK Functions: requirements";
-    /// A WSK function was called from within the completion routine of a WSK request.
+    /// A WSK function other than `WskRelease` was called from within the completion routine of a WSK request.
     CALL_IN_COMPLETION_ROUTINE = OWN + 0x02, "WskCallInCompletionRoutine", "Using IRPs with Winsock Kernel Functions";
 
     /// What was passed as an IRP is none, or is freed.
