@@ -382,7 +382,6 @@ fn what_is_left_at_deregistration() {
         // Keeps the provider's thread, so that the next request stays in the queue.
         let other = Client::new();
         stall(other.bound("127.0.0.1:0"));
-        std::thread::sleep(Duration::from_millis(20));
         client.open(AF_INET, SOCK_DGRAM, IPPROTO_UDP, WSK_FLAG_DATAGRAM_SOCKET);
         client.end();
     });
