@@ -6,7 +6,7 @@ use ntos::{LeakScope, Owner, rule};
 use wsk_sys::{
     APC_LEVEL, DISPATCH_LEVEL, ExAllocatePool2, ExFreePool, ExFreePoolWithTag, FALSE, IoAllocateMdl,
     IoFreeMdl, KEVENT, KeInitializeEvent, KeSetEvent, KernelMode, MDL, MdlMappingNoExecute,
-    MmBuildMdlForNonPagedPool, MmGetSystemAddressForMdlSafe, MmProbeAndLockPages, MmUnlockPages,
+    MmBuildMdlForNonPagedPool, MmGetSystemAddressForMdlSafe, MmProbeAndLockPages, MmUnlockPages, NamedStatus,
     NormalPagePriority, NotificationEvent, PAGE_SIZE, POOL_FLAG_NON_PAGED, POOL_FLAG_PAGED,
     POOL_FLAG_UNINITIALIZED, PVOID, STATUS_INSUFFICIENT_RESOURCES,
 };
@@ -192,7 +192,7 @@ fn blocks() -> Vec<Right> {
             // Looks at what may have failed, and returns the failure.
             machine.faults().fail_nth(0);
             let status = machine.load_driver("fails", fails_without_memory).err();
-            assert_eq!(status, Some(STATUS_INSUFFICIENT_RESOURCES));
+            assert_eq!(status, Some(NamedStatus(STATUS_INSUFFICIENT_RESOURCES)));
         }),
         (&rule::ACCESS_VIOLATION, |_| writes_to_the_ends()),
         (&rule::SPIN_LOCK_FREED, |_| {
