@@ -120,7 +120,10 @@ fn registrations() -> Vec<Right> {
         }),
         (&rules::REGISTRATION_FREED, |world| {
             // On the stack of a routine that deregisters before it returns.
-            assert_eq!(world.machine.load_driver("right", gives_up).err(), Some(STATUS_UNSUCCESSFUL));
+            assert_eq!(
+                world.machine.load_driver("right", gives_up).err(),
+                Some(wsk_sys::NamedStatus(STATUS_UNSUCCESSFUL))
+            );
         }),
         (&rules::REGISTRATION_LEFT, |world| {
             world.machine.load_driver("right", waits_elsewhere).unwrap().unload().unwrap();
