@@ -33,7 +33,7 @@ pub(crate) unsafe extern "C" fn evt_work_item(work_item: WDFWORKITEM) {
 
 fn finish(driver: &'static Driver, mut completion: Completion<'static, Job>) {
     let result = completion.result();
-    driver.counters.landed(result);
+    driver.counters.completed(result);
     if let Some((batch, place)) = completion.buffers_mut().take_batch() {
         let result = result.and_then(|received| fill(driver, &batch, place, &completion, received));
         if batch.land(place, completion.into_op(), result) {
@@ -62,7 +62,7 @@ pub(crate) fn end(batch: &Batch) {
 
 /// Ends a request whose operation could not be submitted, and counts it as any other that failed.
 pub(crate) fn fail(driver: &Driver, mut op: Op<Job>, error: Error) {
-    driver.counters.landed(Err(error));
+    driver.counters.completed(Err(error));
     if let Some(request) = op.buffers_mut().take_request() {
         request.finish(Some(op), error.status(), 0);
     }

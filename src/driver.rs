@@ -45,13 +45,13 @@ counters! {
 }
 
 impl Counters {
-    /// An operation is submitted: [`Counters::landed`] follows.
+    /// An operation is submitted: [`Counters::completed`] follows.
     pub(crate) fn submitted(&self) {
         self.operations_submitted.up();
     }
 
     /// An operation has ended, or could not be submitted after all: once for each.
-    pub(crate) fn landed(&self, result: Result<usize>) {
+    pub(crate) fn completed(&self, result: Result<usize>) {
         self.operations_completed.up();
         let Err(error) = result else { return };
         self.operations_failed.up();

@@ -135,6 +135,19 @@ unsafe fn retrieve(
     let found = buffer(function, &request, side);
     let found =
         found.and_then(|found| if found.1 < minimum { Err(STATUS_BUFFER_TOO_SMALL) } else { Ok(found) });
+    // SAFETY: this function's own contract.
+    unsafe { tell(found, out, length) }
+}
+
+/// Tells the driver the address and length of a buffer; null and zero where there is none.
+///
+/// # Safety
+/// `out` and `length` are null or may be written to.
+pub(crate) unsafe fn tell(
+    found: Result<(PVOID, usize), NTSTATUS>,
+    out: *mut PVOID,
+    length: *mut usize,
+) -> NTSTATUS {
     let (address, bytes, status) = match found {
         Ok((address, bytes)) => (address, bytes, STATUS_SUCCESS),
         Err(status) => (core::ptr::null_mut(), 0, status),

@@ -15,7 +15,7 @@ use wsk_sys::{
 
 use crate::args::{at_most, required, store};
 use crate::attributes::Attributes;
-use crate::buffers::Side;
+use crate::buffers::{Side, tell};
 use crate::caller_context;
 use crate::device::Device;
 use crate::lookup;
@@ -85,15 +85,9 @@ unsafe fn retrieve(
     let request = lookup::typed::<Request, _>(function, handle);
     required(function, "Buffer", buffer);
     request::usable(function, &request);
-    let (address, bytes, status) = match find(function, &request, side, minimum) {
-        Ok((address, bytes)) => (address, bytes, STATUS_SUCCESS),
-        Err(status) => (core::ptr::null_mut(), 0, status),
-    };
+    let found = find(function, &request, side, minimum);
     // SAFETY: this function's own contract.
-    unsafe { store(buffer, address) };
-    // SAFETY: this function's own contract.
-    unsafe { store(length, bytes) };
-    status
+    unsafe { tell(found, buffer, length) }
 }
 
 /// The address of the input of a `METHOD_NEITHER` device control, or of a write to a device with neither buffered nor

@@ -11,8 +11,8 @@ use wsk_sys::{
 
 use crate::io::{ACCESS, BUFFERED, Handler, LONG, PATH, complete, delete_device, mark_pending, open, probe};
 use crate::irp::{
-    allocate, ask, ask_and_free, call, call_and_free, device, free, fresh, go_on, keep, no_longer_cancelable,
-    reuse, step, watch,
+    allocate, ask, ask_and_free, call, call_and_free, continue_completion, device, free, fresh, keep,
+    no_longer_cancelable, reuse, step, watch,
 };
 use crate::levels::at;
 use crate::{Right, kernel};
@@ -132,14 +132,14 @@ fn sending() -> Vec<Right> {
             let irp = in_the_middle();
             mark_pending(irp);
             ask(irp, IRP_MJ_DEVICE_CONTROL);
-            watch(irp, go_on, ptr::null_mut());
+            watch(irp, continue_completion, ptr::null_mut());
             call_and_free(irp);
         }),
         (&rules::LOCATION_COPIED, |_| {
             // Copied whole, and then given a routine of the layer's own, or none.
             let irp = in_the_middle();
             copy_location(irp);
-            watch(irp, go_on, ptr::null_mut());
+            watch(irp, continue_completion, ptr::null_mut());
             call_and_free(irp);
             let irp = in_the_middle();
             copy_location(irp);
@@ -161,7 +161,7 @@ fn sending() -> Vec<Right> {
         (&rules::NO_LOCATION_LEFT, |_| {
             let irp = in_the_middle();
             ask(irp, IRP_MJ_DEVICE_CONTROL);
-            watch(irp, go_on, ptr::null_mut());
+            watch(irp, continue_completion, ptr::null_mut());
             call_and_free(irp);
         }),
         (&rules::SENT_WITHOUT_ROUTINE, |_| {

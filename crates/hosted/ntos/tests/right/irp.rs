@@ -29,7 +29,11 @@ pub(crate) unsafe extern "system" fn keep(_: *mut DEVICE_OBJECT, _: *mut IRP, _:
 }
 
 /// Lets the completion go on to the driver above.
-pub(crate) unsafe extern "system" fn go_on(_: *mut DEVICE_OBJECT, _: *mut IRP, _: PVOID) -> NTSTATUS {
+pub(crate) unsafe extern "system" fn continue_completion(
+    _: *mut DEVICE_OBJECT,
+    _: *mut IRP,
+    _: PVOID,
+) -> NTSTATUS {
     STATUS_SUCCESS
 }
 

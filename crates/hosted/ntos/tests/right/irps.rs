@@ -12,7 +12,8 @@ use wsk_sys::{
 
 use crate::io::{BUFFERED, complete, mark_pending, open, probe, set_status, system_buffer};
 use crate::irp::{
-    allocate, call, free, fresh, go_on, keep, no_longer_cancelable, reuse, sent, set_cancel, step, watch,
+    allocate, call, continue_completion, free, fresh, keep, no_longer_cancelable, reuse, sent, set_cancel,
+    step, watch,
 };
 use crate::levels::{at, lock, locked};
 use crate::memory::{self, pool};
@@ -247,7 +248,7 @@ fn completing() -> Vec<Right> {
             let irp = allocate(2);
             watch(irp, keep, ptr::null_mut());
             step(irp);
-            watch(irp, go_on, ptr::null_mut());
+            watch(irp, continue_completion, ptr::null_mut());
             step(irp);
             complete_and_free(irp, STATUS_CANCELLED);
         }),
