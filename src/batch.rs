@@ -18,7 +18,7 @@ use crate::driver::Driver;
 use crate::file::File;
 use crate::job::{Job, Locked};
 use crate::lock::SpinLock;
-use crate::request::{Cancel, InFlight, Refused, Request, Uncompleted};
+use crate::wdf_request::{Cancel, InFlight, Refused, Request, Uncompleted};
 
 /// The operations of a request.
 #[derive(Debug)]

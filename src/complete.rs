@@ -13,9 +13,9 @@ use crate::driver::Driver;
 use crate::file::File;
 use crate::inbox::{Inbox, Reception};
 use crate::job::{Job, Kind};
-use crate::request::Uncompleted;
 use crate::switch;
 use crate::wdf::{self, WDFWORKITEM};
+use crate::wdf_request::Uncompleted;
 
 /// `EvtWorkItem`: takes every operation that has finished, and completes its request.
 ///

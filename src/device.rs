@@ -11,10 +11,10 @@ use wskdrv_abi::device::{DEVICE_NAME_UTF16, LINK_NAME_UTF16, SDDL_UTF16};
 use crate::context::{Context, ContextType, context};
 use crate::driver::{Counters, Driver};
 use crate::file::{self, File};
-use crate::request::RequestContext;
 use crate::wdf::{
     self, PCUNICODE_STRING, PDRIVER_OBJECT, PWDFDEVICE_INIT, WDFDEVICE, WDFDRIVER, WDFWORKITEM,
 };
+use crate::wdf_request::RequestContext;
 use crate::{complete, dispatch};
 
 static TYPE: ContextType = ContextType::new::<Place>(c"wskdrv::Driver", &TYPE);

@@ -18,8 +18,8 @@ use crate::driver::Driver;
 use crate::inbox::Inbox;
 use crate::job::Job;
 use crate::lock::SpinLock;
-use crate::request::Request;
 use crate::wdf::{WDFDEVICE, WDFFILEOBJECT, WDFREQUEST};
+use crate::wdf_request::Request;
 
 /// A handle: the context of the framework's file object.
 #[derive(Debug)]

@@ -22,9 +22,9 @@ use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 use crate::job::Job;
 use crate::lock::SpinLock;
-use crate::request::Uncompleted;
 use crate::ring::Ring;
 use crate::switch::{Switched, Switching};
+use crate::wdf_request::Uncompleted;
 
 /// A socket's queue of datagrams, which is the handler of its events.
 #[derive(Debug)]

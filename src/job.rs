@@ -7,7 +7,7 @@ use wsk::{BufferList, Payload, PayloadList, Shared, dispatch_drop};
 use wsk_sys::{MDL, WSK_BUF, WSK_BUF_LIST};
 
 use crate::batch::Batch;
-use crate::request::InFlight;
+use crate::wdf_request::InFlight;
 
 /// What kind of request an operation serves, and so what becomes of its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,7 +20,7 @@
 //! | `driver` | the driver's state: registration with WSK, completion queue, counters |
 //! | `file` | a handle: its socket and the socket's state |
 //! | `dispatch`, `decode`, `many` | from an I/O control code to an operation in flight |
-//! | `request`, `job` | a WDF request while its operation flies; who completes it |
+//! | `wdf_request`, `job` | a WDF request while its operation flies; who completes it |
 //! | `batch` | a request with several operations |
 //! | `complete` | from a finished operation to a completed request |
 //! | `inbox`, `ring`, `switch` | a socket's queue of datagrams, filled by WSK's event and drained by requests |
@@ -49,10 +49,10 @@ mod job;
 mod layout;
 mod lock;
 mod many;
-mod request;
 mod ring;
 mod switch;
 mod wdf;
+mod wdf_request;
 
 pub use device::driver_entry;
 

@@ -11,7 +11,7 @@ use super::{Launch, passive};
 use crate::driver::Driver;
 use crate::file::File;
 use crate::job::{Job, Kind};
-use crate::request::{Refused, Uncompleted};
+use crate::wdf_request::{Refused, Uncompleted};
 
 /// Tells the transports.
 pub(super) fn transports(driver: &Driver, request: &Uncompleted) -> Result<usize> {

@@ -20,9 +20,9 @@ use crate::file::File;
 use crate::inbox::{Inbox, Reception};
 use crate::job::{Job, Kind, Locked};
 use crate::many::SendMany;
-use crate::request::{Cancel, InFlight, Refused, Request, Uncompleted};
 use crate::switch;
 use crate::wdf::{self, ULONG, WDFQUEUE, WDFREQUEST};
+use crate::wdf_request::{Cancel, InFlight, Refused, Request, Uncompleted};
 
 pub(crate) mod client;
 

@@ -25,8 +25,8 @@ mod job;
 mod lock;
 #[path = "../../src/many.rs"]
 mod many;
-#[path = "../../src/request.rs"]
-mod request;
+#[path = "../../src/wdf_request.rs"]
+mod wdf_request;
 #[path = "../../src/ring.rs"]
 mod ring;
 #[path = "../../src/switch.rs"]
@@ -34,7 +34,7 @@ mod switch;
 #[path = "../../src/wdf.rs"]
 mod wdf;
 
-use request::{Cancel, InFlight, Request, Uncompleted};
+use wdf_request::{Cancel, InFlight, Request, Uncompleted};
 
 fn completed_twice(request: Request) {
     request.complete(0, 0);

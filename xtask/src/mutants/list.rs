@@ -17,21 +17,21 @@ pub(crate) struct Mutant {
 pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "the driver does not complete its requests",
-        file: "src/request.rs",
+        file: "src/wdf_request.rs",
         line: "    request.complete(outcome.status, outcome.information);\n",
         instead: "",
         caught_by: "basics::a_socket_is_created_bound_and_closed_v4",
     },
     Mutant {
         name: "a request is completed while it is marked cancelable",
-        file: "src/request.rs",
+        file: "src/wdf_request.rs",
         line: "unsafe { wdf::call_unsafe_wdf_function_binding!(WdfRequestUnmarkCancelable, request) };",
         instead: "STATUS_SUCCESS;",
         caught_by: "basics::a_socket_is_created_bound_and_closed_v4",
     },
     Mutant {
         name: "a cancel does not reach the operation",
-        file: "src/request.rs",
+        file: "src/wdf_request.rs",
         line: "Cancel::One(canceller) => canceller.cancel(),",
         instead: "Cancel::One(_) => {}",
         caught_by: "cancelling::a_cancelled_receive_is_cancelled",
