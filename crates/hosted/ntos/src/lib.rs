@@ -78,11 +78,11 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | [`machine`], [`bugcheck`], [`rule`], [`fault`], [`counters`], [`owner`] | the machine, its end, its rules, its leaks |
+//! | [`Machine`], [`bugcheck`], [`rule`], [`fault`], [`counters`], [`owner`] | the machine, its end, its rules, its leaks |
 //! | [`irql`], [`spinlock`], [`event`], [`mod@wait`], [`rundown`] | levels, locks, waits |
 //! | [`dpc`], [`timer`], [`work_item`], [`thread`] | what runs when |
 //! | [`pool`], [`mdl`], [`in_flight`] | memory, and which of it may not be freed yet |
-//! | [`irp`], [`irp_log`], [`device`], [`driver`], [`security`] | the I/O manager |
+//! | [`irp`], [`irp::log`], [`device`], [`driver`], [`security`] | the I/O manager |
 //! | [`process`] | the user's side: `CreateFile`, `DeviceIoControl`, `CancelIoEx`, `CloseHandle` |
 #![allow(non_snake_case, reason = "the kernel's functions and their parameters bear their C names")]
 #![allow(
@@ -90,64 +90,31 @@
     reason = "Microsoft's page of the same name is the contract of each exported function"
 )]
 
-mod access_violation;
-mod allocated;
-mod at_exit;
-pub mod bugcheck;
-mod companion;
-pub mod counters;
-pub mod debug;
-pub mod device;
-mod device_table;
-mod dispatcher;
-pub mod dpc;
-pub mod driver;
-pub mod event;
-pub mod fault;
-mod file;
-mod file_object;
-pub mod in_flight;
-pub mod io_rules;
-pub mod irp;
-pub mod irp_call;
-pub mod irp_cancel;
-pub mod irp_complete;
-pub mod irp_log;
-mod irp_packet;
-mod irp_registry;
-pub mod irql;
-pub mod machine;
-pub mod mdl;
-mod namespace;
-mod overlapped;
-pub mod owner;
-mod panic_hook;
-pub mod pool;
-mod pool_registry;
+mod ex;
+mod io;
+mod ke;
+mod machine;
+mod mm;
 pub mod process;
-mod processor;
-mod request;
-pub mod routine;
+mod ps;
 pub mod rule;
-pub mod rundown;
-pub mod security;
-pub mod shutdown;
-pub mod spinlock;
-pub mod stuck;
+mod se;
 mod sync;
-pub mod thread;
-pub mod timer;
-mod transfer;
-mod unicode;
-pub mod user_memory;
-pub mod wait;
-pub mod work_item;
+
+pub use ex::{pool, rundown, work_item};
+pub use io::{device, driver, irp, shutdown};
+pub use ke::{dpc, event, irql, spinlock, timer, wait};
+pub use machine::{bugcheck, counters, debug, fault, owner, routine, stuck};
+pub use mm::{in_flight, mdl, user_memory};
+pub use ps::thread;
+pub use rule::io as io_rules;
+pub use se::security;
 
 pub use bugcheck::{BugCheck, complain, violation};
 pub use counters::{Count, Counters};
 pub use driver::Driver;
 pub use fault::Faults;
-pub use irp_log::{IrpEvent, IrpEventKind};
+pub use irp::log::{IrpEvent, IrpEventKind};
 pub use machine::{Config, Entered, Machine};
 pub use owner::{LeakCheck, LeakScope, Owner};
 pub use process::{Completed, File, Overlapped, Process, Token, token_of};

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 
 use io::{LONG, complete, set_status};
 use ntos::irp::State;
-use ntos::{Config, IrpEvent, IrpEventKind, Machine, irp, irp_log};
+use ntos::{Config, IrpEvent, IrpEventKind, Machine, irp};
 use wsk_sys::{
     DEVICE_OBJECT, DISPATCH_LEVEL, IO_STACK_LOCATION, IRP, IoAcquireCancelSpinLock, IoAllocateIrp,
     IoCancelIrp, IoFreeIrp, IoGetCurrentIrpStackLocation, IoInitializeIrp, IoReleaseCancelSpinLock,
@@ -56,7 +56,7 @@ fn watch(irp: *mut IRP, seen: &Seen) {
 
 /// What the layer below does on receipt.
 fn send(irp: *mut IRP) {
-    irp_log::sent(irp, "WskTest");
+    irp::log::sent(irp, "WskTest");
     // SAFETY: a fresh IRP with a location left.
     unsafe { IoSetNextIrpStackLocation(irp) };
 }
@@ -125,10 +125,10 @@ fn the_log_counts_on_and_can_be_off() {
     free(irp);
     // Slow under Miri, and nothing but a queue.
     if !cfg!(miri) {
-        for _ in 0..irp_log::CAPACITY {
+        for _ in 0..irp::log::CAPACITY {
             free(allocate(1));
         }
-        assert_eq!(machine.irp_log().len(), irp_log::CAPACITY);
+        assert_eq!(machine.irp_log().len(), irp::log::CAPACITY);
     }
     let log = machine.irp_log();
     assert!(log.windows(2).all(|pair| pair[0].sequence + 1 == pair[1].sequence));

@@ -88,7 +88,7 @@ pub(crate) fn who(process: PEPROCESS) -> Who {
 
 /// Tells the log that the IRP has come down to the provider.
 pub(crate) fn sent(irp: *mut IRP, what: &str) {
-    ntos::irp_log::sent(irp, what);
+    ntos::irp::log::sent(irp, what);
 }
 
 /// Takes note of the memory that a request uses until it is completed: to free some of it before is a bug check.

@@ -4,7 +4,7 @@ use std::ptr;
 use std::sync::mpsc;
 
 use ntos::in_flight::{self, Memory};
-use ntos::{Config, Machine, io_rules as rules, irp_log};
+use ntos::{Config, Machine, io_rules as rules, irp};
 use wsk_sys::{
     DEVICE_OBJECT, ExAllocatePool2, ExFreePool, ExFreePoolWithTag, IRP, IoAllocateMdl, IoFreeMdl,
     IoInitializeIrp, IoReadAccess, IoSizeOfIrp, KernelMode, MDL, MmBuildMdlForNonPagedPool,
@@ -50,7 +50,7 @@ fn fly_with(routine: wsk_sys::IO_COMPLETION_ROUTINE, memory: impl IntoIterator<I
     let irp = allocate(1);
     watch(irp, routine);
     in_flight::begin(irp, "WskSendTo on socket #3", memory);
-    irp_log::sent(irp, "WskSendTo on socket #3");
+    irp::log::sent(irp, "WskSendTo on socket #3");
     step(irp);
     irp
 }

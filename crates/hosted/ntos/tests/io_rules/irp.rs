@@ -92,7 +92,7 @@ violations! {
     };
     freed_after_netio_took_it: &rules::FREE_IN_USE, "IRP #1 freed", |_| {
         let irp = allocate(1);
-        ntos::irp_log::sent(irp, "a provider that has not stepped yet");
+        ntos::irp::log::sent(irp, "a provider that has not stepped yet");
         free(irp);
     };
     freed_a_request: &rules::FREE_THREADED_IRP, "IRP #2 freed", |machine| {

@@ -3,7 +3,7 @@
 use std::ptr;
 
 use ntos::in_flight::{self, Memory};
-use ntos::{io_rules as rules, irp_log};
+use ntos::{io_rules as rules, irp};
 use wsk_sys::{
     DEVICE_OBJECT, DISPATCH_LEVEL, FALSE, IRP, IRP_MJ_DEVICE_CONTROL, IoCancelIrp, IoInitializeIrp,
     IoReleaseCancelSpinLock, IoSizeOfIrp, NTSTATUS, POOL_FLAG_NON_PAGED, PVOID, STATUS_BUFFER_OVERFLOW,
@@ -87,7 +87,7 @@ fn fly(block: PVOID, length: usize, routine: wsk_sys::IO_COMPLETION_ROUTINE, con
     let irp = allocate(1);
     watch(irp, routine, context);
     in_flight::begin(irp, "WskSendTo on socket #3", [Memory::new("the buffer", block, length)]);
-    irp_log::sent(irp, "WskSendTo on socket #3");
+    irp::log::sent(irp, "WskSendTo on socket #3");
     step(irp);
     irp
 }

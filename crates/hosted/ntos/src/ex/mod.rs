@@ -1,0 +1,5 @@
+//! The executive: pool, work items, run-down protection.
+
+pub mod pool;
+pub mod rundown;
+pub mod work_item;

@@ -1,0 +1,302 @@
+//! I/O work items: a driver's routine, called later at `PASSIVE_LEVEL` in one of the machine's worker threads.
+#![expect(unsafe_code, reason = "exports C functions by their names, and calls the driver's routines")]
+
+use std::collections::{HashMap, VecDeque};
+use std::ptr;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use wsk_sys::{DEVICE_OBJECT, DISPATCH_LEVEL, IO_WORKITEM, IO_WORKITEM_ROUTINE, PASSIVE_LEVEL, PVOID};
+
+use crate::ex::pool;
+use crate::ex::pool::registry::{Kind, Request};
+use crate::ke::irql::{at_most, call_driver};
+use crate::machine::Machine;
+use crate::machine::bugcheck::{complain, violation};
+use crate::machine::companion;
+use crate::machine::fault;
+use crate::machine::owner::{LeakScope, Owner, leak_report};
+use crate::rule;
+use crate::sync::{Pointer, lock};
+
+/// The worker threads of a machine at most: enough that items which wait for each other do not stop it.
+const WORKERS: usize = 8;
+/// The size of a work item; its content is the kernel's affair, which keeps it elsewhere.
+const SIZE: usize = 0x58;
+/// The tag under which Windows allocates work items.
+const TAG: u32 = u32::from_le_bytes(*b"IoWI");
+
+/// The work items of one machine, and its workers.
+#[derive(Debug, Default)]
+pub(crate) struct Workers {
+    state: Mutex<State>,
+    work: Condvar,
+    /// A routine has returned.
+    done: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    items: HashMap<usize, Item>,
+    queue: VecDeque<Queued>,
+    /// The items whose routines run.
+    running: Vec<Running>,
+    threads: Vec<JoinHandle<()>>,
+    idle: usize,
+    stopping: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Item {
+    device: Pointer<DEVICE_OBJECT>,
+    owner: Owner,
+    queued: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Running {
+    item: usize,
+    device: usize,
+    owner: Owner,
+}
+
+#[derive(Debug)]
+struct Queued {
+    item: usize,
+    routine: IO_WORKITEM_ROUTINE,
+    context: Pointer<std::ffi::c_void>,
+    device: Pointer<DEVICE_OBJECT>,
+    owner: Owner,
+}
+
+impl Workers {
+    /// What is queued and what runs, for a report.
+    pub(crate) fn in_flight(&self) -> Vec<String> {
+        let state = lock(&self.state);
+        let queued = state.queue.iter().map(|queued| format!("work item {:#x}, queued", queued.item));
+        let running = state.running.iter().map(|running| format!("work item {:#x}, running", running.item));
+        queued.chain(running).collect()
+    }
+
+    /// Lets the workers finish what is queued, and end. If a routine goes on for longer than the machine's
+    /// `shutdown_limit`, they are left to themselves: the look for leaks has reported it.
+    pub(crate) fn stop(&self, machine: &Machine) {
+        let threads = {
+            let mut state = lock(&self.state);
+            state.stopping = true;
+            self.work.notify_all();
+            let busy = |state: &mut State| !state.queue.is_empty() || !state.running.is_empty();
+            let limit = machine.config().shutdown_limit;
+            let waited = self.done.wait_timeout_while(state, limit, busy);
+            let (mut state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            if timeout.timed_out() {
+                return;
+            }
+            std::mem::take(&mut state.threads)
+        };
+        for thread in threads {
+            // It ends by itself; a driver's panic has ended the process already.
+            let _ = thread.join();
+        }
+        lock(&self.state).stopping = false;
+    }
+}
+
+/// Whether a queued or running work item refers to `device`, which must then stay.
+pub(crate) fn refers_to(machine: &Machine, device: *mut DEVICE_OBJECT) -> bool {
+    let state = lock(&machine.parts.workers.state);
+    state.queue.iter().any(|queued| queued.device.key() == device.addr())
+        || state.running.iter().any(|running| running.device == device.addr())
+}
+
+fn run(machine: &Machine) {
+    let workers = &machine.parts.workers;
+    let mut state = lock(&workers.state);
+    loop {
+        if let Some(queued) = state.queue.pop_front() {
+            // From here on the item may be queued again, and freed, by its own routine too.
+            if let Some(item) = state.items.get_mut(&queued.item) {
+                item.queued = false;
+            }
+            let running = Running { item: queued.item, device: queued.device.key(), owner: queued.owner };
+            state.running.push(running);
+            drop(state);
+            if machine.parts.crash.is_dead() {
+                return;
+            }
+            call(&queued);
+            state = lock(&workers.state);
+            if let Some(index) = state.running.iter().position(|entry| *entry == running) {
+                state.running.swap_remove(index);
+            }
+            workers.done.notify_all();
+        } else if state.stopping {
+            return;
+        } else {
+            state.idle += 1;
+            state = workers.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.idle -= 1;
+        }
+    }
+}
+
+fn call(queued: &Queued) {
+    let routine = || {
+        // SAFETY: the driver's routine, with the device and context that it gave, at the level that it expects.
+        unsafe { (queued.routine)(queued.device.0, queued.context.0) };
+    };
+    queued.owner.run(|| {
+        call_driver(PASSIVE_LEVEL, format_args!("the routine of work item {:#x}", queued.item), routine);
+    });
+}
+
+/// Waits for routines to return, then looks for work items left behind.
+///
+/// A driver may be unloaded while its routine is about to return: the I/O manager keeps its image until then.
+pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) {
+    let workers = &machine.parts.workers;
+    let active = |state: &mut State| {
+        state.queue.iter().any(|queued| scope.covers(queued.owner))
+            || state.running.iter().any(|running| scope.covers(running.owner))
+    };
+    let limit = machine.config().shutdown_limit;
+    let state = lock(&workers.state);
+    let waited = workers.done.wait_timeout_while(state, limit, active);
+    let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+    let queued = state.queue.iter().filter(|queued| scope.covers(queued.owner));
+    let queued = queued.map(|queued| format!("work item {:#x}, queued", queued.item));
+    let running = state.running.iter().filter(|running| scope.covers(running.owner));
+    let running = running.map(|running| format!("work item {:#x}, running", running.item));
+    let active: Vec<String> = queued.chain(running).collect();
+    let items = state.items.iter().filter(|(_, item)| scope.covers(item.owner));
+    let left: Vec<String> = items
+        .map(|(address, item)| format!("work item {address:#x} of device {:#x}", item.device.key()))
+        .collect();
+    drop(state);
+    if !active.is_empty() {
+        complain(&rule::WORK_ITEM_LEFT, leak_report("work items", scope, active));
+    }
+    if !left.is_empty() {
+        complain(&rule::WORK_ITEM_LEAK, leak_report("work items", scope, left));
+    }
+}
+
+/// Allocates a work item; null on failure.
+///
+/// # IRQL
+/// <= `DISPATCH_LEVEL`.
+#[unsafe(no_mangle)]
+pub extern "system" fn IoAllocateWorkItem(DeviceObject: *mut DEVICE_OBJECT) -> *mut IO_WORKITEM {
+    let machine = Machine::kernel();
+    at_most(DISPATCH_LEVEL, &rule::IRQL_IO_DISPATCH, "IoAllocateWorkItem");
+    if DeviceObject.is_null() {
+        violation(&rule::WORK_ITEM_INVALID, "IoAllocateWorkItem without a device object");
+    }
+    if fault::point("IoAllocateWorkItem") {
+        return ptr::null_mut();
+    }
+    let request = Request {
+        kind: Kind::WorkItem,
+        size: SIZE,
+        tag: TAG,
+        paged: false,
+        zeroed: true,
+        cache_aligned: false,
+    };
+    let address = machine.parts.pool.allocate(&request);
+    if address.is_null() {
+        return ptr::null_mut();
+    }
+    let item = Item { device: Pointer(DeviceObject), owner: Owner::current(), queued: false };
+    lock(&machine.parts.workers.state).items.insert(address.addr(), item);
+    machine.parts.gauges.work_items.add(1);
+    address.cast()
+}
+
+/// Queues a work item. It must not be queued already; once its routine was called, it may be queued again.
+///
+/// # Safety
+/// The routine may be called with `Context`, in another thread.
+///
+/// # IRQL
+/// <= `DISPATCH_LEVEL`.
+///
+/// # Panics
+/// If the operating system has no more threads.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn IoQueueWorkItem(
+    IoWorkItem: *mut IO_WORKITEM,
+    WorkerRoutine: IO_WORKITEM_ROUTINE,
+    QueueType: i32,
+    Context: PVOID,
+) {
+    // Every queue type is served by the same workers.
+    let _ = QueueType;
+    let what = "IoQueueWorkItem";
+    let machine = Machine::kernel();
+    at_most(DISPATCH_LEVEL, &rule::IRQL_IO_DISPATCH, what);
+    let address = IoWorkItem.addr();
+    let workers = &machine.parts.workers;
+    let mut state = lock(&workers.state);
+    let Some(item) = state.items.get_mut(&address) else {
+        drop(state);
+        invalid(address, what);
+    };
+    if item.queued {
+        drop(state);
+        violation(
+            &rule::WORK_ITEM_QUEUED_TWICE,
+            format!("{what} of work item {address:#x}, which is queued"),
+        );
+    }
+    item.queued = true;
+    let (device, owner) = (item.device, item.owner);
+    let context = Pointer(Context);
+    state.queue.push_back(Queued { item: address, routine: WorkerRoutine, context, device, owner });
+    if state.queue.len() > state.idle && state.threads.len() < WORKERS {
+        let machine = machine.clone();
+        let body = move || {
+            companion::make_expendable();
+            let _entered = machine.enter();
+            run(&machine);
+        };
+        let thread = thread::Builder::new().name("worker".to_owned()).spawn(body);
+        state.threads.push(thread.expect("the system has threads left"));
+    }
+    workers.work.notify_one();
+}
+
+/// Frees a work item, which must not be queued.
+///
+/// # IRQL
+/// <= `DISPATCH_LEVEL`.
+#[unsafe(no_mangle)]
+pub extern "system" fn IoFreeWorkItem(IoWorkItem: *mut IO_WORKITEM) {
+    let what = "IoFreeWorkItem";
+    let machine = Machine::kernel();
+    at_most(DISPATCH_LEVEL, &rule::IRQL_IO_DISPATCH, what);
+    let address = IoWorkItem.addr();
+    let mut state = lock(&machine.parts.workers.state);
+    let queued = state.items.get(&address).map(|item| item.queued);
+    if queued == Some(false) {
+        state.items.remove(&address);
+    }
+    drop(state);
+    match queued {
+        None => invalid(address, what),
+        Some(true) => {
+            violation(&rule::WORK_ITEM_FREED, format!("{what} of work item {address:#x}, which is queued"))
+        }
+        Some(false) => {
+            machine.parts.gauges.work_items.remove(1);
+            pool::release(&machine, address, what);
+        }
+    }
+}
+
+fn invalid(address: usize, what: &str) -> ! {
+    violation(
+        &rule::WORK_ITEM_INVALID,
+        format!("{what} of {address:#x}, which IoAllocateWorkItem did not return, or which was freed"),
+    )
+}

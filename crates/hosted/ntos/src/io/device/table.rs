@@ -1,0 +1,383 @@
+//! The machine's device objects: their memory, who has them open, when they go.
+#![expect(unsafe_code, reason = "the table owns device objects, which drivers hold by address")]
+
+use std::alloc::{self, Layout};
+use std::collections::HashMap;
+use std::mem;
+use std::ops::Range;
+use std::ptr;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use wsk_sys::{
+    ACCESS_MASK, DEVICE_OBJECT, DEVICE_TYPE, DO_DEVICE_INITIALIZING, DO_EXCLUSIVE, DRIVER_DISPATCH,
+    FILE_DEVICE_SECURE_OPEN, NTSTATUS, STATUS_ACCESS_DENIED, STATUS_INSUFFICIENT_RESOURCES,
+    STATUS_NO_SUCH_DEVICE, ULONG,
+};
+
+use crate::ex::work_item;
+use crate::io::device::namespace::Namespace;
+use crate::io::driver::DriverBody;
+use crate::io::shutdown;
+use crate::machine::Machine;
+use crate::machine::bugcheck::complain;
+use crate::machine::owner::{LeakScope, Owner, leak_report};
+use crate::machine::stuck;
+use crate::process;
+use crate::rule::io::{DEVICE_LEAK, LINK_LEAK};
+use crate::se::security::{SecurityDescriptor, Token};
+use crate::sync::{Pointer, lock};
+
+/// `IO_TYPE_DEVICE`.
+const IO_TYPE_DEVICE: i16 = 3;
+/// `DO_DEVICE_HAS_NAME`.
+const DO_DEVICE_HAS_NAME: ULONG = 0x40;
+
+/// What `IoCreateDevice` is told.
+pub(crate) struct NewDevice {
+    pub(crate) name: Option<String>,
+    pub(crate) extension_size: ULONG,
+    pub(crate) device_type: DEVICE_TYPE,
+    pub(crate) characteristics: ULONG,
+    pub(crate) flags: ULONG,
+    pub(crate) security: SecurityDescriptor,
+}
+
+struct Entry {
+    device: Pointer<DEVICE_OBJECT>,
+    layout: Layout,
+    name: Arc<str>,
+    driver: Arc<DriverBody>,
+    security: SecurityDescriptor,
+    characteristics: ULONG,
+    /// Files, each of which has the device open.
+    opens: u32,
+    /// References of `ObfReferenceObject`.
+    references: isize,
+    /// Deleted while open.
+    deleting: bool,
+}
+
+#[derive(Default)]
+struct State {
+    devices: HashMap<usize, Entry>,
+    names: Namespace,
+    generated: u32,
+}
+
+/// A machine's devices and names.
+#[derive(Default)]
+pub(crate) struct DeviceTable {
+    state: Mutex<State>,
+    /// Signalled when a device is closed.
+    closed: Condvar,
+}
+
+/// A device that a file has open.
+pub(crate) struct Opened {
+    pub(crate) device: Pointer<DEVICE_OBJECT>,
+    pub(crate) granted: ACCESS_MASK,
+    /// What followed the device's name in the path.
+    pub(crate) rest: String,
+    pub(crate) stack_size: i8,
+}
+
+/// Where `IofCallDriver` sends an IRP.
+pub(crate) struct Target {
+    pub(crate) name: Arc<str>,
+    pub(crate) owner: Owner,
+    driver: Arc<DriverBody>,
+}
+
+impl Target {
+    /// The driver's routine for a major function, or none if there is no such function.
+    pub(crate) fn dispatch(&self, major: u8) -> Option<DRIVER_DISPATCH> {
+        self.driver.dispatch(major)
+    }
+}
+
+/// The device table of a machine.
+pub(crate) fn of(machine: &Machine) -> Arc<DeviceTable> {
+    machine.extension::<DeviceTable>(|| {
+        machine.on_leak_check(check_leaks);
+        DeviceTable::default()
+    })
+}
+
+/// The device object at this address, if there is one.
+pub(crate) fn target(machine: &Machine, device: *mut DEVICE_OBJECT) -> Option<Target> {
+    let table = of(machine);
+    let state = lock(&table.state);
+    let entry = state.devices.get(&device.addr())?;
+    Some(Target {
+        name: Arc::clone(&entry.name),
+        owner: entry.driver.owner(),
+        driver: Arc::clone(&entry.driver),
+    })
+}
+
+fn check_leaks(machine: &Machine, scope: LeakScope) {
+    // First, as an open handle explains a device that is left.
+    process::check_leaks(machine, scope);
+    let table = of(machine);
+    let mut state = lock(&table.state);
+    DeviceTable::sweep(machine, &mut state);
+    let links = state.names.links(|owner| scope.covers(owner));
+    let mut devices: Vec<String> = state
+        .devices
+        .values()
+        .filter(|entry| scope.covers(entry.driver.owner()))
+        .map(|entry| entry.name.to_string())
+        .collect();
+    drop(state);
+    if !devices.is_empty() {
+        devices.sort_unstable();
+        complain(&DEVICE_LEAK, leak_report("devices", scope, devices));
+    }
+    if !links.is_empty() {
+        complain(&LINK_LEAK, leak_report("symbolic links", scope, links));
+    }
+}
+
+impl DeviceTable {
+    pub(crate) fn names<R>(&self, f: impl FnOnce(&mut Namespace) -> R) -> R {
+        f(&mut lock(&self.state).names)
+    }
+
+    pub(crate) fn generate_name(&self) -> String {
+        let mut state = lock(&self.state);
+        state.generated += 1;
+        format!("\\Device\\{:08x}", state.generated)
+    }
+
+    /// The device extension that contains an address.
+    pub(crate) fn extension_at(&self, address: usize) -> Option<Range<usize>> {
+        lock(&self.state).devices.values().find_map(|entry| {
+            let device = entry.device.key();
+            let extension = device + mem::size_of::<DEVICE_OBJECT>()..device + entry.layout.size();
+            extension.contains(&address).then_some(extension)
+        })
+    }
+
+    /// The extension of a device that nobody would keep if it were deleted now.
+    pub(crate) fn loose_extension(
+        &self,
+        machine: &Machine,
+        device: *mut DEVICE_OBJECT,
+    ) -> Option<Range<usize>> {
+        let state = lock(&self.state);
+        let entry = state.devices.get(&device.addr())?;
+        let used = entry.opens != 0 || entry.references != 0 || work_item::refers_to(machine, device);
+        let start = device.addr();
+        (!used).then(|| start + mem::size_of::<DEVICE_OBJECT>()..start + entry.layout.size())
+    }
+
+    pub(crate) fn create(
+        &self,
+        machine: &Machine,
+        driver: &Arc<DriverBody>,
+        new: NewDevice,
+    ) -> Result<*mut DEVICE_OBJECT, NTSTATUS> {
+        let size = mem::size_of::<DEVICE_OBJECT>()
+            .checked_add(new.extension_size as usize)
+            .ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
+        let layout = Layout::from_size_align(size, mem::align_of::<DEVICE_OBJECT>())
+            .map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
+        let mut state = lock(&self.state);
+        Self::sweep(machine, &mut state);
+        // SAFETY: a device object is not of size zero.
+        let device: *mut DEVICE_OBJECT = unsafe { alloc::alloc_zeroed(layout) }.cast();
+        if device.is_null() {
+            return Err(STATUS_INSUFFICIENT_RESOURCES);
+        }
+        if let Some(name) = &new.name
+            && let Err(status) = state.names.add_device(name, device.addr())
+        {
+            // SAFETY: allocated above with this layout, and known to nobody.
+            unsafe { alloc::dealloc(device.cast(), layout) };
+            return Err(status);
+        }
+        // SAFETY: zeroed memory, which is a valid device object, known to nobody else yet.
+        let object = unsafe { &mut *device };
+        object.Type = IO_TYPE_DEVICE;
+        // The field is this short in C, too.
+        object.Size = u16::try_from(size).unwrap_or(u16::MAX);
+        object.DriverObject = driver.object();
+        object.NextDevice = driver.push_device(device);
+        object.Flags = new.flags | DO_DEVICE_INITIALIZING;
+        if new.name.is_some() {
+            object.Flags |= DO_DEVICE_HAS_NAME;
+        }
+        object.Characteristics = new.characteristics;
+        object.DeviceType = new.device_type;
+        object.StackSize = 1;
+        if new.extension_size != 0 {
+            // SAFETY: the extension follows the object in the allocation.
+            object.DeviceExtension = unsafe { device.add(1) }.cast();
+        }
+        let name = new.name.unwrap_or_else(|| format!("an unnamed device of {}", driver.name()));
+        state.devices.insert(
+            device.addr(),
+            Entry {
+                device: Pointer(device),
+                layout,
+                name: name.into(),
+                driver: Arc::clone(driver),
+                security: new.security,
+                characteristics: new.characteristics,
+                opens: 0,
+                references: 0,
+                deleting: false,
+            },
+        );
+        drop(state);
+        machine.parts.gauges.devices.add(1);
+        Ok(device)
+    }
+
+    /// Deletes a device, or says what is wrong.
+    pub(crate) fn delete(&self, machine: &Machine, device: *mut DEVICE_OBJECT) -> Result<(), String> {
+        let mut state = lock(&self.state);
+        let Some(entry) = state.devices.get_mut(&device.addr()) else {
+            return Err("IoDeleteDevice of an address that is no device object, or no longer one".to_owned());
+        };
+        if mem::replace(&mut entry.deleting, true) {
+            return Err(format!("IoDeleteDevice of {}, which is being deleted already", entry.name));
+        }
+        entry.driver.remove_device(device);
+        shutdown::forget(machine, device);
+        // n/d: the name goes now, not with the last handle; either way nobody can open the device.
+        state.names.remove_device(device.addr());
+        Self::sweep(machine, &mut state);
+        Ok(())
+    }
+
+    /// Adds a reference to a device, or drops one; the count of those that are left, with the table's own until it is
+    /// deleted. An error says what is wrong.
+    pub(crate) fn refer(
+        &self,
+        machine: &Machine,
+        device: *mut DEVICE_OBJECT,
+        change: isize,
+    ) -> Result<isize, String> {
+        let mut state = lock(&self.state);
+        let Some(entry) = state.devices.get_mut(&device.addr()) else {
+            return Err("a reference to an address that is no device object, or no longer one".to_owned());
+        };
+        if entry.references + change < 0 {
+            return Err(format!("a reference to {} was dropped that nobody has", entry.name));
+        }
+        entry.references += change;
+        let left = entry.references + isize::from(!entry.deleting);
+        Self::sweep(machine, &mut state);
+        Ok(left)
+    }
+
+    /// Frees the deleted devices that nobody has open or a reference to, and no queued work item refers to.
+    fn sweep(machine: &Machine, state: &mut State) {
+        state.devices.retain(|_, entry| {
+            let device = entry.device.0;
+            let used = entry.opens != 0 || entry.references != 0;
+            let keep = !entry.deleting || used || work_item::refers_to(machine, device);
+            if !keep {
+                // SAFETY: from `alloc_zeroed` with this layout; deleted, and nobody has a reference.
+                unsafe { alloc::dealloc(device.cast(), entry.layout) };
+                machine.parts.gauges.devices.remove(1);
+            }
+            keep
+        });
+    }
+
+    /// Opens the device that a name leads to.
+    pub(crate) fn open(&self, name: &str, token: Token, desired: ACCESS_MASK) -> Result<Opened, NTSTATUS> {
+        let mut state = lock(&self.state);
+        let (key, rest) = state.names.resolve(name)?;
+        let entry = state.devices.get_mut(&key).ok_or(STATUS_NO_SUCH_DEVICE)?;
+        let device = entry.device;
+        // SAFETY: in the table, so not freed; read field by field, as the driver has it, too.
+        let flags = unsafe { (*device.0).Flags };
+        // SAFETY: as above.
+        let stack_size = unsafe { (*device.0).StackSize };
+        if flags & DO_DEVICE_INITIALIZING != 0 || !entry.driver.accepts_opens() {
+            return Err(STATUS_NO_SUCH_DEVICE);
+        }
+        // Below its own name the device is asked by path, and only secured if it wants to be.
+        let granted = if rest.is_empty() || entry.characteristics & FILE_DEVICE_SECURE_OPEN != 0 {
+            entry.security.grant(token, desired)
+        } else {
+            SecurityDescriptor::unspecified().grant(Token::System, desired)
+        };
+        let granted = granted.ok_or(STATUS_ACCESS_DENIED)?;
+        if flags & DO_EXCLUSIVE != 0 && entry.opens != 0 {
+            return Err(STATUS_ACCESS_DENIED);
+        }
+        entry.opens += 1;
+        Self::mirror(entry);
+        Ok(Opened { device, granted, rest, stack_size })
+    }
+
+    /// Keeps a device as if it were open, until [`DeviceTable::close`]; its name and stack size. None if it is gone.
+    pub(crate) fn reference(&self, device: *mut DEVICE_OBJECT) -> Option<(Arc<str>, i8)> {
+        let mut state = lock(&self.state);
+        let entry = state.devices.get_mut(&device.addr()).filter(|entry| !entry.deleting)?;
+        entry.opens += 1;
+        Self::mirror(entry);
+        // SAFETY: in the table, so not freed; read field by field, as the driver has it, too.
+        let stack_size = unsafe { (*entry.device.0).StackSize };
+        Some((Arc::clone(&entry.name), stack_size))
+    }
+
+    /// Ends what `open` or `reference` began.
+    pub(crate) fn close(&self, machine: &Machine, device: *mut DEVICE_OBJECT) {
+        let mut state = lock(&self.state);
+        if let Some(entry) = state.devices.get_mut(&device.addr()) {
+            entry.opens -= 1;
+            Self::mirror(entry);
+            Self::sweep(machine, &mut state);
+        }
+        drop(state);
+        self.closed.notify_all();
+    }
+
+    /// Shows the number of opens in the object, where drivers' tools look for it.
+    fn mirror(entry: &Entry) {
+        let count = i32::try_from(entry.opens).unwrap_or(i32::MAX);
+        // SAFETY: in the table, so not freed; the field is the I/O manager's, written under the table's lock.
+        unsafe { (*entry.device.0).ReferenceCount = count };
+    }
+
+    /// Clears `DO_DEVICE_INITIALIZING` of the devices that a driver made in its `DriverEntry`.
+    pub(crate) fn make_ready(&self, driver: &DriverBody) {
+        let state = lock(&self.state);
+        for entry in state.devices.values().filter(|entry| ptr::eq(Arc::as_ptr(&entry.driver), driver)) {
+            // SAFETY: in the table, so not freed; the driver's entry has returned.
+            unsafe { (*entry.device.0).Flags &= !DO_DEVICE_INITIALIZING };
+        }
+    }
+
+    /// Waits until no device of the driver is open; tells whether that came within the limit.
+    pub(crate) fn wait_until_closed(&self, driver: &DriverBody, limit: Duration) -> bool {
+        let deadline = stuck::deadline(limit);
+        let mut state = lock(&self.state);
+        let open = |state: &State| {
+            state
+                .devices
+                .values()
+                .any(|entry| entry.opens != 0 && ptr::eq(Arc::as_ptr(&entry.driver), driver))
+        };
+        while open(&state) {
+            state = match deadline {
+                None => self.closed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return false;
+                    }
+                    let waited = self.closed.wait_timeout(state, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        true
+    }
+}

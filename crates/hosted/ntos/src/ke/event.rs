@@ -1,0 +1,95 @@
+//! Events: `KEVENT` and its functions.
+#![expect(unsafe_code, reason = "exports C functions by their names; the objects are the driver's")]
+
+use wsk_sys::{
+    APC_LEVEL, BOOLEAN, DISPATCH_LEVEL, EVENT_TYPE, FALSE, KEVENT, LONG, SynchronizationEvent, UCHAR,
+};
+
+use crate::ke::dispatcher::Header;
+use crate::ke::irql::at_most;
+use crate::machine::Machine;
+use crate::rule;
+
+/// Initialises an event.
+///
+/// # Safety
+/// `Event` points to non-paged memory for an event that nobody uses yet. It must not be moved afterwards.
+///
+/// # IRQL
+/// Any.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn KeInitializeEvent(Event: *mut KEVENT, Type: EVENT_TYPE, State: BOOLEAN) {
+    Machine::kernel();
+    let kind = UCHAR::from(Type == SynchronizationEvent);
+    // SAFETY: the header is the event's first and only field.
+    unsafe { Header::initialize(Event.cast(), kind, size_of::<KEVENT>(), LONG::from(State != FALSE)) };
+}
+
+/// Signals an event, and returns its previous state.
+///
+/// # Safety
+/// `Event` is an initialised event.
+///
+/// # IRQL
+/// <= `DISPATCH_LEVEL`; <= `APC_LEVEL` if `Wait`, which promises a wait to follow and changes nothing here.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn KeSetEvent(Event: *mut KEVENT, Increment: LONG, Wait: BOOLEAN) -> LONG {
+    let _ = Increment;
+    let machine = Machine::kernel();
+    let highest = if Wait == FALSE { DISPATCH_LEVEL } else { APC_LEVEL };
+    at_most(highest, &rule::IRQL_KE_SET_EVENT, "KeSetEvent");
+    // SAFETY: this function's own contract.
+    let header = unsafe { Header::check(&machine, Event.cast(), "KeSetEvent") };
+    header.signal(&mut machine.parts.dispatcher.lock())
+}
+
+/// Makes an event not signalled.
+///
+/// # Safety
+/// `Event` is an initialised event.
+///
+/// # IRQL
+/// <= `DISPATCH_LEVEL`.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn KeClearEvent(Event: *mut KEVENT) {
+    // SAFETY: this function's own contract.
+    unsafe { reset(Event, "KeClearEvent") };
+}
+
+/// Makes an event not signalled, and returns its previous state.
+///
+/// # Safety
+/// `Event` is an initialised event.
+///
+/// # IRQL
+/// <= `DISPATCH_LEVEL`.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn KeResetEvent(Event: *mut KEVENT) -> LONG {
+    // SAFETY: this function's own contract.
+    unsafe { reset(Event, "KeResetEvent") }
+}
+
+/// # Safety
+/// `event` is an initialised event.
+unsafe fn reset(event: *mut KEVENT, what: &str) -> LONG {
+    let machine = Machine::kernel();
+    at_most(DISPATCH_LEVEL, &rule::IRQL_KE_DISPATCH_LTE, what);
+    // SAFETY: this function's own contract.
+    let header = unsafe { Header::check(&machine, event.cast(), what) };
+    header.reset(&mut machine.parts.dispatcher.lock())
+}
+
+/// An event's state: zero if it is not signalled.
+///
+/// # Safety
+/// `Event` is an initialised event.
+///
+/// # IRQL
+/// <= `DISPATCH_LEVEL`.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn KeReadStateEvent(Event: *mut KEVENT) -> LONG {
+    let machine = Machine::kernel();
+    at_most(DISPATCH_LEVEL, &rule::IRQL_KE_DISPATCH_LTE, "KeReadStateEvent");
+    // SAFETY: this function's own contract.
+    unsafe { Header::check(&machine, Event.cast(), "KeReadStateEvent") }.read()
+}

@@ -1,0 +1,366 @@
+//! The machine: one simulated Windows kernel, of which a process may have several.
+
+mod access_violation;
+pub(crate) mod allocated;
+mod at_exit;
+pub mod bugcheck;
+pub(crate) mod companion;
+pub mod counters;
+pub mod debug;
+pub mod fault;
+pub mod owner;
+mod panic_hook;
+pub mod routine;
+pub mod stuck;
+
+use std::any::{Any, TypeId};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem;
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::ex::pool;
+use crate::ex::pool::registry::Registry;
+use crate::ex::work_item::{self, Workers};
+use crate::ke::dispatcher::Dispatcher;
+use crate::ke::processor::{self, Processor};
+use crate::machine::bugcheck::{Crash, complain};
+use crate::machine::counters::{Counters, Gauges};
+use crate::machine::fault::Faults;
+use crate::machine::owner::{LeakCheck, LeakScope, leak_report};
+use crate::mm::in_flight::InFlight;
+use crate::mm::mdl;
+use crate::ps::thread::{self, Threads};
+use crate::rule;
+use crate::sync::lock;
+
+/// How a machine behaves.
+///
+/// ```
+/// let lenient = ntos::Config { strict: false, ..Default::default() };
+/// # assert!(ntos::Config::default().strict && !lenient.strict);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Whether what only Driver Verifier checks (leaks, pool tags) is a bug check, too.
+    pub strict: bool,
+    /// A wait without limit that takes longer is a bug check, so that a hang names its object. `None`: no check.
+    pub wait_limit: Option<Duration>,
+    /// How long [`Machine::shutdown`] waits for the machine's threads.
+    pub shutdown_limit: Duration,
+    /// How long the kernel waits for what must come: `DriverEntry` or `DriverUnload` to return, the driver's devices to
+    /// be closed, a create, cleanup or close to be completed, a spin lock to be released, a DPC to return. Then it is a
+    /// bug check, which names what it waited for. `Duration::MAX`: no limit.
+    pub hang_limit: Duration,
+    /// How long a process waits for a request ([`File::device_io_control`](crate::File::device_io_control),
+    /// [`Overlapped::wait`](crate::Overlapped::wait)), before that is a bug check, which names the request.
+    /// `Duration::MAX`: no limit.
+    pub request_limit: Duration,
+}
+
+/// Longer than what waits for a driver inside of a driver's routine and has its own report, as the framework does.
+const HANG_LIMIT: Duration = Duration::from_mins(2);
+
+impl Default for Config {
+    /// Strict, with no limit on a driver's own waits, and two minutes for those of the kernel and of processes.
+    fn default() -> Self {
+        Config {
+            strict: true,
+            wait_limit: None,
+            shutdown_limit: Duration::from_secs(30),
+            hang_limit: HANG_LIMIT,
+            request_limit: HANG_LIMIT,
+        }
+    }
+}
+
+/// One simulated Windows kernel. A clone is the same machine.
+///
+/// A thread calls the kernel's functions on the machine that it has entered: see [`Machine::enter`]. Threads that
+/// the machine makes have entered it. End with [`Machine::shutdown`], which waits for them.
+#[derive(Clone)]
+pub struct Machine {
+    pub(crate) parts: Arc<Parts>,
+}
+
+/// What a machine consists of.
+pub(crate) struct Parts {
+    config: Config,
+    booted: Instant,
+    faults: Faults,
+    pub(crate) crash: Crash,
+    pub(crate) gauges: Gauges,
+    pub(crate) debug: debug::Log,
+    pub(crate) pool: Registry,
+    pub(crate) in_flight: InFlight,
+    pub(crate) dispatcher: Dispatcher,
+    pub(crate) processor: Processor,
+    pub(crate) workers: Workers,
+    pub(crate) threads: Threads,
+    extensions: RwLock<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+    leak_checks: Mutex<Vec<LeakCheck>>,
+    shutdown_hooks: Mutex<Vec<ShutdownHook>>,
+    /// How many closures passed to `spawn` run.
+    spawned: Mutex<usize>,
+    spawned_ended: Condvar,
+}
+
+type ShutdownHook = Box<dyn FnOnce(&Machine) + Send>;
+
+thread_local! {
+    static CURRENT: RefCell<Option<Machine>> = const { RefCell::new(None) };
+    /// Whether the calling thread runs a closure passed to `spawn`.
+    static SPAWNED: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Machine {
+    /// Makes a machine.
+    #[must_use]
+    pub fn boot(config: Config) -> Machine {
+        panic_hook::install();
+        access_violation::install();
+        let parts = Parts {
+            config,
+            booted: Instant::now(),
+            faults: Faults::default(),
+            crash: Crash::default(),
+            gauges: Gauges::default(),
+            debug: debug::Log::default(),
+            pool: Registry::default(),
+            in_flight: InFlight::default(),
+            dispatcher: Dispatcher::default(),
+            processor: Processor::default(),
+            workers: Workers::default(),
+            threads: Threads::default(),
+            extensions: RwLock::default(),
+            leak_checks: Mutex::default(),
+            shutdown_hooks: Mutex::default(),
+            spawned: Mutex::default(),
+            spawned_ended: Condvar::new(),
+        };
+        Machine { parts: Arc::new(parts) }
+    }
+
+    /// Makes this machine the calling thread's, until the guard is dropped.
+    pub fn enter(&self) -> Entered {
+        access_violation::prepare_thread();
+        let previous = CURRENT.replace(Some(self.clone()));
+        Entered { previous, not_send: PhantomData }
+    }
+
+    /// The machine that the calling thread has entered.
+    ///
+    /// # Panics
+    /// If it has entered none.
+    #[must_use]
+    pub fn current() -> Machine {
+        Machine::try_current().expect(
+            "the thread has entered no machine: keep the guard that `Machine::enter` returns, or start the thread \
+             with `Machine::spawn`",
+        )
+    }
+
+    /// The machine that the calling thread has entered, if any.
+    #[must_use]
+    pub fn try_current() -> Option<Machine> {
+        // A thread that is ending has no machine any more.
+        CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
+    }
+
+    /// Whether the calling thread is ending, and can be in no machine any more.
+    pub(crate) fn is_gone() -> bool {
+        CURRENT.try_with(|_| ()).is_err()
+    }
+
+    /// The calling thread's machine, at an entry into the kernel: on a dead machine the thread goes no further.
+    pub(crate) fn kernel() -> Machine {
+        let machine = Machine::current();
+        if machine.parts.crash.is_dead() {
+            bugcheck::stop_on_dead_machine(&machine);
+        }
+        machine
+    }
+
+    /// The state of type `T` that a module keeps on this machine, made on first use.
+    ///
+    /// # Panics
+    /// If `make` panics.
+    pub fn extension<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Arc<T> {
+        let find = |map: &HashMap<TypeId, Arc<dyn Any + Send + Sync>>| map.get(&TypeId::of::<T>()).cloned();
+        let extensions = &self.parts.extensions;
+        let found = find(&extensions.read().unwrap_or_else(PoisonError::into_inner));
+        let slot = found.unwrap_or_else(|| {
+            let mut map = extensions.write().unwrap_or_else(PoisonError::into_inner);
+            let empty = || Arc::new(OnceLock::<Arc<T>>::new()) as Arc<dyn Any + Send + Sync>;
+            map.entry(TypeId::of::<T>()).or_insert_with(empty).clone()
+        });
+        // Made outside the map's lock, so that `make` may ask for other extensions.
+        let slot = slot.downcast_ref::<OnceLock<Arc<T>>>();
+        let slot = slot.expect("the map's key is the type of the value");
+        Arc::clone(slot.get_or_init(|| Arc::new(make())))
+    }
+
+    /// Starts a thread of this machine.
+    ///
+    /// # Panics
+    /// If the operating system has no more threads.
+    pub fn spawn<R: Send + 'static>(
+        &self,
+        name: &str,
+        f: impl FnOnce() -> R + Send + 'static,
+    ) -> JoinHandle<R> {
+        struct Ended(Machine);
+        impl Drop for Ended {
+            fn drop(&mut self) {
+                *lock(&self.0.parts.spawned) -= 1;
+                self.0.parts.spawned_ended.notify_all();
+            }
+        }
+        *lock(&self.parts.spawned) += 1;
+        let ended = Ended(self.clone());
+        let body = move || {
+            let ended = ended;
+            companion::make_expendable();
+            let _entered = ended.0.enter();
+            SPAWNED.set(true);
+            f()
+        };
+        Builder::new().name(name.to_owned()).spawn(body).expect("the system has threads left")
+    }
+
+    /// How this machine behaves.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.parts.config
+    }
+
+    /// Live and total counts of the machine's objects.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.parts.gauges.read()
+    }
+
+    /// The machine's fault points.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        &self.parts.faults
+    }
+
+    /// How long the machine has been running.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        self.parts.booted.elapsed()
+    }
+
+    /// Adds a check that runs when a driver was unloaded and at shutdown.
+    pub fn on_leak_check(&self, check: LeakCheck) {
+        lock(&self.parts.leak_checks).push(check);
+    }
+
+    /// Adds a function that runs first when the machine shuts down: where a module stops its threads.
+    pub fn on_shutdown(&self, hook: impl FnOnce(&Machine) + Send + 'static) {
+        lock(&self.parts.shutdown_hooks).push(Box::new(hook));
+    }
+
+    /// Looks for what was left behind; each leak is a bug check that names the object.
+    pub fn check_leaks(&self, scope: LeakScope) {
+        let machine = self.clone();
+        self.go_in(move || machine.check_leaks_here(scope));
+    }
+
+    fn check_leaks_here(&self, scope: LeakScope) {
+        let _entered = self.enter();
+        let registered = lock(&self.parts.leak_checks).clone();
+        // Pool last: what else was left behind says more about the block that it is in.
+        let own = [thread::check_leaks, work_item::check_leaks, processor::check_leaks];
+        let memory = [mdl::check_leaks, pool::check_leaks];
+        for check in own.into_iter().chain(registered).chain(memory) {
+            check(self, scope);
+        }
+    }
+
+    /// Ends the machine: waits for its threads, then looks for leaks. A dead machine is left as it is.
+    ///
+    /// Call it from a thread that the machine did not make, or from within [`Machine::catch_bug_check`].
+    ///
+    /// # Panics
+    /// With the report, if this is a bug check, or if nobody has heard yet of the one that ended the machine.
+    pub fn shutdown(self) {
+        if self.parts.crash.is_unheard() && !companion::is_expendable() {
+            self.panic_with_report();
+        }
+        if !self.parts.crash.is_dead() {
+            let machine = self.clone();
+            self.go_in(move || machine.shutdown_here());
+        }
+    }
+
+    fn shutdown_here(&self) {
+        let _entered = self.enter();
+        let hooks = mem::take(&mut *lock(&self.parts.shutdown_hooks));
+        for hook in hooks {
+            hook(self);
+        }
+        self.wait_for_spawned();
+        self.parts.processor.flush(self);
+        self.check_leaks_here(LeakScope::Shutdown);
+        self.parts.threads.join();
+        self.parts.workers.stop(self);
+        self.parts.processor.stop(self);
+        // An extension may hold its machine; this breaks the circle.
+        let extensions =
+            mem::take(&mut *self.parts.extensions.write().unwrap_or_else(PoisonError::into_inner));
+        drop(extensions);
+    }
+
+    /// Waits until only the calling thread, if at all, runs a closure passed to `spawn`.
+    fn wait_for_spawned(&self) {
+        let expected = usize::from(SPAWNED.get());
+        let spawned = lock(&self.parts.spawned);
+        let limit = self.parts.config.shutdown_limit;
+        let (spawned, _) = self
+            .parts
+            .spawned_ended
+            .wait_timeout_while(spawned, limit, |spawned| *spawned > expected)
+            .unwrap_or_else(PoisonError::into_inner);
+        let left = spawned.saturating_sub(expected);
+        drop(spawned);
+        if left != 0 {
+            let names = vec!["started with Machine::spawn".to_owned(); left];
+            complain(&rule::THREAD_LEFT, leak_report("threads", LeakScope::Shutdown, names));
+        }
+    }
+}
+
+impl fmt::Debug for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Machine").field("config", &self.parts.config).finish_non_exhaustive()
+    }
+}
+
+/// A thread's stay in a machine; dropping it restores the machine that the thread was in before.
+#[derive(Debug)]
+#[must_use = "the machine is left when the guard is dropped"]
+pub struct Entered {
+    previous: Option<Machine>,
+    /// The machine is the thread's, so the guard must not leave the thread.
+    not_send: PhantomData<*const ()>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let left = CURRENT.replace(self.previous.take());
+        // A test that ends here must not succeed.
+        if let Some(machine) = left
+            && machine.parts.crash.is_unheard()
+            && !companion::is_expendable()
+            && !std::thread::panicking()
+        {
+            machine.panic_with_report();
+        }
+    }
+}

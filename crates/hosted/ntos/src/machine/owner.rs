@@ -1,0 +1,93 @@
+//! Whose code the calling thread runs, so that what a driver leaves behind is found when it is unloaded.
+//!
+//! Windows finds the allocating driver by the return address. Here each thread carries an [`Owner`], set where the
+//! kernel calls into a driver, and inherited by the threads, work items and DPCs that the driver starts. What was
+//! allocated where no owner was known is looked for at shutdown only.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::machine::Machine;
+
+/// A driver, or the system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Owner(u32);
+
+thread_local! {
+    static CURRENT: Cell<Owner> = const { Cell::new(Owner::SYSTEM) };
+}
+
+impl Owner {
+    /// No driver.
+    pub const SYSTEM: Owner = Owner(0);
+
+    /// A new owner, for a driver that is about to be loaded.
+    #[must_use]
+    pub fn new_driver() -> Owner {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        // Relaxed: only the number's uniqueness matters.
+        Owner(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The owner of what the calling thread does.
+    #[must_use]
+    pub fn current() -> Owner {
+        CURRENT.get()
+    }
+
+    /// Calls `f` with this owner as the calling thread's.
+    pub fn run<R>(self, f: impl FnOnce() -> R) -> R {
+        struct Restore(Owner);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                CURRENT.set(self.0);
+            }
+        }
+        let _restore = Restore(CURRENT.replace(self));
+        f()
+    }
+}
+
+/// When leaks are looked for, and of whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeakScope {
+    /// A driver was unloaded: what it owns must be gone.
+    Unload(Owner),
+    /// The machine shuts down: everything must be gone.
+    Shutdown,
+}
+
+impl LeakScope {
+    /// Whether something of `owner` that is still there is a leak.
+    #[must_use]
+    pub fn covers(self, owner: Owner) -> bool {
+        match self {
+            LeakScope::Unload(driver) => driver == owner,
+            LeakScope::Shutdown => true,
+        }
+    }
+
+    /// When, for a report.
+    #[must_use]
+    pub fn when(self) -> &'static str {
+        match self {
+            LeakScope::Unload(_) => "after DriverUnload",
+            LeakScope::Shutdown => "at shutdown",
+        }
+    }
+}
+
+/// Looks for leaks and reports them with [`complain`](crate::machine::bugcheck::complain).
+pub type LeakCheck = fn(&Machine, LeakScope);
+
+/// How many leaks a report shows.
+pub(crate) const SHOWN: usize = 8;
+
+/// The text of a leak report: how many, and the first few.
+#[must_use]
+pub fn leak_report(what: &str, scope: LeakScope, mut leaks: Vec<String>) -> String {
+    let count = leaks.len();
+    leaks.truncate(SHOWN);
+    let more = if count > SHOWN { ", ..." } else { "" };
+    format!("{count} {what} left {}: {}{more}", scope.when(), leaks.join(", "))
+}

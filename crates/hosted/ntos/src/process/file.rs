@@ -1,0 +1,156 @@
+//! Handles to devices: `DeviceIoControl`, `CancelIoEx`, `CloseHandle`.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use wsk_sys::{
+    ACCESS_MASK, FILE_READ_ACCESS, FILE_WRITE_ACCESS, NTSTATUS, STATUS_ACCESS_DENIED, STATUS_INVALID_HANDLE,
+    STATUS_INVALID_PARAMETER,
+};
+
+use crate::io::file_object::FileBody;
+use crate::process::overlapped::Overlapped;
+use crate::process::request::Request;
+use crate::process::{self, ProcessBody};
+use crate::se::security::{FILE_READ_DATA, FILE_WRITE_DATA};
+use crate::sync::lock;
+
+/// An entry in a process' handle table.
+pub(crate) struct Handle {
+    process: Arc<ProcessBody>,
+    file: Arc<FileBody>,
+    granted: ACCESS_MASK,
+    open: Mutex<bool>,
+}
+
+impl Handle {
+    /// Takes over the file's one reference.
+    pub(crate) fn new(process: Arc<ProcessBody>, file: Arc<FileBody>, granted: ACCESS_MASK) -> Handle {
+        Handle { process, file, granted, open: Mutex::new(true) }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        *lock(&self.open)
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.file.path()
+    }
+
+    /// References the file, if the handle is open.
+    fn reference(&self) -> bool {
+        let open = lock(&self.open);
+        if *open {
+            self.file.reference();
+        }
+        *open
+    }
+
+    /// `CloseHandle`: cleanup now, close when the last request is done. Requests are not cancelled by it.
+    pub(crate) fn close(&self) {
+        if !std::mem::replace(&mut *lock(&self.open), false) {
+            return;
+        }
+        let (process, file) = (Arc::clone(&self.process), Arc::clone(&self.file));
+        self.process.machine().go_in(move || {
+            let _door = process::enter(&process);
+            file.cleanup();
+            file.release_now();
+        });
+    }
+
+    fn begin(&self, code: u32, input: Vec<u8>, output: Vec<u8>) -> Arc<Request> {
+        let _door = process::enter(&self.process);
+        let refuse = |status, output| Request::refused(&self.process, status, output);
+        if !self.reference() {
+            return refuse(STATUS_INVALID_HANDLE, output);
+        }
+        let lengths = u32::try_from(input.len()).ok().zip(u32::try_from(output.len()).ok());
+        let request = if let Some(lengths) = lengths {
+            if self.allows(code) {
+                Request::control(&self.process, &self.file, code, lengths, input, output)
+            } else {
+                refuse(STATUS_ACCESS_DENIED, output)
+            }
+        } else {
+            refuse(STATUS_INVALID_PARAMETER, output)
+        };
+        self.file.release_now();
+        request
+    }
+
+    /// Whether the handle was opened with the access that a control code requires.
+    fn allows(&self, code: u32) -> bool {
+        let required = code >> 14;
+        let missing = |bit, right| required & bit != 0 && self.granted & right == 0;
+        !missing(FILE_READ_ACCESS, FILE_READ_DATA) && !missing(FILE_WRITE_ACCESS, FILE_WRITE_DATA)
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // With a dead machine there is nobody to send anything to.
+        if !self.process.machine().parts.crash.is_dead() {
+            self.close();
+        }
+    }
+}
+
+/// An open handle. A clone is the same handle, for another thread; dropping the last one closes it.
+#[derive(Clone)]
+pub struct File {
+    handle: Arc<Handle>,
+}
+
+impl File {
+    pub(crate) fn new(handle: Arc<Handle>) -> File {
+        File { handle }
+    }
+
+    /// `DeviceIoControl`, waiting for the end: the status, and the number of bytes by the request's meaning of it.
+    ///
+    /// # Errors
+    /// By status: `STATUS_INVALID_HANDLE` if the handle is closed, `STATUS_ACCESS_DENIED` if it was opened without the
+    /// access that `code` requires, and the driver's answers.
+    pub fn device_io_control(&self, code: u32, input: &[u8], output: &mut [u8]) -> (NTSTATUS, usize) {
+        let completed = self.begin(code, input.to_vec(), output.to_vec()).wait();
+        output.copy_from_slice(&completed.output);
+        (completed.status, completed.information)
+    }
+
+    /// `DeviceIoControl` with an `OVERLAPPED`: begins a request, which keeps the buffers until its end.
+    pub fn begin(&self, code: u32, input: Vec<u8>, output: Vec<u8>) -> Overlapped {
+        let handle = Arc::clone(&self.handle);
+        let request = self.handle.process.machine().go_in(move || handle.begin(code, input, output));
+        Overlapped::new(Arc::clone(&self.handle.process), request)
+    }
+
+    /// `CancelIoEx` without an `OVERLAPPED`: cancels every request on the file that the process has begun.
+    pub fn cancel_all(&self) {
+        let handle = Arc::clone(&self.handle);
+        self.handle.process.machine().go_in(move || {
+            let _door = process::enter(&handle.process);
+            if !handle.is_open() {
+                return;
+            }
+            for request in handle.process.pending(Some(&handle.file)) {
+                request.cancel();
+            }
+        });
+    }
+
+    /// `CloseHandle`, also for the clones: `IRP_MJ_CLEANUP` now, `IRP_MJ_CLOSE` when the last request on the file is
+    /// complete. Requests go on.
+    pub fn close(self) {
+        self.handle.close();
+    }
+}
+
+impl fmt::Debug for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("File")
+            .field("path", &self.handle.path())
+            .field("open", &self.handle.is_open())
+            .finish_non_exhaustive()
+    }
+}

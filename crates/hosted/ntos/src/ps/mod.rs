@@ -1,0 +1,3 @@
+//! Threads of the system.
+
+pub mod thread;
