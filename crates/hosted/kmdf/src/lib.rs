@@ -33,73 +33,30 @@
 
 extern crate alloc;
 
-mod args;
-mod attributes;
-mod bind;
-mod buffers;
-mod callback;
-mod caller_context;
-mod cancel;
-mod client;
-mod context;
+mod deferred;
 mod device;
-mod device_api;
-mod device_init;
-mod dispatch;
-mod dpc;
 mod driver;
 #[cfg(feature = "hosted")]
-mod entry;
-mod event;
-mod file;
-mod framework;
-mod function_table;
-pub mod functions;
-#[cfg(feature = "hosted")]
 mod hosted;
-mod irp;
-mod kernel_dpc;
-mod kind;
-mod line;
-mod lock;
+mod kernel;
 mod locks;
-mod lookup;
 mod memory;
 mod object;
-mod object_api;
 mod platform;
-mod pnp;
-mod present;
 mod queue;
-mod queue_api;
-mod queue_create;
-mod queue_dispatch;
 mod request;
-mod request_api;
-mod request_owner;
-#[path = "rule.rs"]
 pub mod rules;
-mod serial;
-mod shared;
-mod shutdown;
 mod status;
 mod string;
-mod system_mdl;
-mod timer;
+mod table;
 mod types;
-mod user_buffers;
-mod verifier;
-mod version;
-mod work_item;
-mod worker;
 
-use rules as rule;
-
-pub use bind::{WdfVersionBind, WdfVersionUnbind};
-pub use function_table::{FUNCTION_COUNT, FUNCTIONS, IMPLEMENTED, NAMES};
 #[cfg(feature = "hosted")]
 pub use hosted::{check_requests_completed, load, owned_requests, set_refused_creates_open, set_wait_limit};
 pub use status::*;
+pub use table::bind::{WdfVersionBind, WdfVersionUnbind};
+pub use table::functions;
+pub use table::{FUNCTION_COUNT, FUNCTIONS, IMPLEMENTED, NAMES};
 pub use types::*;
 pub use types::{SIZE_T, ULONG_PTR};
 pub use wsk_sys::base::*;

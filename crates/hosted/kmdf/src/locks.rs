@@ -14,16 +14,16 @@ use wsk_sys::{
     KeLeaveCriticalRegion, KeReleaseSpinLock, NTSTATUS, PASSIVE_LEVEL, STATUS_SUCCESS, STATUS_TIMEOUT,
 };
 
-use crate::args::{at_most, irql, required, store};
-use crate::attributes::{self, Allowed};
-use crate::client;
-use crate::event::Event;
-use crate::kind::Kind;
-use crate::lookup;
+use crate::kernel::event::Event;
 use crate::memory::parent_or_driver;
+use crate::object::args::{at_most, irql, required, store};
+use crate::object::attributes::{self, Allowed};
+use crate::object::client;
+use crate::object::kind::Kind;
+use crate::object::lookup;
 use crate::object::{self, Body, Family, Kinded, Typed};
 use crate::platform::{self, Held};
-use crate::rule;
+use crate::rules;
 use crate::types::{PLONGLONG, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFSPINLOCK, WDFWAITLOCK};
 
 /// The body of a WDFSPINLOCK.
@@ -102,7 +102,7 @@ fn check_not_mine<T: Kinded>(function: &'static str, lock: &Typed<T>, owner: &At
     // Relaxed: if the number is this thread's, this thread wrote it.
     if owner.load(Ordering::Relaxed) == platform::thread() {
         platform::violation(
-            &rule::RECURSIVE_LOCK,
+            &rules::RECURSIVE_LOCK,
             format!("{function} was given {}, which this thread holds", lock.object()),
         );
     }
@@ -112,7 +112,7 @@ fn check_mine<T: Kinded>(function: &'static str, lock: &Typed<T>, owner: &Atomic
     // Relaxed: as above.
     if owner.load(Ordering::Relaxed) != platform::thread() {
         platform::violation(
-            &rule::LOCK_NOT_HELD,
+            &rules::LOCK_NOT_HELD,
             format!("{function} was given {}, which this thread does not hold", lock.object()),
         );
     }

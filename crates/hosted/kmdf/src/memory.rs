@@ -12,16 +12,16 @@ use wsk_sys::{
     ULONG,
 };
 
-use crate::args::{at_most, required, store};
-use crate::attributes::{self, Allowed, Attributes};
-use crate::client::{self, Client};
-use crate::kind::Kind;
-use crate::lock::Lock;
-use crate::lookup;
+use crate::kernel::lock::Lock;
+use crate::kernel::shared::Shared;
+use crate::object::args::{at_most, required, store};
+use crate::object::attributes::{self, Allowed, Attributes};
+use crate::object::client::{self, Client};
+use crate::object::kind::Kind;
+use crate::object::lookup;
 use crate::object::{self, Body, Family, Kinded, Object, Typed};
 use crate::platform::UserPages;
-use crate::rule;
-use crate::shared::Shared;
+use crate::rules;
 use crate::types::{_POOL_TYPE as Pool, POOL_TYPE, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFMEMORY};
 
 /// The body of a WDFMEMORY.
@@ -333,7 +333,7 @@ pub unsafe extern "C" fn WdfMemoryCopyFromBuffer(
     let destination = memory(NAME, DestinationMemory);
     required(NAME, "Buffer", Buffer);
     if destination.read_only {
-        rule::verify(&rule::READ_ONLY_MEMORY, || {
+        rules::verify(&rules::READ_ONLY_MEMORY, || {
             format!("{NAME} was called for {}, which was locked to be read", destination.object())
         });
         return STATUS_ACCESS_VIOLATION;

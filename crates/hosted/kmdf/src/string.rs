@@ -9,13 +9,13 @@ use wsk_sys::{
     UNICODE_STRING,
 };
 
-use crate::args::{at_most, characters, required, store};
-use crate::attributes::{self, Allowed};
-use crate::client;
-use crate::kind::Kind;
-use crate::lock::Lock;
-use crate::lookup;
+use crate::kernel::lock::Lock;
 use crate::memory::parent_or_driver;
+use crate::object::args::{at_most, characters, required, store};
+use crate::object::attributes::{self, Allowed};
+use crate::object::client;
+use crate::object::kind::Kind;
+use crate::object::lookup;
 use crate::object::{self, Body, Family, Kinded};
 use crate::types::{PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFSTRING};
 

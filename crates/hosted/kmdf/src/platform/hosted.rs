@@ -12,10 +12,10 @@ use wsk_sys::{
     STATUS_INSUFFICIENT_RESOURCES, ULONG,
 };
 
-use crate::entry;
-use crate::framework::Framework;
-use crate::irp::Irp;
-use crate::shared::Shared;
+use crate::hosted::entry;
+use crate::kernel::irp::Irp;
+use crate::kernel::shared::Shared;
+use crate::object::framework::Framework;
 
 /// Whether the I/O manager sends `IRP_MJ_CLEANUP` when the last handle of a file is closed, and `IRP_MJ_CLOSE` when
 /// the last request of the file is done.

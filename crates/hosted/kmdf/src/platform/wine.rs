@@ -16,9 +16,9 @@ use wsk_sys::{
     STATUS_SUCCESS, ULONG,
 };
 
-use crate::framework::Framework;
-use crate::irp::Irp;
-use crate::shared::Shared;
+use crate::kernel::irp::Irp;
+use crate::kernel::shared::Shared;
+use crate::object::framework::Framework;
 
 /// Whether the I/O manager sends `IRP_MJ_CLEANUP`. Wine's does not; and it sends `IRP_MJ_CLOSE` when the last handle
 /// is closed, whatever requests of the file are left.

@@ -1,0 +1,476 @@
+//! Framework objects: parents and children, references, and the two steps of an object's end.
+//!
+//! Deleting an object disposes of it: first of its children, in the order of their creation, then of what it runs
+//! itself, and then its `EvtCleanupCallback` is called. It is destroyed, with `EvtDestroyCallback`, when its last
+//! reference goes; extra references delay only that.
+
+pub(crate) mod api;
+pub(crate) mod args;
+pub(crate) mod attributes;
+pub(crate) mod callback;
+pub(crate) mod client;
+pub(crate) mod context;
+pub(crate) mod framework;
+pub(crate) mod kernel_dpc;
+pub(crate) mod kind;
+pub(crate) mod lookup;
+pub(crate) mod serial;
+pub(crate) mod worker;
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+use core::any::Any;
+use core::fmt;
+use core::marker::PhantomData;
+use core::ops::Deref;
+
+use wsk_sys::{NTSTATUS, PASSIVE_LEVEL, STATUS_DELETE_PENDING, STATUS_INSUFFICIENT_RESOURCES};
+
+use crate::device::{self, Device};
+use crate::kernel::lock::Lock;
+use crate::object::args::irql;
+use crate::object::attributes::Attributes;
+use crate::object::client::Client;
+use crate::object::context::Context;
+use crate::object::kind::Kind;
+use crate::object::worker::Worker;
+use crate::platform::{self, framework};
+use crate::rules;
+
+/// What an object is besides being an object.
+pub(crate) trait Body: Any + Send + Sync {
+    /// The object's type.
+    fn kind(&self) -> Kind;
+
+    /// Stops what the object runs. Called once, without locks, after its children were disposed of and before its
+    /// cleanup callback.
+    fn dispose(&self, _object: &Arc<Object>) {}
+
+    /// Gives back what the object holds in the kernel. Called once, after its children were destroyed.
+    fn finish(&self, _object: &Arc<Object>) {}
+
+    /// Gives back what a holder of a reference may have used to the last. Called once, after the destroy callbacks.
+    fn destroyed(&self) {}
+
+    /// Whether `dispose` must run at `PASSIVE_LEVEL`.
+    fn needs_passive(&self) -> bool {
+        false
+    }
+
+    /// Whether the driver may delete the object.
+    fn may_delete(&self) -> bool {
+        true
+    }
+
+    /// The work item that runs for this object.
+    fn worker(&self) -> Option<&Worker> {
+        None
+    }
+
+    /// One run of the work item.
+    fn work(&self, _object: &Arc<Object>) {}
+
+    /// What else to say of the object in a report.
+    fn describe(&self) -> String {
+        String::new()
+    }
+}
+
+/// A body of a known type.
+pub(crate) trait Kinded: Body {
+    /// The type of the objects with such a body.
+    const KIND: Kind;
+}
+
+/// A framework object.
+pub(crate) struct Object {
+    handle: usize,
+    client: Arc<Client>,
+    body: Box<dyn Body>,
+    life: Lock<Life>,
+}
+
+#[expect(clippy::struct_excessive_bools, reason = "each notes one thing that has happened to the object")]
+struct Life {
+    /// The framework's own reference until the object is destroyed, and the driver's.
+    references: usize,
+    deleting: bool,
+    /// Whether the driver asked for the deletion.
+    delete_called: bool,
+    disposed: bool,
+    /// Whether neither cleanup nor destroy callbacks are called: the driver never saw the object.
+    unseen: bool,
+    parent: Weak<Object>,
+    children: Vec<Arc<Object>>,
+    contexts: Vec<Context>,
+}
+
+/// How a new object stands to its parent.
+#[derive(Clone, Copy)]
+pub(crate) enum Family<'a> {
+    /// It has no parent.
+    Root,
+    /// It is deleted with its parent.
+    Child(&'a Arc<Object>),
+    /// It finds its parent, but ends on its own.
+    Ward(&'a Arc<Object>),
+}
+
+impl Object {
+    pub(crate) fn handle(&self) -> usize {
+        self.handle
+    }
+
+    /// The handle as drivers see it.
+    pub(crate) fn as_handle<T>(&self) -> *mut T {
+        core::ptr::without_provenance_mut(self.handle)
+    }
+
+    pub(crate) fn client(&self) -> &Arc<Client> {
+        &self.client
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.body.kind()
+    }
+
+    pub(crate) fn may_delete(&self) -> bool {
+        self.body.may_delete()
+    }
+
+    pub(crate) fn worker(&self) -> Option<&Worker> {
+        self.body.worker()
+    }
+
+    pub(crate) fn work(self: &Arc<Object>) {
+        self.body.work(self);
+    }
+
+    pub(crate) fn parent(&self) -> Option<Arc<Object>> {
+        self.life.lock().parent.upgrade()
+    }
+
+    pub(crate) fn is_deleting(&self) -> bool {
+        self.life.lock().deleting
+    }
+
+    /// Notes that the driver asks for the deletion; whether it does so for the first time.
+    pub(crate) fn call_delete(&self) -> bool {
+        !core::mem::replace(&mut self.life.lock().delete_called, true)
+    }
+
+    /// How many references there are, the framework's own included.
+    pub(crate) fn references(&self) -> usize {
+        self.life.lock().references
+    }
+
+    /// The children, oldest first.
+    pub(crate) fn children(&self) -> Vec<Arc<Object>> {
+        self.life.lock().children.clone()
+    }
+
+    /// Notes whether the driver has seen the object.
+    pub(crate) fn set_unseen(&self, unseen: bool) {
+        self.life.lock().unseen = unseen;
+    }
+
+    /// Calls `f` with the object's contexts.
+    pub(crate) fn with_contexts<R>(&self, f: impl FnOnce(&mut Vec<Context>) -> R) -> R {
+        f(&mut self.life.lock().contexts)
+    }
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:#x}", self.kind().name(), self.handle)?;
+        let more = self.body.describe();
+        if more.is_empty() { Ok(()) } else { write!(f, " ({more})") }
+    }
+}
+
+/// What a report calls the object with this handle.
+pub(crate) fn name_of(handle: usize) -> String {
+    if handle == 0 {
+        return String::from("the driver");
+    }
+    if let Some(object) = framework().find(handle) {
+        return format!("{object}");
+    }
+    match Kind::of_handle(handle) {
+        Some((kind, serial)) if framework().was_handle(serial) => {
+            format!("{} {handle:#x} (gone)", kind.name())
+        }
+        _ => format!("{handle:#x} (no handle)"),
+    }
+}
+
+/// An object whose body is known to be a `T`.
+///
+/// # Invariants
+/// The body is a `T`.
+pub(crate) struct Typed<T> {
+    object: Arc<Object>,
+    body: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Typed<T> {
+    fn clone(&self) -> Typed<T> {
+        // INVARIANT: the same object.
+        Typed { object: Arc::clone(&self.object), body: PhantomData }
+    }
+}
+
+impl<T: Kinded> Typed<T> {
+    /// The object, if its body is a `T`.
+    pub(crate) fn of(object: Arc<Object>) -> Option<Typed<T>> {
+        let body: &dyn Any = &*object.body;
+        // INVARIANT: checked here.
+        body.is::<T>().then(|| Typed { object, body: PhantomData })
+    }
+
+    pub(crate) fn object(&self) -> &Arc<Object> {
+        &self.object
+    }
+
+    /// The handle as drivers see it.
+    pub(crate) fn as_handle<H>(&self) -> *mut H {
+        self.object.as_handle()
+    }
+}
+
+impl<T: Kinded> Deref for Typed<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        let body: &dyn Any = &*self.object.body;
+        body.downcast_ref()
+            .unwrap_or_else(|| unreachable!("by the type's invariant the body is of this type"))
+    }
+}
+
+/// Makes an object with its first context.
+///
+/// # Errors
+/// `STATUS_INSUFFICIENT_RESOURCES`, and `STATUS_DELETE_PENDING` if the parent is being deleted.
+pub(crate) fn create<T: Kinded>(
+    function: &'static str,
+    client: &Arc<Client>,
+    family: Family<'_>,
+    attributes: &Attributes,
+    body: T,
+) -> Result<Typed<T>, NTSTATUS> {
+    if platform::fault(function) {
+        return Err(STATUS_INSUFFICIENT_RESOURCES);
+    }
+    let handle = framework().new_handle(body.kind());
+    let context = Context::new(client, attributes)?;
+    let parent = match family {
+        Family::Root => Weak::new(),
+        Family::Child(parent) | Family::Ward(parent) => Arc::downgrade(parent),
+    };
+    let life = Life {
+        references: 1,
+        deleting: false,
+        delete_called: false,
+        disposed: false,
+        unseen: false,
+        parent,
+        children: Vec::new(),
+        contexts: Vec::from([context]),
+    };
+    let object =
+        Arc::new(Object { handle, client: Arc::clone(client), body: Box::new(body), life: Lock::new(life) });
+    if let Family::Child(parent) = family
+        && !adopt(parent, &object)
+    {
+        let contexts = object.with_contexts(core::mem::take);
+        contexts.into_iter().for_each(Context::free);
+        return Err(STATUS_DELETE_PENDING);
+    }
+    context::register(&object);
+    framework().with(|tables| tables.objects.insert(handle, Arc::clone(&object)));
+    // INVARIANT: the body was given as a `T`.
+    Ok(Typed { object, body: PhantomData })
+}
+
+/// Adds a child, unless the parent is being deleted.
+fn adopt(parent: &Arc<Object>, child: &Arc<Object>) -> bool {
+    let mut life = parent.life.lock();
+    if life.deleting {
+        return false;
+    }
+    life.children.push(Arc::clone(child));
+    true
+}
+
+/// The device that an object belongs to: itself, or an ancestor.
+pub(crate) fn device_of(object: &Arc<Object>) -> Option<Typed<Device>> {
+    let mut next = Some(Arc::clone(object));
+    while let Some(object) = next {
+        if object.kind() == Kind::Device {
+            return Typed::of(object);
+        }
+        next = object.parent();
+    }
+    None
+}
+
+/// Adds a reference.
+pub(crate) fn reference(object: &Arc<Object>) {
+    let more = {
+        let mut life = object.life.lock();
+        let more = life.references.checked_add(1);
+        life.references = more.unwrap_or(life.references);
+        more
+    };
+    if more.is_none() {
+        platform::violation(
+            &rules::LAST_REFERENCE,
+            format!("more references to {object} than can be counted"),
+        );
+    }
+}
+
+/// Drops a reference; the last one destroys the object.
+pub(crate) fn release(object: &Arc<Object>) {
+    let (last, disposed) = {
+        let mut life = object.life.lock();
+        life.references = life.references.saturating_sub(1);
+        (life.references == 0, life.disposed)
+    };
+    if !last {
+        return;
+    }
+    if !disposed {
+        platform::violation(
+            &rules::LAST_REFERENCE,
+            format!("the last reference to {object} was dropped, but it was not deleted"),
+        );
+    }
+    let (unseen, calls) = {
+        let life = object.life.lock();
+        (life.unseen, life.contexts.iter().map(Context::destroy_call).collect::<Vec<_>>())
+    };
+    if !unseen {
+        for call in calls.into_iter().flatten() {
+            context::call_back(object, "EvtDestroyCallback", call);
+        }
+    }
+    // The callbacks were the last to use the contexts.
+    let contexts = object.with_contexts(core::mem::take);
+    object.body.destroyed();
+    context::unregister(&contexts);
+    let removed = framework().with(|tables| tables.objects.remove(&object.handle));
+    drop(removed);
+    contexts.into_iter().for_each(Context::free);
+}
+
+/// Marks the object as being deleted, and takes it from its parent; whether it was not marked before.
+pub(crate) fn begin_delete(object: &Arc<Object>) -> bool {
+    let parent = {
+        let mut life = object.life.lock();
+        if life.deleting {
+            return false;
+        }
+        life.deleting = true;
+        life.parent.upgrade()
+    };
+    if let Some(parent) = parent {
+        let mut life = parent.life.lock();
+        let index = life.children.iter().position(|child| Arc::ptr_eq(child, object));
+        let child = index.map(|index| life.children.remove(index));
+        drop(life);
+        drop(child);
+    }
+    true
+}
+
+/// Deletes an object with its children. Above `PASSIVE_LEVEL`, one that may have to wait is left to a worker thread.
+pub(crate) fn delete(object: &Arc<Object>) {
+    if !begin_delete(object) {
+        return;
+    }
+    if irql() > PASSIVE_LEVEL && needs_passive(object) {
+        match device_of(object) {
+            Some(device) => device::dispose_later(&device, Arc::clone(object)),
+            None => platform::violation(
+                &rules::IRQL,
+                format!("{object} was deleted at IRQL {}; it needs PASSIVE_LEVEL", irql()),
+            ),
+        }
+        return;
+    }
+    finish_delete(object);
+}
+
+/// Disposes of an object that is marked as being deleted, and drops the framework's reference.
+pub(crate) fn finish_delete(object: &Arc<Object>) {
+    dispose(object);
+    destroy(object);
+}
+
+/// Whether the object or one of its descendants must be disposed of at `PASSIVE_LEVEL`.
+pub(crate) fn needs_passive(object: &Arc<Object>) -> bool {
+    object.body.needs_passive() || object.children().iter().any(needs_passive)
+}
+
+/// The first step: children, then the object itself, then its cleanup callbacks.
+pub(crate) fn dispose(object: &Arc<Object>) {
+    for child in object.children() {
+        let first = !core::mem::replace(&mut child.life.lock().deleting, true);
+        if first {
+            dispose(&child);
+        }
+    }
+    object.body.dispose(object);
+    let unseen = object.life.lock().unseen;
+    if !unseen {
+        let calls =
+            object.with_contexts(|contexts| contexts.iter().map(Context::cleanup_call).collect::<Vec<_>>());
+        for call in calls.into_iter().flatten() {
+            context::call_back(object, "EvtCleanupCallback", call);
+        }
+    }
+    object.life.lock().disposed = true;
+}
+
+/// The second step: children are destroyed, and the framework's own reference goes.
+pub(crate) fn destroy(object: &Arc<Object>) {
+    destroy_children(object);
+    object.body.finish(object);
+    release(object);
+}
+
+/// Destroys the children of an object that is disposed of.
+pub(crate) fn destroy_children(object: &Arc<Object>) {
+    let children = core::mem::take(&mut object.life.lock().children);
+    for child in &children {
+        destroy(child);
+    }
+}
+
+/// Takes an object out of the table that its driver kept a reference to; no callback is called.
+pub(crate) fn abandon(object: &Arc<Object>) {
+    let contexts = object.with_contexts(core::mem::take);
+    context::unregister(&contexts);
+    let removed = framework().with(|tables| tables.objects.remove(&object.handle));
+    drop(removed);
+    contexts.into_iter().for_each(Context::free);
+    object.body.destroyed();
+}
+
+/// An object of no special type (`WdfObjectCreate`).
+pub(crate) struct General;
+
+impl Body for General {
+    fn kind(&self) -> Kind {
+        Kind::General
+    }
+}
+
+impl Kinded for General {
+    const KIND: Kind = Kind::General;
+}

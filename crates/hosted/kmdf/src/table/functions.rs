@@ -1,0 +1,70 @@
+//! The framework's functions, under their C names.
+//!
+//! Each has the signature of its entry in the function table; the first argument is the driver's globals, which
+//! [`call_unsafe_wdf_function_binding!`](crate::call_unsafe_wdf_function_binding) passes.
+
+pub use crate::deferred::dpc::{
+    WdfDpcCancel, WdfDpcCreate, WdfDpcEnqueue, WdfDpcGetParentObject, WdfDpcWdmGetDpc,
+};
+pub use crate::deferred::timer::{WdfTimerCreate, WdfTimerGetParentObject, WdfTimerStart, WdfTimerStop};
+pub use crate::deferred::work_item::{
+    WdfWorkItemCreate, WdfWorkItemEnqueue, WdfWorkItemFlush, WdfWorkItemGetParentObject,
+};
+pub use crate::device::api::{
+    WdfControlFinishInitializing, WdfDeviceConfigureRequestDispatching, WdfDeviceCreate,
+    WdfDeviceCreateSymbolicLink, WdfDeviceGetDefaultQueue, WdfDeviceGetDriver, WdfDeviceWdmGetDeviceObject,
+};
+pub use crate::device::caller_context::{WdfDeviceEnqueueRequest, WdfDeviceInitSetIoInCallerContextCallback};
+pub use crate::device::file::{
+    WdfFileObjectGetDevice, WdfFileObjectGetFileName, WdfFileObjectGetFlags,
+    WdfFileObjectGetInitiatorProcessId, WdfFileObjectWdmGetFileObject,
+};
+pub use crate::device::init::{
+    WdfControlDeviceInitAllocate, WdfDeviceInitAssignName, WdfDeviceInitAssignSDDLString, WdfDeviceInitFree,
+    WdfDeviceInitSetCharacteristics, WdfDeviceInitSetDeviceType, WdfDeviceInitSetExclusive,
+    WdfDeviceInitSetFileObjectConfig, WdfDeviceInitSetIoType, WdfDeviceInitSetRequestAttributes,
+};
+pub use crate::device::pnp::{WdfDeviceCreateDeviceInterface, WdfDeviceInitSetPnpPowerEventCallbacks};
+pub use crate::device::queues::WdfIoQueueCreate;
+pub use crate::device::shutdown::WdfControlDeviceInitSetShutdownNotification;
+pub use crate::driver::version::{WdfDriverIsVersionAvailable, WdfDriverRetrieveVersionString};
+pub use crate::driver::{WdfDriverCreate, WdfDriverGetRegistryPath, WdfDriverWdmGetDriverObject};
+pub use crate::locks::{
+    WdfSpinLockAcquire, WdfSpinLockCreate, WdfSpinLockRelease, WdfWaitLockAcquire, WdfWaitLockCreate,
+    WdfWaitLockRelease,
+};
+pub use crate::memory::{
+    WdfMemoryAssignBuffer, WdfMemoryCopyFromBuffer, WdfMemoryCopyToBuffer, WdfMemoryCreate,
+    WdfMemoryCreatePreallocated, WdfMemoryGetBuffer,
+};
+pub use crate::object::api::{
+    WdfObjectAcquireLock, WdfObjectAllocateContext, WdfObjectContextGetObject, WdfObjectCreate,
+    WdfObjectDelete, WdfObjectDereferenceActual, WdfObjectGetTypedContextWorker, WdfObjectReferenceActual,
+    WdfObjectReleaseLock,
+};
+pub use crate::queue::api::{
+    WdfIoQueueDrain, WdfIoQueueDrainSynchronously, WdfIoQueueGetDevice, WdfIoQueueGetState, WdfIoQueuePurge,
+    WdfIoQueuePurgeSynchronously, WdfIoQueueRetrieveNextRequest, WdfIoQueueRetrieveRequestByFileObject,
+    WdfIoQueueStart, WdfIoQueueStop, WdfIoQueueStopAndPurge, WdfIoQueueStopAndPurgeSynchronously,
+    WdfIoQueueStopSynchronously,
+};
+pub use crate::queue::ownership::{
+    WdfRequestForwardToIoQueue, WdfRequestIsCanceled, WdfRequestMarkCancelable, WdfRequestMarkCancelableEx,
+    WdfRequestRequeue, WdfRequestUnmarkCancelable,
+};
+pub use crate::request::api::{
+    WdfRequestComplete, WdfRequestCompleteWithInformation, WdfRequestCompleteWithPriorityBoost,
+    WdfRequestGetFileObject, WdfRequestGetInformation, WdfRequestGetIoQueue, WdfRequestGetParameters,
+    WdfRequestGetRequestorMode, WdfRequestGetRequestorProcessId, WdfRequestGetStatus,
+    WdfRequestIsFrom32BitProcess, WdfRequestSetInformation, WdfRequestWdmGetIrp,
+};
+pub use crate::request::buffers::{
+    WdfRequestRetrieveInputBuffer, WdfRequestRetrieveInputMemory, WdfRequestRetrieveInputWdmMdl,
+    WdfRequestRetrieveOutputBuffer, WdfRequestRetrieveOutputMemory, WdfRequestRetrieveOutputWdmMdl,
+};
+pub use crate::request::user_buffers::{
+    WdfRequestProbeAndLockUserBufferForRead, WdfRequestProbeAndLockUserBufferForWrite,
+    WdfRequestRetrieveUnsafeUserInputBuffer, WdfRequestRetrieveUnsafeUserOutputBuffer,
+};
+pub use crate::string::{WdfStringCreate, WdfStringGetUnicodeString};
+pub use crate::table::verifier::{WdfVerifierDbgBreakPoint, WdfVerifierKeBugCheck};
