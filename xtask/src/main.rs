@@ -37,7 +37,7 @@ enum Command {
     NoStd,
     /// Write docs/options.md from the table of control requests, or check it.
     Options(options::Options),
-    /// Look for what must not stand in the tree: machine paths, empty reasons, doubled words, long files.
+    /// Look for what must not stand in the tree: machine paths, empty reasons, doubled words, long files, imports between layers.
     Tidy,
     /// Run the driver under Wine: demo, conformance suite, installation by the INF.
     Wine(wine::Options),

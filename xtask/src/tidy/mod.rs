@@ -1,5 +1,7 @@
-//! Looks for what must not stand in the tree, in every file that git knows or would add.
+//! Looks for what must not stand in the tree, in every file that git knows or would add; and whether its layers are kept.
 
+mod layers;
+mod paths;
 mod rules;
 
 use std::ffi::OsStr;
@@ -17,9 +19,10 @@ const NOT_OURS: [&str; 3] = ["Cargo.lock", "LICENSE-APACHE", "LICENSE-MIT"];
 pub(crate) fn run() -> Result<()> {
     let root = root()?;
     let (mut files, mut faults) = (0, 0);
-    for path in listed_files(&root)? {
+    let paths = listed_files(&root)?;
+    for path in &paths {
         // Git lists a file that was removed, and one that is no text is not for reading.
-        let Ok(text) = fs::read_to_string(root.join(&path)) else { continue };
+        let Ok(text) = fs::read_to_string(root.join(path)) else { continue };
         if NOT_OURS.contains(&path.as_str()) {
             continue;
         }
@@ -29,6 +32,10 @@ pub(crate) fn run() -> Result<()> {
             faults += 1;
             eprintln!("error: {path}:{}: {}", fault.line, fault.what);
         }
+    }
+    for fault in layers::faults(&root, &paths)? {
+        faults += 1;
+        eprintln!("error: {fault}");
     }
     if files == 0 {
         bail!("git lists no file in {}", root.display());
