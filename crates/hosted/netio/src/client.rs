@@ -1,6 +1,10 @@
 //! `WSK_PROVIDER_DISPATCH`: its table, its callers, and `WskControlClient`.
 #![expect(unsafe_code, reason = "functions that clients call through a C table")]
 
+pub mod deregister;
+pub mod registration;
+pub(crate) mod transports;
+
 use core::ptr;
 use std::sync::Arc;
 
@@ -10,20 +14,19 @@ use wsk_sys::{
     WSK_SET_STATIC_EVENT_CALLBACKS, WSK_TDI_BEHAVIOR, WSK_TRANSPORT_LIST_CHANGE, WSK_TRANSPORT_LIST_QUERY,
 };
 
-use crate::absent::{
+use crate::call::check;
+use crate::call::security;
+use crate::call::unsupported::{
     FreeAddressInfo, GetAddressInfo, GetNameInfo, SocketConnect, wsk_free_address_info, wsk_get_address_info,
     wsk_get_name_info, wsk_socket_connect,
 };
-use crate::check;
-use crate::completion::{Outcome, Target, Work};
 use crate::event;
-use crate::irp::Irp;
 use crate::platform;
 use crate::provider::{Dispatch, Provider};
 use crate::rules::DISPATCH_AFTER_RELEASE;
-use crate::security;
+use crate::run::completion::{Outcome, Target, Work};
+use crate::run::irp::Irp;
 use crate::socket::wsk_socket;
-use crate::transports;
 
 /// The provider's table, with the version that it offers.
 pub(crate) fn dispatch_table(version: USHORT) -> WSK_PROVIDER_DISPATCH {

@@ -5,6 +5,9 @@
 //! of it, is in `indication.rs`.
 #![expect(unsafe_code, reason = "reads the client's tables and buffers")]
 
+pub(crate) mod indicated;
+pub(crate) mod indication;
+
 use core::net::SocketAddr;
 
 use wsk_sys::{
@@ -15,12 +18,12 @@ use wsk_sys::{
     WSK_EVENT_RECEIVE_FROM, WSK_EVENT_SEND_BACKLOG,
 };
 
-use crate::completion::{Outcome, Work};
-use crate::engine::Job;
+use crate::call::release::Indications;
 use crate::platform::{self, Used};
 use crate::provider::{Provider, State};
-use crate::release::Indications;
 use crate::rules::EVENT_WITHOUT_CALLBACK;
+use crate::run::completion::{Outcome, Work};
+use crate::run::engine::Job;
 use crate::socket::{Category, SocketCall};
 
 /// Every event that there is, for any kind of socket.

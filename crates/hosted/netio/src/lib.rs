@@ -12,19 +12,12 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | [`registration`], [`deregister`], `client`, `absent` | the exported functions; what concerns a client as a whole |
-//! | `socket`, `bind`, `send`, `receive`, `datagram`, `close` | the life of a socket, and its functions |
-//! | `control`, `settings`, `option`, `multicast` | `WskControlSocket`; what options and groups do; their values |
-//! | `list`, `address_change`, `transports` | the local addresses, the transports, and requests that wait for a change of them |
-//! | `sort` | how well addresses are reached |
-//! | `security` | security descriptors, and the check whether they let somebody share an address |
-//! | `hold` | requests that are kept pending, for tests |
-//! | `event`, `indication`, `indicated`, `release` | `WskReceiveFromEvent`: when it is called, and with what; `WskRelease` |
-//! | `dead` | sockets that are no longer functional |
-//! | `check`, [`rules`] | what every call must obey |
-//! | `provider`, `engine`, `completion`, `cancel`, `irp`, `buffer` | the state; how requests run, end, are cancelled |
-//! | `bind_table` | who may share an address with whom |
-//! | `transport`, `host`, [`memory`], `inbox` | the networks |
+//! | `net` | the networks: the host's, and [`memory`]; addresses, options and groups as they see them. Nothing of it knows of requests: it imports nothing of `run`, `call`, `client`, `socket` or `event` |
+//! | `run` | how requests run, wait, end and are cancelled, whichever they are |
+//! | `call` | the functions with an IRP, a file for each request |
+//! | `client` | the exported functions, and `WSK_PROVIDER_DISPATCH` |
+//! | `socket`, `event` | sockets, and the calls of their `WskReceiveFromEvent` |
+//! | `provider`, [`rules`] | the state; what every call must obey |
 //! | `platform` | what no kernel exports: the only place that knows which kernel this is |
 #![allow(
     clippy::missing_safety_doc,
@@ -36,47 +29,15 @@
 )]
 #![allow(clippy::similar_names, reason = "the parameters are those of the C functions, in snake case")]
 
-mod absent;
-mod address;
-mod address_change;
-mod bind;
-mod bind_table;
-mod buffer;
-mod cancel;
-mod check;
+mod call;
 mod client;
-mod close;
-mod completion;
-mod control;
-mod control_info;
-mod datagram;
-mod dead;
-pub mod deregister;
-mod engine;
 mod event;
-mod hold;
-mod host;
-mod inbox;
-mod indicated;
-mod indication;
-mod irp;
-mod list;
-pub mod memory;
-mod multicast;
-mod option;
+mod net;
 mod platform;
 mod provider;
-mod receive;
-pub mod registration;
-mod release;
 pub mod rules;
-mod security;
-mod send;
-mod settings;
+mod run;
 mod socket;
-mod sort;
-mod transport;
-mod transports;
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -89,8 +50,10 @@ use std::time::Duration;
 use wsk_sys::WSK_TRANSPORT;
 use wsk_sys::{MAKE_WSK_VERSION, NTSTATUS, STATUS_SUCCESS};
 
+pub use crate::client::{deregister, registration};
+pub use crate::net::memory;
 #[cfg(feature = "hosted")]
-pub use crate::hold::Hold;
+pub use crate::run::hold::Hold;
 
 #[cfg(feature = "hosted")]
 use crate::provider::Provider;

@@ -11,19 +11,19 @@ use std::time::{Duration, Instant};
 use wsk_sys::{WSK_PROVIDER_DISPATCH, WSK_TRANSPORT};
 
 use crate::Config;
+use crate::call::security::Cached;
 use crate::client::dispatch_table;
-use crate::completion::Request;
-use crate::engine::Engine;
+use crate::client::registration::Registration;
+use crate::client::transports;
 use crate::event::Events;
-use crate::host::Poller;
-use crate::irp::Irp;
-use crate::memory::Watcher;
+use crate::net::host::Poller;
+use crate::net::memory::Watcher;
 use crate::platform::{self, Owner};
-use crate::registration::Registration;
 use crate::rules::DEREGISTER_STUCK;
-use crate::security::Cached;
+use crate::run::completion::Request;
+use crate::run::engine::Engine;
+use crate::run::irp::Irp;
 use crate::socket::{Memory, Socket};
-use crate::transports;
 
 /// How many closed sockets are remembered, so that reports can name them.
 const REMEMBERED: usize = 256;

@@ -1,6 +1,9 @@
 //! A socket: what it is, `WskSocket`, and the calls on it.
 #![expect(unsafe_code, reason = "functions that clients call through C tables; memory that clients point to")]
 
+pub(crate) mod datagram;
+pub(crate) mod dead;
+
 use core::ffi::c_void;
 use core::net::SocketAddr;
 use std::collections::{BTreeSet, VecDeque};
@@ -17,22 +20,22 @@ use wsk_sys::{
     WSK_FLAG_DATAGRAM_SOCKET, WSK_FLAG_LISTEN_SOCKET, WSK_FLAG_STREAM_SOCKET, WSK_SOCKET,
 };
 
-use crate::address::Family;
-use crate::check;
+use crate::call::check;
+use crate::call::security::{self, Who};
 use crate::client::{Call, refuse};
-use crate::completion::{Outcome, Target, Work};
-use crate::datagram::{BASIC, DATAGRAM};
-use crate::dead::DEAD;
 use crate::event::{Callback, Events};
-use crate::inbox::Inbox;
-use crate::irp::Irp;
-use crate::multicast::Memberships;
-use crate::option::Values;
+use crate::net::Endpoint;
+use crate::net::address::Family;
+use crate::net::inbox::Inbox;
+use crate::net::multicast::Memberships;
+use crate::net::option::Values;
 use crate::platform::{self, Owner, Used};
 use crate::provider::{Entry, Provider, State};
 use crate::rules::SOCKET_CLOSED;
-use crate::security::{self, Who};
-use crate::transport::Endpoint;
+use crate::run::completion::{Outcome, Target, Work};
+use crate::run::irp::Irp;
+use crate::socket::datagram::{BASIC, DATAGRAM};
+use crate::socket::dead::DEAD;
 
 /// The pool tag of `WSK_SOCKET`s.
 const TAG: ULONG = u32::from_le_bytes(*b"WskS");

@@ -12,9 +12,9 @@ pub(crate) use ntos::Owner;
 pub(crate) use ntos::in_flight::Memory as Used;
 
 use crate::Config;
+use crate::call::security::Who;
 use crate::provider::Provider;
 use crate::rules::{REGISTRATION_FREED, REGISTRATION_LEFT};
-use crate::security::Who;
 
 /// The provider of the calling thread's machine.
 pub(crate) fn provider() -> Arc<Provider> {

@@ -13,8 +13,8 @@ use hosted_rule::report::{self, print};
 use wsk_sys::{IRP, MDL, PEPROCESS, WSK_REGISTRATION};
 
 use crate::Config;
+use crate::call::security::Who;
 use crate::provider::Provider;
-use crate::security::Who;
 
 /// Whose something is: all drivers' alike.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,157 @@
+//! The functions of `WSK_PROVIDER_DISPATCH` that this provider has and does not serve: connections, and names.
+//!
+//! A client that calls one is refused as it is by any other: its IRP is completed, with `STATUS_NOT_SUPPORTED`. n/d
+#![expect(unsafe_code, reason = "functions that clients call through a C table")]
+
+use wsk_sys::{
+    GUID, IRP, NTSTATUS, PASSIVE_LEVEL, PEPROCESS, PETHREAD, PSECURITY_DESCRIPTOR, PUNICODE_STRING, PVOID,
+    PWSK_CLIENT, SOCKADDR, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, ULONG, USHORT,
+};
+
+use crate::call::check;
+use crate::client::{Call, refuse};
+use crate::platform;
+use crate::rules::at_most;
+use crate::run::completion::{Outcome, Work};
+use crate::run::irp::Irp;
+
+/// `PFN_WSK_SOCKET_CONNECT`
+pub(crate) type SocketConnect = unsafe extern "system" fn(
+    PWSK_CLIENT,
+    USHORT,
+    ULONG,
+    *mut SOCKADDR,
+    *mut SOCKADDR,
+    ULONG,
+    PVOID,
+    *const core::ffi::c_void,
+    PEPROCESS,
+    PETHREAD,
+    PSECURITY_DESCRIPTOR,
+    *mut IRP,
+) -> NTSTATUS;
+
+/// `PFN_WSK_GET_ADDRESS_INFO`
+pub(crate) type GetAddressInfo = unsafe extern "system" fn(
+    PWSK_CLIENT,
+    PUNICODE_STRING,
+    PUNICODE_STRING,
+    ULONG,
+    *mut GUID,
+    PVOID,
+    *mut PVOID,
+    PEPROCESS,
+    PETHREAD,
+    *mut IRP,
+) -> NTSTATUS;
+
+/// `PFN_WSK_FREE_ADDRESS_INFO`
+pub(crate) type FreeAddressInfo = unsafe extern "system" fn(PWSK_CLIENT, PVOID);
+
+/// `PFN_WSK_GET_NAME_INFO`
+pub(crate) type GetNameInfo = unsafe extern "system" fn(
+    PWSK_CLIENT,
+    *mut SOCKADDR,
+    ULONG,
+    PUNICODE_STRING,
+    PUNICODE_STRING,
+    ULONG,
+    PEPROCESS,
+    PETHREAD,
+    *mut IRP,
+) -> NTSTATUS;
+
+/// `WskSocketConnect`
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`
+pub(crate) unsafe extern "system" fn wsk_socket_connect(
+    client: PWSK_CLIENT,
+    _socket_type: USHORT,
+    _protocol: ULONG,
+    _local_address: *mut SOCKADDR,
+    _remote_address: *mut SOCKADDR,
+    _flags: ULONG,
+    _socket_context: PVOID,
+    _dispatch: *const core::ffi::c_void,
+    _owning_process: PEPROCESS,
+    _owning_thread: PETHREAD,
+    _security_descriptor: PSECURITY_DESCRIPTOR,
+    irp: *mut IRP,
+) -> NTSTATUS {
+    // SAFETY: the client's IRP.
+    unsafe { submit(client, irp, "WskSocketConnect") }
+}
+
+/// `WskGetAddressInfo`
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`
+pub(crate) unsafe extern "system" fn wsk_get_address_info(
+    client: PWSK_CLIENT,
+    _node_name: PUNICODE_STRING,
+    _service_name: PUNICODE_STRING,
+    _name_space: ULONG,
+    _provider: *mut GUID,
+    _hints: PVOID,
+    _result: *mut PVOID,
+    _owning_process: PEPROCESS,
+    _owning_thread: PETHREAD,
+    irp: *mut IRP,
+) -> NTSTATUS {
+    // SAFETY: the client's IRP.
+    unsafe { submit(client, irp, "WskGetAddressInfo") }
+}
+
+/// `WskFreeAddressInfo`: nothing, as no list was ever handed out.
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`
+pub(crate) unsafe extern "system" fn wsk_free_address_info(client: PWSK_CLIENT, _address_info: PVOID) {
+    const WHAT: &str = "WskFreeAddressInfo";
+    at_most(PASSIVE_LEVEL, WHAT);
+    check::caller(WHAT);
+    let _ = Call::begin(client, WHAT);
+}
+
+/// `WskGetNameInfo`
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`
+pub(crate) unsafe extern "system" fn wsk_get_name_info(
+    client: PWSK_CLIENT,
+    _address: *mut SOCKADDR,
+    _address_length: ULONG,
+    _node_name: PUNICODE_STRING,
+    _service_name: PUNICODE_STRING,
+    _flags: ULONG,
+    _owning_process: PEPROCESS,
+    _owning_thread: PETHREAD,
+    irp: *mut IRP,
+) -> NTSTATUS {
+    // SAFETY: the client's IRP.
+    unsafe { submit(client, irp, "WskGetNameInfo") }
+}
+
+/// Takes the IRP of a call, and ends it with `STATUS_NOT_SUPPORTED`.
+///
+/// # Safety
+/// The client has passed `irp` to the function `what`.
+unsafe fn submit(client: PWSK_CLIENT, irp: *mut IRP, what: &'static str) -> NTSTATUS {
+    at_most(PASSIVE_LEVEL, what);
+    check::caller(what);
+    if irp.is_null() {
+        return STATUS_INVALID_PARAMETER;
+    }
+    // SAFETY: not null, and the caller's.
+    unsafe { check::irp(irp, what) };
+    let call = match Call::begin(client, what) {
+        Ok(call) => call,
+        // SAFETY: checked above.
+        Err(status) => return unsafe { refuse(irp, status, what) },
+    };
+    platform::sent(irp, what);
+    // SAFETY: the client has just passed it, and it was checked.
+    let irp = unsafe { Irp::take(irp) };
+    call.provider.submit(irp, call.target(), what, Work::new(|_| Outcome::Done(STATUS_NOT_SUPPORTED, 0)))
+}

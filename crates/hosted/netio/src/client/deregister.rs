@@ -1,0 +1,128 @@
+//! `WskDeregister`: a client goes, and everything of it must have ended.
+#![expect(unsafe_code, reason = "exports the C interface of netio.sys")]
+#![allow(non_snake_case, reason = "the function bears its C name")]
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use hosted_rule::Rule;
+use wsk_sys::{PASSIVE_LEVEL, WSK_REGISTRATION};
+
+use crate::call::check::not_in_completion_routine;
+use crate::client::registration::{DEREGISTERED, find, state_field};
+use crate::platform;
+use crate::provider::{Entry, State};
+use crate::rules::{self, at_most};
+
+/// Ends a registration: waits until nothing of the client is left.
+///
+/// On Windows a client that left a socket open, a provider unreleased or a request pending waits here for ever. What
+/// nobody is about to end is a bug check instead; for the rest the wait is bounded by
+/// [`Config::deregister_limit`](crate::Config::deregister_limit). On a lenient machine it is as on Windows.
+///
+/// # IRQL
+/// `PASSIVE_LEVEL`
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn WskDeregister(WskRegistration: *mut WSK_REGISTRATION) {
+    const WHAT: &str = "WskDeregister";
+    at_most(PASSIVE_LEVEL, WHAT);
+    not_in_completion_routine(WHAT);
+    // SAFETY: the caller's block.
+    let Some(number) = (unsafe { find(WskRegistration, WHAT) }) else {
+        platform::violation(
+            &rules::REGISTRATION_UNKNOWN,
+            format!("{WHAT} with a block that is deregistered"),
+        );
+    };
+    let provider = platform::provider();
+    let strict = platform::strict();
+    let limit = provider.config.deregister_limit;
+    let deadline = Instant::now().checked_add(limit).filter(|_| strict);
+    let mut state = provider.lock();
+    if let Some(registration) = state.registrations.get_mut(&number) {
+        registration.deregistering = true;
+    }
+    drop(state);
+    provider.cancel_transport_waits(number);
+    let mut state = provider.lock();
+    // Captures that wait give up.
+    provider.notify();
+    loop {
+        if strict && let Some((rule, detail)) = left_behind(&state, number) {
+            drop(state);
+            platform::violation(rule, detail);
+        }
+        let Some(coming) = still_coming(&state, number, limit) else { break };
+        let (relocked, in_time) = provider.wait(state, deadline);
+        state = relocked;
+        if !in_time {
+            drop(state);
+            platform::violation(&rules::DEREGISTER_STUCK, coming);
+        }
+    }
+    drop(state);
+    let lifecycle = provider.lifecycle.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut state = provider.lock();
+    state.registrations.remove(&number);
+    // On a lenient machine some may be left; Windows would lose their memory.
+    state.descriptors.retain(|_, cached| cached.client != number);
+    let last = state.registrations.is_empty();
+    drop(state);
+    if last {
+        provider.stop_threads();
+    }
+    drop(lifecycle);
+    platform::let_go(WskRegistration);
+    // SAFETY: the caller's block.
+    let state = unsafe { state_field(WskRegistration) };
+    // Told from "never registered" by it.
+    state.store(DEREGISTERED, Ordering::Release);
+}
+
+/// What would keep `WskDeregister` waiting for ever.
+fn left_behind(state: &State, number: u64) -> Option<(&'static Rule, String)> {
+    let name = format!("WskDeregister of registration #{number}");
+    let open: Vec<_> = state
+        .sockets
+        .values()
+        .filter(|entry| entry.socket.client == number && !entry.closing && !entry.events.may_close())
+        .map(Entry::describe)
+        .collect();
+    if !open.is_empty() {
+        return Some((&rules::DEREGISTER_SOCKET, format!("{name} with open sockets: {}", open.join(", "))));
+    }
+    let captures = state.registrations.get(&number).map_or(0, |registration| registration.captures);
+    if captures != 0 {
+        return Some((&rules::DEREGISTER_CAPTURE, format!("{name} with {captures} captures not released")));
+    }
+    let pending = state.requests.values().filter(|request| request.target.client == number);
+    let pending =
+        pending.filter(|request| request.target.socket.is_none() && !request.stage.ends_with_client());
+    let pending = pending.count();
+    if pending != 0 {
+        return Some((&rules::DEREGISTER_IRP, format!("{name} with {pending} requests pending")));
+    }
+    let cached = state.descriptors.values().filter(|cached| cached.client == number).count();
+    if cached != 0 {
+        let detail = format!("{name} with {cached} cached security descriptors");
+        return Some((&rules::DEREGISTER_SECURITY, detail));
+    }
+    None
+}
+
+/// What `WskDeregister` still waits for.
+fn still_coming(state: &State, number: u64, limit: Duration) -> Option<String> {
+    let registration = state.registrations.get(&number)?;
+    let (calls, in_flight, captures) = (registration.calls, registration.in_flight, registration.captures);
+    let sockets = state.sockets.values().filter(|entry| entry.socket.client == number);
+    let sockets: Vec<_> = sockets.map(Entry::describe).collect();
+    if calls + in_flight + captures + sockets.len() == 0 {
+        return None;
+    }
+    Some(format!(
+        "WskDeregister of registration #{number} waited {limit:?} for {calls} calls, {in_flight} requests, {captures} \
+         captures, and sockets being closed: {}",
+        if sockets.is_empty() { "none".to_owned() } else { sockets.join(", ") },
+    ))
+}

@@ -1,0 +1,258 @@
+//! Datagrams on their way to a `WskReceiveFromEvent`: the calls, and the answers. Several datagrams come in one list.
+#![expect(unsafe_code, reason = "calls the client")]
+
+use core::net::SocketAddr;
+use std::cell::Cell;
+use std::fmt;
+use std::ptr;
+use std::sync::Arc;
+
+use hosted_rule::Rule;
+use wsk_sys::{
+    DISPATCH_LEVEL, KeGetCurrentIrql, KeLowerIrql, KfRaiseIrql, NTSTATUS, STATUS_DATA_NOT_ACCEPTED,
+    STATUS_PENDING, STATUS_SUCCESS, WSK_DATAGRAM_INDICATION, WSK_FLAG_AT_DISPATCH_LEVEL,
+};
+
+use crate::call::receive::flags_of;
+use crate::event::Mode;
+use crate::event::indicated::{self, Indication};
+use crate::net::inbox::Datagram;
+use crate::platform::{self, Owner};
+use crate::provider::Provider;
+use crate::rules::{EVENT_IRQL, EVENT_STATUS, RELEASED_NOT_RETAINED, RETAINED_AT_CLOSE};
+use crate::run::completion::Target;
+use crate::socket::Socket;
+
+/// How many datagrams a list has at most.
+const LONGEST_LIST: usize = 8;
+
+thread_local! {
+    /// How many callbacks of sockets the thread is in.
+    static IN_CALLBACK: Cell<usize> = const { Cell::new(0) };
+}
+
+/// What the callback of a socket is called in reports.
+struct Routine<'a>(&'a Socket);
+
+impl fmt::Display for Routine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WskReceiveFromEvent of socket #{}", self.0.number)
+    }
+}
+
+/// A call of a callback.
+struct Turn {
+    number: u64,
+    socket: Arc<Socket>,
+    target: Target,
+    owner: Owner,
+    datagrams: Vec<Datagram>,
+}
+
+impl Turn {
+    /// Calls the client, at `DISPATCH_LEVEL`. Without a list, this says that the socket is dead.
+    ///
+    /// # Safety
+    /// The list is null, or its indications are this call's, and live until the client releases them or has returned.
+    unsafe fn call(&self, list: *mut WSK_DATAGRAM_INDICATION) -> NTSTATUS {
+        let Some(function) = self.socket.callback.function else { return STATUS_SUCCESS };
+        let flags = self.datagrams.first().map_or(0, flags_of) | WSK_FLAG_AT_DISPATCH_LEVEL;
+        // SAFETY: at most DISPATCH_LEVEL: the provider's thread, or a sender inside a WSK function.
+        let irql = unsafe { KfRaiseIrql(DISPATCH_LEVEL) };
+        // SAFETY: reads the calling thread's level.
+        let before = unsafe { KeGetCurrentIrql() };
+        IN_CALLBACK.set(IN_CALLBACK.get() + 1);
+        let context = self.socket.callback.context;
+        let routine = || {
+            // SAFETY: the client's function, with the client's context; this function's contract.
+            unsafe { function(context, flags, list) }
+        };
+        let what = Routine(&self.socket);
+        let status = platform::on_behalf_of(self.owner, || platform::routine(&what, routine));
+        IN_CALLBACK.set(IN_CALLBACK.get() - 1);
+        // SAFETY: reads the calling thread's level.
+        let after = unsafe { KeGetCurrentIrql() };
+        if after != before {
+            platform::violation(
+                &EVENT_IRQL,
+                format!(
+                    "WskReceiveFromEvent of socket #{} returned at IRQL {after}, called at {before}",
+                    self.socket.number
+                ),
+            );
+        }
+        // SAFETY: back to the level before.
+        unsafe { KeLowerIrql(irql) };
+        status
+    }
+}
+
+type Broken = (&'static Rule, String);
+
+impl Provider {
+    /// Something has arrived at a socket.
+    ///
+    /// Requests complete inline, and the sender is a thread of this kernel: the callback is called on its stack, as it
+    /// is on Windows when a processor serves the network. In a callback it is not, because then two sockets that
+    /// answer each other would never come to an end.
+    pub(crate) fn arrived(self: &Arc<Self>, socket: u64) {
+        if self.engine.is_inline() && IN_CALLBACK.get() == 0 && platform::is_own_thread(self) {
+            self.indicate(socket);
+        }
+        self.engine.schedule(crate::run::engine::Job::Match(socket));
+    }
+
+    /// Gives a socket's datagrams to its callback, if that is on and no request waits for them.
+    pub(crate) fn indicate(self: &Arc<Self>, socket: u64) {
+        while let Some(turn) = self.begin_turn(socket) {
+            let Some(list) = indicated::list(&turn.datagrams, &turn.socket.settings().values) else {
+                // As a network adapter does when memory is short. n/d
+                turn.socket.inbox.count_dropped(&turn.datagrams);
+                self.end_turn(turn, None);
+                continue;
+            };
+            let first = list.first().map_or(ptr::null_mut(), Indication::pointer);
+            if let Some(entry) = self.lock().sockets.get_mut(&socket) {
+                entry.events.indications.indicate(turn.number, list);
+            }
+            // SAFETY: the socket is not released while a call is counted, and its table keeps them until then.
+            let status = unsafe { turn.call(first) };
+            self.end_turn(turn, Some(status));
+        }
+    }
+
+    /// Tells a dead socket's callback so, if it is on.
+    pub(crate) fn tell_dead(self: &Arc<Self>, socket: u64) {
+        let Some(turn) = self.turn(socket, |_, _| Some(Vec::new())) else { return };
+        // SAFETY: no list. There is nothing to be answered. n/d
+        let _ = unsafe { turn.call(ptr::null_mut()) };
+        self.end_turn(turn, None);
+    }
+
+    fn begin_turn(&self, number: u64) -> Option<Turn> {
+        let remote = self.lock().sockets.get(&number).map(|entry| Arc::clone(&entry.socket))?.remote();
+        self.turn(number, |socket, busy| {
+            let mut datagrams: Vec<Datagram> = Vec::new();
+            while datagrams.len() < LONGEST_LIST && !socket.is_dead() {
+                // The flags of the call are those of all that it brings.
+                let flags = datagrams.first().map(flags_of);
+                let wanted = |next: &Datagram| {
+                    flags.is_none_or(|flags| flags == flags_of(next)) && !busy.contains(&next.from)
+                };
+                let Some(next) = socket.inbox.pop_if(remote, wanted) else { break };
+                datagrams.push(next);
+            }
+            (!datagrams.is_empty()).then_some(datagrams)
+        })
+    }
+
+    /// Begins a call of a socket's callback. `take` is told whose datagrams other calls have.
+    fn turn(
+        &self,
+        number: u64,
+        take: impl FnOnce(&Socket, &[SocketAddr]) -> Option<Vec<Datagram>>,
+    ) -> Option<Turn> {
+        let mut state = self.lock();
+        let call = state.number();
+        let entry = state.sockets.get_mut(&number)?;
+        if entry.closing || entry.events.mode == Mode::Off || !entry.receives.is_empty() {
+            return None;
+        }
+        let socket = Arc::clone(&entry.socket);
+        let datagrams = take(&socket, &entry.events.senders)?;
+        entry.events.running += 1;
+        entry.events.senders.extend(datagrams.iter().map(|datagram| datagram.from));
+        let owner = state.registrations.get(&socket.client).map_or(Owner::SYSTEM, |client| client.owner);
+        let target = Target { client: socket.client, socket: Some(number) };
+        // A close waits for it, as it does for requests.
+        state.count(target, 1);
+        Some(Turn { number: call, socket, target, owner, datagrams })
+    }
+
+    /// Ends a call, which answered to a list with a status, if there was one.
+    fn end_turn(self: &Arc<Self>, turn: Turn, answer: Option<NTSTATUS>) {
+        let Turn { number: call, socket, target, datagrams, .. } = turn;
+        let number = socket.number;
+        let senders: Vec<_> = datagrams.iter().map(|datagram| datagram.from).collect();
+        if let Some(status) = answer
+            && let Err((rule, detail)) = self.settle(&socket, call, datagrams, status)
+        {
+            platform::violation(rule, detail);
+        }
+        let mut state = self.lock();
+        let mut waiting = Vec::new();
+        if let Some(entry) = state.sockets.get_mut(&number) {
+            entry.events.running -= 1;
+            entry.events.senders.retain(|sender| !senders.contains(sender));
+            if entry.events.running == 0 {
+                waiting = std::mem::take(&mut entry.events.disables);
+            }
+        }
+        let waiting: Vec<_> = waiting.into_iter().filter_map(|request| state.claim(request)).collect();
+        state.count(target, -1);
+        let close = state.last_request_done(number);
+        drop(state);
+        for request in waiting {
+            self.complete_at_dispatch(request.irp, request.target, STATUS_SUCCESS, 0);
+        }
+        if let Some(job) = close {
+            self.engine.schedule(job);
+        }
+        self.notify();
+    }
+
+    /// Does what the callback's answer asks for.
+    fn settle(
+        &self,
+        socket: &Socket,
+        call: u64,
+        datagrams: Vec<Datagram>,
+        status: NTSTATUS,
+    ) -> Result<(), Broken> {
+        let name = format!("WskReceiveFromEvent of socket #{}", socket.number);
+        let mut state = self.lock();
+        let Some(entry) = state.sockets.get_mut(&socket.number) else { return Ok(()) };
+        let left = entry.events.indications.left(call);
+        match status {
+            // No client can tell when its return takes effect, so a release before it is one after it. n/d
+            STATUS_PENDING if left == 0 => {
+                entry.events.has_retained = true;
+                return Ok(());
+            }
+            STATUS_PENDING if entry.closing => {
+                return Err((
+                    &RETAINED_AT_CLOSE,
+                    format!("{name} kept {left} datagrams when the socket was being closed"),
+                ));
+            }
+            STATUS_PENDING => {
+                entry.events.has_retained = true;
+                entry.events.indications.retain(call);
+                return Ok(());
+            }
+            _ if left < datagrams.len() => {
+                return Err((
+                    &RELEASED_NOT_RETAINED,
+                    format!("{name} returned {status:#010x} for a list that was given to WskRelease"),
+                ));
+            }
+            STATUS_SUCCESS => {}
+            STATUS_DATA_NOT_ACCEPTED if entry.events.mode == Mode::Static => {
+                socket.inbox.count_dropped(&datagrams);
+            }
+            STATUS_DATA_NOT_ACCEPTED => {
+                entry.events.mode = Mode::Off;
+                socket.inbox.put_back(datagrams);
+            }
+            other if platform::strict() => {
+                return Err((&EVENT_STATUS, format!("{name} returned {other:#010x}")));
+            }
+            // What drivers that return others rely on. n/d
+            _ => {}
+        }
+        let list = entry.events.indications.take_back(call);
+        drop(state);
+        drop(list);
+        Ok(())
+    }
+}

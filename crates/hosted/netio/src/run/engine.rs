@@ -1,0 +1,202 @@
+//! The provider's thread: a queue of jobs, in the order of their times.
+#![expect(unsafe_code, reason = "starts a system thread, which the kernel calls")]
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap};
+use std::mem;
+use std::ptr;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use wsk_sys::{
+    HANDLE, NT_SUCCESS, NTSTATUS, PVOID, PsCreateSystemThread, STATUS_SUCCESS, THREAD_ALL_ACCESS, ZwClose,
+};
+
+use crate::Completion;
+use crate::call::close;
+use crate::net::Place;
+use crate::platform::{self, Owner};
+use crate::run::completion::Target;
+use crate::run::irp::Irp;
+
+/// The longest delay of [`Completion::Delayed`].
+const LONGEST_DELAY: Duration = Duration::from_micros(400);
+
+/// Something for the provider's thread to do.
+pub(crate) enum Job {
+    /// Run this request, if it is still there.
+    Run(u64),
+    /// Complete this IRP, which can no longer be cancelled.
+    Complete(Irp, Target, NTSTATUS),
+    /// End this request if the host's addresses are no longer these.
+    CompareAddresses(u64, BTreeSet<Place>),
+    /// Give this socket's datagrams to its waiting requests.
+    Match(u64),
+    /// Tell this socket's callback that it is dead.
+    TellDead(u64),
+    /// Finish the close of this socket.
+    Close(u64, Irp),
+}
+
+/// The queue of the provider's thread.
+pub(crate) struct Engine {
+    mode: Completion,
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+struct Queue {
+    jobs: BinaryHeap<Reverse<Due>>,
+    last: u64,
+    random: fastrand::Rng,
+    thread: Thread,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Thread {
+    None,
+    Running,
+    Stopping,
+}
+
+/// A job, ordered by its time and then by its place in the line.
+struct Due(Instant, u64, Job);
+
+impl PartialEq for Due {
+    fn eq(&self, other: &Due) -> bool {
+        self.1 == other.1
+    }
+}
+
+impl Eq for Due {}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Due) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Due {
+    fn cmp(&self, other: &Due) -> std::cmp::Ordering {
+        (self.0, self.1).cmp(&(other.0, other.1))
+    }
+}
+
+impl Engine {
+    pub(crate) fn new(mode: Completion) -> Engine {
+        let seed = if let Completion::Delayed { seed } = mode { seed } else { 0 };
+        let random = fastrand::Rng::with_seed(seed);
+        let queue = Queue { jobs: BinaryHeap::new(), last: 0, random, thread: Thread::None };
+        Engine { mode, queue: Mutex::new(queue), changed: Condvar::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether requests run in the call itself.
+    pub(crate) fn is_inline(&self) -> bool {
+        self.mode == Completion::Inline
+    }
+
+    /// Gives the thread something to do. Takes no lock but the queue's.
+    pub(crate) fn schedule(&self, job: Job) {
+        let delay = match self.mode {
+            Completion::Delayed { .. } => LONGEST_DELAY.mul_f64(self.lock().random.f64()),
+            Completion::Inline | Completion::Deferred => Duration::ZERO,
+        };
+        self.schedule_in(delay, job);
+    }
+
+    /// Gives the thread something to do after a while.
+    pub(crate) fn schedule_in(&self, delay: Duration, job: Job) {
+        let mut queue = self.lock();
+        queue.last += 1;
+        let place = queue.last;
+        queue.jobs.push(Reverse(Due(Instant::now() + delay, place, job)));
+        drop(queue);
+        self.changed.notify_all();
+    }
+
+    /// The next job, in its time; none when the thread is to end.
+    fn next(&self) -> Option<Job> {
+        let mut queue = self.lock();
+        loop {
+            let now = Instant::now();
+            queue = match queue.jobs.peek().map(|Reverse(due)| due.0) {
+                Some(time) if time <= now => return queue.jobs.pop().map(|Reverse(due)| due.2),
+                _ if queue.thread == Thread::Stopping => return None,
+                Some(time) => {
+                    self.changed.wait_timeout(queue, time - now).unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+
+    /// Starts the thread, if it does not run.
+    ///
+    /// # Errors
+    /// That of `PsCreateSystemThread`.
+    pub(crate) fn start(&self) -> Result<(), NTSTATUS> {
+        if mem::replace(&mut self.lock().thread, Thread::Running) == Thread::Running {
+            return Ok(());
+        }
+        let mut handle: HANDLE = ptr::null_mut();
+        // The thread serves all clients, so it is not that of the driver that happens to be the first.
+        let status = platform::on_behalf_of(Owner::SYSTEM, || {
+            // SAFETY: the handle is written to a local; the routine takes no context; no attributes are given.
+            unsafe {
+                PsCreateSystemThread(
+                    &raw mut handle,
+                    THREAD_ALL_ACCESS,
+                    ptr::null_mut(),
+                    ptr::null_mut(),
+                    ptr::null_mut(),
+                    engine_thread,
+                    ptr::null_mut(),
+                )
+            }
+        });
+        if !NT_SUCCESS(status) {
+            self.lock().thread = Thread::None;
+            return Err(status);
+        }
+        // SAFETY: the handle that was just made; the thread does not need it.
+        unsafe { ZwClose(handle) };
+        Ok(())
+    }
+
+    /// Stops the thread, and waits until it does nothing any more; whether that came within the limit.
+    pub(crate) fn stop(&self, limit: Duration) -> bool {
+        let mut queue = self.lock();
+        if queue.thread == Thread::Running {
+            queue.thread = Thread::Stopping;
+            self.changed.notify_all();
+        }
+        // What is left is for requests and sockets that are gone.
+        queue.jobs.clear();
+        let runs = |queue: &mut Queue| queue.thread != Thread::None;
+        let waited = self.changed.wait_timeout_while(queue, limit, runs);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+}
+
+unsafe extern "system" fn engine_thread(_context: PVOID) {
+    let provider = platform::provider();
+    while let Some(job) = provider.engine.next() {
+        match job {
+            Job::Run(request) => provider.run(request),
+            Job::Complete(irp, target, status) => provider.complete_at_dispatch(irp, target, status, 0),
+            Job::CompareAddresses(request, before) => provider.compare_addresses(request, before),
+            Job::Match(socket) => provider.match_receives(socket),
+            Job::TellDead(socket) => provider.tell_dead(socket),
+            Job::Close(socket, irp) => {
+                let client = close::release(&provider, socket);
+                provider.complete_at_dispatch(irp, Target { client, socket: None }, STATUS_SUCCESS, 0);
+            }
+        }
+    }
+    provider.engine.lock().thread = Thread::None;
+    provider.engine.changed.notify_all();
+}
