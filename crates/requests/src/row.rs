@@ -4,11 +4,13 @@ use core::ops::RangeInclusive;
 
 use wsk_sys::{IPPROTO_IP, IPPROTO_IPV6, IPPROTO_UDP, SOL_SOCKET, ULONG};
 
-use crate::ROWS;
+use crate::{ROWS, Request};
 
-/// A control request.
+/// What a driver needs to know of a control request. [`About`](crate::About) has the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
+    /// Which request it is.
+    pub request: Request,
     /// The C name; with the level's in front, `IPPROTO_IP/MCAST_JOIN_GROUP`, where two levels have the same.
     pub name: &'static str,
     /// The numbers by which WSK knows it.
@@ -33,16 +35,6 @@ pub struct Row {
     pub sockets: Sockets,
     /// The highest IRQL of the call.
     pub max_irql: MaxIrql,
-    /// What the hosted provider does with it.
-    pub hosted: Hosted,
-    /// Where it is documented.
-    pub source: Source,
-    /// What makes it in the crate `wsk`; `None` if nothing does yet.
-    pub handled_by: Option<&'static str>,
-    /// Its test in the conformance suite.
-    pub test: &'static str,
-    /// What it does, in a sentence.
-    pub summary: &'static str,
 }
 
 /// The numbers by which WSK knows a request.
@@ -241,31 +233,6 @@ pub enum MaxIrql {
     Passive,
     /// `DISPATCH_LEVEL`
     Dispatch,
-}
-
-/// What the hosted provider does with a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hosted {
-    /// It has its effect, on the network in memory and on the host's.
-    Honoured,
-    /// It has its effect on the network in memory, and on the host's if that is Linux; elsewhere it is kept and reported.
-    Linux,
-    /// It is kept and reported.
-    Stored,
-    /// It fails with `STATUS_NOT_SUPPORTED`.
-    Refused,
-}
-
-/// Where a request is documented.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// On WSK's page of the same name.
-    Wsk,
-    /// On Winsock's page of the options of the level. WSK's pages leave it to the transport, and say nothing of the
-    /// IRP; every known driver passes one.
-    Winsock,
-    /// On no page: in the header `ws2ipdef.h`, and in drivers that use it.
-    Header,
 }
 
 impl Row {

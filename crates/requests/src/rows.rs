@@ -1,6 +1,9 @@
-//! The rows as constants by their C names, in a module for each table, and all of them together.
+//! The rows as constants by their C names, and the requests as enumerations, in a module for each table; and all of them
+//! together.
 
-use crate::row::{Families, Hosted, IrpRule, Kind, MaxIrql, Row, Sockets, Source, StateRule, ValueKind};
+#[cfg(feature = "about")]
+use crate::about::{About, Hosted, Source};
+use crate::row::{Families, IrpRule, Kind, MaxIrql, Row, Sockets, StateRule, ValueKind};
 
 /// What is in `[directions]`.
 macro_rules! has {
@@ -11,6 +14,7 @@ macro_rules! has {
 }
 
 /// The name of a test: a name as a constant, in small letters, with underscores.
+#[cfg(feature = "about")]
 macro_rules! test_name {
     ($($part:tt)+) => {{
         const NAME: &str = concat!($($part)+);
@@ -42,18 +46,63 @@ macro_rules! optional {
     };
 }
 
+macro_rules! irp {
+    () => {
+        IrpRule::Required
+    };
+    ($irp:ident) => {
+        IrpRule::$irp
+    };
+}
+
+/// What is said of it, or the type of the same name.
+#[cfg(feature = "about")]
+macro_rules! handled_by {
+    ($module:ident $Type:ident) => {
+        Some(concat!("option::", stringify!($module), "::", stringify!($Type)))
+    };
+    ($handled:literal $module:ident $Type:ident) => {
+        Some($handled)
+    };
+}
+
+/// The requests of a table: an enumeration of them, a row for each, and what else is said of each.
+macro_rules! table {
+    ($doc:expr; $($Type:ident $name:ident $summary:literal $row:expr, $about:expr;)+) => {
+        #[doc = $doc]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Request {
+            $(
+                #[doc = $summary]
+                $Type,
+            )+
+        }
+
+        $(
+            #[doc = $summary]
+            pub const $name: Row = $row;
+        )+
+
+        pub(super) const ALL: &[Row] = &[$($name),+];
+        #[cfg(feature = "about")]
+        pub(crate) const ABOUT: &[About] = &[$($about),+];
+    };
+}
+
+/// A table of options. A row without a rule for the IRP requires one, and has a type of the crate `wsk`.
 macro_rules! options {
-    ([$table:ident $module:ident $level:ident $families:ident $prefix:literal] $(
+    ([$table:ident $Table:ident $module:ident $level:ident $families:ident $prefix:literal] $(
         $(#[$attribute:meta])* $Type:ident = $name:ident $value:ident [$($direction:ident)+] $state:ident
-            $default:tt $hosted:ident $source:ident, $summary:literal;
+            $default:tt $hosted:ident $source:ident $($irp:ident $handled:tt)?, $summary:literal;
     )+) => {
         #[doc = concat!("Options of level `", stringify!($level), "`.")]
         pub mod $table {
             use super::*;
 
-            $(
-                #[doc = $summary]
-                pub const $name: Row = Row {
+            table! { concat!("An option of level `", stringify!($level), "`."); $(
+                $Type $name $summary
+                Row {
+                    request: super::Request::$Table(Request::$Type),
                     name: concat!($prefix, stringify!($name)),
                     kind: Kind::Option { level: wsk_sys::$level, name: wsk_sys::$name },
                     get: has!(get $($direction)+),
@@ -61,70 +110,33 @@ macro_rules! options {
                     value: ValueKind::$value,
                     output: ValueKind::Nothing,
                     default: optional!($default),
-                    irp: IrpRule::Required,
+                    irp: irp!($($irp)?),
                     state: StateRule::$state,
                     families: Families::$families,
                     sockets: Sockets::Datagram,
                     max_irql: MaxIrql::Dispatch,
+                },
+                About {
                     hosted: Hosted::$hosted,
                     source: Source::$source,
-                    handled_by: Some(concat!("option::", stringify!($module), "::", stringify!($Type))),
+                    handled_by: handled_by!($($handled)? $module $Type),
                     test: test_name!("options::", $prefix, stringify!($name)),
                     summary: $summary,
                 };
-            )+
-
-            pub(super) const ALL: &[Row] = &[$($name),+];
+            )+ }
         }
     };
 }
 
 socket_options!(options);
+pointer_options!(options);
 ip_options!(options);
 ip_group_options!(options);
 ipv6_options!(options);
 ipv6_group_options!(options);
 udp_options!(options);
 
-macro_rules! pointer_options_rows {
-    ([$table:ident $module:ident $level:ident $families:ident $prefix:literal] $(
-        $(#[$attribute:meta])* $Type:ident = $name:ident $value:ident [$($direction:ident)+] $state:ident
-            $default:tt $hosted:ident $source:ident $irp:ident $handled:tt, $summary:literal;
-    )+) => {
-        #[doc = concat!("Options of level `", stringify!($level), "` whose values have pointers.")]
-        pub mod $table {
-            use super::*;
-
-            $(
-                #[doc = $summary]
-                pub const $name: Row = Row {
-                    name: stringify!($name),
-                    kind: Kind::Option { level: wsk_sys::$level, name: wsk_sys::$name },
-                    get: has!(get $($direction)+),
-                    set: has!(set $($direction)+),
-                    value: ValueKind::$value,
-                    output: ValueKind::Nothing,
-                    default: optional!($default),
-                    irp: IrpRule::$irp,
-                    state: StateRule::$state,
-                    families: Families::$families,
-                    sockets: Sockets::Datagram,
-                    max_irql: MaxIrql::Dispatch,
-                    hosted: Hosted::$hosted,
-                    source: Source::$source,
-                    handled_by: optional!($handled),
-                    test: test_name!("options::", stringify!($name)),
-                    summary: $summary,
-                };
-            )+
-
-            pub(super) const ALL: &[Row] = &[$($name),+];
-        }
-    };
-}
-
-pointer_options!(pointer_options_rows);
-
+/// The table of the IOCTLs.
 macro_rules! ioctls {
     ($(
         $(#[$attribute:meta])* $Type:ident = $name:ident $input:ident $output:ident $state:ident $irp:ident
@@ -134,9 +146,10 @@ macro_rules! ioctls {
         pub mod ioctl {
             use super::*;
 
-            $(
-                #[doc = $summary]
-                pub const $name: Row = Row {
+            table! { "A socket IOCTL."; $(
+                $Type $name $summary
+                Row {
+                    request: super::Request::Ioctl(Request::$Type),
                     name: stringify!($name),
                     kind: Kind::Ioctl { code: wsk_sys::$name },
                     get: false,
@@ -149,21 +162,22 @@ macro_rules! ioctls {
                     families: Families::Both,
                     sockets: Sockets::$sockets,
                     max_irql: MaxIrql::$irql,
+                },
+                About {
                     hosted: Hosted::$hosted,
                     source: Source::$source,
                     handled_by: optional!($handled),
                     test: test_name!("ioctls::", stringify!($name)),
                     summary: $summary,
                 };
-            )+
-
-            pub(super) const ALL: &[Row] = &[$($name),+];
+            )+ }
         }
     };
 }
 
 socket_ioctls!(ioctls);
 
+/// The table of the client's requests.
 macro_rules! client {
     ($(
         $(#[$attribute:meta])* $Type:ident = $name:ident $input:ident $output:ident $state:ident $irp:ident
@@ -173,9 +187,10 @@ macro_rules! client {
         pub mod client {
             use super::*;
 
-            $(
-                #[doc = $summary]
-                pub const $name: Row = Row {
+            table! { "A request of the client."; $(
+                $Type $name $summary
+                Row {
+                    request: super::Request::Client(Request::$Type),
                     name: stringify!($name),
                     kind: Kind::Client { code: wsk_sys::$name },
                     get: false,
@@ -188,20 +203,44 @@ macro_rules! client {
                     families: Families::Both,
                     sockets: Sockets::None,
                     max_irql: MaxIrql::Dispatch,
+                },
+                About {
                     hosted: Hosted::$hosted,
                     source: Source::Wsk,
                     handled_by: optional!($handled),
                     test: test_name!("client::", stringify!($name)),
                     summary: $summary,
                 };
-            )+
-
-            pub(super) const ALL: &[Row] = &[$($name),+];
+            )+ }
         }
     };
 }
 
 client_requests!(client);
+
+/// A control request: a variant for each row, by its table. A `match` over it without `_` does not compile when a request
+/// comes to be, and so says where that is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Request {
+    /// An option of level `SOL_SOCKET`.
+    Socket(socket::Request),
+    /// An option of level `SOL_SOCKET` whose value has pointers.
+    Pointer(pointer::Request),
+    /// An option of level `IPPROTO_IP`.
+    Ip(ip::Request),
+    /// An option of level `IPPROTO_IP` whose name another level has too.
+    IpGroup(ip_group::Request),
+    /// An option of level `IPPROTO_IPV6`.
+    Ipv6(ipv6::Request),
+    /// An option of level `IPPROTO_IPV6` whose name another level has too.
+    Ipv6Group(ipv6_group::Request),
+    /// An option of level `IPPROTO_UDP`.
+    Udp(udp::Request),
+    /// A socket IOCTL.
+    Ioctl(ioctl::Request),
+    /// A request of the client.
+    Client(client::Request),
+}
 
 const TABLES: [&[Row]; 9] = [
     socket::ALL,

@@ -3,7 +3,9 @@
 
 use std::collections::HashSet;
 
-use wsk_requests::{EXCLUDED, Families, Hosted, IrpRule, Kind, MaxIrql, ROWS, Row, Sockets, StateRule, rows};
+use wsk_requests::{
+    EXCLUDED, Families, Hosted, IrpRule, Kind, MaxIrql, ROWS, Request, Row, Sockets, StateRule, rows,
+};
 
 #[test]
 fn names_numbers_and_tests_are_unique() {
@@ -13,8 +15,8 @@ fn names_numbers_and_tests_are_unique() {
     for row in ROWS {
         assert!(names.insert(row.name), "{}", row.name);
         assert!(kinds.insert(row.kind), "{}", row.name);
-        assert!(tests.insert(row.test), "{}", row.test);
-        let (theme, name) = row.test.split_once("::").unwrap();
+        assert!(tests.insert(row.about().test), "{}", row.about().test);
+        let (theme, name) = row.about().test.split_once("::").unwrap();
         assert!(
             theme.chars().chain(name.chars()).all(|c| matches!(c, 'a'..='z' | '0'..='9' | '_')),
             "{name}"
@@ -45,13 +47,13 @@ fn rows_are_found_by_their_numbers() {
 fn rows_do_not_contradict_themselves() {
     for row in ROWS {
         assert!(row.get || row.set, "{}", row.name);
-        assert!(row.summary.ends_with('.'), "{}", row.name);
+        assert!(row.about().summary.ends_with('.'), "{}", row.name);
         assert_eq!(row.sockets == Sockets::None, matches!(row.kind, Kind::Client { .. }), "{}", row.name);
         if row.default.is_some() {
             assert!(row.get && row.value.accepts(4, 16), "{}: a default that cannot be got", row.name);
         }
         if row.is_plain() {
-            assert!(row.handled_by.is_some(), "{} has a type", row.name);
+            assert!(row.about().handled_by.is_some(), "{} has a type", row.name);
         }
         if matches!(row.kind, Kind::Option { .. }) && !row.set {
             assert_eq!(row.state, StateRule::AnyTime, "{}: a get has no state rule", row.name);
@@ -89,7 +91,7 @@ fn what_the_pages_say() {
     assert_eq!(named(|row| row.get && !row.set), ["IP_GET_IFLIST", "IP_MTU", "IPV6_GET_IFLIST", "IPV6_MTU"]);
     assert_eq!(rows::ipv6::IPV6_V6ONLY.default, Some(1));
     assert_eq!(rows::ip::IP_TTL.families, Families::V4);
-    assert_ne!(rows::ip::IP_TTL.hosted, Hosted::Refused);
+    assert_ne!(rows::ip::IP_TTL.about().hosted, Hosted::Refused);
 }
 
 /// What `Control` of the crate `wsk` has room for.
@@ -127,4 +129,16 @@ fn the_documentation_has_the_c_name_as_alias() {
     }
     let client = ROWS.iter().filter(|row| matches!(row.kind, Kind::Client { .. })).count();
     assert_eq!(rows + client, ROWS.len());
+}
+
+/// The requests of a table and its rows come from the same tokens, so a request is found again in its row.
+#[test]
+fn each_row_has_its_own_request_and_what_is_said_of_it() {
+    let mut requests = HashSet::new();
+    for row in ROWS {
+        assert!(requests.insert(row.request), "{:?}", row.request);
+        let name = row.name.to_lowercase().replace('/', "_");
+        assert!(row.about().test.ends_with(&format!("::{name}")), "{} has {:?}", row.name, row.about());
+    }
+    assert_eq!(rows::ip::IP_TTL.request, Request::Ip(rows::ip::Request::TimeToLive));
 }

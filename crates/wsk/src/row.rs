@@ -5,6 +5,6 @@
 //! front door, a harness, a page of documentation.
 
 pub use wsk_requests::{
-    Direction, EXCLUDED, Excluded, Families, Hosted, IrpRule, Kind, MaxIrql, ROWS, Row, Sockets, Source,
-    StateRule, ValueKind,
+    Direction, EXCLUDED, Excluded, Families, IrpRule, Kind, MaxIrql, ROWS, Request, Row, Sockets, StateRule,
+    ValueKind,
 };

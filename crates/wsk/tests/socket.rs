@@ -13,8 +13,9 @@ use common::{
 use wsk::ioctl::{SetRemoteAddress, SetSendToAddress};
 use wsk::option::ipv6::V6Only;
 use wsk::option::socket::{Broadcast, ExclusiveAddressUse, ReceiveBuffer, ReuseAddress};
-use wsk::row::{Families, Hosted, Kind, MaxIrql, ROWS, Row, StateRule, ValueKind};
+use wsk::row::{Families, Kind, MaxIrql, ROWS, Row, StateRule, ValueKind};
 use wsk::{Bind, Control, Error, Family, LocalAddress, Op, ReceiveFrom, SendTo, Socket};
+use wsk_requests::Hosted;
 use wsk_sys::{MSG_BCAST, MSG_TRUNC, SOL_SOCKET, WskGetOption};
 
 #[test]
@@ -174,7 +175,7 @@ fn every_row_of_the_table_is_true() {
                     row.value,
                     ValueKind::Bool | ValueKind::U32 | ValueKind::MtuDiscovery | ValueKind::Protection
                 );
-                if !number || !row.get || !row.set || row.hosted == Hosted::Refused {
+                if !number || !row.get || !row.set || row.about().hosted == Hosted::Refused {
                     continue;
                 }
                 let bell = common::Bell::default();

@@ -122,8 +122,8 @@ fn options_lists_every_row_of_the_table() {
     assert_eq!(rows.len(), wsk_requests::ROWS.len());
     for (row, listed) in wsk_requests::ROWS.iter().zip(rows) {
         assert_eq!(listed["name"], row.name);
-        assert_eq!(listed["summary"], row.summary);
-        assert!(text.contains(row.name) && text.contains(row.summary), "{}", row.name);
+        assert_eq!(listed["summary"], row.about().summary);
+        assert!(text.contains(row.name) && text.contains(row.about().summary), "{}", row.name);
     }
     let lines = wskctl(&["options", "--json-lines"]);
     let lines: Vec<serde_json::Value> =

@@ -84,7 +84,7 @@ impl Image {
     }
 }
 
-const BREAKS: [Break; 19] = [
+const BREAKS: [Break; 20] = [
     Break {
         name: "the machine is ARM64",
         apply: |image| image.header(MACHINE, &pe::IMAGE_FILE_MACHINE_ARM64.to_le_bytes()),
@@ -188,6 +188,15 @@ const BREAKS: [Break; 19] = [
             "ntoskrnl.exe!XeBugCheckEx is imported, but not listed",
             "ntoskrnl.exe!KeBugCheckEx is listed, but not imported",
         ],
+    },
+    Break {
+        name: "a text for people from the table of requests",
+        apply: |image| {
+            let summary = wsk_requests::rows::ip::IP_TTL.about().summary;
+            image.bytes.extend_from_slice(summary.as_bytes());
+            Some(())
+        },
+        found: &["the summary of IP_TTL is in the image"],
     },
     Break {
         name: "too large",

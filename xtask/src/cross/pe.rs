@@ -59,6 +59,7 @@ pub(crate) fn problems(image: &[u8], expected: Expected<'_>) -> Result<Vec<Strin
     problems.extend(sections(&file));
     problems.extend(version::problems(&file, expected.version)?);
     problems.extend(expected.list.problems(&imports(&file)?, expected.parts));
+    problems.extend(texts(image));
     if image.len() > LARGEST {
         problems.push(format!("{} bytes, more than {LARGEST}", image.len()));
     }
@@ -138,6 +139,13 @@ fn sections(file: &PeFile64<'_>) -> Vec<String> {
         problems.push(format!("the entry point {entry:#x} lies in no executable section"));
     }
     problems
+}
+
+/// What the table of requests has for documentation and tests, and a driver does not need.
+fn texts(image: &[u8]) -> Option<String> {
+    let holds = |text: &str| image.windows(text.len()).any(|window| window == text.as_bytes());
+    let row = wsk_requests::ROWS.iter().find(|row| holds(row.about().summary))?;
+    Some(format!("the summary of {} is in the image: the feature `about` of wsk-requests is on", row.name))
 }
 
 fn imports(file: &PeFile64<'_>) -> Result<Imports> {

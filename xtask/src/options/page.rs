@@ -69,14 +69,14 @@ fn table<'a>(page: &mut String, title: &str, rows: impl Iterator<Item = &'a Row>
          |---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
     );
     for row in rows {
-        let handled = row.handled_by.map_or("-".to_owned(), |handled| format!("`{handled}`"));
+        let handled = row.about().handled_by.map_or("-".to_owned(), |handled| format!("`{handled}`"));
         let default = row.default.map_or("-".to_owned(), number);
         line(
             page,
             &[
                 &format!("`{}`", row.name),
                 &number(row.number()),
-                row.summary.trim_end_matches('.'),
+                row.about().summary.trim_end_matches('.'),
                 verbs(row),
                 &value(row),
                 &default,
@@ -87,7 +87,7 @@ fn table<'a>(page: &mut String, title: &str, rows: impl Iterator<Item = &'a Row>
                 source(row),
                 &handled,
                 hosted(row),
-                &format!("`{}`", row.test),
+                &format!("`{}`", row.about().test),
             ],
         );
     }
@@ -191,7 +191,7 @@ fn sockets(row: &Row) -> &'static str {
 }
 
 fn source(row: &Row) -> &'static str {
-    match row.source {
+    match row.about().source {
         Source::Wsk => "WSK",
         Source::Winsock => "Winsock",
         Source::Header => "header",
@@ -199,7 +199,7 @@ fn source(row: &Row) -> &'static str {
 }
 
 fn hosted(row: &Row) -> &'static str {
-    match row.hosted {
+    match row.about().hosted {
         Hosted::Honoured => "honoured",
         Hosted::Linux => "on Linux",
         Hosted::Stored => "stored",

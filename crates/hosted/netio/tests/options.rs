@@ -41,7 +41,7 @@ fn plain(family: Families) -> impl Iterator<Item = &'static Row> {
             && row.is_plain()
             && row.get
             && row.set
-            && row.hosted != Hosted::Refused
+            && row.about().hosted != Hosted::Refused
             && (row.families == family || row.families == Families::Both)
     })
 }
@@ -119,7 +119,7 @@ fn wrong_sizes_directions_and_families_are_refused() {
             let get = |socket: Socket, size| {
                 socket.control(WskGetOption, name, level, &[], &mut [0; 300][..size]).0
             };
-            if row.hosted == Hosted::Refused {
+            if row.about().hosted == Hosted::Refused {
                 assert_eq!(set(right, least), STATUS_NOT_SUPPORTED, "{}", row.name);
                 assert_eq!(get(right, greatest), STATUS_NOT_SUPPORTED, "{}", row.name);
                 continue;

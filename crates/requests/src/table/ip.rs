@@ -3,7 +3,7 @@
 /// Hands the options of level `IPPROTO_IP` to a macro.
 #[macro_export]
 macro_rules! ip_options {
-    ($then:ident) => { $then! { [ip ip IPPROTO_IP V4 ""]
+    ($then:ident) => { $then! { [ip Ip ip IPPROTO_IP V4 ""]
         /// The bytes of the options as they go on the wire; none clears them.
         #[doc(alias = "IP_OPTIONS")]
         HeaderOptions = IP_OPTIONS IpOptions [get set] AnyTime _ Refused Winsock, "Sets the options of the IPv4 header of outgoing datagrams.";
@@ -93,7 +93,7 @@ macro_rules! ip_options {
 /// Hands the options of level `IPPROTO_IP` to a macro whose names another level has too.
 #[macro_export]
 macro_rules! ip_group_options {
-    ($then:ident) => { $then! { [ip_group ip IPPROTO_IP V4 "IPPROTO_IP/"]
+    ($then:ident) => { $then! { [ip_group IpGroup ip IPPROTO_IP V4 "IPPROTO_IP/"]
         #[doc(alias = "MCAST_JOIN_GROUP")]
         JoinGroup = MCAST_JOIN_GROUP Group [set] AnyTime _ Honoured Header, "Joins a multicast group.";
         #[doc(alias = "MCAST_LEAVE_GROUP")]

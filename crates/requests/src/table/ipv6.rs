@@ -3,7 +3,7 @@
 /// Hands the options of level `IPPROTO_IPV6` to a macro.
 #[macro_export]
 macro_rules! ipv6_options {
-    ($then:ident) => { $then! { [ipv6 ipv6 IPPROTO_IPV6 V6 ""]
+    ($then:ident) => { $then! { [ipv6 Ipv6 ipv6 IPPROTO_IPV6 V6 ""]
         /// Winsock's page has it for datagram sockets too, where the IPv4 option is for raw ones.
         #[doc(alias = "IPV6_HDRINCL")]
         HeaderIncluded = IPV6_HDRINCL Bool [get set] AnyTime 0 Refused Winsock, "Takes the IPv6 header from the data that is sent.";
@@ -86,7 +86,7 @@ macro_rules! ipv6_options {
 /// Hands the options of level `IPPROTO_IPV6` to a macro whose names another level has too.
 #[macro_export]
 macro_rules! ipv6_group_options {
-    ($then:ident) => { $then! { [ipv6_group ipv6 IPPROTO_IPV6 V6 "IPPROTO_IPV6/"]
+    ($then:ident) => { $then! { [ipv6_group Ipv6Group ipv6 IPPROTO_IPV6 V6 "IPPROTO_IPV6/"]
         #[doc(alias = "MCAST_JOIN_GROUP")]
         JoinGroup = MCAST_JOIN_GROUP Group [set] AnyTime _ Honoured Header, "Joins a multicast group.";
         #[doc(alias = "MCAST_LEAVE_GROUP")]

@@ -3,7 +3,7 @@
 /// Hands the options of level `SOL_SOCKET` to a macro: those that are values.
 #[macro_export]
 macro_rules! socket_options {
-    ($then:ident) => { $then! { [socket socket SOL_SOCKET Both ""]
+    ($then:ident) => { $then! { [socket Socket socket SOL_SOCKET Both ""]
         /// Another socket that is willing to share as well gets the same address; the page "Sharing Transport
         /// Addresses" has the outcome for each pair.
         #[doc(alias = "SO_REUSEADDR")]
@@ -27,7 +27,7 @@ macro_rules! socket_options {
 /// option, or `_`.
 #[macro_export]
 macro_rules! pointer_options {
-    ($then:ident) => { $then! { [pointer pointer SOL_SOCKET Both ""]
+    ($then:ident) => { $then! { [pointer Pointer pointer SOL_SOCKET Both ""]
         /// The descriptor comes from `WSK_CACHE_SD`, or, got, goes to `WSK_RELEASE_SD`.
         #[doc(alias = "SO_WSK_SECURITY")]
         Security = SO_WSK_SECURITY SecurityDescriptor [get set] BeforeBind _ Honoured Wsk Required "Unbound::set_security", "Sets the security descriptor that decides who may share the local address.";

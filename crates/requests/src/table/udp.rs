@@ -3,7 +3,7 @@
 /// Hands the options of level `IPPROTO_UDP` to a macro.
 #[macro_export]
 macro_rules! udp_options {
-    ($then:ident) => { $then! { [udp udp IPPROTO_UDP Both ""]
+    ($then:ident) => { $then! { [udp Udp udp IPPROTO_UDP Both ""]
         /// Not for IPv6, whose datagrams need one.
         #[doc(alias = "UDP_NOCHECKSUM")]
         NoChecksum = UDP_NOCHECKSUM Bool [get set] AnyTime 0 Stored Winsock, "Sends datagrams without a checksum.";

@@ -73,7 +73,7 @@ pub(crate) mod sealed {
 
 /// Makes the types of a table of `wsk_requests`.
 macro_rules! typed {
-    ([$table:ident $module:ident $level:ident $families:ident $prefix:literal] $(
+    ([$table:ident $Table:ident $module:ident $level:ident $families:ident $prefix:literal] $(
         $(#[$attribute:meta])* $Type:ident = $name:ident $value:ident [$($direction:ident)+] $state:ident
             $default:tt $hosted:ident $source:ident, $summary:literal;
     )+) => {$(

@@ -21,7 +21,7 @@ use crate::family::Family;
 macro_rules! tests_of_rows {
     ($($test:ident = $name:ident $about:literal;)+) => {
         &[$(Test {
-            name: client::$name.test,
+            name: client::$name.about().test,
             about: concat!(stringify!($name), ": ", $about),
             needs: &[],
             run: |lab| $test(lab, &client::$name),

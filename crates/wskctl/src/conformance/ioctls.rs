@@ -18,7 +18,7 @@ use crate::family::Family;
 macro_rules! tests_of_rows {
     ($($test:ident = $table:ident $name:ident $about:literal;)+) => {
         &[$(Test {
-            name: $table::$name.test,
+            name: $table::$name.about().test,
             about: concat!(stringify!($name), ": ", $about),
             needs: &[],
             run: |lab| $test(lab, &$table::$name),

@@ -31,7 +31,7 @@ macro_rules! needs {
 
 /// Makes a test of each row of a table.
 macro_rules! row_tests {
-    ([$table:ident $module:ident $level:ident $families:ident $prefix:literal] $(
+    ([$table:ident $Table:ident $module:ident $level:ident $families:ident $prefix:literal] $(
         $(#[$attribute:meta])* $Type:ident = $name:ident $value:ident [$($direction:ident)+] $state:ident
             $default:tt $hosted:ident $source:ident $($more:ident $handled:tt)?, $summary:literal;
     )+) => {
@@ -40,7 +40,7 @@ macro_rules! row_tests {
             use wsk_requests::rows::$table::*;
 
             pub(super) const TESTS: &[Test] = &[$(Test {
-                name: $name.test,
+                name: $name.about().test,
                 about: concat!($prefix, stringify!($name), ": ", $summary),
                 needs: needs!($families) as &[Need],
                 run: |lab| super::row(lab, &$name),
@@ -113,7 +113,7 @@ fn row(lab: &Lab, row: &Row) -> Outcome {
         let session = lab.socket(*family)?;
         there(lab, &session, row)?;
         shape(&session, row)?;
-        if row.hosted == Hosted::Refused {
+        if row.about().hosted == Hosted::Refused {
             return unsupported(&session, row);
         }
         if row.get && row.set && row.value.accepts(4, 0) {
@@ -129,7 +129,7 @@ fn row(lab: &Lab, row: &Row) -> Outcome {
 fn there(lab: &Lab, session: &Session, row: &Row) -> Outcome {
     const MISSING: [NTSTATUS; 3] =
         [STATUS_NOT_SUPPORTED, STATUS_INVALID_PARAMETER, STATUS_INVALID_DEVICE_REQUEST];
-    if lab.device().is_ours() || !row.get || row.hosted == Hosted::Refused {
+    if lab.device().is_ours() || !row.get || row.about().hosted == Hosted::Refused {
         return Ok(());
     }
     let (level, name) = numbers(row);
@@ -265,8 +265,8 @@ mod tests {
         let names: Vec<_> =
             SUITE.iter().flat_map(|theme| theme.tests).copied().flatten().map(|test| test.name).collect();
         for row in ROWS {
-            let found = names.iter().filter(|name| **name == row.test).count();
-            assert_eq!(found, 1, "{}: {}", row.name, row.test);
+            let found = names.iter().filter(|name| **name == row.about().test).count();
+            assert_eq!(found, 1, "{}: {}", row.name, row.about().test);
         }
     }
 }

@@ -72,14 +72,14 @@ impl From<&Row> for Listing {
                 MaxIrql::Passive => "PASSIVE",
                 MaxIrql::Dispatch => "DISPATCH",
             },
-            hosted: match row.hosted {
+            hosted: match row.about().hosted {
                 Hosted::Honoured => "honoured",
                 Hosted::Linux => "honoured on Linux and in memory",
                 Hosted::Stored => "stored",
                 Hosted::Refused => "refused",
             },
-            test: row.test,
-            summary: row.summary,
+            test: row.about().test,
+            summary: row.about().summary,
         }
     }
 }

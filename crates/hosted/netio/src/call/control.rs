@@ -285,7 +285,7 @@ unsafe fn perform(
                 unsafe { address_list::sorted(provider, &list, output.1.cast(), output.0) }
             }
             _ => {
-                debug_assert_eq!(row.hosted, Hosted::Refused);
+                debug_assert_eq!(row.about().hosted, Hosted::Refused);
                 Err(STATUS_NOT_SUPPORTED)
             }
         },

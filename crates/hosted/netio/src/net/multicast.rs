@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn every_group_option_is_a_change() {
-        let groups = wsk_requests::ROWS.iter().filter(|row| row.summary.contains("multicast group"));
+        let groups = wsk_requests::ROWS.iter().filter(|row| row.about().summary.contains("multicast group"));
         let changes: Vec<_> = groups.map(Change::of).collect();
         assert_eq!(changes.len(), 20);
         assert!(changes.iter().all(Option::is_some));

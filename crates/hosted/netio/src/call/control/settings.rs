@@ -32,7 +32,7 @@ fn applies(socket: &Socket, settings: &Settings, row: &Row, direction: bool) -> 
     if !category || !family || !direction {
         return Err(STATUS_INVALID_DEVICE_REQUEST);
     }
-    if row.hosted == Hosted::Refused {
+    if row.about().hosted == Hosted::Refused {
         return Err(STATUS_NOT_SUPPORTED);
     }
     Ok(())
