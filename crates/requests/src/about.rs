@@ -2,8 +2,8 @@
 //!
 //! The feature `about` has it, so that none of it is in a driver's image.
 
-use crate::rows::{Request, client, ioctl, ip, ip_group, ipv6, ipv6_group, pointer, socket, udp};
 use crate::Row;
+use crate::rows::{Request, client, ioctl, ip, ip_group, ipv6, ipv6_group, pointer, socket, udp};
 
 /// What is said of a request beside what a driver needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -87,7 +87,10 @@ mod tests {
         for row in wsk_requests::ROWS {
             let line = page.lines().find(|line| line.starts_with(&format!("| `{}` |", row.name)));
             let line = line.unwrap_or_else(|| panic!("{}", row.name));
-            assert!(line.contains(row.about().test) && line.contains(row.about().summary.trim_end_matches('.')), "{line}");
+            assert!(
+                line.contains(row.about().test) && line.contains(row.about().summary.trim_end_matches('.')),
+                "{line}"
+            );
         }
         for excluded in wsk_requests::EXCLUDED {
             assert!(page.contains(&format!("| `{}` |", excluded.name)), "{}", excluded.name);

@@ -18,32 +18,39 @@ use super::security::{EVERYONE, descriptor, text};
 use super::test::{Test, Theme};
 use crate::family::Family;
 
-macro_rules! tests_of_rows {
-    ($($test:ident = $name:ident $about:literal;)+) => {
+/// Makes a test of each row.
+macro_rules! row_tests {
+    ($(
+        $(#[$attribute:meta])* $Type:ident = $name:ident $input:ident $output:ident $state:ident $irp:ident
+            $hosted:ident $handled:tt, $summary:literal;
+    )+) => {
         &[$(Test {
             name: client::$name.about().test,
-            about: concat!(stringify!($name), ": ", $about),
+            about: concat!(stringify!($name), ": ", $summary),
             needs: &[],
-            run: |lab| $test(lab, &client::$name),
+            run: |lab| row(lab, client::Request::$Type, &client::$name),
         }),+]
     };
 }
 
-pub(super) const THEME: Theme = Theme {
-    name: "client",
-    tests: &[tests_of_rows! {
-        query = WSK_TRANSPORT_LIST_QUERY "UDP over IPv4 is among the transports, and sockets of it can be made.";
-        change = WSK_TRANSPORT_LIST_CHANGE "one request of a handle waits, and another is refused meanwhile.";
-        cache = WSK_CACHE_SD "a descriptor is a socket's as it was given, and bytes that are none are refused.";
-        release = WSK_RELEASE_SD "descriptors that were set and got are released, however often.";
-        no_door = WSK_TDI_DEVICENAME_MAPPING "a handle cannot make it.";
-        no_door = WSK_SET_STATIC_EVENT_CALLBACKS "a handle cannot make it.";
-        no_door = WSK_TDI_BEHAVIOR "a handle cannot make it.";
-    }],
-};
+pub(super) const THEME: Theme = Theme { name: "client", tests: &[wsk_requests::client_requests!(row_tests)] };
+
+fn row(lab: &Lab, request: client::Request, row: &Row) -> Outcome {
+    refused_of_a_socket(lab, row)?;
+    match request {
+        client::Request::TransportListQuery => query(lab),
+        client::Request::TransportListChange => change(lab),
+        client::Request::CacheSecurity => cache(lab),
+        client::Request::ReleaseSecurity => release(lab),
+        // The driver makes these by itself, or not at all.
+        client::Request::TdiDeviceNameMapping
+        | client::Request::StaticEventCallbacks
+        | client::Request::TdiBehavior => Ok(()),
+    }
+}
 
 /// That the request cannot be made as if it were one of a socket.
-fn no_door(lab: &Lab, row: &Row) -> Outcome {
+fn refused_of_a_socket(lab: &Lab, row: &Row) -> Outcome {
     let Kind::Client { code } = row.kind else { return Ok(()) };
     let session = lab.socket(Family::V4)?;
     refused(session.ioctl(code, &[], 64), STATUS_NOT_SUPPORTED, "an IOCTL of that number")?;
@@ -51,8 +58,7 @@ fn no_door(lab: &Lab, row: &Row) -> Outcome {
     refused(raw, STATUS_NOT_SUPPORTED, "an IOCTL of that number by the raw code")
 }
 
-fn query(lab: &Lab, row: &Row) -> Outcome {
-    no_door(lab, row)?;
+fn query(lab: &Lab) -> Outcome {
     // It needs no socket.
     let session = lab.open()?;
     let transports = session.transports()?;
@@ -71,8 +77,7 @@ fn query(lab: &Lab, row: &Row) -> Outcome {
     status_is(status, STATUS_INVALID_BUFFER_SIZE, "a query with input")
 }
 
-fn change(lab: &Lab, row: &Row) -> Outcome {
-    no_door(lab, row)?;
+fn change(lab: &Lab) -> Outcome {
     let session = lab.open()?;
     let ask = |input: &[u8]| -> Outcome<_> {
         Ok(raw(session.handle(), IOCTL_WSKDRV_TRANSPORT_CHANGE, input, 0)?.0)
@@ -90,15 +95,13 @@ fn change(lab: &Lab, row: &Row) -> Outcome {
     holds(!others.is_done() && !waiting.is_done(), "both wait")
 }
 
-fn cache(lab: &Lab, row: &Row) -> Outcome {
-    no_door(lab, row)?;
+fn cache(lab: &Lab) -> Outcome {
     let session = lab.socket(Family::V4)?;
     session.set_security(&descriptor("O:SYG:BAD:P(D;;0x1;;;AN)(A;;0x3;;;BA)")?)?;
     equal(text(&session)?, "O:SYG:BAD:P(D;;0x1;;;AN)(A;;0x3;;;BA)", "the descriptor")
 }
 
-fn release(lab: &Lab, row: &Row) -> Outcome {
-    no_door(lab, row)?;
+fn release(lab: &Lab) -> Outcome {
     let session = lab.socket(Family::V4)?;
     let everyone = descriptor(EVERYONE)?;
     for _ in 0..20 {

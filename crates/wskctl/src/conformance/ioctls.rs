@@ -15,28 +15,32 @@ use super::requests;
 use super::test::{Need, Test, Theme};
 use crate::family::Family;
 
-macro_rules! tests_of_rows {
-    ($($test:ident = $table:ident $name:ident $about:literal;)+) => {
+/// Makes a test of each row.
+macro_rules! row_tests {
+    ($(
+        $(#[$attribute:meta])* $Type:ident = $name:ident $input:ident $output:ident $state:ident $irp:ident
+            $irql:ident $sockets:ident $hosted:ident $source:ident $handled:tt, $summary:literal;
+    )+) => {
         &[$(Test {
-            name: $table::$name.about().test,
-            about: concat!(stringify!($name), ": ", $about),
+            name: ioctl::$name.about().test,
+            about: concat!(stringify!($name), ": ", $summary),
             needs: &[],
-            run: |lab| $test(lab, &$table::$name),
+            run: |lab| row(lab, ioctl::Request::$Type, &ioctl::$name),
         }),+]
     };
 }
 
-pub(super) const THEME: Theme = Theme {
-    name: "ioctls",
-    tests: &[tests_of_rows! {
-        fixed = ioctl SIO_WSK_SET_REMOTE_ADDRESS "only datagrams from there are received, and the state and family are looked at.";
-        fixed = ioctl SIO_WSK_SET_SENDTO_ADDRESS "datagrams go there, and the state and family are looked at.";
-        change = ioctl SIO_ADDRESS_LIST_CHANGE "it waits, ends in time, is cancelled, and closed under.";
-        query = ioctl SIO_ADDRESS_LIST_QUERY "the loopback address is among the local addresses.";
-        sort = ioctl SIO_ADDRESS_LIST_SORT "addresses are sorted where WSK does that, and what are none are refused.";
-        pointers = ioctl SIO_WSK_REGISTER_EXTENSION "it is not made of bytes, as there are pointers in it.";
-    }],
-};
+pub(super) const THEME: Theme = Theme { name: "ioctls", tests: &[wsk_requests::socket_ioctls!(row_tests)] };
+
+fn row(lab: &Lab, request: ioctl::Request, row: &Row) -> Outcome {
+    match request {
+        ioctl::Request::SetRemoteAddress | ioctl::Request::SetSendToAddress => fixed(lab, row),
+        ioctl::Request::AddressListChange => change(lab, row),
+        ioctl::Request::AddressListQuery => query(lab, row),
+        ioctl::Request::AddressListSort => sort(lab, row),
+        ioctl::Request::RegisterExtension => pointers(lab, row),
+    }
+}
 
 fn code(row: &Row) -> u32 {
     match row.kind {

@@ -120,7 +120,6 @@ fn row(lab: &Lab, row: &Row) -> Outcome {
             number(lab, *family, session, row)?;
         }
     }
-    options_group::effect(lab, row)?;
     options_effect::effect(lab, row)
 }
 

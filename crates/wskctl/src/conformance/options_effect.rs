@@ -2,8 +2,11 @@
 
 use std::net::SocketAddr;
 
-use wsk_requests::Row;
-use wsk_requests::rows::{ip, ipv6, socket};
+use wsk_requests::rows::ip::{self, Request as Ip};
+use wsk_requests::rows::ipv6::{self, Request as Ipv6};
+use wsk_requests::rows::socket::Request as Socket;
+use wsk_requests::rows::udp::Request as Udp;
+use wsk_requests::{Request, Row};
 use wsk_sys::{
     MSG_BCAST, STATUS_ACCESS_DENIED, STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_DEVICE_STATE,
     STATUS_IO_TIMEOUT, STATUS_NETWORK_UNREACHABLE,
@@ -11,7 +14,7 @@ use wsk_sys::{
 
 use super::lab::{Lab, Outsider};
 use super::options::{get_number, numbers, set_number};
-use super::options_group::loopback;
+use super::options_group::{self, loopback};
 use super::outcome::{Failure, Outcome, equal, holds, refused};
 use crate::device::Arrived;
 use crate::family::Family;
@@ -30,36 +33,72 @@ struct Stage<'a> {
     outsider: Outsider,
 }
 
-const EFFECTS: [(Row, Effect); 24] = [
-    (socket::SO_BROADCAST, broadcast),
-    (ip::IP_TTL, hops),
-    (ipv6::IPV6_UNICAST_HOPS, hops),
-    (ip::IP_TOS, traffic_class),
-    (ipv6::IPV6_TCLASS, traffic_class),
-    (ip::IP_MULTICAST_TTL, multicast_hops),
-    (ipv6::IPV6_MULTICAST_HOPS, multicast_hops),
-    (ip::IP_UNICAST_IF, unicast_interface),
-    (ipv6::IPV6_UNICAST_IF, unicast_interface),
-    (ip::IP_MULTICAST_IF, multicast_interface),
-    (ipv6::IPV6_MULTICAST_IF, multicast_interface),
-    (ip::IP_DONTFRAGMENT, dont_fragment),
-    (ipv6::IPV6_DONTFRAG, dont_fragment),
-    (ip::IP_MTU_DISCOVER, dont_fragment),
-    (ipv6::IPV6_MTU_DISCOVER, dont_fragment),
-    (ip::IP_USER_MTU, user_mtu),
-    (ipv6::IPV6_USER_MTU, user_mtu),
-    (ip::IP_RECEIVE_BROADCAST, receive_broadcast),
-    (ip::IP_IFLIST, interface_list),
-    (ip::IP_ADD_IFLIST, interface_list),
-    (ip::IP_DEL_IFLIST, interface_list),
-    (ip::IP_GET_IFLIST, interface_list),
-    (ip::IP_MTU, mtu),
-    (ipv6::IPV6_MTU, mtu),
-];
-
-/// The effect of an option, where it can be seen: of the hosted WSK.
+/// The effect of an option, where it can be seen: of most, with the hosted WSK only.
 pub(super) fn effect(lab: &Lab, row: &Row) -> Outcome {
-    let Some((_, effect)) = EFFECTS.iter().find(|(one, _)| one.kind == row.kind) else { return Ok(()) };
+    let effect: Effect = match row.request {
+        Request::Socket(Socket::Broadcast) => broadcast,
+        Request::Ip(Ip::TimeToLive) | Request::Ipv6(Ipv6::UnicastHops) => hops,
+        Request::Ip(Ip::TypeOfService) | Request::Ipv6(Ipv6::TrafficClass) => traffic_class,
+        Request::Ip(Ip::MulticastTimeToLive) | Request::Ipv6(Ipv6::MulticastHops) => multicast_hops,
+        Request::Ip(Ip::UnicastInterface) | Request::Ipv6(Ipv6::UnicastInterface) => unicast_interface,
+        Request::Ip(Ip::MulticastInterface) | Request::Ipv6(Ipv6::MulticastInterface) => multicast_interface,
+        Request::Ip(Ip::DontFragment | Ip::MtuDiscovery)
+        | Request::Ipv6(Ipv6::DontFragment | Ipv6::MtuDiscovery) => dont_fragment,
+        Request::Ip(Ip::UserMtu) | Request::Ipv6(Ipv6::UserMtu) => user_mtu,
+        Request::Ip(Ip::ReceiveBroadcast) => receive_broadcast,
+        Request::Ip(Ip::InterfaceList | Ip::AddInterface | Ip::DeleteInterface | Ip::Interfaces) => {
+            interface_list
+        }
+        Request::Ip(Ip::Mtu) | Request::Ipv6(Ipv6::Mtu) => mtu,
+        Request::Ip(
+            Ip::AddMembership
+            | Ip::DropMembership
+            | Ip::AddSourceMembership
+            | Ip::DropSourceMembership
+            | Ip::BlockSource
+            | Ip::UnblockSource,
+        )
+        | Request::IpGroup(_)
+        | Request::Ipv6(Ipv6::JoinMembership | Ipv6::LeaveMembership)
+        | Request::Ipv6Group(_) => return options_group::effect(lab, row),
+        // Other themes look at what they do, or the IPv4 option of the same meaning is looked at, or nothing is to be seen.
+        Request::Socket(Socket::ReuseAddress | Socket::ExclusiveAddressUse | Socket::ReceiveBuffer)
+        | Request::Ip(
+            Ip::HeaderOptions
+            | Ip::MulticastLoopback
+            | Ip::PacketInformation
+            | Ip::ReceiveTimeToLive
+            | Ip::Protection
+            | Ip::ReceiveInterface
+            | Ip::ReceiveTypeOfService
+            | Ip::OriginalArrivalInterface
+            | Ip::ReceiveCongestion
+            | Ip::ReceiveErrors,
+        )
+        | Request::Ipv6(
+            Ipv6::HeaderIncluded
+            | Ipv6::MulticastLoopback
+            | Ipv6::PacketInformation
+            | Ipv6::ReceiveHopLimit
+            | Ipv6::Protection
+            | Ipv6::ReceiveInterface
+            | Ipv6::V6Only
+            | Ipv6::InterfaceList
+            | Ipv6::AddInterface
+            | Ipv6::DeleteInterface
+            | Ipv6::Interfaces
+            | Ipv6::ReceiveTrafficClass
+            | Ipv6::OriginalArrivalInterface
+            | Ipv6::ReceiveCongestion
+            | Ipv6::ReceiveErrors,
+        )
+        | Request::Udp(
+            Udp::NoChecksum | Udp::SendMessageSize | Udp::ReceiveMaxCoalescedSize | Udp::ChecksumCoverage,
+        )
+        | Request::Pointer(_)
+        | Request::Ioctl(_)
+        | Request::Client(_) => return Ok(()),
+    };
     let family = if row.families == wsk_requests::Families::V6 { Family::V6 } else { Family::V4 };
     if !lab.device().is_ours() || !lab.takes_control_information()? {
         return Ok(());

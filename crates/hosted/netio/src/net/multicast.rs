@@ -3,8 +3,11 @@
 use core::net::IpAddr;
 use std::collections::BTreeSet;
 
-use wsk_requests::Row;
-use wsk_requests::rows::{ip, ipv6, ipv6_group};
+use wsk_requests::rows::ip::Request as Ip;
+use wsk_requests::rows::ip_group::Request as IpGroup;
+use wsk_requests::rows::ipv6::Request as Ipv6;
+use wsk_requests::rows::ipv6_group::Request as Ipv6Group;
+use wsk_requests::{Request, Row};
 use wsk_sys::{NTSTATUS, STATUS_INVALID_ADDRESS_COMPONENT, STATUS_INVALID_PARAMETER, ULONG};
 
 /// What a request does to a membership.
@@ -25,25 +28,29 @@ pub(crate) enum Change {
 }
 
 impl Change {
-    /// What an option does, if it is one of these. The numbers of the groups of either family are the same.
+    /// What an option does, if it is one of these.
     pub(crate) fn of(row: &Row) -> Option<Change> {
-        Some(match row.number() {
-            _ if row.kind == ip::IP_ADD_MEMBERSHIP.kind || row.kind == ipv6::IPV6_JOIN_GROUP.kind => {
-                Change::Join
-            }
-            _ if row.kind == ip::IP_DROP_MEMBERSHIP.kind || row.kind == ipv6::IPV6_LEAVE_GROUP.kind => {
-                Change::Leave
-            }
-            _ if row.kind == ip::IP_BLOCK_SOURCE.kind => Change::Block,
-            _ if row.kind == ip::IP_UNBLOCK_SOURCE.kind => Change::Unblock,
-            _ if row.kind == ip::IP_ADD_SOURCE_MEMBERSHIP.kind => Change::JoinSource,
-            _ if row.kind == ip::IP_DROP_SOURCE_MEMBERSHIP.kind => Change::LeaveSource,
-            number if number == ipv6_group::MCAST_JOIN_GROUP.number() => Change::Join,
-            number if number == ipv6_group::MCAST_LEAVE_GROUP.number() => Change::Leave,
-            number if number == ipv6_group::MCAST_BLOCK_SOURCE.number() => Change::Block,
-            number if number == ipv6_group::MCAST_UNBLOCK_SOURCE.number() => Change::Unblock,
-            number if number == ipv6_group::MCAST_JOIN_SOURCE_GROUP.number() => Change::JoinSource,
-            number if number == ipv6_group::MCAST_LEAVE_SOURCE_GROUP.number() => Change::LeaveSource,
+        Some(match row.request {
+            Request::Ip(Ip::AddMembership)
+            | Request::IpGroup(IpGroup::JoinGroup)
+            | Request::Ipv6(Ipv6::JoinMembership)
+            | Request::Ipv6Group(Ipv6Group::JoinGroup) => Change::Join,
+            Request::Ip(Ip::DropMembership)
+            | Request::IpGroup(IpGroup::LeaveGroup)
+            | Request::Ipv6(Ipv6::LeaveMembership)
+            | Request::Ipv6Group(Ipv6Group::LeaveGroup) => Change::Leave,
+            Request::Ip(Ip::BlockSource)
+            | Request::IpGroup(IpGroup::BlockGroupSource)
+            | Request::Ipv6Group(Ipv6Group::BlockGroupSource) => Change::Block,
+            Request::Ip(Ip::UnblockSource)
+            | Request::IpGroup(IpGroup::UnblockGroupSource)
+            | Request::Ipv6Group(Ipv6Group::UnblockGroupSource) => Change::Unblock,
+            Request::Ip(Ip::AddSourceMembership)
+            | Request::IpGroup(IpGroup::JoinSourceGroup)
+            | Request::Ipv6Group(Ipv6Group::JoinSourceGroup) => Change::JoinSource,
+            Request::Ip(Ip::DropSourceMembership)
+            | Request::IpGroup(IpGroup::LeaveSourceGroup)
+            | Request::Ipv6Group(Ipv6Group::LeaveSourceGroup) => Change::LeaveSource,
             _ => return None,
         })
     }
@@ -197,7 +204,7 @@ mod tests {
         let changes: Vec<_> = groups.map(Change::of).collect();
         assert_eq!(changes.len(), 20);
         assert!(changes.iter().all(Option::is_some));
-        assert_eq!(Change::of(&ip::IP_TTL), None);
-        assert_eq!(Change::of(&ipv6::IPV6_TCLASS), None);
+        assert_eq!(Change::of(&wsk_requests::rows::ip::IP_TTL), None);
+        assert_eq!(Change::of(&wsk_requests::rows::ipv6::IPV6_TCLASS), None);
     }
 }

@@ -6,8 +6,11 @@ use core::net::{IpAddr, Ipv4Addr};
 use std::io;
 
 use socket2::{InterfaceIndexOrAddress, SockRef};
-use wsk_requests::Row;
-use wsk_requests::rows::{ip, ipv6, socket as level};
+use wsk_requests::rows::ip::Request as Ip;
+use wsk_requests::rows::ipv6::Request as Ipv6;
+use wsk_requests::rows::socket::Request as Socket;
+use wsk_requests::rows::udp::Request as Udp;
+use wsk_requests::{Request, Row};
 
 use super::{interfaces, own};
 use crate::net::multicast::{Change, Group, Memberships, Sources};
@@ -25,20 +28,79 @@ pub(crate) fn receive_buffer(values: &Values) -> usize {
 /// Applies one option as it is in `values`; one that the host does not have is left alone.
 pub(crate) fn apply(socket: &SockRef<'_>, row: &Row, values: &Values) -> io::Result<()> {
     let number = values.number(row);
-    match row.kind {
-        kind if kind == level::SO_BROADCAST.kind => socket.set_broadcast(number != 0),
-        kind if kind == level::SO_RCVBUF.kind => socket.set_recv_buffer_size(receive_buffer(values)),
-        kind if kind == ip::IP_TTL.kind => socket.set_ttl_v4(number),
-        kind if kind == ip::IP_TOS.kind => socket.set_tos_v4(number),
-        kind if kind == ip::IP_MULTICAST_IF.kind => socket.set_multicast_if_v4(&address_of(number)?),
-        kind if kind == ip::IP_MULTICAST_TTL.kind => socket.set_multicast_ttl_v4(number),
+    match row.request {
+        Request::Socket(Socket::Broadcast) => socket.set_broadcast(number != 0),
+        Request::Socket(Socket::ReceiveBuffer) => socket.set_recv_buffer_size(receive_buffer(values)),
+        Request::Ip(Ip::TimeToLive) => socket.set_ttl_v4(number),
+        Request::Ip(Ip::TypeOfService) => socket.set_tos_v4(number),
+        Request::Ip(Ip::MulticastInterface) => socket.set_multicast_if_v4(&address_of(number)?),
+        Request::Ip(Ip::MulticastTimeToLive) => socket.set_multicast_ttl_v4(number),
         // POSIX has these two on the sending socket. n/d what a sender's choice means on Windows.
-        kind if kind == ip::IP_MULTICAST_LOOP.kind => socket.set_multicast_loop_v4(number != 0),
-        kind if kind == ipv6::IPV6_MULTICAST_LOOP.kind => socket.set_multicast_loop_v6(number != 0),
-        kind if kind == ipv6::IPV6_UNICAST_HOPS.kind => socket.set_unicast_hops_v6(number),
-        kind if kind == ipv6::IPV6_MULTICAST_IF.kind => socket.set_multicast_if_v6(number),
-        kind if kind == ipv6::IPV6_MULTICAST_HOPS.kind => socket.set_multicast_hops_v6(number),
-        _ => own::apply(socket, row, values),
+        Request::Ip(Ip::MulticastLoopback) => socket.set_multicast_loop_v4(number != 0),
+        Request::Ipv6(Ipv6::MulticastLoopback) => socket.set_multicast_loop_v6(number != 0),
+        Request::Ipv6(Ipv6::UnicastHops) => socket.set_unicast_hops_v6(number),
+        Request::Ipv6(Ipv6::MulticastInterface) => socket.set_multicast_if_v6(number),
+        Request::Ipv6(Ipv6::MulticastHops) => socket.set_multicast_hops_v6(number),
+        Request::Ip(Ip::DontFragment | Ip::MtuDiscovery | Ip::UnicastInterface | Ip::ReceiveErrors)
+        | Request::Ipv6(
+            Ipv6::DontFragment
+            | Ipv6::MtuDiscovery
+            | Ipv6::UnicastInterface
+            | Ipv6::TrafficClass
+            | Ipv6::ReceiveErrors,
+        ) => own::apply(socket, row, values),
+        // The provider itself does what they ask for, or keeps them and reports them.
+        Request::Socket(Socket::ReuseAddress | Socket::ExclusiveAddressUse)
+        | Request::Ip(
+            Ip::HeaderOptions
+            | Ip::AddMembership
+            | Ip::DropMembership
+            | Ip::AddSourceMembership
+            | Ip::DropSourceMembership
+            | Ip::BlockSource
+            | Ip::UnblockSource
+            | Ip::PacketInformation
+            | Ip::ReceiveTimeToLive
+            | Ip::ReceiveBroadcast
+            | Ip::Protection
+            | Ip::ReceiveInterface
+            | Ip::InterfaceList
+            | Ip::AddInterface
+            | Ip::DeleteInterface
+            | Ip::Interfaces
+            | Ip::ReceiveTypeOfService
+            | Ip::OriginalArrivalInterface
+            | Ip::ReceiveCongestion
+            | Ip::Mtu
+            | Ip::UserMtu,
+        )
+        | Request::Ipv6(
+            Ipv6::HeaderIncluded
+            | Ipv6::JoinMembership
+            | Ipv6::LeaveMembership
+            | Ipv6::PacketInformation
+            | Ipv6::ReceiveHopLimit
+            | Ipv6::Protection
+            | Ipv6::ReceiveInterface
+            | Ipv6::V6Only
+            | Ipv6::InterfaceList
+            | Ipv6::AddInterface
+            | Ipv6::DeleteInterface
+            | Ipv6::Interfaces
+            | Ipv6::ReceiveTrafficClass
+            | Ipv6::OriginalArrivalInterface
+            | Ipv6::ReceiveCongestion
+            | Ipv6::Mtu
+            | Ipv6::UserMtu,
+        )
+        | Request::Udp(
+            Udp::NoChecksum | Udp::SendMessageSize | Udp::ReceiveMaxCoalescedSize | Udp::ChecksumCoverage,
+        )
+        | Request::Pointer(_)
+        | Request::IpGroup(_)
+        | Request::Ipv6Group(_)
+        | Request::Ioctl(_)
+        | Request::Client(_) => Ok(()),
     }
 }
 
@@ -113,6 +175,8 @@ pub(crate) fn change(
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use wsk_requests::rows::{ip, ipv6, socket as level};
+
     use super::*;
 
     use socket2::{Domain, Protocol, Socket, Type};
