@@ -14,7 +14,7 @@ use wskctl::session::Room;
 use wskctl::{Handle, Session};
 
 /// As many datagrams as one request takes in both directions.
-const MANY: usize = wskdrv_abi::RECEIVE_MANY_MAX;
+const MANY: usize = wskdrv_abi::RECEIVE_MAX;
 /// The payload of each, in bytes.
 const PAYLOAD: usize = 64;
 const ANY: &str = "127.0.0.1:0";

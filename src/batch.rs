@@ -5,15 +5,15 @@
 //! the request ends when all have landed. Cancelling the request cancels all of them; the rest is the same.
 #![expect(unsafe_code, reason = "the data is described by an MDL of the I/O manager")]
 
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicUsize, Ordering};
 use core::time::Duration;
 
 use wsk::{Canceller, Error, Op, ReceiveFrom, Result, Shared, Socket, dispatch_drop};
-use wsk_sys::{MDL, NTSTATUS, STATUS_SUCCESS, ULONG};
-use wskdrv_abi::{RECEIVE_MANY_MAX, ReceiveMany, Received};
-use zerocopy::{FromZeros, IntoBytes};
+use wsk_sys::{MDL, STATUS_SUCCESS, ULONG};
+use wskdrv_abi::{Datagrams, RECEIVE_MAX, Receive, Received};
 
 use crate::complete;
+use crate::datagrams::List;
 use crate::driver::Driver;
 use crate::file::File;
 use crate::job::{Job, Locked};
@@ -24,18 +24,16 @@ use crate::wdf_request::{Cancel, InFlight, Refused, Request, Uncompleted};
 #[derive(Debug)]
 pub(crate) struct Batch {
     /// The layout of the request's buffer.
-    layout: ReceiveMany,
+    layout: Receive,
     /// The request, from when it is marked cancelable until all operations have landed.
     request: SpinLock<Option<InFlight>>,
-    slots: [Slot; RECEIVE_MANY_MAX],
+    slots: [Slot; RECEIVE_MAX],
     /// The operations that have not landed; and one for the poster, until it has submitted all of them.
     parties: AtomicU32,
     /// The poster is not done.
     posting: AtomicBool,
     /// An operation has landed.
     landed: AtomicBool,
-    /// A datagram has come.
-    came: AtomicBool,
     /// The status of the operation that landed first without a datagram; a success if none has.
     failure: AtomicI32,
 }
@@ -47,17 +45,19 @@ struct Slot {
     canceller: Option<Canceller>,
     /// The operation, before and after its flight.
     op: SpinLock<Option<Op<Job>>>,
+    /// The size of the datagram's record; 0 before one has come.
+    size: AtomicUsize,
 }
 
-dispatch_drop!(Batch { layout: Copy, request, slots, parties, posting, landed, came, failure });
-dispatch_drop!(Slot { canceller, op });
+dispatch_drop!(Batch { layout: Copy, request, slots, parties, posting, landed, failure });
+dispatch_drop!(Slot { canceller, op, size });
 
 impl Batch {
     /// Takes the operations for a request from the handle.
     ///
     /// # Errors
     /// [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES); what was taken is given back.
-    pub(crate) fn new(layout: ReceiveMany, file: &File) -> Result<Shared<Batch>> {
+    pub(crate) fn new(layout: Receive, file: &File) -> Result<Shared<Batch>> {
         let mut batch = Shared::new(Batch {
             layout,
             request: SpinLock::default(),
@@ -65,7 +65,6 @@ impl Batch {
             parties: AtomicU32::new(layout.count + 1),
             posting: AtomicBool::new(true),
             landed: AtomicBool::new(false),
-            came: AtomicBool::new(false),
             failure: AtomicI32::new(STATUS_SUCCESS),
         })?;
         for place in 0..layout.count as usize {
@@ -87,8 +86,13 @@ impl Batch {
     }
 
     /// The layout of the request's buffer.
-    pub(crate) const fn layout(&self) -> &ReceiveMany {
+    pub(crate) const fn layout(&self) -> &Receive {
         &self.layout
+    }
+
+    /// Where the record of an operation's datagram begins in the output.
+    pub(crate) fn position(&self, place: usize) -> usize {
+        position(&self.layout, place)
     }
 
     /// Calls `f` with the request, for a party, which holds off its end.
@@ -122,14 +126,13 @@ impl Batch {
         self.leave()
     }
 
-    /// An operation has landed. True: it was the last, and the caller ends the request.
+    /// An operation has landed, with a record of this size. True: it was the last, and the caller ends the request.
     #[must_use]
-    pub(crate) fn land(&self, place: usize, op: Op<Job>, result: Result) -> bool {
-        if let Some(slot) = self.slots.get(place) {
-            slot.op.with(|empty| *empty = Some(op));
-        }
+    pub(crate) fn land(&self, place: usize, op: Op<Job>, result: Result<usize>) -> bool {
+        let Some(slot) = self.slots.get(place) else { return false };
+        slot.op.with(|empty| *empty = Some(op));
         match result {
-            Ok(()) => self.came.store(true, Ordering::Relaxed),
+            Ok(size) => slot.size.store(size, Ordering::Relaxed),
             Err(error) => {
                 let (none, status) = (STATUS_SUCCESS, error.status());
                 // Only the first counts: the others were cancelled for it.
@@ -149,16 +152,21 @@ impl Batch {
         self.parties.fetch_sub(1, Ordering::AcqRel) == 1
     }
 
-    /// How the request ends: status and `Information`.
-    pub(crate) fn outcome(&self) -> (NTSTATUS, usize) {
-        let failure = self.failure.load(Ordering::Relaxed);
-        if self.came.load(Ordering::Relaxed) {
-            (STATUS_SUCCESS, self.layout.size().unwrap_or(0))
-        } else if failure == STATUS_SUCCESS {
-            (Error::CANCELLED.status(), 0)
-        } else {
-            (failure, 0)
+    /// How the request ends: with the list of the datagrams that have come, or with the first failure.
+    pub(crate) fn outcome(&self, request: &Uncompleted) -> Result<usize> {
+        let (mut list, mut information) = (List::default(), 0);
+        for (place, slot) in self.slots.iter().enumerate() {
+            let size = slot.size.load(Ordering::Relaxed);
+            if size != 0 {
+                list.link(request, self.position(place))?;
+                information = self.position(place) + size;
+            }
         }
+        if information == 0 {
+            return Err(Error::from_status(self.failure.load(Ordering::Relaxed)).unwrap_or(Error::CANCELLED));
+        }
+        list.end(request, 0)?;
+        Ok(information)
     }
 
     /// Gives the operations back to the handle.
@@ -169,6 +177,11 @@ impl Batch {
     }
 }
 
+/// Where the record of an operation's datagram begins in the output.
+const fn position(layout: &Receive, place: usize) -> usize {
+    size_of::<Datagrams>() + place * layout.slot()
+}
+
 /// Posts a receive into each slot of the request's buffer.
 ///
 /// # Errors
@@ -176,7 +189,7 @@ impl Batch {
 pub(crate) fn receive(
     driver: &'static Driver,
     request: Request,
-    layout: ReceiveMany,
+    layout: Receive,
     timeout: Option<Duration>,
     output: usize,
 ) -> Result<(), Refused> {
@@ -193,14 +206,12 @@ pub(crate) fn receive(
             return Err(refused);
         }
     }
-    let slot = layout.slot as usize;
-    let (payload, room) = (layout.payload(), slot - layout.payload());
     for (place, mut op) in batch.ops() {
         #[expect(clippy::cast_possible_truncation, reason = "an offset in a buffer whose length is a ULONG")]
-        let offset = (place * slot + payload) as ULONG;
-        // SAFETY: the MDL is of the request's second buffer, locked for the request; `decode` has seen to it that all
-        // slots lie in it, and that each has room for what comes before the payload.
-        let data = unsafe { Locked::new(mdl, offset, room) };
+        let offset = (position(&layout, place) + size_of::<Received>()) as ULONG;
+        // SAFETY: the MDL is of the request's second buffer, locked for the request; `decode` has seen to it that there is
+        // room for all records in it.
+        let data = unsafe { Locked::new(mdl, offset, layout.payload_room as usize) };
         *op.buffers_mut() = Job::with_batch(data, batch.clone(), place);
         driver.counters.submitted();
         // The first to land ends all: one time limit is enough.
@@ -217,14 +228,12 @@ pub(crate) fn receive(
 fn prepare(
     request: &Uncompleted,
     file: &File,
-    layout: ReceiveMany,
+    layout: Receive,
     output: usize,
 ) -> Result<(Socket<'static>, *mut MDL, Shared<Batch>)> {
     let socket = file.bound_socket()?;
     let mdl = request.mdl(output)?;
-    // Also maps the buffer, so that no datagram can be lost later for want of a mapping.
-    for place in 0..layout.count as usize {
-        request.write_output_at(place * layout.slot as usize, Received::new_zeroed().as_bytes())?;
-    }
+    // Maps the buffer, so that no datagram can be lost later for want of a mapping.
+    List::begin(request)?;
     Ok((socket, mdl, Batch::new(layout, file)?))
 }

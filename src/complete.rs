@@ -3,10 +3,12 @@
 
 use wsk::{Completion, Error, Op, Result};
 use wsk_sys::{MSG_CTRUNC, STATUS_SUCCESS};
-use wskdrv_abi::{Disabled, Received, address};
+use wskdrv_abi::receive::control_offset;
+use wskdrv_abi::{Disabled, address};
 use zerocopy::IntoBytes;
 
 use crate::batch::Batch;
+use crate::datagrams;
 use crate::device;
 use crate::dispatch::client::write_security;
 use crate::driver::Driver;
@@ -54,10 +56,12 @@ fn finish(driver: &'static Driver, mut completion: Completion<'static, Job>) {
 
 /// Ends a request of several operations, all of which have landed.
 pub(crate) fn end(batch: &Batch) {
-    let (status, information) = batch.outcome();
-    if let Some(request) = batch.take_request() {
-        request.finish(None, status, information);
-    }
+    let Some(request) = batch.take_request() else { return };
+    let (status, information) = match batch.outcome(&request) {
+        Ok(information) => (STATUS_SUCCESS, information),
+        Err(error) => (error.status(), 0),
+    };
+    request.finish(None, status, information);
 }
 
 /// Ends a request whose operation could not be submitted, and counts it as any other that failed.
@@ -68,31 +72,30 @@ pub(crate) fn fail(driver: &Driver, mut op: Op<Job>, error: Error) {
     }
 }
 
-/// Writes what comes before a datagram's data into its slot. The buffer is mapped already, so this does not fail.
+/// Writes a datagram's head and its control information around its payload, which WSK has put there, and tells the size of
+/// the record. The output is mapped already, so this does not fail.
 fn fill(
     driver: &Driver,
     batch: &Batch,
     place: usize,
     completion: &Completion<'static, Job>,
     received: usize,
-) -> Result {
+) -> Result<usize> {
     driver.counters.datagrams_received.up();
     driver.counters.bytes_received.add(received);
     let layout = batch.layout();
-    let start = place * layout.slot as usize;
     let control = completion.control();
     // WSK knows the room; what it says is not relied on.
     let room = (layout.control_room as usize).min(control.len());
-    let mut head = received_head(completion, received)?;
-    head.control_length = u32::try_from(room).map_err(|_| Error::INVALID_BUFFER_SIZE)?;
-    if room < control.len() {
-        head.flags |= MSG_CTRUNC;
-    }
+    let from = completion.address().ok_or(Error::INVALID_ADDRESS_COMPONENT)?;
+    let cut = if room < control.len() { MSG_CTRUNC } else { 0 };
+    let head = datagrams::head(from, completion.flags() | cut, received, room)?;
+    let position = batch.position(place);
     let written = batch.with_request(|request| {
-        let head = request.write_output_at(start, head.as_bytes())?;
-        request.write_output_at(start + head, &control[..room])
+        request.write_output_at(position, head.as_bytes())?;
+        request.write_output_at(position + control_offset(received), &control[..room])
     });
-    written.unwrap_or(Err(Error::CANCELLED)).map(|_| ())
+    written.unwrap_or(Err(Error::CANCELLED)).map(|_| head.size())
 }
 
 /// Hands the result on: the socket or its state to the handle, the output to the request.
@@ -129,13 +132,6 @@ fn settle(
             counters.bytes_sent.add(sent);
             Ok(sent)
         }
-        Kind::Receive => {
-            let received = result?;
-            counters.datagrams_received.up();
-            counters.bytes_received.add(received);
-            let head = received_head(completion, received)?;
-            request.write_output(head.as_bytes()).map(|head| head + received)
-        }
         Kind::DisableReceive => {
             // Gone with the socket if the handle is closed.
             if let Ok(socket) = file.bound_socket()
@@ -164,21 +160,6 @@ fn settle(
             let security = completion.take_security();
             write_security(request, &security.ok_or(Error::INVALID_SECURITY_DESCR)?)
         }
-        Kind::Idle => result,
+        Kind::Receive | Kind::Idle => result,
     }
-}
-
-/// The head of a received datagram, which goes in front of its data.
-fn received_head(completion: &Completion<'static, Job>, received: usize) -> Result<Received> {
-    let from = completion.address().ok_or(Error::INVALID_ADDRESS_COMPONENT)?;
-    let (address, address_length) = address::encode(from);
-    let number = |value| u32::try_from(value).map_err(|_| Error::INVALID_BUFFER_SIZE);
-    Ok(Received {
-        flags: completion.flags(),
-        address_length: number(address_length)?,
-        length: number(received)?,
-        control_length: 0,
-        address,
-        padding: [0; 4],
-    })
 }

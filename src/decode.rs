@@ -8,18 +8,17 @@ use wsk::{CONTROL_MAX, Control, Error, Family, Result};
 use wsk_sys::{SIO_ADDRESS_LIST_CHANGE, SIO_ADDRESS_LIST_QUERY, SIO_ADDRESS_LIST_SORT};
 use wskdrv_abi::address::{self, AddressError};
 use wskdrv_abi::{
-    Create, DISABLE_AND_WAIT, DISABLE_SOON, DisableReceive, Disabled, Drained, EnableReceive,
+    Create, DISABLE_AND_WAIT, DISABLE_SOON, Datagrams, DisableReceive, Disabled, EnableReceive,
     IOCTL_WSKDRV_BIND, IOCTL_WSKDRV_CREATE, IOCTL_WSKDRV_DISABLE_RECEIVE, IOCTL_WSKDRV_DRAIN,
     IOCTL_WSKDRV_ENABLE_RECEIVE, IOCTL_WSKDRV_GET_OPTION, IOCTL_WSKDRV_GET_SECURITY, IOCTL_WSKDRV_IOCTL,
     IOCTL_WSKDRV_LOCAL_ADDRESS, IOCTL_WSKDRV_PROVIDER, IOCTL_WSKDRV_RAW_CONTROL, IOCTL_WSKDRV_RECEIVE,
-    IOCTL_WSKDRV_RECEIVE_MANY, IOCTL_WSKDRV_SEND, IOCTL_WSKDRV_SEND_MANY, IOCTL_WSKDRV_SET_OPTION,
-    IOCTL_WSKDRV_SET_SECURITY, IOCTL_WSKDRV_STATISTICS, IOCTL_WSKDRV_TRANSPORT_CHANGE,
-    IOCTL_WSKDRV_TRANSPORTS, IOCTL_WSKDRV_VERSION, IoctlRequest, NO_TIMEOUT, OptionRequest, RawRequest,
-    ReceiveMany, Received, SECURITY_MAX, Send, Timed,
+    IOCTL_WSKDRV_SEND, IOCTL_WSKDRV_SET_OPTION, IOCTL_WSKDRV_SET_SECURITY, IOCTL_WSKDRV_STATISTICS,
+    IOCTL_WSKDRV_TRANSPORT_CHANGE, IOCTL_WSKDRV_TRANSPORTS, IOCTL_WSKDRV_VERSION, IoctlRequest, NO_TIMEOUT,
+    OptionRequest, RawRequest, Receive, Received, SECURITY_MAX, Timed,
 };
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
-use crate::many::{self, SendMany};
+use crate::many::{self, Send};
 
 /// A request, understood.
 #[derive(Debug)]
@@ -28,8 +27,8 @@ pub(crate) enum Demand<'a> {
     Now(Immediate<'a>),
     /// An operation on the handle's socket, with its time limit.
     Operation(Operation<'a>, Option<Duration>),
-    /// Receive into the slots of the output buffer: an operation for each of them, with one time limit for all.
-    ReceiveMany(ReceiveMany, Option<Duration>),
+    /// Receive into the output buffer: an operation for each datagram, with one time limit for all.
+    Receive(Receive, Option<Duration>),
 }
 
 /// What is done in the call: no IRP goes with it.
@@ -79,12 +78,8 @@ pub(crate) enum Operation<'a> {
     SetSecurity(&'a [u8]),
     /// Get the security descriptor.
     GetSecurity,
-    /// Send the output buffer's bytes, to an address or to the fixed one.
-    Send(Option<SocketAddr>),
-    /// Receive into the output buffer, after its head.
-    Receive,
-    /// Send the output buffer's bytes as several datagrams, or as one with control information.
-    SendMany(SendMany<'a>),
+    /// Send the output buffer's bytes as datagrams.
+    Send(Send<'a>),
     /// Disable the receive event, and wait until no call of it is left.
     DisableReceive,
     /// Take datagrams out of the queue.
@@ -107,10 +102,8 @@ pub(crate) fn decode(code: u32, input: &[u8], output: usize) -> Result<Demand<'_
         IOCTL_WSKDRV_SET_OPTION => set_option(input),
         IOCTL_WSKDRV_IOCTL => ioctl(input),
         IOCTL_WSKDRV_RAW_CONTROL => raw_control(input, output),
-        IOCTL_WSKDRV_SEND => send(input),
+        IOCTL_WSKDRV_SEND => send(input, output),
         IOCTL_WSKDRV_RECEIVE => receive(input, output),
-        IOCTL_WSKDRV_SEND_MANY => send_many(input, output),
-        IOCTL_WSKDRV_RECEIVE_MANY => receive_many(input, output),
         IOCTL_WSKDRV_ENABLE_RECEIVE => enable_receive(input),
         IOCTL_WSKDRV_DISABLE_RECEIVE => disable_receive(input, output),
         IOCTL_WSKDRV_DRAIN => drain(input, output),
@@ -204,32 +197,18 @@ fn raw_control(input: &[u8], output: usize) -> Result<Demand<'_>> {
     operation(Operation::Control { control, rule: None, address: None }, request.timeout_ms)
 }
 
-fn send(input: &[u8]) -> Result<Demand<'_>> {
-    let (request, rest) = head::<Send>(input)?;
+fn send(input: &[u8], output: usize) -> Result<Demand<'_>> {
+    let (request, rest) = head::<wskdrv_abi::Send>(input)?;
     zero(request.flags)?;
-    let to = if rest.is_empty() { None } else { Some(socket_address(rest)?) };
-    operation(Operation::Send(to), request.timeout_ms)
+    zero(request.reserved)?;
+    let send = many::decode(&request, rest, output)?;
+    operation(Operation::Send(send), request.timeout_ms)
 }
 
 fn receive(input: &[u8], output: usize) -> Result<Demand<'_>> {
-    let request: Timed = whole(input)?;
-    zero(request.reserved)?;
-    room(output, size_of::<Received>())?;
-    operation(Operation::Receive, request.timeout_ms)
-}
-
-fn send_many(input: &[u8], output: usize) -> Result<Demand<'_>> {
-    let (request, rest) = head::<wskdrv_abi::SendMany>(input)?;
-    zero(request.flags)?;
-    zero(request.reserved)?;
-    let many = many::decode(&request, rest, output)?;
-    operation(Operation::SendMany(many), request.timeout_ms)
-}
-
-fn receive_many(input: &[u8], output: usize) -> Result<Demand<'_>> {
-    let request: ReceiveMany = whole(input)?;
+    let request: Receive = whole(input)?;
     room(output, request.size().ok_or(Error::INVALID_PARAMETER)?)?;
-    Ok(Demand::ReceiveMany(request, limit(request.timeout_ms)))
+    Ok(Demand::Receive(request, limit(request.timeout_ms)))
 }
 
 fn enable_receive(input: &[u8]) -> Result<Demand<'_>> {
@@ -254,7 +233,7 @@ fn disable_receive(input: &[u8], output: usize) -> Result<Demand<'_>> {
 fn drain(input: &[u8], output: usize) -> Result<Demand<'_>> {
     let request: Timed = whole(input)?;
     zero(request.reserved)?;
-    room(output, size_of::<Drained>() + size_of::<Received>())?;
+    room(output, size_of::<Datagrams>() + size_of::<Received>())?;
     operation(Operation::Drain, request.timeout_ms)
 }
 

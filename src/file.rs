@@ -10,7 +10,7 @@
 
 use wsk::{Canceller, Error, Op, Result, Socket};
 use wsk_sys::STATUS_SUCCESS;
-use wskdrv_abi::{PENDING_MAX, RECEIVE_MANY_MAX};
+use wskdrv_abi::{PENDING_MAX, RECEIVE_MAX};
 
 use crate::context::{Context, ContextType, context};
 use crate::device;
@@ -40,7 +40,7 @@ struct Inner {
 }
 
 /// The most operations that a handle keeps: as many as one request takes.
-const SPARES: usize = RECEIVE_MANY_MAX;
+const SPARES: usize = RECEIVE_MAX;
 
 #[derive(Debug)]
 enum State {

@@ -11,15 +11,17 @@
 //! turn never finds the queue empty.
 #![expect(unsafe_code, reason = "the queue's memory has one reader beside its writers")]
 
+use core::iter;
 use core::time::Duration;
 
 use wsk::event::{self, Answer, Indicated, Indication, ReceiveHandler};
 use wsk::{CompletionQueue, DispatchDrop, Error, Op, Result, Shared, Socket, Waiters, dispatch_drop};
 use wsk_sys::{MSG_CTRUNC, MSG_TRUNC};
-use wskdrv_abi::event::record_size;
-use wskdrv_abi::{Drained, Received, address};
+use wskdrv_abi::receive::{control_offset, record_size};
+use wskdrv_abi::{Datagrams, Received};
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
+use crate::datagrams::{self, List};
 use crate::job::Job;
 use crate::lock::SpinLock;
 use crate::ring::Ring;
@@ -208,30 +210,34 @@ impl Inbox {
 
     fn empty(&self, request: &Uncompleted, view: &View) -> Result<Taken> {
         let room = request.output_size()?;
-        let (mut count, mut bytes, mut consumed) = (0_u32, 0, 0);
-        let (mut position, mut information) = (size_of::<Drained>(), size_of::<Drained>());
+        let (mut datagrams, mut bytes, mut consumed) = (0, 0, 0);
+        let (mut position, mut information) = (size_of::<Datagrams>(), size_of::<Datagrams>());
+        let mut list = List::begin(request)?;
         while consumed < view.used && position + size_of::<Received>() <= room {
-            let mut head = view.record(consumed);
-            let whole = record_size(head.control_length as usize, head.length as usize);
-            let fits = head.fit(room - position);
-            if !fits && count != 0 {
+            let record = view.record(consumed);
+            let mut head = record;
+            if !head.fit(room - position) && datagrams != 0 {
                 break;
             }
+            let (length, control) = (head.length as usize, head.control_length as usize);
+            let (payload_at, control_at) =
+                (consumed + size_of::<Received>(), consumed + control_offset(record.length as usize));
             request.write_output_at(position, head.as_bytes())?;
-            let (control, length) = (head.control_length as usize, head.length as usize);
-            let mut at = position + size_of::<Received>();
-            // Cut, the payload follows the control information that is left; whole, it follows all of it.
-            let data = consumed + size_of::<Received>();
-            let payload = data + view.record(consumed).control_length as usize;
-            for piece in view.read(data, control).into_iter().chain(view.read(payload, length)) {
-                at += request.write_output_at(at, piece)?;
+            for (from, to, length) in
+                [(payload_at, size_of::<Received>(), length), (control_at, control_offset(length), control)]
+            {
+                let [front, back] = view.read(from, length);
+                let at = position + to;
+                request.write_output_at(at, front)?;
+                request.write_output_at(at + front.len(), back)?;
             }
-            information = at;
-            position += record_size(control, length);
-            (count, bytes, consumed) = (count + 1, bytes + length, consumed + whole);
+            list.link(request, position)?;
+            information = position + head.size();
+            position += record_size(length, control);
+            (datagrams, bytes) = (datagrams + 1, bytes + length);
+            consumed += record_size(record.length as usize, record.control_length as usize);
         }
-        let head = Drained { count, reserved: 0, dropped: view.dropped };
-        request.write_output_at(0, head.as_bytes())?;
+        list.end(request, view.dropped)?;
         let dropped = self.inner.with(|inner| {
             if inner.generation == view.generation && inner.used >= consumed {
                 inner.head += consumed;
@@ -239,7 +245,7 @@ impl Inbox {
             }
             inner.report()
         });
-        Ok(Taken { information, datagrams: count as usize, bytes, dropped })
+        Ok(Taken { information, datagrams, bytes, dropped })
     }
 }
 
@@ -266,18 +272,14 @@ impl Inner {
             return false;
         };
         let (control, length) = (datagram.control_info(), datagram.len());
-        let size = record_size(control.len(), length);
-        let (Ok(control_length), Ok(length)) = (u32::try_from(control.len()), u32::try_from(length)) else {
-            return false;
-        };
+        let size = record_size(length, control.len());
         if size > ring.capacity() - self.used {
             return false;
         }
-        let (address, address_length) = address::encode(from);
-        let Ok(address_length) = u32::try_from(address_length) else { return false };
-        let head = Received { flags, address_length, length, control_length, address, padding: [0; 4] };
-        let mut at = self.head + self.used;
-        for piece in [Ok(head.as_bytes()), Ok(control)].into_iter().chain(datagram.segments()) {
+        let Ok(head) = datagrams::head(from, flags, length, control.len()) else { return false };
+        let start = self.head + self.used;
+        let mut at = start;
+        for piece in iter::once(Ok(head.as_bytes())).chain(datagram.segments()) {
             // Memory that cannot be mapped now: the datagram is lost, as it is when a network adapter has none.
             let Ok(piece) = piece else { return false };
             // SAFETY: these places are behind the last record, and free: the record fits. The lock is held, and a reader
@@ -285,6 +287,8 @@ impl Inner {
             unsafe { ring.write(at, piece) };
             at += piece.len();
         }
+        // SAFETY: as above.
+        unsafe { ring.write(start + control_offset(length), control) };
         self.used += size;
         true
     }
@@ -322,7 +326,10 @@ impl Fit for Received {
             self.control_length = 0;
             self.flags |= MSG_CTRUNC;
         }
-        room -= self.control_length;
+        if self.control_length != 0 {
+            // It begins at a multiple of 8.
+            room = (room - self.control_length) & !7;
+        }
         if self.length > room {
             self.length = room;
             self.flags |= MSG_TRUNC;

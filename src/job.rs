@@ -22,9 +22,9 @@ pub(crate) enum Kind {
     LocalAddress,
     /// A control request.
     Control,
-    /// A datagram is being sent.
+    /// Datagrams are being sent.
     Send,
-    /// A datagram is awaited.
+    /// A datagram is awaited: one of those of a batch.
     Receive,
     /// The receive event is being disabled.
     DisableReceive,

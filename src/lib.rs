@@ -21,7 +21,8 @@
 //! | `file` | a handle: its socket and the socket's state |
 //! | `dispatch`, `decode`, `many` | from an I/O control code to an operation in flight |
 //! | `wdf_request`, `job` | a WDF request while its operation flies; who completes it |
-//! | `batch` | a request with several operations |
+//! | `batch` | a request with several operations: a receive |
+//! | `datagrams` | the list of datagrams in a request's output |
 //! | `complete` | from a finished operation to a completed request |
 //! | `inbox`, `ring`, `switch` | a socket's queue of datagrams, filled by WSK's event and drained by requests |
 //! | `wdf`, `context`, `lock` | KMDF's names, typed contexts, a spin lock |
@@ -38,6 +39,7 @@ compile_error!("choose a kernel: the feature `hosted` (the default) or `kernel`"
 mod batch;
 mod complete;
 mod context;
+mod datagrams;
 mod decode;
 mod device;
 mod dispatch;

@@ -1,9 +1,9 @@
-//! What a request to send several datagrams asks for, read from its bytes.
+//! What a request to send asks for, read from its bytes.
 
 use core::net::SocketAddr;
 
 use wsk::{Error, Result, cmsg};
-use wskdrv_abi::{CONTROL_INFO_MAX, SEND_MANY_MAX};
+use wskdrv_abi::{CONTROL_INFO_MAX, SEND_MAX};
 
 use crate::decode::{nothing, socket_address};
 
@@ -11,7 +11,7 @@ const _: () = assert!(CONTROL_INFO_MAX == wsk::CONTROL_INFO_MAX, "what is let th
 
 /// Datagrams for one address.
 #[derive(Debug)]
-pub(crate) struct SendMany<'a> {
+pub(crate) struct Send<'a> {
     /// Where to; none for the fixed address.
     pub(crate) to: Option<SocketAddr>,
     /// How long each is, as the input's bytes.
@@ -20,7 +20,7 @@ pub(crate) struct SendMany<'a> {
     pub(crate) control: &'a [u8],
 }
 
-impl SendMany<'_> {
+impl Send<'_> {
     /// The number of datagrams.
     pub(crate) const fn count(&self) -> usize {
         self.lengths.len()
@@ -36,13 +36,9 @@ impl SendMany<'_> {
 ///
 /// # Errors
 /// The driver's refusals, as `wskdrv_abi` lists them.
-pub(crate) fn decode<'a>(
-    head: &wskdrv_abi::SendMany,
-    rest: &'a [u8],
-    payload: usize,
-) -> Result<SendMany<'a>> {
+pub(crate) fn decode<'a>(head: &wskdrv_abi::Send, rest: &'a [u8], payload: usize) -> Result<Send<'a>> {
     let count = head.count as usize;
-    if !(1..=SEND_MANY_MAX).contains(&count) || head.control_length as usize > CONTROL_INFO_MAX {
+    if !(1..=SEND_MAX).contains(&count) || head.control_length as usize > CONTROL_INFO_MAX {
         return Err(Error::INVALID_PARAMETER);
     }
     let (lengths, rest) = take(rest, count * 4)?;
@@ -51,7 +47,7 @@ pub(crate) fn decode<'a>(
     nothing(rest)?;
     let to = if to.is_empty() { None } else { Some(socket_address(to)?) };
     cmsg::check(control).map_err(|_| Error::INVALID_PARAMETER)?;
-    let many = SendMany { to, lengths: lengths.as_chunks().0, control };
+    let many = Send { to, lengths: lengths.as_chunks().0, control };
     // At most 64 numbers of 32 bits: no overflow.
     if many.lengths().sum::<usize>() != payload {
         return Err(Error::INVALID_BUFFER_SIZE);
@@ -73,7 +69,7 @@ mod tests {
 
     use super::*;
 
-    const HEAD: wskdrv_abi::SendMany = wskdrv_abi::SendMany {
+    const HEAD: wskdrv_abi::Send = wskdrv_abi::Send {
         timeout_ms: 0,
         flags: 0,
         count: 3,
@@ -92,7 +88,7 @@ mod tests {
         rest
     }
 
-    fn refusal(head: &wskdrv_abi::SendMany, rest: &[u8], payload: usize) -> Option<Error> {
+    fn refusal(head: &wskdrv_abi::Send, rest: &[u8], payload: usize) -> Option<Error> {
         decode(head, rest, payload).err()
     }
 
@@ -103,7 +99,7 @@ mod tests {
         assert_eq!((many.count(), many.lengths().collect()), (3, Vec::from([3, 0, 4])));
         assert_eq!(many.to, Some("1.2.3.4:258".parse().unwrap()));
         assert_eq!(many.control, &rest[28..]);
-        let short = wskdrv_abi::SendMany { count: 1, address_length: 0, control_length: 0, ..HEAD };
+        let short = wskdrv_abi::Send { count: 1, address_length: 0, control_length: 0, ..HEAD };
         let many = decode(&short, &rest[..4], 3).unwrap();
         assert_eq!((many.to, many.control), (None, &[][..]));
     }
@@ -125,16 +121,16 @@ mod tests {
     fn numbers_that_cannot_be_are_refused() {
         let (rest, parameter) = (rest(), Some(Error::INVALID_PARAMETER));
         for count in [0, 65, u32::MAX] {
-            assert_eq!(refusal(&wskdrv_abi::SendMany { count, ..HEAD }, &rest, 7), parameter, "{count}");
+            assert_eq!(refusal(&wskdrv_abi::Send { count, ..HEAD }, &rest, 7), parameter, "{count}");
         }
         for control_length in [257, u32::MAX] {
-            let head = wskdrv_abi::SendMany { control_length, ..HEAD };
+            let head = wskdrv_abi::Send { control_length, ..HEAD };
             assert_eq!(refusal(&head, &rest, 7), parameter, "{control_length}");
         }
-        let head = wskdrv_abi::SendMany { address_length: u32::MAX, ..HEAD };
+        let head = wskdrv_abi::Send { address_length: u32::MAX, ..HEAD };
         assert_eq!(refusal(&head, &rest, 7), Some(Error::BUFFER_TOO_SMALL));
         // An address that is cut, the control information taking the rest of it.
-        let head = wskdrv_abi::SendMany { address_length: 15, control_length: 25, ..HEAD };
+        let head = wskdrv_abi::Send { address_length: 15, control_length: 25, ..HEAD };
         assert_eq!(refusal(&head, &rest, 7), parameter);
         let mut malformed = rest.clone();
         malformed[28] = 23;

@@ -28,7 +28,7 @@ fn ended(pending: Pending) -> i32 {
 fn works(rig: &Rig, session: &Session, address: std::net::SocketAddr) {
     rig.peer(LOCAL).send(b"here", address);
     let drain = session.within(SOON).drain(4096).expect("a datagram");
-    assert_eq!(drain.messages[0].data, b"here");
+    assert_eq!(drain.datagrams[0].data, b"here");
 }
 
 #[test]

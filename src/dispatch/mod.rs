@@ -5,10 +5,10 @@ use core::time::Duration;
 
 use wsk::{
     AddressListChange, Bind, BufferList, ControlInfo, DisableReceive, Error, Family, LocalAddress, Op,
-    Passive, ReceiveFrom, Result, SendMessages, SendTo,
+    Passive, Result, SendMessages, SendTo,
 };
 use wsk_sys::STATUS_SUCCESS;
-use wskdrv_abi::{ABI_MAJOR, ABI_MINOR, Disabled, Provider, Received, Version, code};
+use wskdrv_abi::{ABI_MAJOR, ABI_MINOR, Disabled, Provider, Version, code};
 use zerocopy::{Immutable, IntoBytes};
 
 use crate::batch;
@@ -19,7 +19,7 @@ use crate::driver::Driver;
 use crate::file::File;
 use crate::inbox::{Inbox, Reception};
 use crate::job::{Job, Kind, Locked};
-use crate::many::SendMany;
+use crate::many::Send;
 use crate::switch;
 use crate::wdf::{self, ULONG, WDFQUEUE, WDFREQUEST};
 use crate::wdf_request::{Cancel, InFlight, Refused, Request, Uncompleted};
@@ -78,7 +78,7 @@ fn serve(
             Err(error) => Err((error, request)),
         },
         Ok(Demand::Operation(operation, timeout)) => start(driver, request, operation, timeout, output),
-        Ok(Demand::ReceiveMany(layout, timeout)) => batch::receive(driver, request, layout, timeout, output),
+        Ok(Demand::Receive(layout, timeout)) => batch::receive(driver, request, layout, timeout, output),
     }
 }
 
@@ -158,35 +158,7 @@ fn start(
         },
         Operation::DisableReceive => launch.disable_receive(),
         Operation::Drain => launch.drain(),
-        Operation::Send(to) => match (file.bound_socket(), launch.request.mdl(output)) {
-            (Ok(socket), Ok(mdl)) => {
-                // SAFETY: the MDL is of the request's second buffer, which has `output` bytes, locked for the request.
-                let data = unsafe { Locked::new(mdl, 0, output) };
-                launch.fly_with(
-                    |request| Job::with_data(Kind::Send, request, data),
-                    |driver, op, timeout| {
-                        socket.submit_to(&driver.queue, op, SendTo(to), timeout);
-                    },
-                )
-            }
-            (Err(error), _) | (_, Err(error)) => launch.refuse(error),
-        },
-        Operation::Receive => match (file.bound_socket(), launch.request.mdl(output)) {
-            (Ok(socket), Ok(mdl)) => {
-                // The head of the output is written when the datagram is there.
-                let (offset, room) = (wdf::size::<Received>(), output - size_of::<Received>());
-                // SAFETY: as for sending; `decode` has seen to it that the head fits.
-                let data = unsafe { Locked::new(mdl, offset, room) };
-                launch.fly_with(
-                    |request| Job::with_data(Kind::Receive, request, data),
-                    |driver, op, timeout| {
-                        socket.submit_to(&driver.queue, op, ReceiveFrom, timeout);
-                    },
-                )
-            }
-            (Err(error), _) | (_, Err(error)) => launch.refuse(error),
-        },
-        Operation::SendMany(many) => launch.send_many(&many, output),
+        Operation::Send(send) => launch.send(&send, output),
         Operation::AddressListChange => match (file.socket(), passive()) {
             (Ok((socket, _)), Ok(passive)) => launch.fly(Kind::Control, |driver, op, timeout| {
                 socket.submit_to(&driver.queue, op, AddressListChange::new(&passive), timeout);
@@ -347,7 +319,7 @@ impl Launch<'_> {
     }
 
     /// Sends the request's second buffer, of `length` bytes, as datagrams: by one call of WSK.
-    fn send_many(self, many: &SendMany<'_>, length: usize) -> Result<(), Refused> {
+    fn send(self, many: &Send<'_>, length: usize) -> Result<(), Refused> {
         let to = many.to;
         // What `decode` has let through fits. WSK wants the padding of the last message, too.
         let control = ControlInfo::copied(many.control).unwrap_or_default().padded();

@@ -7,6 +7,8 @@ mod batch;
 mod complete;
 #[path = "../../src/context.rs"]
 mod context;
+#[path = "../../src/datagrams.rs"]
+mod datagrams;
 #[path = "../../src/decode.rs"]
 mod decode;
 #[path = "../../src/device.rs"]

@@ -7,19 +7,10 @@
 //! One request of a handle at a time enables or disables the event; another meanwhile is refused with
 //! `STATUS_INVALID_DEVICE_STATE`. If a disabling fails, as when it is cancelled, WSK may call no more all the same: disable
 //! again before the next enabling.
-//!
-//! ```text
-//! DRAIN output  ┌─────────┬──────────┬─────────────────────┬─────────┬─────┬──────────┬─────
-//!               │ Drained │ Received │ control information │ payload │ pad │ Received │ …      count datagrams
-//!               └─ 16 ────┴─ 48 ─────┴─ control_length ────┴─ length ┴─────┴──────────┴─────
-//!                         └─ a multiple of 8, but for the last ────────────┘
-//! ```
 
-use core::mem::{offset_of, size_of};
+use core::mem::size_of;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
-
-use crate::reply::Received;
 
 /// The least memory of a queue in bytes.
 pub const QUEUE_MIN: usize = 1 << 10;
@@ -32,7 +23,7 @@ pub const QUEUE_MAX: usize = 1 << 20;
 #[repr(C)]
 pub struct EnableReceive {
     /// The memory of the queue in bytes: [`QUEUE_MIN`] to [`QUEUE_MAX`], a multiple of 8. Each datagram takes its head,
-    /// its control information and its payload, rounded up to 8: see [`record_size`].
+    /// its payload and its control information, both rounded up to 8: see [`record_size`](crate::receive::record_size).
     pub capacity: u32,
     /// Zero.
     pub reserved: u32,
@@ -72,31 +63,10 @@ pub struct Disabled {
     pub reserved: u32,
 }
 
-/// Head of the output of [`IOCTL_WSKDRV_DRAIN`](crate::IOCTL_WSKDRV_DRAIN); the datagrams follow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct Drained {
-    /// How many datagrams follow.
-    pub count: u32,
-    /// Zero.
-    pub reserved: u32,
-    /// How many datagrams were dropped since the event was enabled.
-    pub dropped: u64,
-}
-
-/// The size of a datagram in a queue, and in the output of a drain up to the next one: head, control information and
-/// payload, rounded up to 8. The largest number there is, if it is none.
-#[must_use]
-pub const fn record_size(control_length: usize, length: usize) -> usize {
-    size_of::<Received>().saturating_add(control_length).saturating_add(length).saturating_add(7) & !7
-}
-
 const _: () = {
     assert!(size_of::<EnableReceive>() == 8);
     assert!(size_of::<DisableReceive>() == 8);
     assert!(size_of::<Disabled>() == 8);
-    assert!(size_of::<Drained>() == 16);
-    assert!(offset_of!(Drained, dropped) == 8);
 };
 
 #[cfg(test)]
@@ -108,11 +78,5 @@ mod tests {
         let valid = |capacity| EnableReceive { capacity, reserved: 0 }.is_valid();
         assert!(valid(1024) && valid(1 << 20) && valid(2048 + 8));
         assert!(!valid(0) && !valid(1016) && !valid(1025) && !valid((1 << 20) + 8) && !valid(u32::MAX));
-    }
-
-    #[test]
-    fn records_are_whole_numbers_of_eight_bytes() {
-        assert_eq!([record_size(0, 0), record_size(0, 1), record_size(24, 8)], [48, 56, 80]);
-        assert_eq!(record_size(usize::MAX, 9), usize::MAX & !7);
     }
 }

@@ -1,8 +1,9 @@
 //! The contract between the `wskdrv` driver and whoever opens its device.
 //!
 //! Both sides are compiled against this crate, and a client in another language can be written from it: names
-//! ([`device`]), control codes ([`code`]), the layout of each request ([`request`], [`many`], [`event`]) and of each reply
-//! ([`reply`]), and the bytes of a socket address ([`address`]). All layouts are asserted at compile time.
+//! ([`device`]), control codes ([`code`]), the layout of each request ([`request`], [`send`], [`receive`], [`event`]) and
+//! of each reply ([`reply`], [`receive`]), and the bytes of a socket address ([`address`]). All layouts are asserted at
+//! compile time.
 //!
 //! # One handle is one socket
 //!
@@ -39,9 +40,10 @@ pub mod address;
 pub mod code;
 pub mod device;
 pub mod event;
-pub mod many;
+pub mod receive;
 pub mod reply;
 pub mod request;
+pub mod send;
 pub mod status;
 
 pub use address::{
@@ -51,22 +53,22 @@ pub use code::{
     FILE_DEVICE_WSKDRV, IOCTL_WSKDRV_BIND, IOCTL_WSKDRV_CREATE, IOCTL_WSKDRV_DISABLE_RECEIVE,
     IOCTL_WSKDRV_DRAIN, IOCTL_WSKDRV_ENABLE_RECEIVE, IOCTL_WSKDRV_GET_OPTION, IOCTL_WSKDRV_GET_SECURITY,
     IOCTL_WSKDRV_IOCTL, IOCTL_WSKDRV_LOCAL_ADDRESS, IOCTL_WSKDRV_PROVIDER, IOCTL_WSKDRV_RAW_CONTROL,
-    IOCTL_WSKDRV_RECEIVE, IOCTL_WSKDRV_RECEIVE_MANY, IOCTL_WSKDRV_SEND, IOCTL_WSKDRV_SEND_MANY,
-    IOCTL_WSKDRV_SET_OPTION, IOCTL_WSKDRV_SET_SECURITY, IOCTL_WSKDRV_STATISTICS,
-    IOCTL_WSKDRV_TRANSPORT_CHANGE, IOCTL_WSKDRV_TRANSPORTS, IOCTL_WSKDRV_VERSION,
+    IOCTL_WSKDRV_RECEIVE, IOCTL_WSKDRV_SEND, IOCTL_WSKDRV_SET_OPTION, IOCTL_WSKDRV_SET_SECURITY,
+    IOCTL_WSKDRV_STATISTICS, IOCTL_WSKDRV_TRANSPORT_CHANGE, IOCTL_WSKDRV_TRANSPORTS, IOCTL_WSKDRV_VERSION,
 };
 pub use device::{DEVICE_NAME, LINK_NAME, SDDL, SERVICE_NAME, USER_PATH};
 pub use event::{
-    DISABLE_AND_WAIT, DISABLE_SOON, DisableReceive, Disabled, Drained, EnableReceive, QUEUE_MAX, QUEUE_MIN,
+    DISABLE_AND_WAIT, DISABLE_SOON, DisableReceive, Disabled, EnableReceive, QUEUE_MAX, QUEUE_MIN,
 };
-pub use many::{CONTROL_INFO_MAX, RECEIVE_MANY_MAX, ReceiveMany, SEND_MANY_MAX, SendMany};
-pub use reply::{Provider, Received, Statistics, Transport, Version};
+pub use receive::{Datagram, Datagrams, RECEIVE_MAX, Receive, Received};
+pub use reply::{Provider, Statistics, Transport, Version};
 pub use request::{
     Create, IoctlRequest, NO_TIMEOUT, OptionRequest, PENDING_MAX, RAW_GET_OPTION, RAW_IOCTL, RAW_SET_OPTION,
-    RAW_VALUE_MAX, RawRequest, SECURITY_MAX, SORT_ADDRESSES_MAX, Send, Timed,
+    RAW_VALUE_MAX, RawRequest, SECURITY_MAX, SORT_ADDRESSES_MAX, Timed,
 };
+pub use send::{CONTROL_INFO_MAX, SEND_MAX, Send};
 
 /// The major version of this contract.
-pub const ABI_MAJOR: u16 = 1;
+pub const ABI_MAJOR: u16 = 2;
 /// The minor version of this contract.
 pub const ABI_MINOR: u16 = 0;

@@ -4,8 +4,6 @@ use core::mem::{offset_of, size_of};
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::address::MAX_SOCKADDR_LENGTH;
-
 /// Output of [`IOCTL_WSKDRV_VERSION`](crate::IOCTL_WSKDRV_VERSION).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -26,25 +24,6 @@ impl Version {
     pub const fn serves(&self, client_major: u16, client_minor: u16) -> bool {
         self.abi_major == client_major && self.abi_minor >= client_minor
     }
-}
-
-/// Head of the output of [`IOCTL_WSKDRV_RECEIVE`](crate::IOCTL_WSKDRV_RECEIVE), where the payload follows, and of each
-/// slot of [`IOCTL_WSKDRV_RECEIVE_MANY`](crate::IOCTL_WSKDRV_RECEIVE_MANY).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct Received {
-    /// `MSG_TRUNC`, `MSG_CTRUNC`, `MSG_BCAST`, `MSG_MCAST`, as WSK gave them.
-    pub flags: u32,
-    /// How many bytes of [`Received::address`] are the sender's address: 16 or 28; 0 in a slot that nothing came for.
-    pub address_length: u32,
-    /// How many bytes of payload follow.
-    pub length: u32,
-    /// How many bytes of control information there are; none outside a slot.
-    pub control_length: u32,
-    /// The sender.
-    pub address: [u8; MAX_SOCKADDR_LENGTH],
-    /// Zero; aligns the payload to eight bytes.
-    pub padding: [u8; 4],
 }
 
 /// Output of [`IOCTL_WSKDRV_STATISTICS`](crate::IOCTL_WSKDRV_STATISTICS): what the driver counted since it was
@@ -124,9 +103,6 @@ const _: () = {
     assert!(size_of::<Version>() == 16);
     assert!(offset_of!(Version, driver) == 4);
     assert!(offset_of!(Version, reserved) == 12);
-    assert!(size_of::<Received>() == 48);
-    assert!(size_of::<Received>().is_multiple_of(8));
-    assert!(offset_of!(Received, address) == 16);
     assert!(size_of::<Statistics>() == 16 * 8);
     assert!(offset_of!(Statistics, irps_allocated) == 64);
     assert!(size_of::<Provider>() == 8);

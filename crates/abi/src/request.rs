@@ -14,7 +14,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 pub const NO_TIMEOUT: u32 = u32::MAX;
 
 /// The most operations that the pending requests of one handle take: one each, and
-/// [`IOCTL_WSKDRV_RECEIVE_MANY`](crate::IOCTL_WSKDRV_RECEIVE_MANY) one for each slot. A request beyond that is refused with
+/// [`IOCTL_WSKDRV_RECEIVE`](crate::IOCTL_WSKDRV_RECEIVE) one for each datagram that it has room for. A request beyond that is refused with
 /// `STATUS_QUOTA_EXCEEDED`, until others have ended.
 pub const PENDING_MAX: usize = 1024;
 
@@ -108,24 +108,12 @@ pub struct RawRequest {
     pub level: u32,
 }
 
-/// Input of [`IOCTL_WSKDRV_SEND`](crate::IOCTL_WSKDRV_SEND); the remote address follows, or nothing, and then the
-/// datagram goes to the address that the socket was fixed to. The payload is the *output* buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct Send {
-    /// The time limit in milliseconds, or [`NO_TIMEOUT`].
-    pub timeout_ms: u32,
-    /// Zero: no flag is defined.
-    pub flags: u32,
-}
-
 const _: () = {
     assert!(size_of::<Create>() == 8);
     assert!(size_of::<Timed>() == 8);
     assert!(size_of::<OptionRequest>() == 16);
     assert!(size_of::<IoctlRequest>() == 8);
     assert!(size_of::<RawRequest>() == 16);
-    assert!(size_of::<Send>() == 8);
     assert!(core::mem::offset_of!(Create, family) == 4);
     assert!(core::mem::offset_of!(OptionRequest, name) == 8);
     assert!(core::mem::offset_of!(RawRequest, code) == 8);

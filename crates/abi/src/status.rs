@@ -34,9 +34,9 @@ refusals! {
     STATUS_BUFFER_TOO_SMALL = 0xC000_0023,
         "the input is too short, or the output buffer too small";
     STATUS_INVALID_BUFFER_SIZE = 0xC000_0206,
-        "the input is longer than the request allows; the lengths of several datagrams are not the payload's";
+        "the input is longer than the request allows; the lengths of the datagrams are not the payload's";
     STATUS_INVALID_PARAMETER = 0xC000_000D,
-        "a reserved field or a flag is not zero, the address family is unknown, an address has not the length of its family; a queue, a number of datagrams, a slot or control information that cannot be";
+        "a reserved field or a flag is not zero, the address family is unknown, an address has not the length of its family; a queue, a number of datagrams or control information that cannot be";
     STATUS_INVALID_ADDRESS_COMPONENT = 0xC000_0207,
         "an address is not of the socket's family; WSK told an address of no family that is known";
     STATUS_INVALID_DEVICE_STATE = 0xC000_0184,

@@ -5,78 +5,26 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use wsk_sys::{NT_SUCCESS, SIO_WSK_SET_REMOTE_ADDRESS, SIO_WSK_SET_SENDTO_ADDRESS, STATUS_BUFFER_OVERFLOW};
+use wsk_sys::{SIO_WSK_SET_REMOTE_ADDRESS, SIO_WSK_SET_SENDTO_ADDRESS};
 use wskdrv_abi as abi;
-use wskdrv_abi::{Create, IoctlRequest, NO_TIMEOUT, OptionRequest, RawRequest, Received, Timed, address};
+use wskdrv_abi::{Create, IoctlRequest, NO_TIMEOUT, OptionRequest, RawRequest, Timed, address};
 use zerocopy::{FromBytes, IntoBytes};
 
-use crate::device::{Completed, Handle, Pending, Refused};
+use crate::device::{Completed, Handle, Pending};
 use crate::error::Error;
 use crate::family::Family;
 use crate::interrupt::{Interrupt, Watching};
 
 mod client;
+mod datagrams;
 mod events;
-mod many;
+mod waiting;
 
-pub use client::Waiting;
-pub use events::{Drain, Draining};
-pub use many::{Message, ReceivingMany, Room};
+pub use datagrams::{Datagram, Drain, Room};
+pub use waiting::Waiting;
 
 /// How much longer than the driver's own time limit an answer may take, before the driver counts as hung.
 const GRACE: Duration = Duration::from_secs(10);
-
-/// One received datagram.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Datagram {
-    /// Who sent it.
-    pub from: SocketAddr,
-    /// `MSG_TRUNC`, `MSG_BCAST`, `MSG_MCAST`.
-    pub flags: u32,
-    /// Its payload, as far as it fitted.
-    pub data: Vec<u8>,
-}
-
-/// A receive under way. Dropped, it is cancelled.
-#[derive(Debug)]
-#[must_use = "a receive that is dropped is cancelled"]
-pub struct Receiving(Pending);
-
-impl Receiving {
-    /// Asks for the receive to be cancelled; a datagram may come all the same.
-    pub fn cancel(&self) {
-        self.0.cancel();
-    }
-
-    /// Whether [`Receiving::wait`] would return at once.
-    #[must_use]
-    pub fn is_done(&self) -> bool {
-        self.0.is_done()
-    }
-
-    /// Waits for the datagram.
-    ///
-    /// # Errors
-    ///
-    /// The status with which the receive ended.
-    pub fn wait(self) -> Result<Datagram, Error> {
-        datagram(self.0.wait())
-    }
-
-    /// Waits for the datagram for some time.
-    ///
-    /// # Errors
-    ///
-    /// The receive itself, still under way.
-    pub fn wait_for(self, limit: Duration) -> Result<Result<Datagram, Error>, Self> {
-        self.0.wait_for(limit).map(datagram).map_err(Self)
-    }
-
-    /// The request below.
-    pub fn into_pending(self) -> Pending {
-        self.0
-    }
-}
 
 /// A handle of the driver with the requests as methods; each takes at most the session's time limit.
 #[derive(Clone, Debug)]
@@ -275,38 +223,6 @@ impl Session {
         self.call(abi::IOCTL_WSKDRV_RAW_CONTROL, [head.as_bytes(), input].concat(), output_length)
     }
 
-    /// Sends one datagram, to `to` or to the address that the socket is fixed to, and says how many bytes went.
-    ///
-    /// # Errors
-    ///
-    /// The driver's refusal, or what WSK says.
-    pub fn send(&self, data: &[u8], to: Option<SocketAddr>) -> Result<usize, Error> {
-        let code = abi::IOCTL_WSKDRV_SEND;
-        let head = abi::Send { timeout_ms: self.timeout_ms(), flags: 0 };
-        let pending = self.handle.begin(code, with_address(head.as_bytes(), to), data.to_vec());
-        let completed = self.finish(code, pending)?;
-        let sent = completed.information;
-        completed.into_output(code)?;
-        Ok(sent)
-    }
-
-    /// Receives one datagram of at most `capacity` bytes.
-    ///
-    /// # Errors
-    ///
-    /// `STATUS_IO_TIMEOUT` if none came; otherwise what WSK says.
-    pub fn receive(&self, capacity: usize) -> Result<Datagram, Error> {
-        let pending = self.begin_receive(capacity).0;
-        datagram(self.finish(abi::IOCTL_WSKDRV_RECEIVE, pending)?)
-    }
-
-    /// Begins to receive one datagram of at most `capacity` bytes.
-    pub fn begin_receive(&self, capacity: usize) -> Receiving {
-        let output = vec![0; size_of::<Received>() + capacity];
-        let input = self.timed().as_bytes().to_vec();
-        Receiving(self.handle.begin(abi::IOCTL_WSKDRV_RECEIVE, input, output))
-    }
-
     fn timeout_ms(&self) -> u32 {
         self.limit.map_or(NO_TIMEOUT, |limit| {
             u32::try_from(limit.as_millis()).unwrap_or(NO_TIMEOUT - 1).min(NO_TIMEOUT - 1)
@@ -367,22 +283,6 @@ fn with_address(head: &[u8], address: Option<SocketAddr>) -> Vec<u8> {
         input.extend_from_slice(&bytes[..length]);
     }
     input
-}
-
-/// Takes the answer to a receive apart. A datagram that was cut is a datagram, with `MSG_TRUNC` in its flags.
-fn datagram(completed: Completed) -> Result<Datagram, Error> {
-    let code = abi::IOCTL_WSKDRV_RECEIVE;
-    let Completed { status, information, mut output } = completed;
-    if !NT_SUCCESS(status) && status != STATUS_BUFFER_OVERFLOW {
-        return Err(Refused::new(status, code).into());
-    }
-    output.truncate(information);
-    let wrong = |what: &str| Error::Reply { code, what: what.to_owned() };
-    let (head, data) = Received::read_from_prefix(&output).map_err(|_short| wrong("it has no head"))?;
-    let data = data.get(..head.length as usize).ok_or_else(|| wrong("the payload is cut"))?;
-    let from = head.address.get(..head.address_length as usize).ok_or_else(|| wrong("the address is cut"))?;
-    let from = address::decode(from).map_err(|error| wrong(&error.to_string()))?;
-    Ok(Datagram { from, flags: head.flags, data: data.to_vec() })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The hosted driver with one thing broken in front of it, to see which tests notice.
 
-use std::mem;
+use std::mem::{self, offset_of};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,8 @@ use std::{io, thread};
 
 use wsk_sys::{IP_TOS, IPPROTO_IP, SIO_WSK_SET_REMOTE_ADDRESS, STATUS_NOT_SUPPORTED};
 use wskdrv_abi::{
-    IOCTL_WSKDRV_GET_OPTION, IOCTL_WSKDRV_IOCTL, IOCTL_WSKDRV_RECEIVE, IOCTL_WSKDRV_SET_OPTION, Received,
+    Datagrams, IOCTL_WSKDRV_GET_OPTION, IOCTL_WSKDRV_IOCTL, IOCTL_WSKDRV_RECEIVE, IOCTL_WSKDRV_SET_OPTION,
+    Received,
 };
 
 use crate::device::{
@@ -151,13 +152,14 @@ impl Request for NotCancelled {
     }
 }
 
-/// A receive whose flags are always zero.
+/// A receive whose datagram's flags are always zero.
 struct Hiding(Box<dyn Request>);
 
 impl Hiding {
     fn hidden(mut completed: Completed) -> Completed {
-        if completed.information >= size_of::<Received>() {
-            completed.output[..4].fill(0);
+        let flags = size_of::<Datagrams>() + offset_of!(Received, flags);
+        if completed.information > flags {
+            completed.output[flags..][..4].fill(0);
         }
         completed
     }

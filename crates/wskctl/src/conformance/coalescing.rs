@@ -12,7 +12,7 @@ use super::lab::{Lab, Outsider};
 use super::outcome::{Failure, Outcome, equal, holds};
 use super::test::tests;
 use crate::family::Family;
-use crate::session::{Message as Datagram, Room, Session};
+use crate::session::{Datagram, Room, Session};
 
 tests! { coalescing:
     "UDP_RECV_MAX_COALESCED_SIZE has datagrams come together, the last one shorter, and control information tells their size."
@@ -208,7 +208,7 @@ fn the_queue_has_them_together(lab: &Lab, family: Family) -> Outcome {
         send(lab, &peer, sent, address)?;
         // What is in the socket's buffer is what comes first.
         session.enable_receive(1 << 16)?;
-        let parts = take_all(sent, || Ok(session.drain(1 << 12)?.messages))?;
+        let parts = take_all(sent, || Ok(session.drain(1 << 12)?.datagrams))?;
         session.disable_receive()?;
         Ok(parts)
     })

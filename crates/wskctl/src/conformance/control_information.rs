@@ -14,7 +14,7 @@ use super::options_group::loopback;
 use super::outcome::{Failure, Outcome, equal, holds, refused};
 use super::test::tests;
 use crate::family::Family;
-use crate::session::{Message as Datagram, Room, Session};
+use crate::session::{Datagram, Room, Session};
 
 tests! { control_information:
     "Without an option that asks for it, a datagram comes without control information."

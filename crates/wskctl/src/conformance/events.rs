@@ -7,7 +7,7 @@ use wsk_sys::{
     STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER, STATUS_IO_TIMEOUT,
 };
 use wskdrv_abi::{
-    DISABLE_SOON, DisableReceive, Drained, EnableReceive, IOCTL_WSKDRV_DISABLE_RECEIVE, IOCTL_WSKDRV_DRAIN,
+    DISABLE_SOON, Datagrams, DisableReceive, EnableReceive, IOCTL_WSKDRV_DISABLE_RECEIVE, IOCTL_WSKDRV_DRAIN,
     IOCTL_WSKDRV_ENABLE_RECEIVE, NO_TIMEOUT, QUEUE_MAX, RAW_SET_OPTION, Received, Timed,
 };
 use zerocopy::IntoBytes;
@@ -46,7 +46,7 @@ const CAPACITY: u32 = 1 << 16;
 fn drain_all(session: &Session, count: usize) -> Outcome<Vec<Vec<u8>>> {
     let mut all = Vec::new();
     while all.len() < count {
-        all.extend(session.drain(ROOM)?.messages.into_iter().map(|message| message.data));
+        all.extend(session.drain(ROOM)?.datagrams.into_iter().map(|message| message.data));
     }
     Ok(all)
 }
@@ -62,9 +62,9 @@ fn datagrams_come_by_themselves(lab: &Lab, family: Family) -> Outcome {
     let mut messages = Vec::new();
     while messages.len() < sent.len() {
         let drain = session.drain(ROOM)?;
-        holds(!drain.messages.is_empty(), "a drain that succeeds brings something")?;
+        holds(!drain.datagrams.is_empty(), "a drain that succeeds brings something")?;
         equal(drain.dropped, 0, "datagrams dropped")?;
-        messages.extend(drain.messages);
+        messages.extend(drain.datagrams);
     }
     for (message, data) in messages.iter().zip(sent) {
         equal(&message.data[..], data, "a datagram")?;
@@ -83,13 +83,13 @@ fn a_drain_takes_what_fits(lab: &Lab) -> Outcome {
     }
     lab.settle();
     // Two datagrams and a bit: 16 for the head, 48 + 8 for each.
-    let room = size_of::<Drained>() + 2 * (size_of::<Received>() + 8) + 40;
+    let room = size_of::<Datagrams>() + 2 * (size_of::<Received>() + 8) + 40;
     let mut all = Vec::new();
     while all.len() < 5 {
         let drain = session.drain(room)?;
-        let most = drain.messages.len();
+        let most = drain.datagrams.len();
         holds((1..=2).contains(&most), format_args!("one or two datagrams fit, not {most}"))?;
-        all.extend(drain.messages.into_iter().map(|message| message.data));
+        all.extend(drain.datagrams.into_iter().map(|message| message.data));
     }
     equal(all, (0..5_u8).map(|number| vec![number; 8]).collect::<Vec<_>>(), "the datagrams")
 }
@@ -100,7 +100,7 @@ fn a_datagram_that_does_not_fit_is_cut(lab: &Lab) -> Outcome {
     session.enable_receive(CAPACITY)?;
     peer.send(&[7; 100], address)?;
     peer.send(b"whole", address)?;
-    let cut = session.drain(size_of::<Drained>() + size_of::<Received>() + 9)?.messages;
+    let cut = session.drain(size_of::<Datagrams>() + size_of::<Received>() + 9)?.datagrams;
     equal(cut.len(), 1, "the number of datagrams")?;
     for message in cut {
         equal(message.data, vec![7; 9], "what fitted")?;
@@ -129,7 +129,7 @@ fn a_full_queue_drops_the_new_ones(lab: &Lab) -> Outcome {
     }
     lab.settle();
     let drain = session.drain(ROOM)?;
-    let kept: Vec<_> = drain.messages.into_iter().map(|message| message.data).collect();
+    let kept: Vec<_> = drain.datagrams.into_iter().map(|message| message.data).collect();
     equal(
         kept,
         (0..4_u8).map(|number| vec![number; 200]).collect::<Vec<_>>(),
@@ -185,7 +185,7 @@ fn enabling_again_begins_anew(lab: &Lab) -> Outcome {
     peer.send(b"new", address)?;
     let drain = session.drain(ROOM)?;
     equal(drain.dropped, 0, "datagrams dropped")?;
-    let datagrams: Vec<_> = drain.messages.into_iter().map(|message| message.data).collect();
+    let datagrams: Vec<_> = drain.datagrams.into_iter().map(|message| message.data).collect();
     equal(datagrams, vec![b"new".to_vec()], "the datagrams")
 }
 
@@ -193,18 +193,18 @@ fn a_drain_without_time_has_what_is_there(lab: &Lab) -> Outcome {
     let (session, address) = lab.bound(Family::V4)?;
     let (poll, peer) = (session.within(Duration::ZERO), lab.peer(Family::V4)?);
     // Room for one.
-    let room = size_of::<Drained>() + size_of::<Received>() + 8;
+    let room = size_of::<Datagrams>() + size_of::<Received>() + 8;
     for round in 0..100_u8 {
         session.enable_receive(CAPACITY)?;
         refused(poll.drain(ROOM), STATUS_IO_TIMEOUT, "a drain of nothing in no time")?;
         peer.send(&[round, 0], address)?;
         peer.send(&[round, 1], address)?;
-        let first = session.drain(room)?.messages;
+        let first = session.drain(room)?.datagrams;
         equal(first[..].first().map(|message| &message.data[..]), Some(&[round, 0][..]), "the first")?;
         session.disable_receive()?;
         // The second is in the queue, or on its way there, and then it stays with the socket.
         let second = match poll.drain(ROOM) {
-            Ok(drain) => drain.messages.into_iter().next().map(|message| message.data),
+            Ok(drain) => drain.datagrams.into_iter().next().map(|message| message.data),
             Err(error) => {
                 refused(Err::<(), _>(error), STATUS_INVALID_DEVICE_STATE, "a drain of an empty queue")?;
                 Some(session.receive(8)?.data)
@@ -223,7 +223,7 @@ fn statistics_count_the_queue(lab: &Lab) -> Outcome {
         peer.send(&[1; 500], address)?;
     }
     lab.settle();
-    equal(session.drain(ROOM)?.messages.len(), 1, "datagrams that the queue had room for")?;
+    equal(session.drain(ROOM)?.datagrams.len(), 1, "datagrams that the queue had room for")?;
     for _ in 0..2 {
         peer.send(&[1; 500], address)?;
     }
@@ -256,7 +256,7 @@ fn malformed_requests_are_refused(lab: &Lab) -> Outcome {
     let disable = |form| DisableReceive { timeout_ms: NO_TIMEOUT, form }.as_bytes().to_vec();
     let drain = |reserved| Timed { timeout_ms: 0, reserved }.as_bytes().to_vec();
     let large = u32::try_from(QUEUE_MAX + 8).unwrap_or(u32::MAX);
-    let heads = size_of::<Drained>() + size_of::<Received>();
+    let heads = size_of::<Datagrams>() + size_of::<Received>();
     let longer = |mut input: Vec<u8>| {
         input.push(0);
         input

@@ -7,10 +7,7 @@ use wsk_sys::{
     MSG_TRUNC, NTSTATUS, STATUS_BUFFER_TOO_SMALL, STATUS_CANCELLED, STATUS_INVALID_BUFFER_SIZE,
     STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER, STATUS_IO_TIMEOUT,
 };
-use wskdrv_abi::{
-    IOCTL_WSKDRV_RECEIVE_MANY, IOCTL_WSKDRV_SEND_MANY, NO_TIMEOUT, RECEIVE_MANY_MAX, ReceiveMany,
-    SEND_MANY_MAX, SendMany,
-};
+use wskdrv_abi::{IOCTL_WSKDRV_RECEIVE, IOCTL_WSKDRV_SEND, NO_TIMEOUT, RECEIVE_MAX, Receive, SEND_MAX, Send};
 use zerocopy::IntoBytes;
 
 use super::lab::Lab;
@@ -29,7 +26,7 @@ tests! { many:
     "Without an address, many go to the fixed one." many_go_to_the_fixed_address;
     "One request receives those datagrams that have come, and none is lost or doubled."
         those_that_have_come_are_received [v4 v6];
-    "A datagram larger than its slot is cut, and MSG_TRUNC says so." a_datagram_larger_than_its_slot_is_cut;
+    "A datagram larger than its room is cut, and MSG_TRUNC says so." a_datagram_larger_than_its_room_is_cut;
     "No datagram is lost to receives that are cancelled." nothing_is_lost_to_cancelled_receives;
     "A receive of many that is cancelled, out of time or closed under ends so." a_receive_of_many_ends_as_one_does;
     "The end of a process ends its receives of many." a_killed_process_leaves_no_receives needs [Process];
@@ -58,12 +55,12 @@ fn datagrams_go_out_with_one_request(lab: &Lab, family: Family) -> Outcome {
 fn one_request_has_its_bounds(lab: &Lab) -> Outcome {
     let (session, _) = lab.bound(Family::V4)?;
     let peer = lab.peer(Family::V4)?;
-    let many = vec!["x"; SEND_MANY_MAX + 1];
+    let many = vec!["x"; SEND_MAX + 1];
     let send = |count| session.send_many(&many[..count], Some(peer.address()), &[]);
     refused(send(0), STATUS_INVALID_PARAMETER, "none")?;
-    refused(send(SEND_MANY_MAX + 1), STATUS_INVALID_PARAMETER, "too many")?;
-    equal(send(SEND_MANY_MAX)?, SEND_MANY_MAX, "bytes sent")?;
-    for _ in 0..SEND_MANY_MAX {
+    refused(send(SEND_MAX + 1), STATUS_INVALID_PARAMETER, "too many")?;
+    equal(send(SEND_MAX)?, SEND_MAX, "bytes sent")?;
+    for _ in 0..SEND_MAX {
         equal(peer.receive()?.0, b"x".to_vec(), "a datagram")?;
     }
     Ok(())
@@ -83,7 +80,7 @@ fn numbers(session: &Session, mut so_far: Vec<u8>, count: usize) -> Outcome<Vec<
         let batch = session.receive_many(ROOM)?;
         holds(
             (1..=4).contains(&batch.len()),
-            "a request yields as many datagrams as it has slots, or fewer",
+            "a request yields as many datagrams as it has room for, or fewer",
         )?;
         so_far.extend(batch.iter().flat_map(|message| &message.data));
     }
@@ -110,7 +107,7 @@ fn those_that_have_come_are_received(lab: &Lab, family: Family) -> Outcome {
     refused(brief.receive_many(ROOM), STATUS_IO_TIMEOUT, "a receive when all have been received")
 }
 
-fn a_datagram_larger_than_its_slot_is_cut(lab: &Lab) -> Outcome {
+fn a_datagram_larger_than_its_room_is_cut(lab: &Lab) -> Outcome {
     let (session, address) = lab.bound(Family::V4)?;
     lab.peer(Family::V4)?.send(&[7; 33], address)?;
     let batch = session.receive_many(ROOM)?;
@@ -214,7 +211,7 @@ fn each_datagram_is_counted(lab: &Lab) -> Outcome {
 
 fn requests_that_do_not_add_up_are_refused(lab: &Lab) -> Outcome {
     let (session, address) = lab.bound(Family::V4)?;
-    let good = SendMany {
+    let good = Send {
         timeout_ms: NO_TIMEOUT,
         flags: 0,
         count: 2,
@@ -223,14 +220,14 @@ fn requests_that_do_not_add_up_are_refused(lab: &Lab) -> Outcome {
         reserved: 0,
     };
     let rest = [[1_u32, 2].as_bytes(), &sockaddr(address)].concat();
-    let ends = |head: SendMany, rest: &[u8], payload, status, what| {
+    let ends = |head: Send, rest: &[u8], payload, status, what| {
         let input = [head.as_bytes(), rest].concat();
-        status_is(raw(session.handle(), IOCTL_WSKDRV_SEND_MANY, &input, payload)?.0, status, what)
+        status_is(raw(session.handle(), IOCTL_WSKDRV_SEND, &input, payload)?.0, status, what)
     };
-    ends(SendMany { flags: 1, ..good }, &rest, 3, STATUS_INVALID_PARAMETER, "a flag")?;
-    ends(SendMany { reserved: 1, ..good }, &rest, 3, STATUS_INVALID_PARAMETER, "a reserved field")?;
+    ends(Send { flags: 1, ..good }, &rest, 3, STATUS_INVALID_PARAMETER, "a flag")?;
+    ends(Send { reserved: 1, ..good }, &rest, 3, STATUS_INVALID_PARAMETER, "a reserved field")?;
     ends(
-        SendMany { control_length: 257, ..good },
+        Send { control_length: 257, ..good },
         &rest,
         3,
         STATUS_INVALID_PARAMETER,
@@ -243,27 +240,27 @@ fn requests_that_do_not_add_up_are_refused(lab: &Lab) -> Outcome {
     let header = [17_u64, 0, 0].as_bytes().to_vec();
     let malformed = [&rest[..], &header[..16]].concat();
     ends(
-        SendMany { control_length: 16, ..good },
+        Send { control_length: 16, ..good },
         &malformed,
         3,
         STATUS_INVALID_PARAMETER,
         "a message that is cut",
     )?;
 
-    let good = ReceiveMany { timeout_ms: NO_TIMEOUT, count: 2, slot: 64, control_room: 8 };
-    let receive = |session: &Session, head: ReceiveMany, output, status: NTSTATUS, what| {
-        status_is(raw(session.handle(), IOCTL_WSKDRV_RECEIVE_MANY, head.as_bytes(), output)?.0, status, what)
+    let good = Receive { timeout_ms: NO_TIMEOUT, count: 2, payload_room: 8, control_room: 8 };
+    let receive = |session: &Session, head: Receive, output, status: NTSTATUS, what| {
+        status_is(raw(session.handle(), IOCTL_WSKDRV_RECEIVE, head.as_bytes(), output)?.0, status, what)
     };
     let parameter = STATUS_INVALID_PARAMETER;
-    let too_many = u32::try_from(RECEIVE_MANY_MAX + 1).unwrap_or(u32::MAX);
-    receive(&session, ReceiveMany { count: 0, ..good }, 128, parameter, "no slots")?;
-    receive(&session, ReceiveMany { count: too_many, ..good }, 4096, parameter, "too many slots")?;
-    receive(&session, ReceiveMany { slot: 63, ..good }, 128, parameter, "slots that are not aligned")?;
-    receive(&session, ReceiveMany { slot: 48, ..good }, 128, parameter, "slots without their room")?;
-    receive(&session, ReceiveMany { control_room: 12, ..good }, 128, parameter, "room that is not aligned")?;
-    receive(&session, good, 127, STATUS_BUFFER_TOO_SMALL, "less output than slots")?;
+    let too_many = u32::try_from(RECEIVE_MAX + 1).unwrap_or(u32::MAX);
+    receive(&session, Receive { count: 0, ..good }, 144, parameter, "no datagrams")?;
+    receive(&session, Receive { count: too_many, ..good }, 4096, parameter, "too many datagrams")?;
+    receive(&session, Receive { control_room: 257, ..good }, 4096, parameter, "much control information")?;
+    let small = STATUS_BUFFER_TOO_SMALL;
+    receive(&session, Receive { payload_room: u32::MAX, ..good }, 4096, small, "much payload")?;
+    receive(&session, good, 143, small, "less output than room")?;
     let unbound = lab.socket(Family::V4)?;
-    receive(&unbound, good, 128, STATUS_INVALID_DEVICE_STATE, "a receive before the bind")?;
+    receive(&unbound, good, 144, STATUS_INVALID_DEVICE_STATE, "a receive before the bind")?;
     let sent = unbound.send_many(&["x"], Some(address), &[]);
     refused(sent, STATUS_INVALID_DEVICE_STATE, "a send before the bind")
 }

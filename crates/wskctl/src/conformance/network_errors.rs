@@ -11,7 +11,7 @@ use super::outcome::{Failure, Outcome, SOON, equal, holds};
 use super::test::tests;
 use crate::error::Error;
 use crate::family::Family;
-use crate::session::{Message as Datagram, Room, Session};
+use crate::session::{Datagram, Room, Session};
 
 tests! { network_errors:
     "IP_RECVERR and IPV6_RECVERR tell of a datagram that found nobody: where it was sent to, and why."
@@ -143,7 +143,7 @@ fn the_queue_tells_of_errors(lab: &Lab, family: Family) -> Outcome {
     set(&session, family, 1)?;
     session.enable_receive(1 << 16)?;
     let send = || Ok(session.send(b"lost", Some(nobody)).map(drop)?);
-    let datagram = report(lab, send, || Ok(session.within(AGAIN).drain(1 << 12)?.messages))?;
+    let datagram = report(lab, send, || Ok(session.within(AGAIN).drain(1 << 12)?.datagrams))?;
     is_report(&datagram, family, b"lost", nobody)
 }
 

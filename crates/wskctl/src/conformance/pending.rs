@@ -48,7 +48,7 @@ pub(super) static RECEIVE: Kind = Kind {
 /// A receive of several.
 pub(super) static RECEIVE_MANY: Kind = Kind {
     name: "receive-many",
-    code: abi::IOCTL_WSKDRV_RECEIVE_MANY,
+    code: abi::IOCTL_WSKDRV_RECEIVE,
     way: Way::Waits(|session| session.begin_receive_many(ROOM).into_pending(), usize::MAX),
 };
 
@@ -83,7 +83,7 @@ pub(super) static SEND: Kind = Kind {
 /// Sends of several.
 pub(super) static SEND_MANY: Kind = Kind {
     name: "send-many",
-    code: abi::IOCTL_WSKDRV_SEND_MANY,
+    code: abi::IOCTL_WSKDRV_SEND,
     way: Way::Repeats(|session, to| session.send_many(&["one", "", "three"], Some(to), &[])),
 };
 

@@ -1,5 +1,7 @@
 //! Bad input: the documented status, and nothing left behind.
 
+use std::mem::offset_of;
+
 use wsk_sys::{
     IPPROTO_IP, NTSTATUS, SIO_ADDRESS_LIST_CHANGE, SIO_WSK_REGISTER_EXTENSION, SIO_WSK_SET_REMOTE_ADDRESS,
     SO_BROADCAST, SO_WSK_EVENT_CALLBACK, SO_WSK_SECURITY, SOL_SOCKET, STATUS_ACCESS_DENIED,
@@ -9,7 +11,7 @@ use wsk_sys::{
 };
 use wskdrv_abi::code::{self, FILE_DEVICE_WSKDRV, Method};
 use wskdrv_abi::{
-    Create, IOCTL_WSKDRV_BIND, IOCTL_WSKDRV_CREATE, IOCTL_WSKDRV_GET_OPTION, IOCTL_WSKDRV_IOCTL,
+    Create, Datagrams, IOCTL_WSKDRV_BIND, IOCTL_WSKDRV_CREATE, IOCTL_WSKDRV_GET_OPTION, IOCTL_WSKDRV_IOCTL,
     IOCTL_WSKDRV_LOCAL_ADDRESS, IOCTL_WSKDRV_RAW_CONTROL, IOCTL_WSKDRV_RECEIVE, IOCTL_WSKDRV_SEND,
     IOCTL_WSKDRV_SET_OPTION, IOCTL_WSKDRV_STATISTICS, IOCTL_WSKDRV_VERSION, NO_TIMEOUT, OptionRequest,
     RAW_GET_OPTION, RAW_IOCTL, RAW_SET_OPTION, RAW_VALUE_MAX, Received, Send, Statistics, Timed, Version,
@@ -19,7 +21,9 @@ use zerocopy::IntoBytes;
 use super::lab::Lab;
 use super::outcome::{Outcome, equal, status_among, status_is};
 use super::raw;
-use super::requests::{create, ioctl_with, option, option_with, raw_with, send_with, sockaddr, timed_with};
+use super::requests::{
+    create, ioctl_with, option, option_with, raw_with, receive, send_with, sockaddr, timed_with,
+};
 use super::test::tests;
 use crate::family::Family;
 use crate::session::Session;
@@ -85,8 +89,8 @@ fn short_input_is_refused(lab: &Lab) -> Outcome {
         (IOCTL_WSKDRV_SET_OPTION, option(SOL_SOCKET, SO_BROADCAST), 0),
         (IOCTL_WSKDRV_IOCTL, ioctl_with(SIO_WSK_SET_REMOTE_ADDRESS, &[]), 0),
         (IOCTL_WSKDRV_RAW_CONTROL, raw_with(RAW_GET_OPTION, SO_BROADCAST, SOL_SOCKET, &[]), 4),
-        (IOCTL_WSKDRV_SEND, send_with(&[]), 10),
-        (IOCTL_WSKDRV_RECEIVE, timed_with(&[]), 100),
+        (IOCTL_WSKDRV_SEND, send_with(&[], 10), 10),
+        (IOCTL_WSKDRV_RECEIVE, receive(32), 100),
     ];
     for (code, head, output) in heads {
         for length in 0..head.len() {
@@ -102,7 +106,7 @@ fn long_input_is_refused(lab: &Lab) -> Outcome {
         (IOCTL_WSKDRV_CREATE, create(Family::V4.number()), 0),
         (IOCTL_WSKDRV_LOCAL_ADDRESS, timed_with(&[]), 28),
         (IOCTL_WSKDRV_GET_OPTION, option(SOL_SOCKET, SO_BROADCAST), 4),
-        (IOCTL_WSKDRV_RECEIVE, timed_with(&[]), 100),
+        (IOCTL_WSKDRV_RECEIVE, receive(32), 100),
         (IOCTL_WSKDRV_STATISTICS, Vec::new(), size_of::<Statistics>()),
     ];
     for (code, mut head, output) in heads {
@@ -119,7 +123,7 @@ fn output_without_room_is_refused(lab: &Lab) -> Outcome {
         (IOCTL_WSKDRV_STATISTICS, Vec::new(), size_of::<Statistics>() - 1),
         (IOCTL_WSKDRV_LOCAL_ADDRESS, timed_with(&[]), 15),
         (IOCTL_WSKDRV_GET_OPTION, option(SOL_SOCKET, SO_BROADCAST), 3),
-        (IOCTL_WSKDRV_RECEIVE, timed_with(&[]), size_of::<Received>() - 1),
+        (IOCTL_WSKDRV_RECEIVE, receive(0), size_of::<Datagrams>() + size_of::<Received>() - 1),
     ];
     for (code, input, almost) in requests {
         for output in [0, almost] {
@@ -139,16 +143,16 @@ fn reserved_fields_are_zero(lab: &Lab) -> Outcome {
         name: SO_BROADCAST,
         reserved: 0x8000_0000,
     };
-    let send = Send { timeout_ms: NO_TIMEOUT, flags: 2 };
     let address = sockaddr(Family::V4.loopback());
+    let mut send = send_with(&address, 100);
+    send[offset_of!(Send, flags)] = 2;
     let inputs = [
         (IOCTL_WSKDRV_CREATE, create.as_bytes().to_vec()),
         (IOCTL_WSKDRV_BIND, [timed.as_bytes(), &address].concat()),
         (IOCTL_WSKDRV_LOCAL_ADDRESS, timed.as_bytes().to_vec()),
         (IOCTL_WSKDRV_GET_OPTION, option.as_bytes().to_vec()),
         (IOCTL_WSKDRV_SET_OPTION, [option.as_bytes(), &[0; 4]].concat()),
-        (IOCTL_WSKDRV_RECEIVE, timed.as_bytes().to_vec()),
-        (IOCTL_WSKDRV_SEND, send.as_bytes().to_vec()),
+        (IOCTL_WSKDRV_SEND, send),
     ];
     inputs.iter().try_for_each(|(code, input)| ends(&session, *code, input, 100, STATUS_INVALID_PARAMETER))
 }
@@ -185,7 +189,7 @@ fn families_and_address_lengths_must_agree(lab: &Lab) -> Outcome {
     {
         let remote = ioctl_with(SIO_WSK_SET_REMOTE_ADDRESS, address);
         ends(&session, IOCTL_WSKDRV_IOCTL, &remote, 0, expected)?;
-        ends(&session, IOCTL_WSKDRV_SEND, &send_with(address), 4, expected)?;
+        ends(&session, IOCTL_WSKDRV_SEND, &send_with(address, 4), 4, expected)?;
     }
     Ok(())
 }

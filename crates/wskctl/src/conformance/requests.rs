@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use wskdrv_abi::{
-    Create, IOCTL_WSKDRV_RECEIVE, IoctlRequest, NO_TIMEOUT, OptionRequest, RawRequest, Send, Timed, address,
+    Create, IOCTL_WSKDRV_RECEIVE, IoctlRequest, NO_TIMEOUT, OptionRequest, RawRequest, Receive, Send, Timed,
+    address,
 };
 use zerocopy::IntoBytes;
 
@@ -11,7 +12,7 @@ use crate::device::{Handle, Pending};
 
 /// Begins to receive, without a time limit.
 pub(super) fn begin_receive(handle: &Handle) -> Pending {
-    handle.begin(IOCTL_WSKDRV_RECEIVE, timed_with(&[]), vec![0; 100])
+    handle.begin(IOCTL_WSKDRV_RECEIVE, receive(32), vec![0; 100])
 }
 
 pub(super) fn sockaddr(address: SocketAddr) -> Vec<u8> {
@@ -43,6 +44,15 @@ pub(super) fn raw_with(request_type: u32, code: u32, level: u32, value: &[u8]) -
     [RawRequest { timeout_ms: NO_TIMEOUT, request_type, code, level }.as_bytes(), value].concat()
 }
 
-pub(super) fn send_with(rest: &[u8]) -> Vec<u8> {
-    [Send { timeout_ms: NO_TIMEOUT, flags: 0 }.as_bytes(), rest].concat()
+/// One datagram of so many bytes, to this address or to the fixed one.
+pub(super) fn send_with(address: &[u8], length: u32) -> Vec<u8> {
+    let address_length = u32::try_from(address.len()).unwrap_or(u32::MAX);
+    let head =
+        Send { timeout_ms: NO_TIMEOUT, flags: 0, count: 1, address_length, control_length: 0, reserved: 0 };
+    [head.as_bytes(), &length.to_ne_bytes(), address].concat()
+}
+
+/// One datagram, with room for so much payload.
+pub(super) fn receive(payload_room: u32) -> Vec<u8> {
+    Receive { timeout_ms: NO_TIMEOUT, count: 1, payload_room, control_room: 0 }.as_bytes().to_vec()
 }

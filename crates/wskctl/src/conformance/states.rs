@@ -13,7 +13,9 @@ use wskdrv_abi::{
 use super::lab::Lab;
 use super::outcome::{Outcome, status_is};
 use super::raw;
-use super::requests::{create, ioctl_with, option, option_with, raw_with, send_with, sockaddr, timed_with};
+use super::requests::{
+    create, ioctl_with, option, option_with, raw_with, receive, send_with, sockaddr, timed_with,
+};
 use super::test::tests;
 use crate::family::Family;
 use crate::session::Session;
@@ -58,8 +60,8 @@ fn nothing_but_a_create_works_without_a_socket(lab: &Lab) -> Outcome {
         (IOCTL_WSKDRV_SET_OPTION, option_with(SOL_SOCKET, SO_BROADCAST, &ON)),
         (IOCTL_WSKDRV_IOCTL, remote()),
         (IOCTL_WSKDRV_RAW_CONTROL, raw_with(RAW_GET_OPTION, SO_BROADCAST, SOL_SOCKET, &[])),
-        (IOCTL_WSKDRV_SEND, send_with(&somewhere())),
-        (IOCTL_WSKDRV_RECEIVE, timed_with(&[])),
+        (IOCTL_WSKDRV_SEND, send_with(&somewhere(), 100)),
+        (IOCTL_WSKDRV_RECEIVE, receive(32)),
     ];
     all_end(&session, &requests, STATUS_INVALID_DEVICE_STATE)?;
     Ok(session.create(Family::V4)?)
@@ -71,8 +73,8 @@ fn what_needs_an_address_is_refused_before_bind(lab: &Lab) -> Outcome {
         (IOCTL_WSKDRV_CREATE, create(Family::V4.number())),
         (IOCTL_WSKDRV_LOCAL_ADDRESS, timed_with(&[])),
         (IOCTL_WSKDRV_IOCTL, remote()),
-        (IOCTL_WSKDRV_SEND, send_with(&somewhere())),
-        (IOCTL_WSKDRV_RECEIVE, timed_with(&[])),
+        (IOCTL_WSKDRV_SEND, send_with(&somewhere(), 100)),
+        (IOCTL_WSKDRV_RECEIVE, receive(32)),
     ];
     all_end(&session, &requests, STATUS_INVALID_DEVICE_STATE)?;
     let exclusive = option_with(SOL_SOCKET, SO_EXCLUSIVEADDRUSE, &ON);

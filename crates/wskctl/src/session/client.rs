@@ -1,62 +1,18 @@
 //! What the driver asks of WSK as its client, the lists of addresses, and security descriptors.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use wsk_sys::{NT_SUCCESS, SIO_ADDRESS_LIST_CHANGE, SIO_ADDRESS_LIST_QUERY, SIO_ADDRESS_LIST_SORT};
+use wsk_sys::{SIO_ADDRESS_LIST_CHANGE, SIO_ADDRESS_LIST_QUERY, SIO_ADDRESS_LIST_SORT};
 use wskdrv_abi as abi;
 use wskdrv_abi::{IoctlRequest, Transport, address};
 use zerocopy::{FromBytes, IntoBytes};
 
-use super::Session;
-use crate::device::{Completed, Pending, Refused};
+use super::waiting::nothing;
+use super::{Session, Waiting};
 use crate::error::Error;
 
 /// The room for a list, of addresses or of transports.
 const LIST_ROOM: usize = 8192;
-
-/// A wait for a change under way, of the local addresses or of the transports. Dropped, it is cancelled.
-#[derive(Debug)]
-#[must_use = "a wait that is dropped is cancelled"]
-pub struct Waiting {
-    pending: Pending,
-    code: u32,
-}
-
-impl Waiting {
-    /// Asks for the wait to be cancelled; it may succeed all the same.
-    pub fn cancel(&self) {
-        self.pending.cancel();
-    }
-
-    /// Whether [`Waiting::wait_for`] would return at once.
-    #[must_use]
-    pub fn is_done(&self) -> bool {
-        self.pending.is_done()
-    }
-
-    /// Waits for the change for some time.
-    ///
-    /// # Errors
-    ///
-    /// The wait itself, still under way.
-    pub fn wait_for(self, limit: Duration) -> Result<Result<(), Error>, Self> {
-        let code = self.code;
-        self.pending
-            .wait_for(limit)
-            .map(|completed| nothing(&completed, code))
-            .map_err(|pending| Self { pending, code })
-    }
-
-    /// The request below.
-    pub fn into_pending(self) -> Pending {
-        self.pending
-    }
-}
-
-fn nothing(completed: &Completed, code: u32) -> Result<(), Error> {
-    if NT_SUCCESS(completed.status) { Ok(()) } else { Err(Refused::new(completed.status, code).into()) }
-}
 
 impl Session {
     /// The transports that sockets can be made for. The handle needs no socket.
@@ -79,15 +35,12 @@ impl Session {
     ///
     /// `STATUS_IO_TIMEOUT` if none did; `STATUS_INVALID_DEVICE_STATE` while another request of the handle waits for that.
     pub fn wait_for_transports(&self) -> Result<(), Error> {
-        let Waiting { pending, code } = self.begin_transport_change();
-        nothing(&self.finish(code, pending)?, code)
+        self.wait(self.begin_transport_change())
     }
 
     /// Begins to wait until a transport comes or goes.
     pub fn begin_transport_change(&self) -> Waiting {
-        let code = abi::IOCTL_WSKDRV_TRANSPORT_CHANGE;
-        let pending = self.handle.begin(code, self.timed().as_bytes().to_vec(), Vec::new());
-        Waiting { pending, code }
+        self.begin(abi::IOCTL_WSKDRV_TRANSPORT_CHANGE, self.timed().as_bytes().to_vec(), 0, nothing)
     }
 
     /// The local addresses of the socket's family.
@@ -105,15 +58,13 @@ impl Session {
     ///
     /// `STATUS_IO_TIMEOUT` if none did; otherwise what WSK says.
     pub fn wait_for_addresses(&self) -> Result<(), Error> {
-        let Waiting { pending, code } = self.begin_address_change();
-        nothing(&self.finish(code, pending)?, code)
+        self.wait(self.begin_address_change())
     }
 
     /// Begins to wait until a local address of the socket's family comes or goes.
     pub fn begin_address_change(&self) -> Waiting {
         let head = IoctlRequest { timeout_ms: self.timeout_ms(), code: SIO_ADDRESS_LIST_CHANGE };
-        let code = abi::IOCTL_WSKDRV_IOCTL;
-        Waiting { pending: self.handle.begin(code, head.as_bytes().to_vec(), Vec::new()), code }
+        self.begin(abi::IOCTL_WSKDRV_IOCTL, head.as_bytes().to_vec(), 0, nothing)
     }
 
     /// Sorts addresses, at most [`abi::SORT_ADDRESSES_MAX`], by how well they can be reached: IPv6 addresses, with IPv4

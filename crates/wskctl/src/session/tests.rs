@@ -3,9 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use wsk_sys::{
-    SO_REUSEADDR, SOL_SOCKET, STATUS_ADDRESS_ALREADY_EXISTS, STATUS_BUFFER_OVERFLOW, STATUS_IO_TIMEOUT,
-};
+use wsk_sys::{SO_REUSEADDR, SOL_SOCKET, STATUS_ADDRESS_ALREADY_EXISTS, STATUS_IO_TIMEOUT};
 use wskdrv_abi as abi;
 use zerocopy::IntoBytes;
 
@@ -91,10 +89,15 @@ fn requests_of_the_client_are_laid_out_as_the_contract_says() {
 #[test]
 fn the_payload_of_a_send_is_the_output_buffer() {
     let fixed = asked(|session| drop(session.send(b"data", None)));
-    assert_eq!(fixed, Asked { code: 0x8057_A021, input: words(&[LIMIT, 0]), output: b"data".to_vec() });
+    let head = words(&[LIMIT, 0, 1, 0, 0, 0, 4]);
+    assert_eq!(fixed, Asked { code: 0x8057_A021, input: head, output: b"data".to_vec() });
     let to = asked(|session| drop(session.send(b"", Some(v4()))));
-    assert_eq!(to.input, [words(&[LIMIT, 0]), V4_BYTES.to_vec()].concat());
+    assert_eq!(to.input, [words(&[LIMIT, 0, 1, 16, 0, 0, 0]), V4_BYTES.to_vec()].concat());
     assert_eq!(to.output, b"");
+    let many = asked(|session| drop(session.send_many(&["one", "", "three"], Some(v4()), b"control")));
+    let head = words(&[LIMIT, 0, 3, 16, 7, 0, 3, 0, 5]);
+    assert_eq!(many.input, [&head[..], &V4_BYTES, b"control"].concat());
+    assert_eq!(many.output, b"onethree");
 }
 
 #[test]
@@ -121,27 +124,39 @@ fn a_refusal_keeps_its_status_and_names_the_request() {
     );
 }
 
+/// An output with one datagram.
 fn reply(length: u32, address_length: u32, payload: &[u8]) -> Vec<u8> {
     let mut address = [0; 28];
     address[..16].copy_from_slice(&V4_BYTES);
-    let head =
-        abi::Received { flags: 0x100, address_length, length, control_length: 0, address, padding: [0; 4] };
-    [head.as_bytes(), payload].concat()
+    let list = abi::Datagrams { first: 16, reserved: 0, dropped: 9 };
+    let head = abi::Received { next: 0, flags: 0x100, length, control_length: 0, address_length, address };
+    [list.as_bytes(), head.as_bytes(), payload].concat()
 }
 
 #[test]
-fn a_datagram_is_taken_apart_even_when_it_was_cut() {
-    for status in [0, STATUS_BUFFER_OVERFLOW] {
-        let (fake, session) = session([(status, reply(3, 16, b"abc"))]);
-        let datagram = session.receive(3).unwrap();
-        assert_eq!((datagram.from, datagram.flags, &datagram.data[..]), (v4(), 0x100, &b"abc"[..]));
-        assert_eq!(fake.asked()[0].output.len(), 48 + 3);
-    }
+fn a_receive_brings_the_datagrams_of_its_output() {
+    let (fake, session) =
+        session([(0, reply(3, 16, b"abc")), (0, reply(2, 16, b"de")), (0, reply(0, 16, b""))]);
+    let datagram = session.receive(3).unwrap();
+    assert_eq!((datagram.from, datagram.flags, &datagram.data[..]), (v4(), 0x100, &b"abc"[..]));
+    let room = crate::session::Room { datagrams: 2, payload: 9, control: 24 };
+    assert_eq!(session.receive_many(room).unwrap()[0].data, b"de");
+    assert_eq!(session.drain(100).unwrap().dropped, 9);
+    let asked = fake.asked().into_iter().map(|asked| (asked.code, asked.input, asked.output.len()));
+    assert_eq!(
+        asked.collect::<Vec<_>>(),
+        [
+            (0x8057_6026, words(&[LIMIT, 1, 3, 0]), 16 + 48 + 8),
+            (0x8057_6026, words(&[LIMIT, 2, 9, 24]), 16 + 2 * (48 + 16 + 24)),
+            (0x8057_6042, words(&[LIMIT, 0]), 100),
+        ]
+    );
 }
 
 #[test]
 fn a_datagram_that_is_not_as_agreed_is_an_error() {
-    for bytes in [reply(4, 16, b"abc"), reply(3, 29, b"abc"), reply(3, 15, b"abc"), vec![0; 47]] {
+    let none = abi::Datagrams { first: 0, reserved: 0, dropped: 0 }.as_bytes().to_vec();
+    for bytes in [reply(4, 16, b"abc"), reply(3, 29, b"abc"), reply(3, 15, b"abc"), vec![0; 15], none] {
         let (_, session) = session([(0, bytes)]);
         assert!(matches!(session.receive(16), Err(Error::Reply { code: abi::IOCTL_WSKDRV_RECEIVE, .. })));
     }

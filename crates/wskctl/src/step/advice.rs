@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use wsk_requests::{Families, Row, StateRule, ValueKind, rows as row};
 use wsk_sys as sys;
-use wskdrv_abi::{SEND_MANY_MAX, SORT_ADDRESSES_MAX};
+use wskdrv_abi::{SEND_MAX, SORT_ADDRESSES_MAX};
 
 use super::{QUEUE, Sending, Step, Target};
 use crate::device::Refused;
@@ -265,9 +265,9 @@ fn send(
     if let Some(what) = to.and_then(not_a_destination) {
         return Some(what);
     }
-    if sending.is_some() && data.len() > SEND_MANY_MAX {
+    if sending.is_some() && data.len() > SEND_MAX {
         return Some(format!(
-            "One request sends {SEND_MANY_MAX} datagrams at most; {} were given. Leave --together away, or send in parts.",
+            "One request sends {SEND_MAX} datagrams at most; {} were given. Leave --together away, or send in parts.",
             data.len()
         ));
     }

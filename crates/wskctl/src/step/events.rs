@@ -47,12 +47,12 @@ pub(super) fn disable(session: &Session, wait: bool) -> Result<Done, Failure> {
 /// Drains once; or, if datagrams are given, until as many have come, which must be these.
 pub(super) fn drain(session: &Session, expected: &[Vec<u8>]) -> Result<Done, Failure> {
     let mut drain = session.drain(ROOM)?;
-    while drain.messages.len() < expected.len() {
+    while drain.datagrams.len() < expected.len() {
         let more = session.drain(ROOM)?;
         drain.dropped = more.dropped;
-        drain.messages.extend(more.messages);
+        drain.datagrams.extend(more.datagrams);
     }
-    let found: Vec<&[u8]> = drain.messages.iter().map(|message| &message.data[..]).collect();
+    let found: Vec<&[u8]> = drain.datagrams.iter().map(|message| &message.data[..]).collect();
     if !expected.is_empty() && found != expected {
         let list = |all: &[&[u8]]| {
             all.iter().map(|data| data.escape_ascii().to_string()).collect::<Vec<_>>().join(", ")
@@ -64,7 +64,7 @@ pub(super) fn drain(session: &Session, expected: &[Vec<u8>]) -> Result<Done, Fai
         });
     }
     let arrived = |message| Arrived::new(message, wskdrv_abi::IOCTL_WSKDRV_DRAIN);
-    let datagrams = drain.messages.iter().map(arrived).collect::<Result<_, _>>()?;
+    let datagrams = drain.datagrams.iter().map(arrived).collect::<Result<_, _>>()?;
     Ok(Done::Drain { datagrams, dropped: drain.dropped })
 }
 

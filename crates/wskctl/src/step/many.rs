@@ -9,7 +9,7 @@ use wsk_cmsg::{Control, Message as Info, ReceiveError};
 use super::{Done, Failure, MAX_DATAGRAM, hex, resolve};
 use crate::error::Error;
 use crate::family::Family;
-use crate::session::{Message, Room, Session};
+use crate::session::{Datagram, Room, Session};
 use crate::step::Target;
 
 /// The room for what one receive brings.
@@ -126,13 +126,13 @@ pub struct Arrived {
 
 impl Arrived {
     /// A datagram of an answer to the request with this code.
-    pub(super) fn new(message: &Message, code: u32) -> Result<Self, Failure> {
-        let control = message.controls().map_err(|wrong| Error::Reply { code, what: wrong.to_string() })?;
+    pub(super) fn new(datagram: &Datagram, code: u32) -> Result<Self, Failure> {
+        let control = datagram.controls().map_err(|wrong| Error::Reply { code, what: wrong.to_string() })?;
         Ok(Self {
-            from: message.from,
-            flags: message.flags,
-            text: message.data.escape_ascii().to_string(),
-            hex: hex(&message.data),
+            from: datagram.from,
+            flags: datagram.flags,
+            text: datagram.data.escape_ascii().to_string(),
+            hex: hex(&datagram.data),
             control: control.iter().map(describe).collect(),
         })
     }
@@ -209,7 +209,7 @@ pub(super) fn receive(session: &Session, expected: &[Vec<u8>]) -> Result<Done, F
             found: format!("{} came", list(&mut messages.iter().map(|message| &message.data))),
         });
     }
-    let arrived = |message| Arrived::new(message, wskdrv_abi::IOCTL_WSKDRV_RECEIVE_MANY);
+    let arrived = |message| Arrived::new(message, wskdrv_abi::IOCTL_WSKDRV_RECEIVE);
     Ok(Done::ReceiveMany { datagrams: messages.iter().map(arrived).collect::<Result<_, _>>()? })
 }
 

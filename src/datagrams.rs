@@ -1,0 +1,63 @@
+//! The list of datagrams in the output of a request: of a receive, or of a drain.
+
+use wsk::{Error, Result};
+use wskdrv_abi::{Datagrams, Received, address};
+use zerocopy::IntoBytes;
+
+use crate::wdf_request::Uncompleted;
+
+/// The head of a record. It is the list's last until another is linked.
+pub(crate) fn head(
+    from: core::net::SocketAddr,
+    flags: u32,
+    length: usize,
+    control_length: usize,
+) -> Result<Received> {
+    let (address, address_length) = address::encode(from);
+    let number = |value| u32::try_from(value).map_err(|_| Error::INVALID_BUFFER_SIZE);
+    Ok(Received {
+        next: 0,
+        flags,
+        length: number(length)?,
+        control_length: number(control_length)?,
+        address_length: number(address_length)?,
+        address,
+    })
+}
+
+/// A list whose records are linked one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct List {
+    first: usize,
+    last: usize,
+}
+
+impl List {
+    /// Begins a list, which is empty so far, at the beginning of the output.
+    ///
+    /// # Errors
+    /// For want of memory to map the output, the first time that it is written to.
+    pub(crate) fn begin(request: &Uncompleted) -> Result<List> {
+        request.write_output(Datagrams { first: 0, reserved: 0, dropped: 0 }.as_bytes())?;
+        Ok(List::default())
+    }
+
+    /// Links the record at `position`, which is behind all others. Its head is written before.
+    pub(crate) fn link(&mut self, request: &Uncompleted, position: usize) -> Result {
+        let number = |value| u32::try_from(value).map_err(|_| Error::INVALID_BUFFER_SIZE);
+        if self.first == 0 {
+            self.first = position;
+        } else {
+            // `Received::next` is its first field.
+            request.write_output_at(self.last, number(position - self.last)?.as_bytes())?;
+        }
+        self.last = position;
+        Ok(())
+    }
+
+    /// Writes the head of the list.
+    pub(crate) fn end(self, request: &Uncompleted, dropped: u64) -> Result {
+        let first = u32::try_from(self.first).map_err(|_| Error::INVALID_BUFFER_SIZE)?;
+        request.write_output(Datagrams { first, reserved: 0, dropped }.as_bytes()).map(|_| ())
+    }
+}
