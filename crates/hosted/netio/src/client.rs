@@ -15,18 +15,18 @@ use wsk_sys::{
 };
 
 use crate::call::check;
+use crate::call::create::wsk_socket;
+use crate::call::event_callback;
 use crate::call::security;
+use crate::call::transport_change;
 use crate::call::unsupported::{
     FreeAddressInfo, GetAddressInfo, GetNameInfo, SocketConnect, wsk_free_address_info, wsk_get_address_info,
     wsk_get_name_info, wsk_socket_connect,
 };
-use crate::event;
-use crate::platform;
+use crate::platform::{self, Used};
 use crate::provider::{Dispatch, Provider};
 use crate::rules::DISPATCH_AFTER_RELEASE;
-use crate::run::completion::{Outcome, Target, Work};
-use crate::run::irp::Irp;
-use crate::socket::wsk_socket;
+use crate::run::request::{Request, Target, Work};
 
 /// The provider's table, with the version that it offers.
 pub(crate) fn dispatch_table(version: USHORT) -> WSK_PROVIDER_DISPATCH {
@@ -102,16 +102,37 @@ impl Drop for Call {
     }
 }
 
-/// Completes at once the IRP of a call that has no client to count it for, and returns the status.
+/// Takes the IRP of a call of a client, and runs the request, now or later. `work` is told the client.
 ///
 /// # Safety
-/// `irp` passed [`check::irp`] in this call.
-pub(crate) unsafe fn refuse(irp: *mut IRP, status: NTSTATUS, what: &str) -> NTSTATUS {
-    platform::sent(irp, what);
-    // SAFETY: the client has just passed it, and it was checked.
-    let irp = unsafe { Irp::take(irp) };
-    platform::provider().complete(irp, Target { client: 0, socket: None }, status, 0);
-    status
+/// `irp` is the one that the client has passed to this call.
+pub(crate) unsafe fn submit(
+    client: PWSK_CLIENT,
+    irp: *mut IRP,
+    what: &'static str,
+    used: impl FnOnce() -> Vec<Used>,
+    work: impl FnOnce(u64) -> Work,
+) -> NTSTATUS {
+    if irp.is_null() {
+        return STATUS_INVALID_PARAMETER;
+    }
+    // SAFETY: not null, and the caller's.
+    unsafe { check::irp(irp, what) };
+    match Call::begin(client, what) {
+        Ok(call) => {
+            // SAFETY: the client has just passed it, and it was checked.
+            let request = unsafe { Request::take(irp, call.target(), what, used) };
+            call.provider.submit(request, what, work(call.client))
+        }
+        Err(status) => {
+            // There is no client to count it for.
+            let target = Target { client: 0, socket: None };
+            // SAFETY: as above.
+            let request = unsafe { Request::take(irp, target, what, Vec::new) };
+            platform::provider().complete(request, status, 0);
+            status
+        }
+    }
 }
 
 /// `WskControlClient`: of its codes, only `WSK_TDI_DEVICENAME_MAPPING` is not supported.
@@ -130,55 +151,45 @@ unsafe extern "system" fn wsk_control_client(
 ) -> NTSTATUS {
     const WHAT: &str = "WskControlClient";
     check::caller(WHAT);
+    let has_output = output_size != 0 || !output_buffer.is_null();
     if !irp.is_null() {
-        // SAFETY: not null, and the caller's.
-        unsafe { check::irp(irp, WHAT) };
+        // n/d: an IRP where there must be none; that there is neither input nor output.
+        let absent = input_size == 0 && input_buffer.is_null() && !has_output;
+        let work = |client| match control_code {
+            WSK_TRANSPORT_LIST_CHANGE if absent => transport_change::work(client),
+            _ => Work::refuse(STATUS_INVALID_PARAMETER),
+        };
+        // SAFETY: the IRP of this call.
+        return unsafe { submit(client, irp, WHAT, Vec::new, work) };
     }
     let call = match Call::begin(client, WHAT) {
         Ok(call) => call,
-        Err(status) if irp.is_null() => return status,
-        // SAFETY: checked above.
-        Err(status) => return unsafe { refuse(irp, status, WHAT) },
+        Err(status) => return status,
     };
     let (input, output) = ((input_size, input_buffer), (output_size, output_buffer));
-    let has_output = output_size != 0 || !output_buffer.is_null();
-    match (control_code, irp.is_null()) {
+    match control_code {
         // The only code that takes an IRP must have one. n/d: the status
-        (WSK_TRANSPORT_LIST_CHANGE, true) => STATUS_INVALID_PARAMETER,
-        (WSK_SET_STATIC_EVENT_CALLBACKS, true) => {
+        WSK_TRANSPORT_LIST_CHANGE => STATUS_INVALID_PARAMETER,
+        WSK_SET_STATIC_EVENT_CALLBACKS => {
             // SAFETY: the client's buffer, in this call.
-            unsafe { event::set_static(&call.provider, call.client, input, has_output) }
+            unsafe { event_callback::set_static(&call.provider, call.client, input, has_output) }
         }
-        (WSK_TRANSPORT_LIST_QUERY, true) => {
+        WSK_TRANSPORT_LIST_QUERY => {
             // SAFETY: the client's buffer and variable, in this call.
             unsafe { transports::query(&call.provider, output, output_size_returned) }
         }
-        (WSK_CACHE_SD, true) => {
+        WSK_CACHE_SD => {
             // SAFETY: the client's variables, in this call, and the descriptor that the first points to.
             unsafe { security::cache(&call.provider, call.client, input, output) }
         }
-        (WSK_RELEASE_SD, true) => {
+        WSK_RELEASE_SD => {
             // SAFETY: the client's variable, in this call.
             unsafe { security::release(&call.provider, call.client, input, has_output) }
         }
-        (WSK_TDI_BEHAVIOR, true) => {
+        WSK_TDI_BEHAVIOR => {
             // SAFETY: the client's variable, in this call.
             unsafe { transports::tdi_behavior(&call.provider, call.client, input, has_output) }
         }
-        (_, true) => STATUS_NOT_SUPPORTED,
-        (code, false) => {
-            // n/d: an IRP where there must be none.
-            // n/d: that there is neither input nor output.
-            let absent = input_size == 0 && input_buffer.is_null() && !has_output;
-            let work = if code == WSK_TRANSPORT_LIST_CHANGE && absent {
-                Work::ending_with_client(|_| Outcome::TransportChange)
-            } else {
-                Work::new(|_| Outcome::Done(STATUS_INVALID_PARAMETER, 0))
-            };
-            platform::sent(irp, WHAT);
-            // SAFETY: the client has just passed it, and it was checked.
-            let irp = unsafe { Irp::take(irp) };
-            call.provider.submit(irp, call.target(), WHAT, work)
-        }
+        _ => STATUS_NOT_SUPPORTED,
     }
 }

@@ -51,7 +51,7 @@ use wsk_sys::WSK_TRANSPORT;
 use wsk_sys::{MAKE_WSK_VERSION, NTSTATUS, STATUS_SUCCESS};
 
 pub use crate::client::{deregister, registration};
-pub use crate::net::memory;
+pub use crate::net::{Network, memory};
 #[cfg(feature = "hosted")]
 pub use crate::run::hold::Hold;
 
@@ -90,15 +90,6 @@ impl Default for Config {
             truncation: STATUS_SUCCESS,
         }
     }
-}
-
-/// Where the datagrams go.
-#[derive(Clone, Debug)]
-pub enum Network {
-    /// UDP sockets of the host.
-    Host,
-    /// A network in memory, which several machines may share.
-    Memory(memory::Net),
 }
 
 /// How requests end. All of these happen on Windows.

@@ -1,8 +1,13 @@
-//! A bound socket's way to the network: the host's, or one in memory.
+//! The networks: the host's, and one in memory; and a bound socket's way to them.
+//!
+//! This layer knows addresses, options, groups and datagrams, and no request: it imports nothing of `run`, `call`,
+//! `client`, `socket`, `event`, `provider` or `platform`.
 
 pub(crate) mod address;
 pub(crate) mod bind_table;
 pub(crate) mod control_info;
+pub(crate) mod filter;
+pub(crate) mod guard;
 pub(crate) mod host;
 pub(crate) mod inbox;
 pub mod memory;
@@ -16,13 +21,12 @@ use std::sync::Arc;
 use wsk_requests::Row;
 use wsk_sys::{NTSTATUS, ULONG};
 
-use crate::Network;
 use crate::net::bind_table::Binding;
 use crate::net::control_info::Overrides;
+use crate::net::host::Poller;
 use crate::net::inbox::Inbox;
 use crate::net::multicast::{Change, Group, Memberships};
 use crate::net::option::{Outgoing, Values};
-use crate::provider::Provider;
 
 /// An address of this machine, and the interface that has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,22 +37,33 @@ pub(crate) struct Place {
     pub(crate) scope: ULONG,
 }
 
-/// The addresses of this machine.
-///
-/// # Errors
-/// What the host says.
-pub(crate) fn places(provider: &Provider) -> Result<Vec<Place>, NTSTATUS> {
-    match &provider.config.network {
-        Network::Host => host::places(),
-        Network::Memory(net) => Ok(net.places()),
-    }
+/// Where the datagrams go.
+#[derive(Clone, Debug)]
+pub enum Network {
+    /// UDP sockets of the host.
+    Host,
+    /// A network in memory, which several machines may share.
+    Memory(memory::Net),
 }
 
-/// The interface on which a group is joined without saying where; the host finds its own.
-pub(crate) fn default_interface(provider: &Provider) -> ULONG {
-    match &provider.config.network {
-        Network::Host => 0,
-        Network::Memory(_) => memory::WIRE,
+impl Network {
+    /// The addresses of this machine.
+    ///
+    /// # Errors
+    /// What the host says.
+    pub(crate) fn places(&self) -> Result<Vec<Place>, NTSTATUS> {
+        match self {
+            Network::Host => host::places(),
+            Network::Memory(net) => Ok(net.places()),
+        }
+    }
+
+    /// The interface on which a group is joined without saying where; the host finds its own.
+    pub(crate) fn default_interface(&self) -> ULONG {
+        match self {
+            Network::Host => 0,
+            Network::Memory(_) => memory::WIRE,
+        }
     }
 }
 
@@ -65,14 +80,15 @@ impl Endpoint {
     /// # Errors
     /// What the sharing table says, or the network.
     pub(crate) fn bind(
-        provider: &Provider,
+        network: &Network,
+        poller: &Poller,
         binding: Binding,
         values: &Values,
         groups: &Memberships,
         inbox: &Arc<Inbox>,
     ) -> Result<Endpoint, NTSTATUS> {
-        match &provider.config.network {
-            Network::Host => host::bind(&provider.poller, binding, values, groups, inbox).map(Endpoint::Host),
+        match network {
+            Network::Host => host::bind(poller, binding, values, groups, inbox).map(Endpoint::Host),
             Network::Memory(net) => {
                 let endpoint = net.bind(binding, Arc::clone(inbox), true)?;
                 endpoint.filter(values, groups);

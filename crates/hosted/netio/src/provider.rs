@@ -3,7 +3,7 @@
 //! Order of locks: the cancel spin lock, this one, a socket's settings or inbox, the engine's queue. None of them is
 //! held while client code runs, which is: in `IofCompleteRequest`, and in the callback of a socket.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use wsk_sys::{WSK_PROVIDER_DISPATCH, WSK_TRANSPORT};
 
 use crate::Config;
+use crate::call::receive::Buffers;
 use crate::call::security::Cached;
 use crate::client::dispatch_table;
 use crate::client::registration::Registration;
@@ -20,9 +21,8 @@ use crate::net::host::Poller;
 use crate::net::memory::Watcher;
 use crate::platform::{self, Owner};
 use crate::rules::DEREGISTER_STUCK;
-use crate::run::completion::Request;
-use crate::run::engine::Engine;
-use crate::run::irp::Irp;
+use crate::run::engine::{Engine, Job};
+use crate::run::request::{Request, Waiting, Work};
 use crate::socket::{Memory, Socket};
 
 /// How many closed sockets are remembered, so that reports can name them.
@@ -58,12 +58,16 @@ pub(crate) struct State {
     pub(crate) by_address: HashMap<usize, u64>,
     /// Address and description of sockets that were closed, oldest first.
     pub(crate) closed: VecDeque<(usize, String)>,
-    /// The requests that can be cancelled, by the number that their IRPs bear.
-    pub(crate) requests: HashMap<u64, Request>,
+    /// The requests that wait, by the number that their IRPs bear.
+    pub(crate) requests: HashMap<u64, Waiting>,
+    /// Those of them that wait for a change of the local addresses, and of the transports.
+    pub(crate) address_changes: BTreeSet<u64>,
+    pub(crate) transport_changes: BTreeSet<u64>,
     pub(crate) transports: Vec<WSK_TRANSPORT>,
-    /// The functions whose requests are held, and what is; some may have ended.
+    /// The functions whose requests are held.
     pub(crate) holds: Vec<&'static str>,
-    pub(crate) held: Vec<(&'static str, u64)>,
+    /// The requests that are, by number, with their functions.
+    pub(crate) held: BTreeMap<u64, (&'static str, Work)>,
     /// The cached security descriptors, by the address that the client knows.
     pub(crate) descriptors: HashMap<usize, Cached>,
     /// Addresses of those that were released, oldest first.
@@ -81,11 +85,11 @@ pub(crate) struct Entry {
     pub(crate) in_flight: usize,
     /// `WskCloseSocket` was called.
     pub(crate) closing: bool,
-    /// The IRP of the close, while it waits for the requests in flight.
-    pub(crate) close: Option<Irp>,
+    /// What finishes the close, while it waits for the last request.
+    pub(crate) close: Option<Job>,
     /// Requests that wait for a datagram, by number, first come first served.
-    pub(crate) receives: VecDeque<u64>,
-    /// All requests that can be cancelled, by number.
+    pub(crate) receives: BTreeMap<u64, Arc<Buffers>>,
+    /// All requests that wait, by number.
     pub(crate) requests: BTreeSet<u64>,
     pub(crate) events: Events,
 }
@@ -105,38 +109,32 @@ impl State {
         self.closed.push_back((address, description));
     }
 
-    /// Takes a request out, if nobody cancels it at the moment. Who gets it completes it.
-    pub(crate) fn claim(&mut self, request: u64) -> Option<Request> {
-        let found = self.requests.get(&request)?;
-        if !found.irp.set_cancel_routine(None) {
+    /// Takes a request out that waits, if nobody cancels it at the moment. Who gets it completes it.
+    pub(crate) fn claim(&mut self, number: u64) -> Option<Request> {
+        let found = self.requests.get(&number)?;
+        if !found.request.irp.set_cancel_routine(None) {
             // The cancel routine is about to run, or waits for the lock that we hold. The request is its own.
             return None;
         }
-        self.take(request)
+        self.take(number)
     }
 
-    /// The numbers of the requests that are as said, in the order in which they came.
-    pub(crate) fn numbers(&self, which: impl Fn(&Request) -> bool) -> Vec<u64> {
-        let found = self.requests.iter().filter(|(_, request)| which(request));
-        let mut numbers: Vec<u64> = found.map(|(number, _)| *number).collect();
-        numbers.sort_unstable();
-        numbers
-    }
-
-    /// Makes a request known.
-    pub(crate) fn put(&mut self, number: u64, request: Request) {
-        if let Some(entry) = request.target.socket.and_then(|socket| self.sockets.get_mut(&socket)) {
+    /// Makes a request known that waits.
+    pub(crate) fn insert(&mut self, number: u64, waiting: Waiting) {
+        let socket = waiting.request.target.socket;
+        if let Some(entry) = socket.and_then(|socket| self.sockets.get_mut(&socket)) {
             entry.requests.insert(number);
         }
-        self.requests.insert(number, request);
+        self.requests.insert(number, waiting);
     }
 
     /// Takes a request out that is the caller's to complete.
     pub(crate) fn take(&mut self, number: u64) -> Option<Request> {
-        let request = self.requests.remove(&number)?;
+        let Waiting { request, mut parked } = self.requests.remove(&number)?;
         if let Some(entry) = request.target.socket.and_then(|socket| self.sockets.get_mut(&socket)) {
             entry.requests.remove(&number);
         }
+        parked.unpark(self, number);
         Some(request)
     }
 }
@@ -151,9 +149,11 @@ impl Provider {
             by_address: HashMap::new(),
             closed: VecDeque::new(),
             requests: HashMap::new(),
+            address_changes: BTreeSet::new(),
+            transport_changes: BTreeSet::new(),
             transports: transports::initial(*config.versions.end()),
             holds: Vec::new(),
-            held: Vec::new(),
+            held: BTreeMap::new(),
             descriptors: HashMap::new(),
             released_descriptors: VecDeque::new(),
             last: 0,

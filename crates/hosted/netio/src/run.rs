@@ -5,3 +5,4 @@ pub(crate) mod completion;
 pub(crate) mod engine;
 pub(crate) mod hold;
 pub(crate) mod irp;
+pub(crate) mod request;

@@ -6,52 +6,53 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wsk_sys::{NTSTATUS, STATUS_CANCELLED, STATUS_SUCCESS};
+use wsk_sys::{NTSTATUS, STATUS_SUCCESS};
 
 use crate::Network;
+use crate::net::Place;
 use crate::net::memory::{Net, Watcher};
-use crate::net::{self, Place};
-use crate::provider::Provider;
-use crate::run::completion::{Stage, Target};
-use crate::run::engine::Job;
-use crate::run::irp::Irp;
+use crate::provider::{Provider, State};
+use crate::run::request::{Outcome, Parked};
 use crate::socket::Socket;
-use crate::socket::dead::DEAD;
 
 /// How long the host's addresses are not looked at again.
 const PAUSE: Duration = Duration::from_millis(500);
 
-impl Provider {
-    /// Lets a request wait for a change of the local addresses. Returns how it ended, if it did.
-    pub(crate) fn await_change(
-        self: &Arc<Self>,
-        irp: Irp,
-        target: Target,
-        socket: &Socket,
-        mark: bool,
-    ) -> Option<NTSTATUS> {
-        let before = match &self.config.network {
-            Network::Memory(net) => {
-                self.watch(net);
-                None
-            }
-            Network::Host => self.addresses(),
-        };
-        self.enter_waiting(irp, target, Stage::AddressChange, mark, |state, request| {
-            let entry = state.sockets.get(&socket.number).filter(|entry| !entry.closing);
-            if entry.is_none() {
-                return Some(STATUS_CANCELLED);
-            }
-            if socket.is_dead() {
-                return Some(DEAD);
-            }
-            if let Some(before) = before {
-                self.engine.schedule_in(PAUSE, Job::CompareAddresses(request, before));
-            }
+/// A request that waits for a change of the local addresses.
+struct AddressChange {
+    socket: Arc<Socket>,
+    /// The addresses when it began, if nobody tells of a change.
+    before: Option<BTreeSet<Place>>,
+}
+
+/// Starts a request that ends with the next change.
+pub(super) fn start(provider: &Arc<Provider>, socket: Arc<Socket>) -> Outcome {
+    let before = match &provider.config.network {
+        Network::Memory(net) => {
+            provider.watch(net);
             None
-        })
+        }
+        Network::Host => provider.addresses(),
+    };
+    Outcome::waits(AddressChange { socket, before })
+}
+
+impl Parked for AddressChange {
+    fn park(&mut self, provider: &Provider, state: &mut State, number: u64) -> Result<(), NTSTATUS> {
+        state.functional(&self.socket)?;
+        state.address_changes.insert(number);
+        if let Some(before) = self.before.take() {
+            provider.compare_later(number, before);
+        }
+        Ok(())
     }
 
+    fn unpark(&mut self, state: &mut State, number: u64) {
+        state.address_changes.remove(&number);
+    }
+}
+
+impl Provider {
     fn watch(self: &Arc<Self>, net: &Net) {
         self.watcher.get_or_init(|| {
             let provider = Arc::downgrade(self);
@@ -67,26 +68,30 @@ impl Provider {
 
     /// This machine's addresses, if the host tells them.
     fn addresses(&self) -> Option<BTreeSet<Place>> {
-        net::places(self).ok().map(|places| places.into_iter().collect())
+        self.config.network.places().ok().map(|places| places.into_iter().collect())
+    }
+
+    fn compare_later(&self, number: u64, before: BTreeSet<Place>) {
+        self.engine.schedule_in(PAUSE, move |provider| provider.compare_addresses(number, before));
     }
 
     /// Ends a request if the addresses are not those that they were when it began; otherwise they are looked at again
     /// in a while.
-    pub(crate) fn compare_addresses(&self, request: u64, before: BTreeSet<Place>) {
-        if !self.lock().requests.contains_key(&request) {
+    fn compare_addresses(&self, number: u64, before: BTreeSet<Place>) {
+        if !self.lock().address_changes.contains(&number) {
             return;
         }
         if self.addresses().is_some_and(|now| now != before) {
-            self.end_all(self.lock(), [request], STATUS_SUCCESS);
+            self.end_all(self.lock(), [number], STATUS_SUCCESS);
         } else {
-            self.engine.schedule_in(PAUSE, Job::CompareAddresses(request, before));
+            self.compare_later(number, before);
         }
     }
 
     /// Ends the requests that wait for a change of the local addresses.
     pub(crate) fn addresses_changed(&self) {
         let state = self.lock();
-        let waiting = state.numbers(|request| matches!(request.stage, Stage::AddressChange));
+        let waiting = state.address_changes.clone();
         self.end_all(state, waiting, STATUS_SUCCESS);
     }
 }

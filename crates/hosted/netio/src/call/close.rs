@@ -12,9 +12,8 @@ use crate::call::check;
 use crate::platform;
 use crate::provider::Provider;
 use crate::rules::{CLOSE_DURING_CALL, RETAINED_AT_CLOSE, SOCKET_CLOSED};
-use crate::run::completion::Target;
 use crate::run::engine::Job;
-use crate::run::irp::Irp;
+use crate::run::request::{Request, Target};
 use crate::socket::Socket;
 
 /// `WskCloseSocket`: cancels what is pending, and completes its IRP when the last request is completed.
@@ -34,18 +33,19 @@ pub(crate) unsafe extern "system" fn wsk_close_socket(socket: PWSK_SOCKET, irp: 
         Ok(begun) => begun,
         Err((rule, detail)) => platform::violation(rule, detail),
     };
-    let inline = provider.engine.is_inline();
-    platform::sent(irp, &format!("{WHAT} of socket #{}", socket.number));
+    let target = Target { client: socket.client, socket: None };
+    let name = format!("{WHAT} of socket #{}", socket.number);
     // SAFETY: the client has just passed it, and it was checked.
-    let irp = unsafe { Irp::take(irp) };
-    for (irp, target) in cancelled {
+    let close = unsafe { Request::take(irp, target, &name, Vec::new) };
+    let inline = provider.engine.is_inline();
+    for request in cancelled {
         if inline {
-            provider.complete(irp, target, STATUS_CANCELLED, 0);
+            provider.complete(request, STATUS_CANCELLED, 0);
         } else {
-            provider.engine.schedule(Job::Complete(irp, target, STATUS_CANCELLED));
+            provider.complete_later(request, STATUS_CANCELLED);
         }
     }
-    let status = end_close(&provider, &socket, irp, inline);
+    let status = end_close(&provider, socket.number, close, inline);
     // The call, counted by `begin_close`, is over.
     if let Some(registration) = provider.lock().registrations.get_mut(&socket.client) {
         registration.calls = registration.calls.saturating_sub(1);
@@ -54,14 +54,15 @@ pub(crate) unsafe extern "system" fn wsk_close_socket(socket: PWSK_SOCKET, irp: 
     status
 }
 
-type Cancelled = Vec<(Irp, Target)>;
+/// A broken rule, and how it was broken.
+type Broken = (&'static Rule, String);
 
 /// Closes the socket to all further calls, and takes out of the tables what waits.
 fn begin_close(
     provider: &Provider,
     socket: PWSK_SOCKET,
     what: &str,
-) -> Result<(Arc<Socket>, Cancelled), (&'static Rule, String)> {
+) -> Result<(Arc<Socket>, Vec<Request>), Broken> {
     let mut state = provider.lock();
     let entry = state.open_socket(socket, what).map_err(|detail| (&SOCKET_CLOSED, detail))?;
     if entry.calls != 0 {
@@ -72,8 +73,6 @@ fn begin_close(
         return Err((&RETAINED_AT_CLOSE, format!("{what} of {}", entry.describe())));
     }
     entry.closing = true;
-    entry.events.disables.clear();
-    entry.receives.clear();
     let numbers = entry.requests.clone();
     let socket = Arc::clone(&entry.socket);
     if let Some(registration) = state.registrations.get_mut(&socket.client) {
@@ -81,42 +80,41 @@ fn begin_close(
     }
     state.count(Target { client: socket.client, socket: None }, 1);
     // In the order in which they came.
-    let claimed = numbers.into_iter().filter_map(|number| state.claim(number));
-    let cancelled = claimed.map(|request| (request.irp, request.target)).collect();
+    let cancelled = numbers.into_iter().filter_map(|number| state.claim(number)).collect();
     Ok((socket, cancelled))
 }
 
 /// Completes the close if nothing is in flight, or leaves that to the last request.
-fn end_close(provider: &Arc<Provider>, socket: &Arc<Socket>, irp: Irp, inline: bool) -> NTSTATUS {
+fn end_close(provider: &Arc<Provider>, socket: u64, close: Request, inline: bool) -> NTSTATUS {
     let mut state = provider.lock();
-    let in_flight = state.sockets.get_mut(&socket.number).filter(|entry| entry.in_flight != 0);
-    if let Some(entry) = in_flight {
-        irp.mark_pending();
-        entry.close = Some(irp);
-        return STATUS_PENDING;
-    }
-    drop(state);
-    if inline {
-        let client = release(provider, socket.number);
-        provider.complete(irp, Target { client, socket: None }, STATUS_SUCCESS, 0);
+    let entry = state.sockets.get_mut(&socket).filter(|entry| entry.in_flight != 0);
+    if entry.is_none() && inline {
+        drop(state);
+        release(provider, socket);
+        provider.complete(close, STATUS_SUCCESS, 0);
         return STATUS_SUCCESS;
     }
-    irp.mark_pending();
-    provider.engine.schedule(Job::Close(socket.number, irp));
+    close.irp.mark_pending();
+    let finish: Job = Box::new(move |provider| {
+        release(provider, socket);
+        provider.complete_at_dispatch(close, STATUS_SUCCESS, 0);
+    });
+    match entry {
+        Some(entry) => entry.close = Some(finish),
+        None => provider.engine.schedule(finish),
+    }
     STATUS_PENDING
 }
 
-/// Takes a closed socket out of the tables, unbinds it and frees its memory. Returns the number of its registration.
-pub(crate) fn release(provider: &Provider, number: u64) -> u64 {
+/// Takes a closed socket out of the tables, unbinds it and frees its memory.
+fn release(provider: &Provider, number: u64) {
     let mut state = provider.lock();
-    let Some(entry) = state.sockets.remove(&number) else { return 0 };
+    let Some(entry) = state.sockets.remove(&number) else { return };
     let address = entry.memory.address();
     state.by_address.remove(&address);
     state.remember_closed(address, format!("socket #{number}, which is closed"));
     drop(state);
-    let client = entry.socket.client;
     let endpoint = entry.socket.settings().endpoint.take();
     drop(endpoint);
     drop(entry);
-    client
 }

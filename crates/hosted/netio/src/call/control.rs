@@ -19,16 +19,18 @@ use wsk_sys::{
     WSK_CONTROL_SOCKET_TYPE, WskGetOption, WskIoctl, WskSetOption,
 };
 
+use crate::call::SocketCall;
+use crate::call::address_change;
 use crate::call::check::not_in_completion_routine;
+use crate::call::event_callback;
 use crate::call::security;
-use crate::event;
-use crate::net::address;
+use crate::call::sockaddr;
 use crate::platform::Used;
 use crate::provider::Provider;
 use crate::rules::at_most;
-use crate::run::completion::{Outcome, Work};
+use crate::run::request::{Outcome, Work};
 use crate::socket::dead::DEAD;
-use crate::socket::{Category, Settings, Socket, SocketCall};
+use crate::socket::{Category, Settings, Socket};
 
 /// The IOCTLs that are documented for WSK, and for connection-oriented sockets only. The status is documented for the
 /// inspect identifier; for the others it is n/d.
@@ -160,7 +162,7 @@ pub(crate) unsafe extern "system" fn wsk_control_socket(
     if (request_type, level, control_code) == (WskSetOption, SOL_SOCKET, SO_WSK_EVENT_CALLBACK) {
         let has_output = output_size != 0 || !output_buffer.is_null();
         // SAFETY: the buffer and the IRP of this call.
-        return unsafe { event::control(&call, WHAT, (input_size, input_buffer), has_output, irp) };
+        return unsafe { event_callback::control(&call, WHAT, (input_size, input_buffer), has_output, irp) };
     }
     let (input, output) = (Buffer(input_size, input_buffer), Buffer(output_size, output_buffer));
     // n/d: the status.
@@ -189,7 +191,7 @@ pub(crate) unsafe extern "system" fn wsk_control_socket(
             let absent = input.is_absent() && output.is_absent();
             // n/d
             return if absent {
-                Outcome::AddressChange(socket)
+                address_change::start(provider, socket)
             } else {
                 Outcome::Done(STATUS_INVALID_PARAMETER, 0)
             };
@@ -318,7 +320,7 @@ unsafe fn set_address(
         None
     } else if input.0 == socket.family.sockaddr_size() {
         // SAFETY: the client's buffer, as large as a SOCKADDR of the family.
-        Some(unsafe { address::read(input.1.cast(), socket.family) }?)
+        Some(unsafe { sockaddr::read(input.1.cast(), socket.family) }?)
     } else {
         return Err(STATUS_INVALID_PARAMETER);
     };

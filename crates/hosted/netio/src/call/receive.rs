@@ -1,7 +1,6 @@
 //! `WskReceiveFrom`.
 #![expect(unsafe_code, reason = "functions that clients call through a C table; their buffers")]
 
-use std::fmt;
 use std::sync::Arc;
 
 use wsk_sys::{
@@ -9,14 +8,16 @@ use wsk_sys::{
     STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, ULONG, WSK_BUF,
 };
 
+use crate::call::SocketCall;
 use crate::call::buffer;
 use crate::call::check;
-use crate::net::address;
+use crate::call::sockaddr;
 use crate::net::control_info;
 use crate::net::inbox::Datagram;
 use crate::platform::Used;
-use crate::run::completion::{Outcome, Work};
-use crate::socket::{Socket, SocketCall};
+use crate::provider::{Provider, State};
+use crate::run::request::{Outcome, Parked, Request, Work};
+use crate::socket::Socket;
 
 /// The flags that say how a datagram was sent.
 pub(crate) fn flags_of(datagram: &Datagram) -> ULONG {
@@ -26,9 +27,9 @@ pub(crate) fn flags_of(datagram: &Datagram) -> ULONG {
 
 const WHAT: &str = "WskReceiveFrom";
 
-/// The buffers of a request that waits for a datagram.
-pub(crate) struct Slot {
-    pub(crate) socket: Arc<Socket>,
+/// What a request has for a datagram: its socket, and the client's buffers.
+pub(crate) struct Buffers {
+    socket: Arc<Socket>,
     buffer: *mut WSK_BUF,
     remote_address: *mut SOCKADDR,
     control_length: *mut ULONG,
@@ -37,13 +38,9 @@ pub(crate) struct Slot {
 }
 
 // SAFETY: the buffers are the client's, who keeps them valid, for any thread, until the request is completed.
-unsafe impl Send for Slot {}
-
-impl fmt::Debug for Slot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Slot").field("socket", &self.socket.number).finish_non_exhaustive()
-    }
-}
+unsafe impl Send for Buffers {}
+// SAFETY: as above; they are written by the one that has completed the wait.
+unsafe impl Sync for Buffers {}
 
 /// `WskReceiveFrom`: receives one datagram. `Information` of its IRP is the number of bytes received.
 ///
@@ -61,7 +58,7 @@ pub(crate) unsafe extern "system" fn wsk_receive_from(
 ) -> NTSTATUS {
     check::caller(WHAT);
     let call = SocketCall::begin(socket, WHAT);
-    let slot = Slot {
+    let buffers = Buffers {
         socket: Arc::clone(&call.socket),
         buffer,
         remote_address,
@@ -70,20 +67,91 @@ pub(crate) unsafe extern "system" fn wsk_receive_from(
         control_flags,
     };
     // SAFETY: the client's buffers, of this call.
-    let used = unsafe { slot.used() };
-    let work = Work::new(move |_| {
+    let used = unsafe { buffers.used() };
+    let work = Work::new(move |provider| {
         // Flags are reserved; control information is aligned as its header is. n/d: the status
-        if flags != 0 || slot.buffer.is_null() || !slot.control_info.is_aligned() {
+        if flags != 0 || buffers.buffer.is_null() || !buffers.control_info.is_aligned() {
             return Outcome::Done(STATUS_INVALID_PARAMETER, 0);
         }
-        let bound = slot.socket.settings().endpoint.is_some();
-        if bound { Outcome::Receive(slot) } else { Outcome::Done(STATUS_INVALID_DEVICE_STATE, 0) }
+        let bound = buffers.socket.settings().endpoint.is_some();
+        if bound { buffers.receive(provider) } else { Outcome::Done(STATUS_INVALID_DEVICE_STATE, 0) }
     });
     // SAFETY: the IRP of this call.
     unsafe { call.submit(irp, WHAT, || used, work) }
 }
 
-impl Slot {
+/// A request that waits for a datagram.
+struct Receive(Arc<Buffers>);
+
+impl Parked for Receive {
+    fn park(&mut self, provider: &Provider, state: &mut State, number: u64) -> Result<(), NTSTATUS> {
+        let socket = &self.0.socket;
+        let entry = state.functional(socket)?;
+        entry.receives.insert(number, Arc::clone(&self.0));
+        if socket.inbox.has(socket.remote()) {
+            // It has come since the request looked.
+            let socket = socket.number;
+            provider.engine.schedule(move |provider| provider.deliver(socket));
+        }
+        Ok(())
+    }
+
+    fn unpark(&mut self, state: &mut State, number: u64) {
+        if let Some(entry) = state.sockets.get_mut(&self.0.socket.number) {
+            entry.receives.remove(&number);
+        }
+    }
+}
+
+impl Provider {
+    /// Gives a socket's datagrams to the requests that wait for them, on the provider's thread.
+    pub(crate) fn complete_receives(self: &Arc<Self>, socket: u64) {
+        while let Some((request, buffers, datagram)) = self.next_receive(socket) {
+            let (status, information) = buffers.fill(&datagram, self.config.truncation);
+            self.complete_at_dispatch(request, status, information);
+        }
+    }
+
+    fn next_receive(&self, number: u64) -> Option<(Request, Arc<Buffers>, Datagram)> {
+        let mut state = self.lock();
+        let socket = Arc::clone(&state.sockets.get(&number)?.socket);
+        let remote = socket.remote();
+        loop {
+            let entry = state.sockets.get_mut(&number).filter(|entry| !entry.closing)?;
+            if entry.receives.is_empty() || !socket.inbox.has(remote) {
+                return None;
+            }
+            let (request, buffers) = entry.receives.pop_first()?;
+            // A request that is being cancelled at this moment is passed over.
+            if let Some(request) = state.claim(request) {
+                // Datagrams are only taken under the state's lock, so it is still there.
+                let datagram = socket.inbox.pop(remote)?;
+                return Some((request, buffers, datagram));
+            }
+        }
+    }
+}
+
+impl Buffers {
+    /// Receives what is there, or waits.
+    fn receive(self, provider: &Provider) -> Outcome {
+        let mut state = provider.lock();
+        let datagram = match state.functional(&self.socket) {
+            // Those that wait already come first.
+            Ok(entry) if entry.receives.is_empty() => self.socket.inbox.pop(self.socket.remote()),
+            Ok(_) => None,
+            Err(status) => return Outcome::Done(status, 0),
+        };
+        drop(state);
+        match datagram {
+            Some(datagram) => {
+                let (status, information) = self.fill(&datagram, provider.config.truncation);
+                Outcome::Done(status, information)
+            }
+            None => Outcome::waits(Receive(Arc::new(self))),
+        }
+    }
+
     /// The memory that the request uses.
     ///
     /// # Safety
@@ -91,7 +159,7 @@ impl Slot {
     unsafe fn used(&self) -> Vec<Used> {
         // SAFETY: the client's buffer.
         let mut used = unsafe { buffer::used(self.buffer, WHAT) };
-        used.push(address::used("the remote address", self.remote_address, self.socket.family));
+        used.push(sockaddr::used("the remote address", self.remote_address, self.socket.family));
         used.push(Used::of("the length of the control information", self.control_length));
         used.push(Used::of("the control flags", self.control_flags));
         if !self.control_info.is_null()
@@ -106,17 +174,17 @@ impl Slot {
     /// Puts a datagram into the client's buffers; returns status and `Information`.
     ///
     /// What does not fit is lost, and `MSG_TRUNC` tells so; the status is `truncation`, if that is so. n/d
-    pub(crate) fn fill(self, datagram: &Datagram, truncation: NTSTATUS) -> (NTSTATUS, usize) {
+    fn fill(&self, datagram: &Datagram, truncation: NTSTATUS) -> (NTSTATUS, usize) {
         // SAFETY: the client's buffer, of a request that is not completed.
         let copied = match unsafe { buffer::write(self.buffer, &datagram.bytes, WHAT) } {
             Ok(copied) => copied,
             Err(status) => return (status, 0),
         };
-        let whole = copied == datagram.bytes.len();
-        let status = if whole { STATUS_SUCCESS } else { truncation };
+        let complete = copied == datagram.bytes.len();
+        let status = if complete { STATUS_SUCCESS } else { truncation };
         if !self.remote_address.is_null() {
             // SAFETY: the client's buffer, large enough for an address of the socket's family.
-            unsafe { address::write(self.remote_address, datagram.from) };
+            unsafe { sockaddr::write(self.remote_address, datagram.from) };
         }
         // Without a length there is neither control information nor are there flags.
         if self.control_length.is_null() {
@@ -124,7 +192,7 @@ impl Slot {
         }
         let cut = self.fill_control(datagram);
         if !self.control_flags.is_null() {
-            let truncated = if whole { 0 } else { MSG_TRUNC };
+            let truncated = if complete { 0 } else { MSG_TRUNC };
             let cut = if cut { MSG_CTRUNC } else { 0 };
             // SAFETY: the client's variable, of a request that is not completed.
             unsafe { self.control_flags.write(truncated | cut | flags_of(datagram)) };

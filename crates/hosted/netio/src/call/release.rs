@@ -8,10 +8,10 @@ use wsk_sys::{
     DISPATCH_LEVEL, NTSTATUS, PWSK_SOCKET, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, WSK_DATAGRAM_INDICATION,
 };
 
+use crate::call::SocketCall;
 use crate::event::indicated::Indication;
 use crate::platform;
 use crate::rules::{RELEASE_LINK, RELEASE_TWICE, at_most};
-use crate::socket::SocketCall;
 
 /// How many indications are remembered after their release, so that a second one is told from a release of anything.
 const REMEMBERED: usize = 256;

@@ -1,14 +1,10 @@
-//! Security descriptors: `WSK_CACHE_SD`, `WSK_RELEASE_SD`, `SO_WSK_SECURITY`, and who may share an address by them.
-//!
-//! The kernel's access check, `SeAccessCheck`, is in neither kernel that this provider runs in. It is done here on a
-//! model: a socket has one of three identities, and each is a member of the groups that a process of that kind has. n/d:
-//! which access WSK demands of who wants to share; here it is reading and writing.
+//! Security descriptors: `WSK_CACHE_SD`, `WSK_RELEASE_SD`, `SO_WSK_SECURITY`.
 #![expect(unsafe_code, reason = "descriptors are the client's memory, and pool that the client is given")]
 
 use core::ptr::{self, NonNull};
 use std::sync::Arc;
 
-use wsk_descriptor::{Descriptor, FILE_READ_DATA, FILE_WRITE_DATA, Sid, sddl};
+use wsk_descriptor::{Descriptor, sddl};
 use wsk_sys::{
     ExAllocatePool2, ExFreePoolWithTag, NTSTATUS, POOL_FLAG_NON_PAGED, PSECURITY_DESCRIPTOR, PVOID, SIZE_T,
     STATUS_BUFFER_TOO_SMALL, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_BUFFER_SIZE,
@@ -28,61 +24,6 @@ const TAG: ULONG = u32::from_le_bytes(*b"WskD");
 pub(crate) const REMEMBERED: usize = 256;
 
 const SIZE: SIZE_T = size_of::<PSECURITY_DESCRIPTOR>();
-
-/// Whose security context a socket has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Who {
-    /// The operating system, and services that run as it.
-    #[default]
-    System,
-    /// A member of the Administrators group, elevated.
-    Administrator,
-    /// Any other user who logged on.
-    User,
-}
-
-impl Who {
-    /// Whether the identifier is one of those of a process of this kind.
-    fn has(self, sid: Sid<'_>) -> bool {
-        match sid {
-            Sid::EVERYONE | Sid::AUTHENTICATED => true,
-            Sid::SYSTEM => self == Who::System,
-            Sid::ADMINISTRATORS => self != Who::User,
-            Sid::USERS | Sid::INTERACTIVE => self != Who::System,
-            _ => false,
-        }
-    }
-
-    const fn bit(self) -> u8 {
-        1 << self as u8
-    }
-}
-
-/// Whose a local address is, and whom its socket's descriptor lets share it. The default shares with nobody.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Guard {
-    who: Who,
-    /// A bit for each identity.
-    admits: u8,
-}
-
-impl Guard {
-    /// Of a socket with this identity and descriptor; without one, the default descriptor is its.
-    pub(crate) fn new(who: Who, descriptor: Option<&[u8]>) -> Guard {
-        let admitted = |who: &Who| {
-            let descriptor = descriptor.and_then(|bytes| Descriptor::parse(bytes).ok());
-            descriptor.is_some_and(|it| it.grants(FILE_READ_DATA | FILE_WRITE_DATA, |sid| who.has(sid)))
-        };
-        let everyone = [Who::System, Who::Administrator, Who::User];
-        let admits = everyone.iter().filter(|who| admitted(who)).fold(0, |bits, who| bits | who.bit());
-        Guard { who, admits }
-    }
-
-    /// Whether a socket with the guard `other` may share.
-    pub(crate) const fn admits(self, other: Guard) -> bool {
-        self.admits & other.who.bit() != 0
-    }
-}
 
 /// The descriptor of a socket that was given none: it lets nobody share.
 fn default() -> Vec<u8> {
@@ -319,30 +260,8 @@ pub(crate) fn of_new_socket(
 mod tests {
     use super::*;
 
-    fn guard(who: Who, sddl: Option<&str>) -> Guard {
-        let bytes = sddl.map(|sddl| {
-            let mut bytes = vec![0; 256];
-            let size = sddl::encode(sddl, &mut bytes).unwrap();
-            bytes.truncate(size);
-            bytes
-        });
-        Guard::new(who, bytes.as_deref())
-    }
-
     #[test]
-    fn a_descriptor_admits_whom_it_names() {
-        let admitted = |sddl| {
-            let guard = guard(Who::System, sddl);
-            [Who::System, Who::Administrator, Who::User].map(|who| guard.admits(Guard::new(who, None)))
-        };
-        assert_eq!(admitted(None), [false; 3]);
-        assert_eq!(admitted(Some("D:P")), [false; 3]);
-        assert_eq!(admitted(Some("D:NO_ACCESS_CONTROL")), [true; 3]);
-        assert_eq!(admitted(Some("D:P(A;;GA;;;SY)")), [true, false, false]);
-        assert_eq!(admitted(Some("D:P(A;;GA;;;BA)")), [true, true, false]);
-        assert_eq!(admitted(Some("D:P(D;;GA;;;SY)(A;;GA;;;WD)")), [false, true, true]);
-        assert_eq!(admitted(Some("D:P(A;;GR;;;WD)")), [false; 3], "to read is not enough");
-        assert_eq!(admitted(Some("D:P(A;;GRGW;;;BU)")), [false, true, true]);
+    fn the_default_descriptor_is_one() {
         assert!(Descriptor::parse(&default()).is_ok());
     }
 }

@@ -11,15 +11,17 @@ use wsk_sys::{
     WSK_BUF_LIST,
 };
 
+use crate::call::SocketCall;
 use crate::call::buffer;
 use crate::call::check;
+use crate::call::sockaddr;
 use crate::net::Endpoint;
-use crate::net::address::{self, Family, canonical};
+use crate::net::address::{Family, canonical};
 use crate::net::control_info::Overrides;
 use crate::net::option::Outgoing;
 use crate::platform::Used;
-use crate::run::completion::{Outcome, Work};
-use crate::socket::{Socket, SocketCall};
+use crate::run::request::{Outcome, Work};
+use crate::socket::Socket;
 
 /// The largest payload of a datagram: what the length fields of UDP, and of IPv4 with it, can say.
 const LARGEST_V4: usize = 65507;
@@ -120,7 +122,7 @@ unsafe fn used(sending: Sending, family: Family, what: &str) -> Vec<Used> {
             used
         }
     };
-    used.push(address::used("the remote address", sending.remote_address, family));
+    used.push(sockaddr::used("the remote address", sending.remote_address, family));
     used.push(Used::new("the control information", sending.control, sending.control_length as usize));
     used
 }
@@ -194,7 +196,7 @@ unsafe fn destination(socket: &Socket, sending: Sending) -> Result<Destination, 
         settings.send_to.or(settings.remote).ok_or(STATUS_INVALID_DEVICE_STATE)?
     } else {
         // SAFETY: the client's address, not null.
-        unsafe { address::read(remote_address, socket.family) }?
+        unsafe { sockaddr::read(remote_address, socket.family) }?
     };
     let to = canonical(address).ip();
     // n/d

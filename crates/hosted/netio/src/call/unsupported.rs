@@ -5,15 +5,13 @@
 
 use wsk_sys::{
     GUID, IRP, NTSTATUS, PASSIVE_LEVEL, PEPROCESS, PETHREAD, PSECURITY_DESCRIPTOR, PUNICODE_STRING, PVOID,
-    PWSK_CLIENT, SOCKADDR, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, ULONG, USHORT,
+    PWSK_CLIENT, SOCKADDR, STATUS_NOT_SUPPORTED, ULONG, USHORT,
 };
 
 use crate::call::check;
-use crate::client::{Call, refuse};
-use crate::platform;
+use crate::client::{self, Call};
 use crate::rules::at_most;
-use crate::run::completion::{Outcome, Work};
-use crate::run::irp::Irp;
+use crate::run::request::Work;
 
 /// `PFN_WSK_SOCKET_CONNECT`
 pub(crate) type SocketConnect = unsafe extern "system" fn(
@@ -140,18 +138,6 @@ pub(crate) unsafe extern "system" fn wsk_get_name_info(
 unsafe fn submit(client: PWSK_CLIENT, irp: *mut IRP, what: &'static str) -> NTSTATUS {
     at_most(PASSIVE_LEVEL, what);
     check::caller(what);
-    if irp.is_null() {
-        return STATUS_INVALID_PARAMETER;
-    }
-    // SAFETY: not null, and the caller's.
-    unsafe { check::irp(irp, what) };
-    let call = match Call::begin(client, what) {
-        Ok(call) => call,
-        // SAFETY: checked above.
-        Err(status) => return unsafe { refuse(irp, status, what) },
-    };
-    platform::sent(irp, what);
-    // SAFETY: the client has just passed it, and it was checked.
-    let irp = unsafe { Irp::take(irp) };
-    call.provider.submit(irp, call.target(), what, Work::new(|_| Outcome::Done(STATUS_NOT_SUPPORTED, 0)))
+    // SAFETY: this function's contract.
+    unsafe { client::submit(client, irp, what, Vec::new, |_| Work::refuse(STATUS_NOT_SUPPORTED)) }
 }

@@ -7,13 +7,14 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use hosted_rule::Rule;
-use wsk_sys::{PASSIVE_LEVEL, WSK_REGISTRATION};
+use wsk_sys::{PASSIVE_LEVEL, STATUS_CANCELLED, WSK_REGISTRATION};
 
 use crate::call::check::not_in_completion_routine;
 use crate::client::registration::{DEREGISTERED, find, state_field};
 use crate::platform;
 use crate::provider::{Entry, State};
 use crate::rules::{self, at_most};
+use crate::run::request::Waiting;
 
 /// Ends a registration: waits until nothing of the client is left.
 ///
@@ -43,8 +44,13 @@ pub unsafe extern "system" fn WskDeregister(WskRegistration: *mut WSK_REGISTRATI
     if let Some(registration) = state.registrations.get_mut(&number) {
         registration.deregistering = true;
     }
-    drop(state);
-    provider.cancel_transport_waits(number);
+    let ends =
+        |waiting: &Waiting| waiting.request.target.client == number && waiting.parked.ends_with_client();
+    let ending = state.requests.iter().filter(|(_, waiting)| ends(waiting));
+    let mut ending: Vec<u64> = ending.map(|(request, _)| *request).collect();
+    // In the order in which they came.
+    ending.sort_unstable();
+    provider.end_all(state, ending, STATUS_CANCELLED);
     let mut state = provider.lock();
     // Captures that wait give up.
     provider.notify();
@@ -96,10 +102,11 @@ fn left_behind(state: &State, number: u64) -> Option<(&'static Rule, String)> {
     if captures != 0 {
         return Some((&rules::DEREGISTER_CAPTURE, format!("{name} with {captures} captures not released")));
     }
-    let pending = state.requests.values().filter(|request| request.target.client == number);
-    let pending =
-        pending.filter(|request| request.target.socket.is_none() && !request.stage.ends_with_client());
-    let pending = pending.count();
+    let stays = |waiting: &&Waiting| {
+        let target = waiting.request.target;
+        target.client == number && target.socket.is_none() && !waiting.parked.ends_with_client()
+    };
+    let pending = state.requests.values().filter(stays).count();
     if pending != 0 {
         return Some((&rules::DEREGISTER_IRP, format!("{name} with {pending} requests pending")));
     }

@@ -1,17 +1,15 @@
-//! The transports: `WSK_TRANSPORT_LIST_QUERY`, requests that wait for a change, and `WSK_TDI_BEHAVIOR`.
+//! The transports: `WSK_TRANSPORT_LIST_QUERY`, and `WSK_TDI_BEHAVIOR`.
 #![expect(unsafe_code, reason = "reads and writes the client's buffers")]
 
 use wsk_sys::{
     AF_INET, AF_INET6, GUID, IPPROTO_UDP, NTSTATUS, PVOID, SIZE_T, SOCK_DGRAM, SOCK_STREAM,
-    STATUS_BUFFER_OVERFLOW, STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_STATE,
+    STATUS_BUFFER_OVERFLOW, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_STATE,
     STATUS_INVALID_PARAMETER, STATUS_SUCCESS, ULONG, USHORT, WSK_TDI_BEHAVIOR_BYPASS_TDI, WSK_TRANSPORT,
 };
 
 use crate::net::address::Family;
 use crate::platform;
 use crate::provider::{Provider, State};
-use crate::run::completion::{Stage, Target};
-use crate::run::irp::Irp;
 
 const IPPROTO_TCP: ULONG = 6;
 
@@ -102,32 +100,5 @@ pub(crate) unsafe fn tdi_behavior(
         // Before any socket is made.
         Some(registration) if !registration.has_made_sockets => STATUS_SUCCESS,
         _ => STATUS_INVALID_DEVICE_STATE,
-    }
-}
-
-impl Provider {
-    /// Lets a request wait for a change of the transports. Returns how it ended, if it did.
-    pub(crate) fn await_transport_change(&self, irp: Irp, target: Target, mark: bool) -> Option<NTSTATUS> {
-        self.enter_waiting(irp, target, Stage::TransportChange, mark, |state, _| {
-            let leaving = state.registrations.get(&target.client).is_none_or(|client| client.deregistering);
-            leaving.then_some(STATUS_CANCELLED)
-        })
-    }
-
-    /// Changes the transports, and ends the requests that wait for that.
-    #[cfg(feature = "hosted")]
-    pub(crate) fn change_transports(&self, change: impl FnOnce(&mut Vec<WSK_TRANSPORT>)) {
-        let mut state = self.lock();
-        change(&mut state.transports);
-        let waiting = state.numbers(|request| matches!(request.stage, Stage::TransportChange));
-        self.end_all(state, waiting, STATUS_SUCCESS);
-    }
-
-    /// Cancels the requests of a client that wait for a change of the transports, or will: the client deregisters.
-    pub(crate) fn cancel_transport_waits(&self, client: u64) {
-        let state = self.lock();
-        let own =
-            state.numbers(|request| request.target.client == client && request.stage.ends_with_client());
-        self.end_all(state, own, STATUS_CANCELLED);
     }
 }

@@ -13,7 +13,7 @@ use wsk_sys::{
     MmBuildMdlForNonPagedPool, POOL_FLAG_NON_PAGED, SOCKADDR, ULONG, WSK_BUF, WSK_DATAGRAM_INDICATION,
 };
 
-use crate::net::address;
+use crate::call::sockaddr;
 use crate::net::control_info;
 use crate::net::inbox::Datagram;
 use crate::net::option::Values;
@@ -117,7 +117,7 @@ impl Indication {
         // SAFETY: the block was allocated for a node; only the field's address is taken.
         let remote: *mut SOCKADDR = unsafe { &raw mut (*node).address }.cast();
         // SAFETY: thirty-two bytes, enough for an address of either family.
-        unsafe { address::write(remote, datagram.from) };
+        unsafe { sockaddr::write(remote, datagram.from) };
         let (control, control_length) = control(&mut blocks, control_info::of(datagram, values).as_bytes())?;
         let indication = WSK_DATAGRAM_INDICATION {
             Next: next,

@@ -20,7 +20,7 @@ use crate::net::inbox::Datagram;
 use crate::platform::{self, Owner};
 use crate::provider::Provider;
 use crate::rules::{EVENT_IRQL, EVENT_STATUS, RELEASED_NOT_RETAINED, RETAINED_AT_CLOSE};
-use crate::run::completion::Target;
+use crate::run::request::Target;
 use crate::socket::Socket;
 
 /// How many datagrams a list has at most.
@@ -99,11 +99,18 @@ impl Provider {
         if self.engine.is_inline() && IN_CALLBACK.get() == 0 && platform::is_own_thread(self) {
             self.indicate(socket);
         }
-        self.engine.schedule(crate::run::engine::Job::Match(socket));
+        self.engine.schedule(move |provider| provider.deliver(socket));
+    }
+
+    /// Gives a socket's datagrams to the requests that wait for them, and what is left to its callback, on the
+    /// provider's thread.
+    pub(crate) fn deliver(self: &Arc<Self>, socket: u64) {
+        self.complete_receives(socket);
+        self.indicate(socket);
     }
 
     /// Gives a socket's datagrams to its callback, if that is on and no request waits for them.
-    pub(crate) fn indicate(self: &Arc<Self>, socket: u64) {
+    fn indicate(self: &Arc<Self>, socket: u64) {
         while let Some(turn) = self.begin_turn(socket) {
             let Some(list) = indicated::list(&turn.datagrams, &turn.socket.settings().values) else {
                 // As a network adapter does when memory is short. n/d
@@ -180,25 +187,13 @@ impl Provider {
             platform::violation(rule, detail);
         }
         let mut state = self.lock();
-        let mut waiting = Vec::new();
         if let Some(entry) = state.sockets.get_mut(&number) {
             entry.events.running -= 1;
             entry.events.senders.retain(|sender| !senders.contains(sender));
-            if entry.events.running == 0 {
-                waiting = std::mem::take(&mut entry.events.disables);
-            }
         }
-        let waiting: Vec<_> = waiting.into_iter().filter_map(|request| state.claim(request)).collect();
-        state.count(target, -1);
-        let close = state.last_request_done(number);
         drop(state);
-        for request in waiting {
-            self.complete_at_dispatch(request.irp, request.target, STATUS_SUCCESS, 0);
-        }
-        if let Some(job) = close {
-            self.engine.schedule(job);
-        }
-        self.notify();
+        self.complete_disables(number);
+        self.finished(self.lock(), target);
     }
 
     /// Does what the callback's answer asks for.

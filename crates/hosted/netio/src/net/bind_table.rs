@@ -4,7 +4,7 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use wsk_sys::{NTSTATUS, STATUS_ACCESS_DENIED, STATUS_ADDRESS_ALREADY_EXISTS};
 
-use crate::call::security::Guard;
+use crate::net::guard::Guard;
 
 /// How a socket shares its local address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,7 +162,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::security::Who;
+    use crate::net::guard::Who;
 
     /// The documented table, written out once more, as text.
     const DOCUMENTED: &str = "

@@ -27,10 +27,10 @@ use wsk_sys::{
     STATUS_UNSUCCESSFUL, ULONG,
 };
 
-use crate::call::control::settings::Filter;
 use crate::net;
 use crate::net::bind_table::{Binding, Table};
 use crate::net::control_info::Overrides;
+use crate::net::filter::Filter;
 use crate::net::inbox::Inbox;
 use crate::net::multicast::{Change, Group, Memberships};
 use crate::net::option::{Outgoing, Values};
@@ -234,8 +234,8 @@ fn status_of(error: &io::Error) -> NTSTATUS {
 mod tests {
     use super::*;
 
-    use crate::call::security::{Guard, Who};
     use crate::net::bind_table::Share;
+    use crate::net::guard::{Guard, Who};
 
     fn bind_at(
         poller: &Poller,

@@ -25,12 +25,12 @@ use wsk_sys::{
     STATUS_INVALID_BUFFER_SIZE, STATUS_NETWORK_UNREACHABLE, ULONG,
 };
 
-use crate::call::control::settings::Filter;
-use crate::call::security::Guard;
 use crate::net;
 use crate::net::address::{Family, canonical, in_family};
 use crate::net::bind_table::{Binding, Share, Table};
 use crate::net::control_info::Overrides;
+use crate::net::filter::Filter;
+use crate::net::guard::Guard;
 use crate::net::inbox::{Datagram, Header, Inbox};
 use crate::net::multicast::{Group, Memberships};
 use crate::net::option::{Outgoing, Values, size_on_the_wire};

@@ -12,7 +12,7 @@ pub(crate) use ntos::Owner;
 pub(crate) use ntos::in_flight::Memory as Used;
 
 use crate::Config;
-use crate::call::security::Who;
+use crate::net::guard::Who;
 use crate::provider::Provider;
 use crate::rules::{REGISTRATION_FREED, REGISTRATION_LEFT};
 

@@ -13,7 +13,7 @@ use hosted_rule::report::{self, print};
 use wsk_sys::{IRP, MDL, PEPROCESS, WSK_REGISTRATION};
 
 use crate::Config;
-use crate::call::security::Who;
+use crate::net::guard::Who;
 use crate::provider::Provider;
 
 /// Whose something is: all drivers' alike.

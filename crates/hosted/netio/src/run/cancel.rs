@@ -20,12 +20,8 @@ pub(crate) unsafe extern "system" fn routine(_device: *mut DEVICE_OBJECT, irp: *
     // SAFETY: the lock is held, and this is the level to return to.
     unsafe { IoReleaseCancelSpinLock(irql) };
     let provider = platform::provider();
-    let mut state = provider.lock();
-    let Some(request) = state.take(number) else { return };
-    if let Some(entry) = request.target.socket.and_then(|socket| state.sockets.get_mut(&socket)) {
-        entry.receives.retain(|waiting| *waiting != number);
+    let taken = provider.lock().take(number);
+    if let Some(request) = taken {
+        provider.complete(request, STATUS_CANCELLED, 0);
     }
-    state.held.retain(|(_, waiting)| *waiting != number);
-    drop(state);
-    provider.complete(request.irp, request.target, STATUS_CANCELLED, 0);
 }

@@ -2,41 +2,23 @@
 #![expect(unsafe_code, reason = "starts a system thread, which the kernel calls")]
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::BinaryHeap;
 use std::mem;
 use std::ptr;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use wsk_sys::{
-    HANDLE, NT_SUCCESS, NTSTATUS, PVOID, PsCreateSystemThread, STATUS_SUCCESS, THREAD_ALL_ACCESS, ZwClose,
-};
+use wsk_sys::{HANDLE, NT_SUCCESS, NTSTATUS, PVOID, PsCreateSystemThread, THREAD_ALL_ACCESS, ZwClose};
 
 use crate::Completion;
-use crate::call::close;
-use crate::net::Place;
 use crate::platform::{self, Owner};
-use crate::run::completion::Target;
-use crate::run::irp::Irp;
+use crate::provider::Provider;
 
 /// The longest delay of [`Completion::Delayed`].
 const LONGEST_DELAY: Duration = Duration::from_micros(400);
 
 /// Something for the provider's thread to do.
-pub(crate) enum Job {
-    /// Run this request, if it is still there.
-    Run(u64),
-    /// Complete this IRP, which can no longer be cancelled.
-    Complete(Irp, Target, NTSTATUS),
-    /// End this request if the host's addresses are no longer these.
-    CompareAddresses(u64, BTreeSet<Place>),
-    /// Give this socket's datagrams to its waiting requests.
-    Match(u64),
-    /// Tell this socket's callback that it is dead.
-    TellDead(u64),
-    /// Finish the close of this socket.
-    Close(u64, Irp),
-}
+pub(crate) type Job = Box<dyn FnOnce(&Arc<Provider>) + Send>;
 
 /// The queue of the provider's thread.
 pub(crate) struct Engine {
@@ -100,7 +82,7 @@ impl Engine {
     }
 
     /// Gives the thread something to do. Takes no lock but the queue's.
-    pub(crate) fn schedule(&self, job: Job) {
+    pub(crate) fn schedule(&self, job: impl FnOnce(&Arc<Provider>) + Send + 'static) {
         let delay = match self.mode {
             Completion::Delayed { .. } => LONGEST_DELAY.mul_f64(self.lock().random.f64()),
             Completion::Inline | Completion::Deferred => Duration::ZERO,
@@ -109,11 +91,11 @@ impl Engine {
     }
 
     /// Gives the thread something to do after a while.
-    pub(crate) fn schedule_in(&self, delay: Duration, job: Job) {
+    pub(crate) fn schedule_in(&self, delay: Duration, job: impl FnOnce(&Arc<Provider>) + Send + 'static) {
         let mut queue = self.lock();
         queue.last += 1;
         let place = queue.last;
-        queue.jobs.push(Reverse(Due(Instant::now() + delay, place, job)));
+        queue.jobs.push(Reverse(Due(Instant::now() + delay, place, Box::new(job))));
         drop(queue);
         self.changed.notify_all();
     }
@@ -185,17 +167,7 @@ impl Engine {
 unsafe extern "system" fn engine_thread(_context: PVOID) {
     let provider = platform::provider();
     while let Some(job) = provider.engine.next() {
-        match job {
-            Job::Run(request) => provider.run(request),
-            Job::Complete(irp, target, status) => provider.complete_at_dispatch(irp, target, status, 0),
-            Job::CompareAddresses(request, before) => provider.compare_addresses(request, before),
-            Job::Match(socket) => provider.match_receives(socket),
-            Job::TellDead(socket) => provider.tell_dead(socket),
-            Job::Close(socket, irp) => {
-                let client = close::release(&provider, socket);
-                provider.complete_at_dispatch(irp, Target { client, socket: None }, STATUS_SUCCESS, 0);
-            }
-        }
+        job(&provider);
     }
     provider.engine.lock().thread = Thread::None;
     provider.engine.changed.notify_all();

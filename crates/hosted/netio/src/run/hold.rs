@@ -1,14 +1,12 @@
-//! Requests that are held: what would end at once stays pending, for as long as a test wants.
+//! Requests that wait for their turn; those of a function that is held, for as long as a test wants.
 
 #[cfg(feature = "hosted")]
 use std::sync::Arc;
 
-use wsk_sys::{NTSTATUS, STATUS_CANCELLED, STATUS_PENDING};
+use wsk_sys::NTSTATUS;
 
-use crate::provider::Provider;
-use crate::run::completion::{Request, Stage, Target, Work};
-use crate::run::engine::Job;
-use crate::run::irp::Irp;
+use crate::provider::{Provider, State};
+use crate::run::request::{Parked, Work};
 
 /// Keeps the requests of one WSK function from running; see [`Netio::hold`](crate::Netio::hold).
 #[cfg(feature = "hosted")]
@@ -29,11 +27,7 @@ impl Hold {
     /// How many requests are held that nobody has cancelled.
     #[must_use]
     pub fn held(&self) -> usize {
-        let state = self.provider.lock();
-        let still = |(function, request): &&(&str, u64)| {
-            *function == self.function && state.requests.contains_key(request)
-        };
-        state.held.iter().filter(still).count()
+        self.provider.lock().held.values().filter(|(function, _)| *function == self.function).count()
     }
 }
 
@@ -48,23 +42,43 @@ impl Drop for Hold {
         if state.holds.contains(&self.function) {
             return;
         }
-        let held = state.held.extract_if(.., |(function, _)| *function == self.function);
-        let held: Vec<_> = held.map(|(_, request)| request).collect();
+        let held = state.held.extract_if(.., |_, (function, _)| *function == self.function);
+        let held: Vec<_> = held.collect();
         drop(state);
-        for request in held {
-            self.provider.engine.schedule(Job::Run(request));
+        for (number, (_, work)) in held {
+            self.provider.engine.schedule(move |provider| provider.run(number, work));
         }
     }
 }
 
+/// A request that waits for its turn.
+pub(super) struct Queued {
+    pub(super) ends_with_client: bool,
+}
+
+impl Parked for Queued {
+    fn park(&mut self, _: &Provider, _: &mut State, _: u64) -> Result<(), NTSTATUS> {
+        Ok(())
+    }
+
+    fn unpark(&mut self, state: &mut State, number: u64) {
+        state.held.remove(&number);
+    }
+
+    fn ends_with_client(&self) -> bool {
+        self.ends_with_client
+    }
+}
+
 impl Provider {
-    /// Lets a request wait for its turn until nobody holds its function.
-    pub(crate) fn keep(&self, irp: Irp, target: Target, what: &'static str, work: Work) -> NTSTATUS {
-        let request = Request { irp, target, stage: Stage::Queued(work) };
-        match self.enter_queued(request) {
-            Some(request) => self.lock().held.push((what, request)),
-            None => self.engine.schedule(Job::Complete(irp, target, STATUS_CANCELLED)),
+    /// Has a request run that waits for its turn, now or when nobody holds its function.
+    pub(super) fn queue(&self, number: u64, what: &'static str, work: Work) {
+        let mut state = self.lock();
+        if state.holds.contains(&what) && state.requests.contains_key(&number) {
+            state.held.insert(number, (what, work));
+            return;
         }
-        STATUS_PENDING
+        drop(state);
+        self.engine.schedule(move |provider| provider.run(number, work));
     }
 }

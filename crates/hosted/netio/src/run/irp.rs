@@ -1,4 +1,4 @@
-//! An IRP in the provider's hands.
+//! An IRP that a client has sent to the provider.
 #![expect(unsafe_code, reason = "IRPs are shared by address with their owner and the I/O manager")]
 
 use core::ptr;
@@ -14,8 +14,10 @@ use wsk_sys::{
 ///
 /// # Invariants
 /// The pointer is to an IRP with a stack location for the provider. The client leaves it alone until it is
-/// completed, and whoever has this value and has won the cancel routine, or set none, is the one who completes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// completed. There is one value for each IRP that was sent: whoever has it, and has won the cancel routine or set
+/// none, completes the IRP, which takes the value.
+#[derive(Debug)]
+#[must_use = "the client waits for its IRP"]
 pub(crate) struct Irp(*mut IRP);
 
 // SAFETY: an IRP belongs to no thread; what orders the accesses is the lock of the table it is kept in.
@@ -38,8 +40,8 @@ impl Irp {
         Irp(irp)
     }
 
-    /// Marks the IRP pending, before anybody else can see it.
-    pub(crate) fn mark_pending(self) {
+    /// Marks the IRP pending, before anybody else can complete it. A second time changes nothing.
+    pub(crate) fn mark_pending(&self) {
         // SAFETY: `take` has made the current location the provider's.
         unsafe { IoMarkIrpPending(self.0) };
     }
@@ -53,15 +55,10 @@ impl Irp {
         unsafe { IofCompleteRequest(self.0, IO_NO_INCREMENT) };
     }
 
-    fn overlay(self) -> *mut IRP_TAIL_OVERLAY {
-        // SAFETY: by the type's invariant the IRP lives; only the field's address is taken.
-        let tail = unsafe { &raw mut (*self.0).Tail };
-        tail.cast()
-    }
-
     /// Remembers a number in the IRP, in the field that is the current driver's own.
-    pub(crate) fn set_tag(self, tag: u64) {
-        let overlay = self.overlay();
+    pub(crate) fn set_tag(&self, tag: u64) {
+        // SAFETY: by the type's invariant the IRP lives.
+        let overlay = unsafe { overlay(self.0) };
         #[expect(
             clippy::cast_possible_truncation,
             reason = "the numbers count requests; the pointers have 64 bits wherever WSK exists"
@@ -72,19 +69,29 @@ impl Irp {
     }
 
     /// Sets the cancel routine, or clears it; tells whether one was set before.
-    pub(crate) fn set_cancel_routine(self, routine: Option<DRIVER_CANCEL>) -> bool {
+    pub(crate) fn set_cancel_routine(&self, routine: Option<DRIVER_CANCEL>) -> bool {
         // SAFETY: by the type's invariant the IRP is not completed.
         unsafe { IoSetCancelRoutine(self.0, routine) }.is_some()
     }
 
     /// Whether `IoCancelIrp` was called. To be asked under the cancel spin lock, after the cancel routine was set.
-    pub(crate) fn is_cancelled(self) -> bool {
+    pub(crate) fn is_cancelled(&self) -> bool {
         // SAFETY: by the type's invariant the IRP lives; only the field's address is taken.
         let field = unsafe { &raw mut (*self.0).Cancel };
         // SAFETY: a byte inside a living IRP, which the I/O manager writes while we read it.
         let field = unsafe { AtomicU8::from_ptr(field) };
         field.load(Ordering::Acquire) != 0
     }
+}
+
+/// The fields of the driver that has the IRP.
+///
+/// # Safety
+/// The IRP lives.
+unsafe fn overlay(irp: *mut IRP) -> *mut IRP_TAIL_OVERLAY {
+    // SAFETY: this function's contract; only the field's address is taken.
+    let tail = unsafe { &raw mut (*irp).Tail };
+    tail.cast()
 }
 
 /// What a cancel routine reads from its IRP, under the cancel spin lock: the level to return to, and the number
@@ -95,7 +102,8 @@ impl Irp {
 pub(crate) unsafe fn cancel_state(irp: *mut IRP) -> (KIRQL, u64) {
     // SAFETY: the IRP waits for its cancel routine to complete it; `IoCancelIrp` has set the field for it.
     let irql = unsafe { (*irp).CancelIrql };
-    let overlay = Irp(irp).overlay();
+    // SAFETY: as above.
+    let overlay = unsafe { overlay(irp) };
     // SAFETY: as above; `set_tag` wrote the field before the routine was set.
     let tag = unsafe { (*overlay).DriverContext[0] };
     (irql, tag.addr() as u64)

@@ -2,9 +2,10 @@
 
 use wsk_sys::{WSK_PROVIDER_BASIC_DISPATCH, WSK_PROVIDER_DATAGRAM_DISPATCH};
 
-use crate::call::bind::{wsk_bind, wsk_get_local_address};
+use crate::call::bind::wsk_bind;
 use crate::call::close::wsk_close_socket;
 use crate::call::control::wsk_control_socket;
+use crate::call::local_address::wsk_get_local_address;
 use crate::call::receive::wsk_receive_from;
 use crate::call::release::wsk_release;
 use crate::call::send::{wsk_send_messages, wsk_send_to};

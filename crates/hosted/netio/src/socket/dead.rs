@@ -8,7 +8,6 @@ use wsk_sys::{NTSTATUS, STATUS_FILE_FORCED_CLOSED};
 
 use crate::event::Mode;
 use crate::provider::Provider;
-use crate::run::engine::Job;
 
 /// What every call on a dead socket returns, but the close and the release of indications.
 pub(crate) const DEAD: NTSTATUS = STATUS_FILE_FORCED_CLOSED;
@@ -31,14 +30,12 @@ impl Provider {
         if !socket.mark_dead() {
             return;
         }
-        entry.receives.clear();
-        entry.events.disables.clear();
         let tell = entry.events.mode != Mode::Off;
         let numbers = entry.requests.clone();
         // n/d: the status of the requests that were pending.
         self.end_all(state, numbers, DEAD);
         if tell {
-            self.engine.schedule(Job::TellDead(number));
+            self.engine.schedule(move |provider| provider.tell_dead(number));
         }
         // The transport is gone, and the address with it.
         let endpoint = socket.settings().endpoint.take();

@@ -11,8 +11,8 @@ use wsk_sys::{
     STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
 };
 
-use crate::net;
-use crate::net::address::{self, Family};
+use crate::call::sockaddr;
+use crate::net::address::Family;
 use crate::net::sort::sort;
 use crate::provider::Provider;
 use crate::socket::Socket;
@@ -31,7 +31,7 @@ pub(crate) unsafe fn query(
     output: *mut u8,
     room: usize,
 ) -> (NTSTATUS, SIZE_T) {
-    let places = match net::places(provider) {
+    let places = match provider.config.network.places() {
         Ok(places) => places,
         Err(status) => return (status, 0),
     };
@@ -66,7 +66,7 @@ pub(crate) unsafe fn sorted(
     // SAFETY: this function's contract.
     let addresses = unsafe { read(input) }?;
     let addresses: Vec<SocketAddr> =
-        sort(addresses, &net::places(provider)?).into_iter().map(SocketAddr::from).collect();
+        sort(addresses, &provider.config.network.places()?).into_iter().map(SocketAddr::from).collect();
     // SAFETY: this function's contract.
     Ok(unsafe { write(&addresses, Family::V6, output, room) })
 }
@@ -94,7 +94,7 @@ unsafe fn read(list: &[u8]) -> Result<Vec<SocketAddrV6>, NTSTATUS> {
         let address = ptr::with_exposed_provenance(entry.lpSockaddr.addr());
         // SAFETY: by this function's contract null, which is refused, or the client's address, with a SOCKADDR_IN6's
         // length, which is the largest of those of the two families.
-        match unsafe { address::read(address, Family::V6) }? {
+        match unsafe { sockaddr::read(address, Family::V6) }? {
             SocketAddr::V6(address) => addresses.push(address),
             SocketAddr::V4(_) => return Err(STATUS_INVALID_PARAMETER),
         }
@@ -130,7 +130,7 @@ unsafe fn write(
         // SAFETY: as above; the entries follow the count.
         unsafe { to.write_unaligned(SOCKET_ADDRESS { lpSockaddr: place, iSockaddrLength: each }) };
         // SAFETY: as above; the addresses follow the entries, each with the size of its family's SOCKADDR.
-        unsafe { address::write(place, *item) };
+        unsafe { sockaddr::write(place, *item) };
     }
     (STATUS_SUCCESS, size)
 }

@@ -12,10 +12,9 @@ use wsk_sys::{
     STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, ULONG,
 };
 
-use crate::net;
+use crate::net::Place;
 use crate::net::address::Family;
 use crate::net::multicast::{Change, Group};
-use crate::net::option::Values;
 use crate::provider::Provider;
 use crate::socket::{Category, Settings, Socket};
 
@@ -131,12 +130,15 @@ fn index(provider: &Provider, interface: Interface) -> Result<ULONG, NTSTATUS> {
     if interface == Interface::Any {
         return Ok(0);
     }
-    let fits = |place: &net::Place| match interface {
+    let fits = |place: &Place| match interface {
         Interface::Address(address) => place.address == IpAddr::V4(address),
         Interface::Index(index) => place.interface == index,
         Interface::Any => false,
     };
-    net::places(provider)?
+    provider
+        .config
+        .network
+        .places()?
         .iter()
         .find(|place| fits(place))
         .map(|place| place.interface)
@@ -156,7 +158,7 @@ fn change_group(
         return Err(STATUS_INVALID_PARAMETER);
     }
     let interface = match index(provider, wanted.interface)? {
-        0 => net::default_interface(provider),
+        0 => provider.config.network.default_interface(),
         interface => interface,
     };
     let group = Group { address: wanted.group, interface };
@@ -192,39 +194,4 @@ fn mtu(settings: &Settings) -> Result<ULONG, NTSTATUS> {
     let remote = crate::net::address::canonical(remote).ip();
     let known = endpoint.mtu(remote)?;
     Ok(known.min(settings.values.outgoing(remote).user_mtu))
-}
-
-/// Which datagrams a socket takes from the network, by its options and groups.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Filter {
-    values: Values,
-    groups: crate::net::multicast::Memberships,
-}
-
-impl Filter {
-    pub(crate) fn new(values: &Values, groups: &crate::net::multicast::Memberships) -> Filter {
-        Filter { values: values.clone(), groups: groups.clone() }
-    }
-
-    /// Whether broadcast datagrams are taken.
-    pub(crate) fn takes_broadcast(&self) -> bool {
-        self.values.flag(&ip::IP_RECEIVE_BROADCAST)
-    }
-
-    /// Whether it is to be told what ICMP messages say of its datagrams.
-    pub(crate) fn takes_errors(&self, v6: bool) -> bool {
-        self.values.flag(if v6 { &ipv6::IPV6_RECVERR } else { &ip::IP_RECVERR })
-    }
-
-    /// Whether datagrams from this interface are taken.
-    pub(crate) fn takes_from(&self, interface: ULONG, v6: bool) -> bool {
-        let row = if v6 { &ipv6::IPV6_IFLIST } else { &ip::IP_IFLIST };
-        !self.values.flag(row) || self.values.list(v6).contains(&interface)
-    }
-
-    /// Whether what a source has sent to a group is taken, sent by this machine or not.
-    pub(crate) fn takes_group(&self, group: Group, source: IpAddr, own: bool) -> bool {
-        let row = if group.address.is_ipv6() { &ipv6::IPV6_MULTICAST_LOOP } else { &ip::IP_MULTICAST_LOOP };
-        (!own || self.values.flag(row)) && self.groups.hear(group, source)
-    }
 }

@@ -11,8 +11,8 @@ use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
 use super::own::Reader;
-use crate::call::control::settings::Filter;
 use crate::net::address::canonical;
+use crate::net::filter::Filter;
 use crate::net::inbox::{Datagram, Inbox};
 use crate::net::multicast::Group;
 

@@ -13,9 +13,9 @@ use wsk_sys::{
     NTSTATUS, STATUS_INVALID_ADDRESS_COMPONENT, STATUS_INVALID_BUFFER_SIZE, STATUS_NETWORK_UNREACHABLE,
 };
 
-use crate::call::security::Guard;
 use crate::net::bind_table::{Binding, Share};
 use crate::net::control_info::Overrides;
+use crate::net::guard::Guard;
 use crate::net::host::{Endpoint, Poller, bind, mtu};
 use crate::net::inbox::{Datagram, Inbox};
 use crate::net::multicast::{Change, Group, Memberships};
