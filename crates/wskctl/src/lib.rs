@@ -7,7 +7,8 @@
 //! | [`device`] | a device of the driver, on Windows or hosted in the program; handles; requests as bytes |
 //! | [`session`] | the typed layer: one handle, one socket, each request a method |
 //! | [`rows`] | the typed options and IOCTLs by name, and their values |
-//! | [`step`], [`script`] | steps on one handle, and the line language that scripts are written in |
+//! | [`step`] | one thing to do on a handle |
+//! | [`verb`], [`script`] | how steps are written, on the command line and in scripts |
 //! | [`service`], [`verifier`] | the driver as a Windows service; Driver Verifier and the framework's verifier for it |
 //! | [`demo`] | what the driver can do, shown and checked from outside |
 //! | [`interrupt`] | Ctrl-C, on its way to whoever waits |
@@ -25,6 +26,7 @@ pub mod script;
 pub mod service;
 pub mod session;
 pub mod step;
+pub mod verb;
 pub mod verifier;
 
 pub use device::{Device, Handle};

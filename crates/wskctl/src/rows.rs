@@ -330,13 +330,13 @@ pub fn number(text: &str) -> Option<u32> {
     }
 }
 
-/// A family that this row applies to: the given one if there is a choice.
+/// The family that this row applies to; none if there is a choice.
 #[must_use]
-pub const fn family(row: &Row, given: Family) -> Family {
+pub const fn family(row: &Row) -> Option<Family> {
     match row.families {
-        Families::V4 => Family::V4,
-        Families::V6 => Family::V6,
-        Families::Both => given,
+        Families::V4 => Some(Family::V4),
+        Families::V6 => Some(Family::V6),
+        Families::Both => None,
     }
 }
 

@@ -11,26 +11,30 @@
 //! recv "to the fixed address"
 //! ```
 //!
-//! [`USAGE`] has all steps, with what each does. They are done one after the other, and the first that fails ends the
-//! script: what comes after it is not done.
-//!
-//! `self` is the socket's own local address.
+//! The grammar is that of the command line ([`Verb`]), with a few verbs that make sense with others only; [`usage`] lists all
+//! of them. The steps are done one after the other, and the first that fails ends the script: what comes after it is not
+//! done.
+#![expect(
+    clippy::doc_markdown,
+    reason = "some of these comments are the help that people read in a terminal"
+)]
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use wsk_requests::ValueKind;
-use wsk_sys::{NTSTATUS, NamedStatus, STATUSES};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use wsk_sys::{NTSTATUS, NamedStatus};
 
 mod text;
-mod usage;
 
 pub use text::decode;
-pub use usage::{USAGE, Usage};
 
 use crate::family::Family;
-use crate::rows::{self, Request, Value};
-use crate::step::{Changing, QUEUE, QUEUE_DEFAULT, Security, Sending, Step, Target};
+use crate::rows;
+use crate::step::{QUEUE_DEFAULT, Step};
+use crate::verb::{self, Disable, Misuse, OneForAll, Verb, words};
 
 /// A step and where it stands.
 #[derive(Clone, Debug)]
@@ -49,7 +53,7 @@ pub struct ScriptError {
     /// From 1.
     pub line: usize,
     /// What is wrong.
-    pub what: String,
+    pub what: Misuse,
 }
 
 impl fmt::Display for ScriptError {
@@ -60,6 +64,86 @@ impl fmt::Display for ScriptError {
 
 impl std::error::Error for ScriptError {}
 
+/// The words of a line. The first is the verb: there is no name of a program before it.
+#[derive(Debug, Parser)]
+#[command(multicall = true, disable_help_flag = true, disable_help_subcommand = true)]
+struct Words {
+    #[command(subcommand)]
+    line: Said,
+}
+
+/// What a line says.
+#[derive(Debug, Subcommand)]
+enum Said {
+    /// Create the socket; the first step of nearly every script
+    Create {
+        /// v4 or v6
+        #[arg(value_parser = words::family)]
+        family: Family,
+    },
+    /// Bind it; port 0 lets the system choose
+    Bind {
+        /// Such as 127.0.0.1:7777 or [::1]:7777
+        #[arg(value_parser = rows::address)]
+        address: SocketAddr,
+    },
+    /// Show its local address
+    Local,
+    #[command(flatten)]
+    Verb(Verb<OneForAll>),
+    /// Have WSK's callback fill a queue, of 65536 bytes by default
+    Enable {
+        /// Any number: that the driver refuses a wrong one can be expected
+        #[arg(default_value_t = QUEUE_DEFAULT, value_parser = words::any_size, allow_negative_numbers = true)]
+        bytes: u32,
+    },
+    /// Take all out of the queue, and tell how many it dropped
+    Drain {
+        /// What must come
+        #[arg(allow_negative_numbers = true)]
+        data: Vec<String>,
+    },
+    /// End that, and wait for running calls, or not: soon
+    Disable {
+        /// How
+        #[arg(value_enum, default_value = "wait")]
+        form: Disable,
+    },
+    /// Do nothing for so long, such as 200ms
+    Sleep {
+        /// How long
+        #[arg(value_parser = words::duration, allow_negative_numbers = true)]
+        time: Duration,
+    },
+    /// Do a step with this time limit instead of --timeout
+    Within {
+        /// Such as 500ms, or none
+        #[arg(value_parser = words::limit, allow_negative_numbers = true)]
+        limit: words::Limit,
+        /// The step
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        step: Vec<String>,
+    },
+    /// Do a step, and cancel it if it is not done by then
+    Cancel {
+        /// When
+        #[arg(value_parser = words::duration, allow_negative_numbers = true)]
+        time: Duration,
+        /// The step
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        step: Vec<String>,
+    },
+    /// Do a step that must end with this status
+    Expect {
+        /// Such as STATUS_IO_TIMEOUT
+        #[arg(value_parser = words::status)]
+        status: NTSTATUS,
+        /// The step
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        step: Vec<String>,
+    },
+}
+
 /// Reads a script. Nothing is done yet; a script with an error in its last line does nothing at all.
 ///
 /// # Errors
@@ -69,8 +153,7 @@ pub fn parse(text: &str) -> Result<Vec<Line>, ScriptError> {
     let mut lines = Vec::new();
     for (number, text) in (1..).zip(text.lines()) {
         let wrong = |what| ScriptError { line: number, what };
-        let words = shlex::split(text).ok_or_else(|| wrong("a quotation mark is not closed".to_owned()))?;
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let words = shlex::split(text).ok_or_else(|| wrong("a quotation mark is not closed".into()))?;
         if !words.is_empty() {
             for step in steps(&words, 0).map_err(wrong)? {
                 lines.push(Line { number, text: text.trim().to_owned(), step });
@@ -82,194 +165,84 @@ pub fn parse(text: &str) -> Result<Vec<Line>, ScriptError> {
 
 /// How many of `within`, `cancel` and `expect` may stand before a step; each of them once says all there is to say.
 const DEEPEST: usize = 8;
+/// How many steps a line may come to.
+const LONGEST: usize = 10_000;
 
-/// The steps of one line: one, but for `send` with several datagrams. Before it stand `depth` steps that contain it.
-fn steps(words: &[&str], depth: usize) -> Result<Vec<Step>, String> {
+/// The steps of one line: one, but for `send` and `recv` with several datagrams. Before it stand `depth` steps that contain
+/// it.
+fn steps(words: &[String], depth: usize) -> Result<Vec<Step>, Misuse> {
     if depth > DEEPEST {
-        return Err(format!("before a step stand at most {DEEPEST} of `within`, `cancel` and `expect`"));
+        return Err(
+            format!("before a step stand at most {DEEPEST} of `within`, `cancel` and `expect`").into()
+        );
     }
-    let inner = |words| steps(words, depth + 1);
-    let one = |step| Ok(vec![step]);
-    match *words {
-        ["create", family] => one(Step::Create(parse_family(family)?)),
-        ["bind", address] => one(Step::Bind(rows::address(address)?)),
-        ["local"] => one(Step::Local),
-        ["get", name] => one(get(rows::option(name)?)?),
-        ["set", name, value] => one(set(rows::option(name)?, value)?),
-        ["ioctl", name] => one(ioctl(rows::ioctl(name)?, None)?),
-        ["ioctl", name, address] => one(ioctl(rows::ioctl(name)?, Some(address))?),
-        ["send", to, ref data @ ..] if !data.is_empty() => {
-            let to = target(to)?;
-            Ok(data.iter().map(|data| Step::Send(to, data.as_bytes().to_vec())).collect())
+    let mut grammar = Words::command();
+    let matches = grammar.try_get_matches_from_mut(words).map_err(|error| {
+        let unknown = error.kind() == ErrorKind::InvalidSubcommand;
+        let misuse = Misuse::from(error);
+        let advice = || "`wskctl script --help` lists the steps".to_owned();
+        if unknown { Misuse { advice: misuse.advice.or_else(|| Some(advice())), ..misuse } } else { misuse }
+    })?;
+    let Words { line } = Words::from_arg_matches(&matches).map_err(|error| error.format(&mut grammar))?;
+    let inner = |words: &[String]| steps(words, depth + 1);
+    let each = |steps: Vec<Step>, outer: &dyn Fn(Box<Step>) -> Step| {
+        steps.into_iter().map(|step| outer(Box::new(step))).collect()
+    };
+    Ok(match line {
+        Said::Create { family } => vec![Step::Create(family)],
+        Said::Bind { address } => vec![Step::Bind(address)],
+        Said::Local => vec![Step::Local],
+        Said::Verb(verb) => list(verb).map_err(|what| verb::misuse(&mut grammar, &matches, what))?,
+        Said::Enable { bytes } => vec![Step::Enable(bytes)],
+        Said::Drain { data } => vec![Step::Drain(data.into_iter().map(String::into_bytes).collect())],
+        Said::Disable { form } => vec![form.step()],
+        Said::Sleep { time } => vec![Step::Sleep(time)],
+        Said::Within { limit, step } => each(inner(&step)?, &|step| Step::Within(limit.0, step)),
+        Said::Cancel { time, step } => each(inner(&step)?, &|step| Step::Cancel(time, step)),
+        Said::Expect { status, step } => {
+            let mut steps = inner(&step)?;
+            let last = steps.pop().ok_or_else(|| "there is no step to expect something of".to_owned())?;
+            steps.push(Step::Expect(NamedStatus(status), Box::new(last)));
+            steps
         }
-        ["recv"] => one(Step::Receive(None)),
-        ["recv", data] => one(Step::Receive(Some(data.as_bytes().to_vec()))),
-        ["sendmany", with, to, ref data @ ..] if with.contains('=') && !data.is_empty() => {
-            one(Step::SendMany(target(to)?, Sending::parse(with)?, payloads(data)))
-        }
-        ["sendmany", to, ref data @ ..] if !to.contains('=') && !data.is_empty() => {
-            one(Step::SendMany(target(to)?, Sending::default(), payloads(data)))
-        }
-        ["recvmany", ref data @ ..] => one(Step::ReceiveMany(payloads(data))),
-        ["enable"] => one(Step::Enable(QUEUE_DEFAULT)),
-        // Any number: that the driver refuses a wrong one can be expected.
-        ["enable", bytes] => one(Step::Enable(
-            rows::number(bytes).ok_or_else(|| format!("{bytes} is no size of a queue; write {QUEUE}"))?,
-        )),
-        ["disable"] => one(Step::Disable { wait: true }),
-        ["disable", "soon"] => one(Step::Disable { wait: false }),
-        ["drain", ref data @ ..] => one(Step::Drain(payloads(data))),
-        ["transports"] => one(Step::Transports),
-        ["wait", what] => one(Step::Wait(Changing::parse(what)?)),
-        ["sort", ref addresses @ ..] if !addresses.is_empty() => {
-            let addresses =
-                addresses.iter().map(|address| rows::address(address)).collect::<Result<_, _>>()?;
-            one(Step::Sort(addresses))
-        }
-        ["security"] => one(Step::Security(None)),
-        ["security", sddl] => one(Step::Security(Some(Security::parse(sddl)?))),
-        ["sleep", time] => one(Step::Sleep(duration(time)?)),
-        ["within", limit, ref rest @ ..] if !rest.is_empty() => {
-            let limit = time_limit(limit)?;
-            Ok(inner(rest)?.into_iter().map(|step| Step::Within(limit, Box::new(step))).collect())
-        }
-        ["cancel", time, ref rest @ ..] if !rest.is_empty() => {
-            let time = duration(time)?;
-            Ok(inner(rest)?.into_iter().map(|step| Step::Cancel(time, Box::new(step))).collect())
-        }
-        ["expect", name, ref rest @ ..] if !rest.is_empty() => {
-            let expected = status(name)?;
-            let mut steps = inner(rest)?;
-            let last = steps.pop().ok_or("there is no step to expect something of")?;
-            steps.push(Step::Expect(NamedStatus(expected), Box::new(last)));
-            Ok(steps)
-        }
-        [verb, ..] => Err(match usage::of(verb) {
-            Some(usage) => format!("the step is written `{usage}`"),
-            None => format!("there is no step called {verb}; the steps are {}", usage::verbs()),
-        }),
-        [] => Ok(Vec::new()),
-    }
-}
-
-/// A span of time.
-///
-/// # Errors
-///
-/// A sentence with an example.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text)
-        .map_err(|error| format!("{text} is no span of time, such as 200ms or 5s: {error}"))
-}
-
-/// A time limit, or `none`.
-///
-/// # Errors
-///
-/// A sentence with examples.
-pub fn time_limit(text: &str) -> Result<Option<Duration>, String> {
-    if text.eq_ignore_ascii_case("none") {
-        return Ok(None);
-    }
-    humantime::parse_duration(text)
-        .map(Some)
-        .map_err(|error| format!("write it as 500ms, 5s or none: {error}"))
-}
-
-fn payloads(words: &[&str]) -> Vec<Vec<u8>> {
-    words.iter().map(|word| word.as_bytes().to_vec()).collect()
-}
-
-/// A family, as people write it.
-///
-/// # Errors
-///
-/// A sentence that names the two.
-pub fn parse_family(text: &str) -> Result<Family, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "v4" | "ipv4" => Ok(Family::V4),
-        "v6" | "ipv6" => Ok(Family::V6),
-        _ => Err(format!("a family is v4 or v6, not {text}")),
-    }
-}
-
-/// The step that reads an option.
-///
-/// # Errors
-///
-/// That it can only be set.
-pub fn get(row: Request) -> Result<Step, String> {
-    if row.get { Ok(Step::Get(row)) } else { Err(format!("{} can only be set", row.name)) }
-}
-
-/// The step that sets an option.
-///
-/// # Errors
-///
-/// That it can only be read, or that it has no such value.
-pub fn set(row: Request, value: &str) -> Result<Step, String> {
-    if row.set {
-        Value::parse(&row, value).map(|value| Step::Set(row, value))
-    } else {
-        Err(format!("{} can only be read", row.name))
-    }
-}
-
-/// The step that carries out an IOCTL: with an address, `self` or `clear`, or with nothing, if it takes nothing.
-///
-/// # Errors
-///
-/// A sentence with an example of each family.
-pub fn ioctl(row: Request, address: Option<&str>) -> Result<Step, String> {
-    match address {
-        None if row.value == ValueKind::Nothing => Ok(Step::Ioctl(row, None)),
-        None | Some("-") => Err(format!("{} takes an address, self or clear", row.name)),
-        Some(address) if address.eq_ignore_ascii_case("clear") => Ok(Step::Ioctl(row, None)),
-        Some(_) if row.value == ValueKind::Nothing => Err(format!("{} takes no address", row.name)),
-        Some(address) => Ok(Step::Ioctl(row, Some(target(address)?))),
-    }
-}
-
-/// A destination: an address, `self`, or `-` for the fixed address.
-///
-/// # Errors
-///
-/// A sentence with an example of each family.
-pub fn target(text: &str) -> Result<Target, String> {
-    match text {
-        "-" => Ok(Target::Fixed),
-        "self" => Ok(Target::Itself),
-        _ => rows::address(text).map(Target::Address),
-    }
-}
-
-/// A status, by its C name with or without `STATUS_`, or by its number.
-///
-/// # Errors
-///
-/// A sentence that names the nearest status there is.
-pub fn status(text: &str) -> Result<NTSTATUS, String> {
-    let upper = text.to_ascii_uppercase();
-    let bare = upper.strip_prefix("STATUS_").unwrap_or(&upper);
-    let found = STATUSES.iter().find(|row| row.1.strip_prefix("STATUS_") == Some(bare));
-    if let Some(status) = found.map(|row| row.0).or_else(|| rows::number(text).map(u32::cast_signed)) {
-        return Ok(status);
-    }
-    let whole = format!("STATUS_{bare}");
-    let nearest = STATUSES
-        .iter()
-        .map(|row| (strsim::jaro(&whole, row.1), row.1))
-        .max_by(|one, other| one.0.total_cmp(&other.0))
-        .filter(|(likeness, _)| *likeness > 0.85);
-    Err(match nearest {
-        Some((_, name)) => format!("{text} is no known status; did you mean {name}?"),
-        None => format!("{text} is no known status; write its number, such as 0xC0000022"),
     })
+}
+
+/// The steps of a verb, which end.
+fn list(verb: Verb<OneForAll>) -> Result<Vec<Step>, String> {
+    let steps = verb.read()?.steps;
+    if steps.is_endless() {
+        return Err("--follow has no end: it is for the command line, not for a script".to_owned());
+    }
+    let list: Vec<Step> = steps.iter().take(LONGEST + 1).cloned().collect();
+    if list.len() > LONGEST {
+        return Err(format!("a line comes to at most {LONGEST} steps"));
+    }
+    Ok(list)
+}
+
+/// How each step is written, and what it does.
+#[must_use]
+pub fn usage() -> String {
+    let mut grammar = Words::command();
+    grammar.build();
+    let rows: Vec<(String, String)> = grammar
+        .get_subcommands_mut()
+        .map(|verb| {
+            let usage = verb.render_usage().to_string();
+            let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
+            (usage.trim_start_matches("Usage:").trim().to_owned(), about)
+        })
+        .collect();
+    let width = rows.iter().map(|row| row.0.len()).max().unwrap_or(0);
+    rows.iter().map(|(usage, about)| format!("  {usage:width$}  {about}")).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rows::Value;
+    use crate::step::{Changing, Sending, Target};
 
     fn only(text: &str) -> Step {
         let mut lines = parse(text).unwrap();
@@ -278,17 +251,18 @@ mod tests {
     }
 
     fn error(text: &str) -> String {
-        parse(text).unwrap_err().to_string()
+        let error = parse(text).unwrap_err();
+        format!("{error}; {:?}; {:?}", error.what.usage, error.what.advice)
     }
 
     #[test]
     fn each_step_is_read() {
         assert!(matches!(only("create v6"), Step::Create(Family::V6)));
-        assert!(matches!(only("sendmany - a b"), Step::SendMany(Target::Fixed, with, all)
+        assert!(matches!(only("send - a b --together"), Step::SendMany(Target::Fixed, with, all)
             if with == Sending::default() && all.len() == 2));
-        assert!(matches!(only("sendmany ttl=3 self ttl=4"), Step::SendMany(Target::Itself, with, all)
+        assert!(matches!(only("send self ttl=4 --with ttl=3"), Step::SendMany(Target::Itself, with, all)
             if with != Sending::default() && all == [b"ttl=4"]));
-        assert!(matches!(only("recvmany x y"), Step::ReceiveMany(all) if all.len() == 2));
+        assert!(matches!(only("recv --many x y"), Step::ReceiveMany(all) if all.len() == 2));
         assert!(matches!(only("bind [::1]:0"), Step::Bind(address) if address.is_ipv6()));
         assert!(matches!(only("local"), Step::Local));
         assert!(matches!(only("get so_broadcast"), Step::Get(row) if row.name == "SO_BROADCAST"));
@@ -297,6 +271,10 @@ mod tests {
         let fixed = only("ioctl SIO_WSK_SET_SENDTO_ADDRESS self");
         assert!(matches!(fixed, Step::Ioctl(_, Some(Target::Itself))));
         assert!(matches!(only("recv"), Step::Receive(None)));
+        assert!(matches!(only("recv -5"), Step::Receive(Some(data)) if data == b"-5"));
+        assert!(matches!(only("send - -- -x"), Step::Send(Target::Fixed, data) if data == b"-x"));
+        assert!(matches!(only("within 1s recv --many -- --x"), Step::Within(_, step)
+            if matches!(&*step, Step::ReceiveMany(all) if *all == [b"--x"])));
         assert!(matches!(only("enable"), Step::Enable(65536)));
         assert!(matches!(only("enable 1024"), Step::Enable(1024)));
         assert!(matches!(only("disable"), Step::Disable { wait: true }));
@@ -341,32 +319,58 @@ mod tests {
     }
 
     #[test]
-    fn errors_say_where_and_what_would_be_right() {
-        assert_eq!(error("create v4\nbind"), "line 2: the step is written `bind ADDR`");
-        assert!(error("wait friends").contains("of the addresses or of the transports"));
-        assert!(error("security open").contains("write it as D:P"));
-        assert!(error("enable much").contains("a multiple of 8 from 1024 to 1048576"));
-        assert!(error("within soon recv").contains("500ms, 5s or none"));
-        assert!(error("cancel none recv").contains("such as 200ms"));
-        assert!(error("cancel 20ms").contains("`cancel TIME STEP`"));
-        assert_eq!(error("create v5"), "line 1: a family is v4 or v6, not v5");
-        assert_eq!(error("recv 'open"), "line 1: a quotation mark is not closed");
-        assert!(
-            error("shout").starts_with("line 1: there is no step called shout; the steps are create, bind,")
-        );
+    fn a_line_may_come_to_several_steps() {
+        let shape = |text: &str| {
+            let lines = parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            lines.iter().map(|line| line.step.doing()).collect::<Vec<_>>()
+        };
+        assert_eq!(shape("recv one two").len(), 2);
+        assert_eq!(shape("recv --count 3 --many").len(), 3);
+        let queue = shape("recv --queue --gather 2s --disable soon");
         assert_eq!(
-            error("get SO_REUSEADDRESS"),
-            "line 1: no socket option is called SO_REUSEADDRESS; did you mean SO_REUSEADDR?"
+            queue,
+            ["enabling the queue", "waiting for 2s", "waiting for datagrams", "disabling the queue"]
         );
-        assert_eq!(
-            error("expect STATUS_ACCESS_DENYED local"),
-            "line 1: STATUS_ACCESS_DENYED is no known status; did you mean STATUS_ACCESS_DENIED?"
-        );
-        assert!(error("ioctl SIO_WSK_SET_REMOTE_ADDRESS -").contains("self or clear"));
-        assert!(error("ioctl SIO_WSK_SET_REMOTE_ADDRESS").contains("takes an address, self or clear"));
-        assert!(error("ioctl SIO_ADDRESS_LIST_QUERY self").contains("takes no address"));
+        for text in ["recv --follow", "recv --count 10001", "recv --count 18446744073709551615"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn errors_are_those_of_the_command_line_and_say_where_and_what_would_be_right() {
+        for (text, words) in [
+            ("create v4\nbind", "line 2: the following required arguments were not provided: <ADDRESS>"),
+            ("create v4\nbind", "bind <ADDRESS>"),
+            ("wait friends", "of the addresses or of the transports"),
+            ("security open", "write it as D:P"),
+            ("enable much", "a multiple of 8 from 1024 to 1048576"),
+            ("disable later", "wait, soon"),
+            ("within soon recv", "500ms, 5s or none"),
+            ("cancel none recv", "such as 200ms"),
+            ("cancel 20ms", "cancel <TIME> <STEP>..."),
+            ("create v5", "line 1: invalid value 'v5' for '<FAMILY>': a family is v4 or v6, not v5"),
+            ("recv 'open", "line 1: a quotation mark is not closed"),
+            ("shout", "line 1: unrecognized subcommand 'shout'"),
+            ("xyzzy", "`wskctl script --help` lists the steps"),
+            ("recieve", "a similar subcommand exists: 'recv'"),
+            ("get SO_REUSEADDRESS", "no socket option is called SO_REUSEADDRESS; did you mean SO_REUSEADDR?"),
+            (
+                "expect STATUS_ACCESS_DENYED local",
+                "STATUS_ACCESS_DENYED is no known status; did you mean STATUS_ACCESS_DENIED?",
+            ),
+            ("expect SUCCESS", "expect <STATUS> <STEP>..."),
+            ("set SO_BROADCAST maybe", "on or off (1 or 0), not maybe; Some(\"set <NAME> <VALUE>\")"),
+            ("ioctl SIO_WSK_SET_REMOTE_ADDRESS -", "self or clear"),
+            ("ioctl SIO_WSK_SET_REMOTE_ADDRESS", "takes an address, self or clear"),
+            ("ioctl SIO_ADDRESS_LIST_QUERY self", "takes no address"),
+            // The socket is there already, and help is for the command line.
+            ("get SO_RCVBUF --family v6", "unexpected argument '--family'"),
+            ("get --help", "unexpected argument '--help'"),
+            ("recv --queue --many", "cannot be used with"),
+        ] {
+            assert!(error(text).contains(words), "{text}: {}", error(text));
+        }
         assert!(matches!(only("ioctl SIO_ADDRESS_LIST_QUERY"), Step::Ioctl(_, None)));
-        assert!(error("expect SUCCESS").contains("expect STATUS STEP"));
     }
 
     #[test]
@@ -379,16 +383,15 @@ mod tests {
     }
 
     #[test]
-    fn every_verb_of_the_usage_is_known() {
-        for usage in USAGE {
-            // Both columns fit a terminal of 100.
-            assert!((1..=58).contains(&usage.does.len()), "{usage:?}: {}", usage.does.len());
-            let text = error_or_ok(usage.verb());
-            assert!(!text.contains("no step called"), "{text}");
+    fn the_grammar_is_well_formed_and_its_list_fits_a_terminal() {
+        Words::command().debug_assert();
+        let usage = usage();
+        assert_eq!(usage.lines().count(), Words::command().get_subcommands().count());
+        for line in usage.lines() {
+            assert!(line.len() <= 100, "{line}");
         }
-    }
-
-    fn error_or_ok(text: &str) -> String {
-        parse(text).map_or_else(|error| error.to_string(), |_| String::new())
+        for verb in ["create <FAMILY>", "recv [OPTIONS] [DATA]...", "within <LIMIT> <STEP>..."] {
+            assert!(usage.contains(verb), "{usage}");
+        }
     }
 }

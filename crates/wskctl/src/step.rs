@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use wsk_requests::{Kind, Row, StateRule, ValueKind};
+use wsk_requests::{Kind, Row, ValueKind};
 use wsk_sys::{NTSTATUS, NamedStatus};
 
 use crate::error::Error;
@@ -38,6 +38,17 @@ pub enum Target {
     Fixed,
     /// The socket's own local address; of a wildcard, the loopback address.
     Itself,
+}
+
+impl Target {
+    /// Its family, if that can be known.
+    #[must_use]
+    pub const fn family(&self) -> Option<Family> {
+        match self {
+            Self::Address(address) => Some(Family::of(address)),
+            Self::Fixed | Self::Itself => None,
+        }
+    }
 }
 
 /// One step.
@@ -289,72 +300,4 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-/// The steps around one step, since each command has a socket of its own: created, and bound where it must be, or
-/// where `bind` says so.
-#[must_use]
-pub fn around(step: Step, family: Family, bind: Option<SocketAddr>) -> Vec<Step> {
-    let create = Step::Create(family);
-    match (state_for(&step), bind) {
-        (StateRule::BeforeBind | StateRule::AnyTime, None) => vec![create, step],
-        (StateRule::BeforeBind, Some(address)) => vec![create, step, Step::Bind(address)],
-        (StateRule::AnyTime, Some(address)) => vec![create, Step::Bind(address), step],
-        (StateRule::AfterBind, _) => vec![create, Step::Bind(bind.unwrap_or(family.wildcard())), step],
-    }
-}
-
-/// In which state of the socket a step can be done.
-fn state_for(step: &Step) -> StateRule {
-    match step {
-        Step::Set(row, _) | Step::Ioctl(row, _) => row.state,
-        Step::Local
-        | Step::Send(..)
-        | Step::Receive(_)
-        | Step::SendMany(..)
-        | Step::ReceiveMany(_)
-        | Step::Enable(_)
-        | Step::Disable { .. }
-        | Step::Drain(_) => StateRule::AfterBind,
-        Step::Within(_, step) | Step::Cancel(_, step) | Step::Expect(_, step) => state_for(step),
-        Step::Security(Some(_)) => StateRule::BeforeBind,
-        Step::Transports
-        | Step::Wait(_)
-        | Step::Sort(_)
-        | Step::Security(None)
-        | Step::Create(_)
-        | Step::Bind(_)
-        | Step::Get(_)
-        | Step::Sleep(_) => StateRule::AnyTime,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shape(step: Step, bind: bool) -> String {
-        let bind = bind.then(|| Family::V4.loopback());
-        let names = around(step, Family::V4, bind).into_iter().map(|step| match step {
-            Step::Create(_) => 'c',
-            Step::Bind(address) if address.ip().is_unspecified() => 'w',
-            Step::Bind(_) => 'b',
-            _ => 's',
-        });
-        names.collect()
-    }
-
-    #[test]
-    fn a_step_is_surrounded_by_what_its_state_needs() {
-        let early = || Step::Set(rows::option("SO_REUSEADDR").unwrap(), Value::Bool(true));
-        let any = || Step::Set(rows::option("SO_BROADCAST").unwrap(), Value::Bool(true));
-        let late = || Step::Ioctl(rows::ioctl("SIO_WSK_SET_REMOTE_ADDRESS").unwrap(), None);
-        assert_eq!(shape(early(), false), "cs");
-        assert_eq!(shape(early(), true), "csb");
-        assert_eq!(shape(any(), false), "cs");
-        assert_eq!(shape(any(), true), "cbs");
-        assert_eq!(shape(late(), false), "cws");
-        assert_eq!(shape(late(), true), "cbs");
-        assert_eq!(shape(Step::Expect(NamedStatus(0), Box::new(early())), true), "csb");
-    }
 }

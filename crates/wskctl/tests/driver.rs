@@ -177,9 +177,9 @@ const WAITS: &str = r"
 create v4
 bind 127.0.0.1:0
 expect STATUS_IO_TIMEOUT within 20ms recv
-expect STATUS_IO_TIMEOUT within 20ms recvmany
+expect STATUS_IO_TIMEOUT within 20ms recv --many
 expect STATUS_CANCELLED cancel 20ms recv
-expect STATUS_CANCELLED cancel 20ms recvmany
+expect STATUS_CANCELLED cancel 20ms recv --many
 expect STATUS_CANCELLED cancel 20ms within 20s wait addresses
 expect STATUS_CANCELLED cancel 20ms wait transports
 expect STATUS_IO_TIMEOUT cancel 20s within 20ms wait transports

@@ -150,10 +150,12 @@ fn a_script_with_an_error_does_nothing_and_says_where() {
     let run = program::script(&[], "create v4\n\n# fine so far\nbind here\n");
     assert_eq!(exit_code(&run), 2);
     assert_eq!(stdout(&run), "");
-    assert!(stderr(&run).starts_with("wskctl: line 4: here is no address with a port"), "{}", stderr(&run));
+    assert!(stderr(&run).starts_with("wskctl: standard input, line 4: invalid value 'here' for '<ADDRESS>': here is no address with a port"), "{}", stderr(&run));
     let run = program::script(&["--json"], "create");
     assert_eq!(exit_code(&run), 2);
-    assert_eq!(json(&run)["error"]["message"], "line 1: the step is written `create v4|v6`");
+    let error = &json(&run)["error"];
+    assert!(error["message"].as_str().unwrap().contains("were not provided: <FAMILY>"), "{error}");
+    assert_eq!((&error["line"], &error["advice"]), (&1.into(), &"it is written `create <FAMILY>`".into()));
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub(crate) enum Stop {
     /// Tests have failed, or none applies; the report has said so already.
     TestsFailed,
     /// The script is not one.
-    Script(ScriptError),
+    Script(String, ScriptError),
     /// The script cannot be read.
     File(String, io::Error),
     /// The arguments do not go together.
@@ -88,7 +88,7 @@ pub(crate) fn run(global: &Global, command: Command, printer: &mut Printer) -> R
         Command::Verifier(command) => return verifier::run(command, printer),
         // Whether the script makes sense does not depend on a device.
         Command::Script(file) => {
-            let lines = script::parse(&read(&file)?).map_err(Stop::Script)?;
+            let lines = script::parse(&read(&file)?).map_err(|error| Stop::Script(name(&file), error))?;
             let steps = lines.iter().map(|line| (Some(line.number), &line.step));
             let interrupt = interruptible();
             let session = session(global, global.limit(), &interrupt)?;
@@ -159,8 +159,13 @@ fn session(global: &Global, limit: Option<Duration>, interrupt: &Interrupt) -> R
     Ok(session.cancelling_after(global.cancel_after).interruptible(interrupt))
 }
 
+/// What people call it.
+fn name(file: &Path) -> String {
+    if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() }
+}
+
 fn read(file: &Path) -> Result<String, Stop> {
-    let wrong = |error| Stop::File(file.display().to_string(), error);
+    let wrong = |error| Stop::File(name(file), error);
     let mut bytes = Vec::new();
     if file == Path::new("-") {
         io::stdin().read_to_end(&mut bytes).map_err(wrong)?;

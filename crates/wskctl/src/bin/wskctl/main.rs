@@ -14,7 +14,6 @@ use std::process::ExitCode;
 mod args;
 mod command;
 mod conformance;
-mod help;
 mod print;
 mod progress;
 mod service;
@@ -26,7 +25,7 @@ fn main() -> ExitCode {
     let words: Vec<_> = env::args_os().collect();
     let (global, command) = match args::parse(&words) {
         Ok(parsed) => parsed,
-        Err(error) => return print::usage(&error, args::form(&words)),
+        Err(error) => return print::usage(error, args::form(&words)),
     };
     let mut printer = print::Printer::new(global.form());
     let outcome = command::run(&global, command, &mut printer);

@@ -1,11 +1,14 @@
 //! What people and programs get to see, and with which exit code it ends.
 
+use std::borrow::Cow;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
+use wskctl::script::ScriptError;
 use wskctl::step::{Done, Failure};
+use wskctl::verb::Misuse;
 
 use crate::command::Stop;
 use crate::progress::Progress;
@@ -33,7 +36,7 @@ pub(crate) enum Form {
 }
 
 /// Tells what is wrong with a command line, or gives the help that was asked for.
-pub(crate) fn usage(error: &clap::Error, form: Form) -> ExitCode {
+pub(crate) fn usage(error: clap::Error, form: Form) -> ExitCode {
     let asked_for =
         matches!(error.kind(), clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion);
     if form == Form::Text || asked_for {
@@ -41,22 +44,20 @@ pub(crate) fn usage(error: &clap::Error, form: Form) -> ExitCode {
         let _ = error.print();
         return ExitCode::from(if asked_for { DONE } else { USAGE });
     }
-    let text = error.render().to_string();
-    let part = |name: &str| {
-        text.lines().find_map(|line| line.trim_start().strip_prefix(name)).map(|part| part.trim().to_owned())
-    };
-    let message = text.strip_prefix("error: ").unwrap_or(&text);
-    let message = message.split("\n\n").next().unwrap_or(message);
-    let message = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
-    let mut told = json!({ "message": message });
-    for (member, name) in [("usage", "Usage:"), ("advice", "tip:")] {
-        if let Some(part) = part(name) {
+    // Nor is anybody here.
+    let _ = Printer::new(form).document(&json!({ "error": misuse(error.into()) }));
+    ExitCode::from(USAGE)
+}
+
+/// Words that say nothing sensible, as JSON.
+fn misuse(misuse: Misuse) -> Value {
+    let mut told = json!({ "message": misuse.message });
+    for (member, part) in [("usage", misuse.usage), ("advice", misuse.advice)] {
+        if let Some(part) = part {
             told[member] = json!(part);
         }
     }
-    // As above.
-    let _ = Printer::new(form).document(&json!({ "error": told }));
-    ExitCode::from(USAGE)
+    told
 }
 
 /// Prints to standard output: colours for a terminal, plain text for everything else.
@@ -180,7 +181,7 @@ impl Stop {
             Self::Service(error) if error.is_refusal() => REFUSED,
             Self::Verifier(error) if error.is_refusal() => REFUSED,
             Self::Failure { .. }
-            | Self::Script(_)
+            | Self::Script(..)
             | Self::File(..)
             | Self::Usage(_)
             | Self::Service(_)
@@ -196,7 +197,7 @@ impl Stop {
             Self::Interrupted => "interrupted before it was done".to_owned(),
             Self::ClaimsFailed => "not every claim holds".to_owned(),
             Self::TestsFailed => "not every test has passed".to_owned(),
-            Self::Script(error) => error.to_string(),
+            Self::Script(name, error) => format!("{name}, {error}"),
             Self::File(name, error) => format!("cannot read {name}: {error}"),
             Self::Usage(what) => (*what).to_owned(),
             Self::Service(error) => error.to_string(),
@@ -205,11 +206,16 @@ impl Stop {
         }
     }
 
-    fn advice(&self) -> Option<&str> {
+    fn advice(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Failure { advice, .. } => advice.as_deref(),
-            Self::Service(error) => error.advice(),
-            Self::Verifier(error) => error.advice(),
+            Self::Failure { advice, .. } => advice.as_deref().map(Into::into),
+            Self::Service(error) => error.advice().map(Into::into),
+            Self::Verifier(error) => error.advice().map(Into::into),
+            Self::Script(_, ScriptError { what, .. }) => match (&what.advice, &what.usage) {
+                (Some(advice), _) => Some(advice.into()),
+                (None, Some(usage)) => Some(format!("it is written `{usage}`").into()),
+                (None, None) => None,
+            },
             _ => None,
         }
     }
@@ -228,8 +234,11 @@ impl Stop {
             error["win32"] = json!(code);
             error["name"] = json!(wskctl::service::known(code).map(|known| known.name));
         }
-        if let Self::Failure { line: Some(line), .. } = self {
-            error["line"] = json!(line);
+        match self {
+            Self::Failure { line: Some(line), .. } | Self::Script(_, ScriptError { line, .. }) => {
+                error["line"] = json!(line);
+            }
+            _ => {}
         }
         if let Some(advice) = self.advice() {
             error["advice"] = json!(advice);

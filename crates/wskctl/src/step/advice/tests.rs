@@ -18,8 +18,8 @@ fn told(line: &str, status: sys::NTSTATUS) -> String {
 #[test]
 fn advice_goes_by_request_and_status() {
     let long = format!("send 127.0.0.1:9 {}", "a".repeat(70_000));
-    let long_v6 = format!("sendmany [::1]:9 {}", "a".repeat(65_528));
-    let many = format!("sendmany 127.0.0.1:9{}", " a".repeat(65));
+    let long_v6 = format!("send [::1]:9 --together {}", "a".repeat(65_528));
+    let many = format!("send 127.0.0.1:9 --together{}", " a".repeat(65));
     for (line, status, words) in [
         // The same status, and three things to do.
         ("send 255.255.255.255:9 x", sys::STATUS_ACCESS_DENIED, "--set SO_BROADCAST=on"),
@@ -44,20 +44,24 @@ fn advice_goes_by_request_and_status() {
         ("send 127.0.0.1:9 x", sys::STATUS_INVALID_BUFFER_SIZE, "IP_DONTFRAGMENT"),
         (&many, sys::STATUS_INVALID_PARAMETER, "64 datagrams at most; 65 were given"),
         (
-            "sendmany ttl=0 127.0.0.1:9 x",
+            "send 127.0.0.1:9 x --with ttl=0",
             sys::STATUS_INVALID_PARAMETER,
             "ttl=0: ttl is a number from 1 to 255",
         ),
-        ("sendmany ecn=3 127.0.0.1:9 x", sys::STATUS_INVALID_PARAMETER, "ecn=3: ecn is 0, 1 or 2"),
-        ("sendmany tos=0xB9 127.0.0.1:9 x", sys::STATUS_INVALID_PARAMETER, "tos=0xb9: the two lowest bits"),
-        ("sendmany from=10.9.9.9 127.0.0.1:9 x", sys::STATUS_INVALID_ADDRESS_COMPONENT, "from=10.9.9.9"),
+        ("send 127.0.0.1:9 x --with ecn=3", sys::STATUS_INVALID_PARAMETER, "ecn=3: ecn is 0, 1 or 2"),
+        (
+            "send 127.0.0.1:9 x --with tos=0xB9",
+            sys::STATUS_INVALID_PARAMETER,
+            "tos=0xb9: the two lowest bits",
+        ),
+        ("send 127.0.0.1:9 x --with from=10.9.9.9", sys::STATUS_INVALID_ADDRESS_COMPONENT, "from=10.9.9.9"),
         (
             "send [::1]:9 x",
             sys::STATUS_INVALID_ADDRESS_COMPONENT,
             "--family v6, with a --bind of that family",
         ),
         ("send [::ffff:1.2.3.4]:9 x", sys::STATUS_NETWORK_UNREACHABLE, "--set IPV6_V6ONLY=off"),
-        ("sendmany from=127.0.0.1%99 127.0.0.1:9 x", sys::STATUS_NETWORK_UNREACHABLE, "from=127.0.0.1%99"),
+        ("send 127.0.0.1:9 x --with from=127.0.0.1%99", sys::STATUS_NETWORK_UNREACHABLE, "from=127.0.0.1%99"),
         ("set SO_EXCLUSIVEADDRUSE on", sys::STATUS_INVALID_PARAMETER, "exclude each other"),
         ("send - x", sys::STATUS_INVALID_DEVICE_STATE, "SIO_WSK_SET_SENDTO_ADDRESS"),
         ("send self x", sys::STATUS_INVALID_DEVICE_STATE, "from the bind on"),

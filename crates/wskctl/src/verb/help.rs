@@ -1,6 +1,6 @@
 //! What the help says after its lists: examples of every command, what happens on an error, exit codes.
 
-use wskctl::script::USAGE;
+use crate::script;
 
 macro_rules! on_error {
     () => {
@@ -19,7 +19,8 @@ macro_rules! after {
     };
 }
 
-pub(crate) const PROGRAM: &str = after! {
+/// Of the program.
+pub const PROGRAM: &str = after! {
     "wskctl demo                               # everything at a glance"
     "wskctl options                            # the names that get, set and ioctl take"
     "wskctl get SO_RCVBUF"
@@ -35,20 +36,23 @@ pub(crate) const PROGRAM: &str = after! {
      resolved, as the driver has no request for that."
 };
 
-pub(crate) const DEMO: &str = after! {
+/// Of `demo`.
+pub const DEMO: &str = after! {
     "wskctl demo"
     "wskctl --device hosted --completion delayed:7 demo"
     "wskctl demo --json";
     "Exit code 1 means that a claim does not hold."
 };
 
-pub(crate) const INFO: &str = after! {
+/// Of `info`.
+pub const INFO: &str = after! {
     "wskctl info"
     "wskctl info --json";
     "The counts are the driver's since it was loaded, over all handles; an operation is one request to WSK."
 };
 
-pub(crate) const OPTIONS: &str = after! {
+/// Of `options`.
+pub const OPTIONS: &str = after! {
     "wskctl options"
     "wskctl options --json";
     "DO is what can be done with it: get, set, ioctl, or client for what the driver does by itself. WHEN is before \
@@ -56,13 +60,15 @@ pub(crate) const OPTIONS: &str = after! {
      takes if not every one, the numbers by which WSK knows it, and the IRQL of the call. This needs no device."
 };
 
-pub(crate) const GET: &str = after! {
+/// Of `get`.
+pub const GET: &str = after! {
     "wskctl get SO_RCVBUF"
     "wskctl get IPV6_V6ONLY --bind [::1]:0";
     "The socket is created, bound with --bind, asked, and closed: what is shown is the value of a new socket."
 };
 
-pub(crate) const SET: &str = after! {
+/// Of `set`.
+pub const SET: &str = after! {
     "wskctl set SO_BROADCAST on"
     "wskctl set SO_RCVBUF 0x20000"
     "wskctl set SO_EXCLUSIVEADDRUSE on --bind 127.0.0.1:7777"
@@ -72,7 +78,8 @@ pub(crate) const SET: &str = after! {
      In a script the socket stays for further steps."
 };
 
-pub(crate) const IOCTL: &str = after! {
+/// Of `ioctl`.
+pub const IOCTL: &str = after! {
     "wskctl ioctl SIO_WSK_SET_REMOTE_ADDRESS 192.0.2.1:53"
     "wskctl ioctl SIO_WSK_SET_SENDTO_ADDRESS self"
     "wskctl ioctl SIO_WSK_SET_REMOTE_ADDRESS clear --family v6"
@@ -80,28 +87,33 @@ pub(crate) const IOCTL: &str = after! {
     "The socket is bound first, as WSK asks for it, and closed afterwards."
 };
 
-pub(crate) const TRANSPORTS: &str = after! {
+/// Of `transports`.
+pub const TRANSPORTS: &str = after! {
     "wskctl transports"
     "wskctl transports --json";
 };
 
-pub(crate) const WAIT: &str = after! {
+/// Of `wait`.
+pub const WAIT: &str = after! {
     "wskctl wait addresses --family v6 --timeout none"
     "wskctl wait transports --timeout 2m"
     "wskctl wait addresses --cancel-after 100ms    # ends with STATUS_CANCELLED";
     "Without a change it ends with STATUS_IO_TIMEOUT when --timeout has passed, after 5 s if nothing is said."
 };
 
-pub(crate) const SORT: &str = after! {
+/// Of `sort`.
+pub const SORT: &str = after! {
     "wskctl sort [2001:db8::1]:53 [::1]:53 [::ffff:192.0.2.1]:53 --family v6";
 };
 
-pub(crate) const SECURITY: &str = after! {
+/// Of `security`.
+pub const SECURITY: &str = after! {
     "wskctl security                               # of a new socket"
     "wskctl security \"D:P(A;;GA;;;BA)\"             # set before the bind, and read back";
 };
 
-pub(crate) const SEND: &str = after! {
+/// Of `send`.
+pub const SEND: &str = after! {
     "wskctl send 127.0.0.1:7777 hello \"two words\""
     "wskctl send [::1]:7777 a b c --together"
     "wskctl send 127.0.0.1:7777 hello --with ttl=9,tos=0xB8"
@@ -111,10 +123,12 @@ pub(crate) const SEND: &str = after! {
      need not have arrived."
 };
 
-pub(crate) const RECV: &str = after! {
+/// Of `recv`.
+pub const RECV: &str = after! {
     "wskctl recv --bind 127.0.0.1:7777 --timeout none"
     "wskctl recv --bind [::1]:7777 --count 3"
     "wskctl recv --bind 127.0.0.1:7777 --follow --json-lines"
+    "wskctl recv --bind 127.0.0.1:7777 hello        # only if it is this"
     "wskctl recv --bind 127.0.0.1:7777 --many"
     "wskctl recv --bind 127.0.0.1:7777 --queue 4096 --gather 2s --disable wait"
     "wskctl recv --bind 127.0.0.1:0 --cancel-after 100ms";
@@ -125,7 +139,7 @@ pub(crate) const RECV: &str = after! {
      interrupted (Ctrl-C), which is no error then; without, what came until then is printed, also in a --json document."
 };
 
-pub(crate) const SCRIPT: &str = after! {
+const SCRIPT: &str = after! {
     "wskctl script steps.txt"
     "wskctl --device hosted --json script -";
     "A script, for example:\n\
@@ -143,18 +157,15 @@ pub(crate) const SCRIPT: &str = after! {
      \x20 expect STATUS_CANCELLED cancel 20ms recv"
 };
 
-/// The steps of a script, and what follows them.
-pub(crate) fn script() -> String {
-    let width = USAGE.iter().map(|step| step.written.len()).max().unwrap_or(0);
-    let steps: Vec<String> =
-        USAGE.iter().map(|step| format!("  {:width$}  {}", step.written, step.does)).collect();
+/// Of `script`: the steps, and what follows them.
+#[must_use]
+pub fn script() -> String {
     format!(
         "Steps, one a line, with words as in a shell and comments after #:\n{}\n\n\
-         ADDR is such as 127.0.0.1:7777 or [::1]:7777; `self` is the socket's own address, `-` the address that it is \
-         fixed to. NAME, VALUE and SDDL are as for the commands of the same name, TIME is such as 200ms or 5s, STATUS such \
-         as STATUS_IO_TIMEOUT. A step that waits ends after --timeout.\n\nThe script is text in UTF-8, or in UTF-16 as Windows' editors and PowerShell write it. It is read in full before its \
-         first step is done; the first step that fails ends it, and the \
-         message names its line.\n\n{SCRIPT}",
-        steps.join("\n")
+         Those that are commands too have the options of the command, but for --family, --bind and --set: `wskctl send \
+         --help`. A payload that begins with - stands after --. A step that waits ends after --timeout.\n\n\
+         The script is text in UTF-8, or in UTF-16 as Windows' editors and PowerShell write it. It is read in full before \
+         its first step is done; the first step that fails ends it, and the message names its line.\n\n{SCRIPT}",
+        script::usage()
     )
 }
