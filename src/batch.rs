@@ -8,6 +8,7 @@
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicUsize, Ordering};
 use core::time::Duration;
 
+use nt::SpinLock;
 use wsk::{Canceller, Error, Op, ReceiveFrom, Result, Shared, Socket, dispatch_drop};
 use wsk_sys::{MDL, STATUS_SUCCESS, ULONG};
 use wskdrv_abi::{Datagrams, RECEIVE_MAX, Receive, Received};
@@ -17,7 +18,6 @@ use crate::datagrams::List;
 use crate::driver::Driver;
 use crate::file::File;
 use crate::job::{Job, Locked};
-use crate::lock::SpinLock;
 use crate::wdf_request::{Cancel, InFlight, Refused, Request, Uncompleted};
 
 /// The operations of a request.

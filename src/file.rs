@@ -8,6 +8,7 @@
 //! ```
 #![expect(unsafe_code, reason = "the framework hands out handles and contexts as raw pointers")]
 
+use nt::SpinLock;
 use wsk::{Canceller, Error, Op, Result, Socket};
 use wsk_sys::STATUS_SUCCESS;
 use wskdrv_abi::{PENDING_MAX, RECEIVE_MAX};
@@ -17,7 +18,6 @@ use crate::device;
 use crate::driver::Driver;
 use crate::inbox::Inbox;
 use crate::job::Job;
-use crate::lock::SpinLock;
 use crate::wdf::{WDFDEVICE, WDFFILEOBJECT, WDFREQUEST};
 use crate::wdf_request::Request;
 

@@ -14,6 +14,7 @@
 use core::iter;
 use core::time::Duration;
 
+use nt::SpinLock;
 use wsk::event::{self, Answer, Indicated, Indication, ReceiveHandler};
 use wsk::{CompletionQueue, DispatchDrop, Error, Op, Result, Shared, Socket, Waiters, dispatch_drop};
 use wsk_sys::{MSG_CTRUNC, MSG_TRUNC};
@@ -23,7 +24,6 @@ use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 use crate::datagrams::{self, List};
 use crate::job::Job;
-use crate::lock::SpinLock;
 use crate::ring::Ring;
 use crate::switch::{Switched, Switching};
 use crate::wdf_request::Uncompleted;
@@ -382,12 +382,13 @@ impl ReceiveHandler for Inbox {
     fn receive<'c>(&self, indication: Indication<'c>) -> Answer<'c> {
         let flags = indication.flags();
         for datagram in indication.datagrams() {
-            self.inner.with_argument(datagram, |inner, datagram| {
-                if !inner.push(datagram, flags) {
-                    inner.dropped += 1;
-                    inner.unreported += 1;
-                }
-            });
+            // A datagram is not `Send`, so a closure cannot have it.
+            // SAFETY: nothing here waits, and there is no other guard.
+            let mut inner = unsafe { self.inner.lock() };
+            if !inner.push(datagram, flags) {
+                inner.dropped += 1;
+                inner.unreported += 1;
+            }
         }
         self.go_on();
         indication.accept()

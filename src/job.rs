@@ -107,7 +107,7 @@ unsafe impl PayloadList for Job {
     }
 }
 
-dispatch_drop!(Locked(buffer));
+dispatch_drop!(Locked(buffer: Copy));
 dispatch_drop!(Job { kind: Copy, request, data, list, batch });
 
 impl Job {

@@ -25,7 +25,7 @@
 //! | `datagrams` | the list of datagrams in a request's output |
 //! | `complete` | from a finished operation to a completed request |
 //! | `inbox`, `ring`, `switch` | a socket's queue of datagrams, filled by WSK's event and drained by requests |
-//! | `wdf`, `context`, `lock` | KMDF's names, typed contexts, a spin lock |
+//! | `wdf`, `context` | KMDF's names, typed contexts |
 //!
 //! The crate is the same for every kernel it runs in. With the feature `kernel` it is linked against Windows, with
 //! `hosted`, the default, against the user-mode kernel of `crates/hosted`.
@@ -49,7 +49,6 @@ mod inbox;
 mod job;
 #[cfg(feature = "kernel")]
 mod layout;
-mod lock;
 mod many;
 mod ring;
 mod switch;

@@ -23,8 +23,6 @@ mod file;
 mod inbox;
 #[path = "../../src/job.rs"]
 mod job;
-#[path = "../../src/lock.rs"]
-mod lock;
 #[path = "../../src/many.rs"]
 mod many;
 #[path = "../../src/wdf_request.rs"]

@@ -1,4 +1,4 @@
-//! Writes a Rust type of `wsk-sys` as the C type that it stands for.
+//! Writes a Rust type of `nt-sys` and `wsk-sys` as the C type that it stands for.
 
 use std::collections::BTreeSet;
 

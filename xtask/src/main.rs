@@ -27,7 +27,7 @@ struct Cli {
 enum Command {
     /// Build the driver and the harness for Windows, on Linux and without the WDK.
     Cross(cross::Options),
-    /// Compare every declaration of `wsk-sys` with C headers that others wrote (mingw-w64, Wine).
+    /// Compare every declaration of `nt-sys` and `wsk-sys` with C headers that others wrote (mingw-w64, Wine).
     Headers(headers::Options),
     /// Make the driver package's INF of inf/wskdrv.inx, and check it.
     Inf(inf::Options),

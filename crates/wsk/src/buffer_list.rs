@@ -128,6 +128,6 @@ unsafe impl<P: Payload> PayloadList for BufferList<P> {
 impl<P> Drop for BufferList<P> {
     fn drop(&mut self) {
         // SAFETY: the block is owned; a node has nothing to drop.
-        unsafe { pool::free(self.nodes) };
+        unsafe { pool::free(self.nodes, pool::POOL_TAG) };
     }
 }

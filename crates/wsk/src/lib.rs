@@ -270,6 +270,9 @@
 //! requests that are refused, whether a request can be cancelled at all, and what a truncated datagram's status is.
 #![no_std]
 
+// What is the kernel's and not WSK's, under the names of the crate that has it.
+use nt::{bug_check as fatal, error, irql};
+
 mod addr;
 pub mod buffer;
 pub mod buffer_list;
@@ -277,12 +280,9 @@ mod call;
 mod client;
 mod control;
 mod dispatch_drop;
-mod error;
 pub mod event;
-mod fatal;
 mod immediate;
 pub mod ioctl;
-mod irql;
 pub mod op;
 pub mod option;
 mod pool;
@@ -303,13 +303,9 @@ pub use buffer::Buffer;
 pub use buffer_list::BufferList;
 pub use client::{Transport, TransportListChange, Transports};
 pub use control::{AddressListChange, Control, Get, Ioctl, Set};
-pub use dispatch_drop::DispatchDrop;
-#[doc(hidden)]
-pub use dispatch_drop::private as __private;
-pub use error::{Error, Result, check};
 pub use event::{DisableReceive, ReceiveHandler};
 pub use immediate::{AddressList, Extension};
-pub use irql::{Passive, Wait};
+pub use nt::{DispatchDrop, Error, Passive, Result, Wait, check, dispatch_drop};
 pub use op::{
     CONTROL_MAX, Canceller, Completion, CompletionQueue, Doorbell, Drain, Op, Payload, PayloadList, Pending,
     Waiters,

@@ -1,215 +1,33 @@
-//! Non-paged pool memory: fallible, tagged, freed by its owner.
-#![expect(unsafe_code, reason = "pool blocks are raw memory")]
+//! The crate's pool memory: [`nt::pool`]'s, under the tag of this crate.
 
-use core::marker::PhantomData;
-use core::ops::Deref;
 use core::ptr::NonNull;
 
-use wsk_sys::{ExAllocatePool2, ExFreePoolWithTag, POOL_FLAG_NON_PAGED, ULONG};
+pub(crate) use nt::pool::free;
+use wsk_sys::ULONG;
 
-use crate::error::{Error, Result};
-use crate::fatal;
-use crate::sync::{AtomicUsize, Ordering, fence};
+use crate::error::Result;
 
 /// The tag of every block that this crate allocates, as `!poolused` shows it: `WskC`.
-pub const POOL_TAG: ULONG = ULONG::from_le_bytes(*b"WskC");
+pub const POOL_TAG: ULONG = nt::pool::tag(b"WskC");
 
-/// The alignment of every pool block smaller than a page.
-const POOL_ALIGNMENT: usize = 16;
+/// A value in a non-paged pool block that several handles share; see [`nt::Shared`].
+pub type Shared<T> = nt::Shared<T, POOL_TAG>;
+
+/// A value in a non-paged pool block of its own.
+pub(crate) type PoolBox<T> = nt::PoolBox<T, POOL_TAG>;
 
 /// Allocates a zeroed, non-paged block for a `T`.
 ///
 /// # Errors
-/// [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES)
+/// [`INSUFFICIENT_RESOURCES`](crate::Error::INSUFFICIENT_RESOURCES)
 pub(crate) fn allocate<T>() -> Result<NonNull<T>> {
-    const { assert!(size_of::<T>() > 0 && align_of::<T>() <= POOL_ALIGNMENT) };
-    Ok(allocate_bytes(size_of::<T>())?.cast())
+    nt::pool::allocate(POOL_TAG)
 }
 
 /// Allocates a zeroed, non-paged block of `size` bytes, which is not zero.
 ///
 /// # Errors
-/// [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES)
+/// [`INSUFFICIENT_RESOURCES`](crate::Error::INSUFFICIENT_RESOURCES)
 pub(crate) fn allocate_bytes(size: usize) -> Result<NonNull<u8>> {
-    // SAFETY: IRQL <= DISPATCH_LEVEL holds wherever this crate's calls are allowed; the size is not zero, the tag
-    // is not zero, and the flags name one pool.
-    let block = unsafe { ExAllocatePool2(POOL_FLAG_NON_PAGED, size, POOL_TAG) };
-    NonNull::new(block.cast()).ok_or(Error::INSUFFICIENT_RESOURCES)
-}
-
-/// Frees a block of [`allocate`] or [`allocate_bytes`]. What was in it is not dropped.
-///
-/// # Safety
-/// `block` came from one of them, and nobody uses it any more.
-pub(crate) unsafe fn free<T>(block: NonNull<T>) {
-    // SAFETY: the caller gives up a block that was allocated with this tag.
-    unsafe { ExFreePoolWithTag(block.as_ptr().cast(), POOL_TAG) };
-}
-
-/// A value in a non-paged pool block of its own; it never moves.
-///
-/// # Invariants
-/// `block` is an exclusively owned block of [`allocate`], holding a valid `T`.
-#[derive(Debug)]
-pub(crate) struct PoolBox<T> {
-    block: NonNull<T>,
-    _owns: PhantomData<T>,
-}
-
-// SAFETY: a `PoolBox` is its `T`, which nobody else can reach.
-unsafe impl<T: Send> Send for PoolBox<T> {}
-// SAFETY: as above.
-unsafe impl<T: Sync> Sync for PoolBox<T> {}
-
-impl<T> PoolBox<T> {
-    /// Moves `value` into a new block.
-    ///
-    /// # Errors
-    /// [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES); the value is dropped.
-    pub(crate) fn new(value: T) -> Result<PoolBox<T>> {
-        let block = allocate::<T>()?;
-        // SAFETY: the block is new, large and aligned enough for a `T`.
-        unsafe { block.write(value) };
-        // INVARIANT: written just now.
-        Ok(PoolBox { block, _owns: PhantomData })
-    }
-}
-
-impl<T> Deref for PoolBox<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        // SAFETY: by the type's invariant the block holds a valid `T`, and the borrow keeps it.
-        unsafe { self.block.as_ref() }
-    }
-}
-
-impl<T> Drop for PoolBox<T> {
-    fn drop(&mut self) {
-        // SAFETY: by the type's invariant the block holds a valid `T`, dropped here and never used again.
-        unsafe { self.block.drop_in_place() };
-        // SAFETY: the block is owned exclusively and its content is gone.
-        unsafe { free(self.block) };
-    }
-}
-
-#[derive(Debug)]
-struct Counted<T> {
-    handles: AtomicUsize,
-    value: T,
-}
-
-/// A value in a non-paged pool block that several handles share; the last one drops it.
-///
-/// Should more handles be made and forgotten than can be counted, the system stops with the bug check
-/// `REFERENCE_BY_POINTER`.
-///
-/// # Invariants
-/// `block` holds a valid `Counted<T>` whose count is the number of handles.
-#[derive(Debug)]
-pub struct Shared<T> {
-    block: NonNull<Counted<T>>,
-    _shares: PhantomData<T>,
-}
-
-// SAFETY: handles on several threads give each of them `&T`, and the last one drops the `T` on its thread.
-unsafe impl<T: Send + Sync> Send for Shared<T> {}
-// SAFETY: as above.
-unsafe impl<T: Send + Sync> Sync for Shared<T> {}
-
-impl<T> Shared<T> {
-    /// Moves `value` into a new block.
-    ///
-    /// # IRQL
-    /// <= `DISPATCH_LEVEL`
-    ///
-    /// # Errors
-    /// [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES); the value is dropped.
-    pub fn new(value: T) -> Result<Shared<T>> {
-        let block = allocate::<Counted<T>>()?;
-        let counted = Counted { handles: AtomicUsize::new(1), value };
-        // SAFETY: the block is new, large and aligned enough.
-        unsafe { block.write(counted) };
-        // INVARIANT: one handle, this one.
-        Ok(Shared { block, _shares: PhantomData })
-    }
-
-    /// The value, if this is its only handle.
-    pub fn get_mut(&mut self) -> Option<&mut T> {
-        // Acquire: what other handles did to the value before they were dropped is seen here.
-        if self.counted().handles.load(Ordering::Acquire) != 1 {
-            return None;
-        }
-        // SAFETY: the only handle is this one, borrowed mutably, so nobody else reaches the value.
-        let counted = unsafe { self.block.as_mut() };
-        Some(&mut counted.value)
-    }
-
-    fn counted(&self) -> &Counted<T> {
-        // SAFETY: by the type's invariant the block is valid while this handle lives.
-        unsafe { self.block.as_ref() }
-    }
-}
-
-/// More handles than this are a fault, as in `Arc`: some were forgotten. Threads that count on at the same time do not
-/// get from here to the end of the number: each stops.
-const MOST: usize = usize::MAX / 2;
-
-impl<T> Clone for Shared<T> {
-    fn clone(&self) -> Shared<T> {
-        // Relaxed: the new handle comes from one that keeps the value alive already.
-        let before = self.counted().handles.fetch_add(1, Ordering::Relaxed);
-        if before > MOST {
-            fatal::too_many_references(self.block.as_ptr(), before);
-        }
-        // INVARIANT: counted just now.
-        Shared { block: self.block, _shares: PhantomData }
-    }
-}
-
-impl<T> Deref for Shared<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.counted().value
-    }
-}
-
-impl<T> Drop for Shared<T> {
-    fn drop(&mut self) {
-        // Release: what this handle did to the value happens before the last handle drops it.
-        if self.counted().handles.fetch_sub(1, Ordering::Release) != 1 {
-            return;
-        }
-        // Acquire: pairs with the releases of the other handles.
-        fence(Ordering::Acquire);
-        // SAFETY: the last handle is being dropped, so nobody else reaches the block.
-        unsafe { self.block.drop_in_place() };
-        // SAFETY: as above, and the content is gone.
-        unsafe { free(self.block) };
-    }
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use ntos::{Config, Machine};
-
-    use super::{MOST, Ordering, Shared};
-
-    #[test]
-    #[cfg_attr(miri, ignore = "the thread of a bug check stays, which Miri takes for a leak")]
-    fn a_count_of_handles_never_wraps() {
-        let machine = Machine::boot(Config::default());
-        let ended = machine.catch_bug_check(|| {
-            let shared = Shared::new(7_u32).unwrap();
-            // As if so many had been cloned and forgotten.
-            shared.counted().handles.fetch_add(MOST, Ordering::Relaxed);
-            // Until here it is counted.
-            shared.counted().handles.fetch_sub(1, Ordering::Relaxed);
-            core::mem::forget(shared.clone());
-            let _ = shared.clone();
-        });
-        let report = ended.map(drop).unwrap_err();
-        assert_eq!((report.rule.code, report.parameters[3]), (0x18, MOST + 1));
-    }
+    nt::pool::allocate_bytes(size, POOL_TAG)
 }

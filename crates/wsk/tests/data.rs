@@ -273,7 +273,8 @@ unsafe impl PayloadList for Node {
     }
 }
 
-wsk::dispatch_drop!(Node { _describes, entry, is_there });
+// SAFETY: its drop frees memory of the allocator, no more.
+unsafe impl wsk::DispatchDrop for Node {}
 
 // SAFETY: the pointers are to pool memory that belongs to the value.
 unsafe impl Send for Node {}

@@ -1,7 +1,7 @@
 //! What is compared: one item for each size, alignment, offset, value and prototype.
 
-use wsk_sys::layout::{LAYOUTS, Layout};
-use wsk_sys::status::STATUSES;
+use nt_sys::layout::Layout;
+use nt_sys::status::STATUSES;
 
 use super::known::{c_field, c_name};
 #[cfg(test)]
@@ -12,7 +12,7 @@ use super::stock::{ALIASES, CONSTANTS, EXPORTS, POINTERS, Prototype, STATICS, ST
 pub(super) struct Item {
     /// `sizeof(IRP)`, `IRP.Flags`, `STATUS_PENDING`, `IoFreeIrp()`...
     pub(super) name: String,
-    /// The declaration in `wsk-sys` that it is about, and the module of that.
+    /// The declaration in `nt-sys` and `wsk-sys` that it is about, and the module of that.
     pub(super) declaration: &'static str,
     pub(super) module: &'static str,
     /// A C expression for the value, or the name of a function or function type.
@@ -65,7 +65,7 @@ pub(super) fn items() -> Vec<Item> {
     for row in STRUCTURES {
         structure(row, &mut items);
     }
-    for layout in LAYOUTS {
+    for layout in layouts() {
         nested_fields(layout, &mut items);
     }
     for row in ALIASES {
@@ -104,7 +104,12 @@ fn structure(row: &Structure, items: &mut Vec<Item>) {
     }
 }
 
-/// The fields inside fields whose offsets `wsk-sys` asserts; [`structure`] has the others.
+/// The asserted layouts.
+fn layouts() -> impl Iterator<Item = &'static Layout> {
+    nt_sys::layout::LAYOUTS.iter().chain(wsk_sys::layout::LAYOUTS)
+}
+
+/// The fields inside fields whose offsets `nt-sys` and `wsk-sys` assert; [`structure`] has the others.
 fn nested_fields(layout: &Layout, items: &mut Vec<Item>) {
     let module = STRUCTURES.iter().find(|row| row.name == layout.name).map_or("layout", |row| row.module);
     for &(path, offset) in layout.fields {
@@ -139,7 +144,7 @@ mod tests {
     #[test]
     fn every_structure_and_field_has_an_asserted_layout() {
         for row in STRUCTURES.iter().filter(|row| !PARTS.contains(&row.name)) {
-            let layout = LAYOUTS.iter().find(|layout| layout.name == row.name);
+            let layout = layouts().find(|layout| layout.name == row.name);
             let layout = layout.unwrap_or_else(|| panic!("{} has no row in layout.rs", row.name));
             for field in row.fields {
                 let path = |path: &str| path == field.name || path.starts_with(&format!("{} .", field.name));

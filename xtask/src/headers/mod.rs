@@ -1,7 +1,7 @@
-//! Compares `wsk-sys` with C headers that others wrote.
+//! Compares `nt-sys` and `wsk-sys` with C headers that others wrote.
 //!
 //! For each set of headers ([`view`]) a C file asks the compiler for every size, offset and value, and assigns
-//! every function to a pointer of the prototype that `wsk-sys` gives it ([`source`]). A declaration must agree
+//! every function to a pointer of the prototype that they give it ([`source`]). A declaration must agree
 //! with every set that has it, and at least one must have it. What differs for a reason, and what no set has, is
 //! listed with the reason ([`known`]); an entry that no longer applies is an error as well.
 

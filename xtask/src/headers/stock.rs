@@ -1,4 +1,4 @@
-//! The declarations of `wsk-sys`, as the build script found them in its source.
+//! The declarations of `nt-sys` and `wsk-sys`, as the build script found them in its source.
 
 #[derive(Clone, Copy)]
 pub(super) struct Constant {

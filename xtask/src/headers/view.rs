@@ -1,4 +1,4 @@
-//! The sets of headers that `wsk-sys` is compared with.
+//! The sets of headers that `nt-sys` and `wsk-sys` are compared with.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ pub(super) struct View {
     pub(super) title: &'static str,
     /// A directory that goes before the compiler's own.
     pub(super) include: Option<PathBuf>,
-    /// The modules of `wsk-sys` whose names these headers cannot have: asking about them costs seconds.
+    /// The modules of the two crates whose names these headers cannot have: asking about them costs seconds.
     pub(super) skips: &'static [&'static str],
     /// What must be there.
     needs: PathBuf,

@@ -148,6 +148,6 @@ pub(crate) unsafe fn unwatch(header: NonNull<Header>) {
         // SAFETY: nobody else is left. The buffers went with the last handle.
         unsafe { header.drop_in_place() };
         // SAFETY: the block came from `pool::allocate`, and its content is gone.
-        unsafe { pool::free(header) };
+        unsafe { pool::free(header, pool::POOL_TAG) };
     }
 }

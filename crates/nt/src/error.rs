@@ -3,9 +3,9 @@
 use core::fmt;
 use core::num::NonZeroI32;
 
-use wsk_sys::{NT_SUCCESS, NTSTATUS, status_meaning, status_name};
+use nt_sys::{NT_SUCCESS, NTSTATUS, status_meaning, status_name};
 
-/// A failed `NTSTATUS`, unchanged as WSK or the kernel gave it.
+/// A failed `NTSTATUS`, unchanged as the kernel gave it.
 ///
 /// # Invariants
 /// `NT_SUCCESS` is false of the value. Warnings such as `STATUS_BUFFER_OVERFLOW` are failures by this rule, and
@@ -13,7 +13,7 @@ use wsk_sys::{NT_SUCCESS, NTSTATUS, status_meaning, status_name};
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Error(NonZeroI32);
 
-/// The result of a WSK operation.
+/// The result of a call of the kernel.
 pub type Result<T = (), E = Error> = core::result::Result<T, E>;
 
 macro_rules! errors {
@@ -21,7 +21,7 @@ macro_rules! errors {
         impl Error {
             $(
                 #[doc = concat!("`", stringify!($status), "`")]
-                pub const $name: Error = Error::constant(wsk_sys::$status);
+                pub const $name: Error = Error::constant(nt_sys::$status);
             )*
         }
     };

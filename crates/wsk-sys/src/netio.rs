@@ -1,6 +1,6 @@
 //! Functions exported by `netio.sys`.
 
-use crate::base::{NTSTATUS, ULONG};
+use nt_sys::{NTSTATUS, ULONG};
 use crate::wsk::{WSK_CLIENT_NPI, WSK_PROVIDER_CHARACTERISTICS, WSK_PROVIDER_NPI, WSK_REGISTRATION};
 
 unsafe extern "system" {

@@ -52,7 +52,7 @@ statuses! {
     STATUS_INTEGER_OVERFLOW = 0xC000_0095, "A number does not fit.";
     STATUS_INSUFFICIENT_RESOURCES = 0xC000_009A, "There is not enough memory.";
     STATUS_WORKING_SET_QUOTA = 0xC000_00A1, "The process may not lock so much memory.";
-    STATUS_DEVICE_NOT_READY = 0xC000_00A3, "The device, or the WSK provider, is not ready yet.";
+    STATUS_DEVICE_NOT_READY = 0xC000_00A3, "The device, or the provider of an interface, is not ready yet.";
     STATUS_IO_TIMEOUT = 0xC000_00B5, "The time limit passed, and the operation was cancelled.";
     STATUS_FILE_FORCED_CLOSED = 0xC000_00B6, "The socket is no longer functional and can only be closed.";
     STATUS_NOT_SUPPORTED = 0xC000_00BB, "The request is not supported.";
@@ -83,7 +83,7 @@ statuses! {
     STATUS_PORT_UNREACHABLE = 0xC000_023F, "No socket is bound to the remote port.";
     STATUS_REQUEST_ABORTED = 0xC000_0240, "The request was aborted.";
     STATUS_CONNECTION_ABORTED = 0xC000_0241, "The connection was aborted by this machine.";
-    STATUS_NOINTERFACE = 0xC000_02B9, "The provider does not offer the requested WSK version.";
+    STATUS_NOINTERFACE = 0xC000_02B9, "The provider does not offer the requested interface or version.";
     STATUS_HOPLIMIT_EXCEEDED = 0xC000_A012, "The datagram passed more routers than it was allowed to.";
     STATUS_PROTOCOL_NOT_SUPPORTED = 0xC000_A013, "The protocol is not supported.";
 }
@@ -104,7 +104,7 @@ pub fn status_meaning(status: NTSTATUS) -> Option<&'static str> {
 /// has no name: as C programmers write it, where an `NTSTATUS` would show itself as a negative number.
 ///
 /// ```
-/// use wsk_sys::{NamedStatus, STATUS_CANCELLED};
+/// use nt_sys::{NamedStatus, STATUS_CANCELLED};
 ///
 /// assert_eq!(format!("{:?}", NamedStatus(STATUS_CANCELLED)), "STATUS_CANCELLED (0xC0000120)");
 /// assert_eq!(NamedStatus(-1).to_string(), "0xFFFFFFFF");

@@ -3,7 +3,7 @@
 //! Ports and addresses are in network byte order, as everywhere in Winsock.
 #![allow(missing_docs, reason = "the fields are those of the C structure that the type's page names")]
 
-use crate::base::{LONG, SIZE_T, ULONG, USHORT};
+use nt_sys::{LONG, SIZE_T, ULONG, USHORT};
 
 pub type ADDRESS_FAMILY = USHORT;
 

@@ -1,7 +1,7 @@
 //! Control codes: socket options, socket IOCTLs, client control codes.
 #![allow(missing_docs, reason = "each constant is documented on Microsoft's page of the same name")]
 
-use crate::base::ULONG;
+use nt_sys::ULONG;
 
 /// `WSK_CONTROL_SOCKET_TYPE`.
 pub type WSK_CONTROL_SOCKET_TYPE = i32;

@@ -1,5 +1,5 @@
 //! The proof of `PASSIVE_LEVEL` says something of one thread.
-use wsk::Passive;
+use nt::Passive;
 
 fn in_another_thread<T: Send>(_: T) {}
 

@@ -1,14 +1,13 @@
-//! Declarations of Winsock Kernel (WSK), and of the part of the Windows NT kernel interface that a WSK client
-//! uses. No `std`, no dependencies, no WDK.
+//! Declarations of the part of the Windows NT kernel interface that drivers use. No `std`, no dependencies, no WDK.
 //!
 //! Everything bears its C name, so that Microsoft's pages are its documentation. Each function is declared once,
-//! as an `extern "system"` item; whatever the program is linked with supplies it: `ntoskrnl.exe` and `netio.sys`
-//! in a driver, the `hosted` crates in a test. There is no trait and no indirection between a caller and the
-//! kernel, so the code under test is the code that ships.
+//! as an `extern "system"` item; whatever the program is linked with supplies it: `ntoskrnl.exe` in a driver, the
+//! `hosted` crates in a test. There is no trait and no indirection between a caller and the kernel, so the code under
+//! test is the code that ships.
 //!
 //! The C headers define some of these interfaces as inline functions or macros, which no binding generator
-//! emits. They are here as `unsafe fn`s of the same name: [`IoSetCompletionRoutine`],
-//! [`IoGetNextIrpStackLocation`], [`MmGetSystemAddressForMdlSafe`] and their kin.
+//! emits. They are here as `unsafe fn`s of the same name, such as [`IoSetCompletionRoutine`],
+//! [`IoGetNextIrpStackLocation`] and [`MmGetSystemAddressForMdlSafe`].
 //!
 //! Sizes and field offsets of every structure are asserted at compile time (`layout.rs`), for 64-bit targets.
 //!
@@ -19,9 +18,6 @@
 //! | [`sync`] | `KEVENT`, `KTIMER`, `KDPC`, spin locks |
 //! | [`irp`], [`mdl`], [`object`] | I/O manager structures and their inlines |
 //! | [`ntoskrnl`] | functions exported by `ntoskrnl.exe` |
-//! | [`sockaddr`] | socket addresses and control information |
-//! | [`wsk`], [`control`] | WSK structures, dispatch tables, callbacks; control codes |
-//! | [`netio`] | functions exported by `netio.sys` |
 #![no_std]
 #![allow(
     non_camel_case_types,
@@ -38,26 +34,18 @@
 #![allow(unsafe_code, reason = "this crate is the foreign function interface")]
 
 pub mod base;
-pub mod control;
 pub mod irp;
 pub mod layout;
 pub mod mdl;
-pub mod netio;
 pub mod ntoskrnl;
 pub mod object;
-pub mod sockaddr;
 pub mod status;
 pub mod sync;
-pub mod wsk;
 
 pub use base::*;
-pub use control::*;
 pub use irp::*;
 pub use mdl::*;
-pub use netio::*;
 pub use ntoskrnl::*;
 pub use object::*;
-pub use sockaddr::*;
 pub use status::*;
 pub use sync::*;
-pub use wsk::*;
