@@ -9,6 +9,32 @@
 //! a table, and never used twice; so a stale handle is always found out. Where the documentation is silent, the source
 //! says `n/d` (not documented) and what was chosen.
 //!
+//! # The parts
+//!
+//! Each part may use those above it in this table, and no other:
+//!
+//! | part | what it is |
+//! |---|---|
+//! | `types` | the C types of the framework |
+//! | `status` | the framework's own `NTSTATUS` values |
+//! | `kernel` | what the framework uses of the kernel: IRPs, events, a spin lock around a value |
+//! | `platform` | what no kernel export offers: in the hosted kernel, and in Wine's |
+//! | [`rules`] | the rules of the framework, and the report of a broken one |
+//! | `object` | objects, whatever their kind: handles, references, contexts, callbacks; the drivers that are bound |
+//! | `string`, `locks`, `memory`, `file` | WDFSTRING; WDFSPINLOCK and WDFWAITLOCK; WDFMEMORY; WDFFILEOBJECT |
+//! | `request` | WDFREQUEST: its phases, its completion, its buffers |
+//! | `queue` | WDFQUEUE: its state and its dispatch loop; cancellation; forwarding |
+//! | `device` | WDFDEVICE: its description, the driver's dispatch routine, which queue gets which request |
+//! | `deferred` | WDFWORKITEM, WDFTIMER and WDFDPC |
+//! | `driver` | WDFDRIVER |
+//! | `table` | the function table, and binding a driver to it |
+//! | `hosted` | loading a driver into a test's machine |
+//!
+//! `object` knows no kind of object: a kind gives its operations and the name of its handles when an object is created.
+//! Where a lower part has to call a higher one, it has a trait that the higher one implements: `request` and `queue` see
+//! of the device only that. What a function refuses is an error up to the function that the driver called, which reports
+//! it; what a callback of the driver's breaks is reported where the callback was called.
+//!
 //! Everything the framework needs of the kernel it calls by the exports that `wsk-sys` declares, except for the few things
 //! in `platform`. Without the feature `hosted` these few are Wine's, and the crate makes a `wdfldr.sys` for it.
 #![no_std]
@@ -36,6 +62,7 @@ extern crate alloc;
 mod deferred;
 mod device;
 mod driver;
+mod file;
 #[cfg(feature = "hosted")]
 mod hosted;
 mod kernel;

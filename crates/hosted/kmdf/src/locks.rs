@@ -15,8 +15,7 @@ use wsk_sys::{
 };
 
 use crate::kernel::event::Event;
-use crate::memory::parent_or_driver;
-use crate::object::args::{at_most, irql, required, store};
+use crate::object::args::{at_most, irql, required, status, store};
 use crate::object::attributes::{self, Allowed};
 use crate::object::client;
 use crate::object::kind::Kind;
@@ -24,7 +23,10 @@ use crate::object::lookup;
 use crate::object::{self, Body, Family, Kinded, Typed};
 use crate::platform::{self, Held};
 use crate::rules;
-use crate::types::{PLONGLONG, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFSPINLOCK, WDFWAITLOCK};
+use crate::types::{
+    PLONGLONG, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFSPINLOCK, WDFSPINLOCK__, WDFWAITLOCK,
+    WDFWAITLOCK__,
+};
 
 /// The body of a WDFSPINLOCK.
 pub(crate) struct SpinLock {
@@ -38,14 +40,11 @@ pub(crate) struct SpinLock {
 // SAFETY: the word is only passed to the kernel's spin lock functions.
 unsafe impl Sync for SpinLock {}
 
-impl Body for SpinLock {
-    fn kind(&self) -> Kind {
-        Kind::SpinLock
-    }
-}
+impl Body for SpinLock {}
 
 impl Kinded for SpinLock {
-    const KIND: Kind = Kind::SpinLock;
+    type Handle = WDFSPINLOCK__;
+    const KIND: &'static Kind = &Kind::new("WDFSPINLOCK");
 }
 
 /// The body of a WDFWAITLOCK.
@@ -57,45 +56,36 @@ pub(crate) struct WaitLock {
     critical: AtomicU8,
 }
 
-impl Body for WaitLock {
-    fn kind(&self) -> Kind {
-        Kind::WaitLock
-    }
-}
+impl Body for WaitLock {}
 
 impl Kinded for WaitLock {
-    const KIND: Kind = Kind::WaitLock;
+    type Handle = WDFWAITLOCK__;
+    const KIND: &'static Kind = &Kind::new("WDFWAITLOCK");
 }
 
 /// Makes a lock object.
 ///
 /// # Safety
 /// `attributes` is null or points to attributes; `out` may be written to.
-unsafe fn create<T: Kinded, H>(
+unsafe fn create<T: Kinded>(
     function: &'static str,
     globals: PWDF_DRIVER_GLOBALS,
     attributes: PWDF_OBJECT_ATTRIBUTES,
-    out: *mut *mut H,
+    out: *mut *mut T::Handle,
     body: T,
 ) -> NTSTATUS {
     let client = client::calling(function, globals);
     at_most(function, DISPATCH_LEVEL);
     required(function, "the lock", out);
-    // SAFETY: this function's own contract.
-    let attributes = match unsafe { attributes::read(attributes, Allowed::PLAIN) } {
-        Ok(attributes) => attributes,
-        Err(status) => return status,
-    };
-    let created = parent_or_driver(function, &client, &attributes)
-        .and_then(|parent| object::create(function, &client, Family::Child(&parent), &attributes, body));
-    match created {
-        Ok(lock) => {
-            // SAFETY: this function's own contract.
-            unsafe { store(out, lock.as_handle()) };
-            STATUS_SUCCESS
-        }
-        Err(status) => status,
-    }
+    status(|| {
+        // SAFETY: this function's own contract.
+        let attributes = unsafe { attributes::read(attributes, Allowed::PLAIN) }?;
+        let parent = lookup::parent_or_driver(function, &client, &attributes)?;
+        let lock = object::create(function, &client, Family::Child(&parent), &attributes, body)?;
+        // SAFETY: this function's own contract.
+        unsafe { store(out, lock.as_handle()) };
+        Ok(())
+    })
 }
 
 fn check_not_mine<T: Kinded>(function: &'static str, lock: &Typed<T>, owner: &AtomicU64) {
@@ -144,7 +134,7 @@ pub unsafe extern "C" fn WdfSpinLockCreate(
 pub unsafe extern "C" fn WdfSpinLockAcquire(_globals: PWDF_DRIVER_GLOBALS, SpinLock: WDFSPINLOCK) {
     const NAME: &str = "WdfSpinLockAcquire";
     at_most(NAME, DISPATCH_LEVEL);
-    let lock = lookup::typed::<self::SpinLock, _>(NAME, SpinLock);
+    let lock = lookup::typed::<self::SpinLock>(NAME, SpinLock);
     check_not_mine(NAME, &lock, &lock.owner);
     // SAFETY: an initialised spin lock, which lives as long as its object.
     let previous = unsafe { KeAcquireSpinLockRaiseToDpc(lock.word.get()) };
@@ -162,7 +152,7 @@ pub unsafe extern "C" fn WdfSpinLockAcquire(_globals: PWDF_DRIVER_GLOBALS, SpinL
 pub unsafe extern "C" fn WdfSpinLockRelease(_globals: PWDF_DRIVER_GLOBALS, SpinLock: WDFSPINLOCK) {
     const NAME: &str = "WdfSpinLockRelease";
     at_most(NAME, DISPATCH_LEVEL);
-    let lock = lookup::typed::<self::SpinLock, _>(NAME, SpinLock);
+    let lock = lookup::typed::<self::SpinLock>(NAME, SpinLock);
     check_mine(NAME, &lock, &lock.owner);
     // Relaxed: written by this thread.
     let previous = lock.previous.load(Ordering::Relaxed);
@@ -206,7 +196,7 @@ pub unsafe extern "C" fn WdfWaitLockAcquire(
     // SAFETY: the driver passes null or a variable.
     let timeout = unsafe { Timeout.as_ref() }.copied();
     at_most(NAME, if timeout == Some(0) { DISPATCH_LEVEL } else { PASSIVE_LEVEL });
-    let lock = lookup::typed::<WaitLock, _>(NAME, Lock);
+    let lock = lookup::typed::<WaitLock>(NAME, Lock);
     check_not_mine(NAME, &lock, &lock.owner);
     let critical = irql() <= APC_LEVEL;
     if critical {
@@ -235,7 +225,7 @@ pub unsafe extern "C" fn WdfWaitLockAcquire(
 pub unsafe extern "C" fn WdfWaitLockRelease(_globals: PWDF_DRIVER_GLOBALS, Lock: WDFWAITLOCK) {
     const NAME: &str = "WdfWaitLockRelease";
     at_most(NAME, DISPATCH_LEVEL);
-    let lock = lookup::typed::<WaitLock, _>(NAME, Lock);
+    let lock = lookup::typed::<WaitLock>(NAME, Lock);
     check_mine(NAME, &lock, &lock.owner);
     // Relaxed: written by this thread.
     let critical = lock.critical.load(Ordering::Relaxed) != 0;

@@ -14,15 +14,17 @@ use wsk_sys::{
 
 use crate::kernel::lock::Lock;
 use crate::kernel::shared::Shared;
-use crate::object::args::{at_most, required, store};
-use crate::object::attributes::{self, Allowed, Attributes};
-use crate::object::client::{self, Client};
+use crate::object::args::{at_most, required, status, store};
+use crate::object::attributes::{self, Allowed};
+use crate::object::client::{self};
 use crate::object::kind::Kind;
 use crate::object::lookup;
 use crate::object::{self, Body, Family, Kinded, Object, Typed};
 use crate::platform::UserPages;
-use crate::rules;
-use crate::types::{_POOL_TYPE as Pool, POOL_TYPE, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFMEMORY};
+use crate::rules::{self, Violation};
+use crate::types::{
+    _POOL_TYPE as Pool, POOL_TYPE, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFMEMORY, WDFMEMORY__,
+};
 
 /// The body of a WDFMEMORY.
 ///
@@ -95,14 +97,11 @@ impl Memory {
 }
 
 impl Body for Memory {
-    fn kind(&self) -> Kind {
-        Kind::Memory
-    }
-
     /// A process' pages are unlocked before its request is completed.
-    fn dispose(&self, _object: &Arc<Object>) {
+    fn dispose(&self, _object: &Arc<Object>) -> Result<(), Violation> {
         // Unlocked by its end.
         let _pages = self.user.lock().take();
+        Ok(())
     }
 
     fn destroyed(&self) {
@@ -113,8 +112,8 @@ impl Body for Memory {
         }
     }
 
-    fn may_delete(&self) -> bool {
-        !self.of_request
+    fn cannot_delete(&self, _object: &Object) -> Option<&'static str> {
+        self.of_request.then_some("which the framework deletes")
     }
 
     fn describe(&self) -> String {
@@ -123,18 +122,8 @@ impl Body for Memory {
 }
 
 impl Kinded for Memory {
-    const KIND: Kind = Kind::Memory;
-}
-
-/// The parent that attributes name, or the driver.
-pub(crate) fn parent_or_driver(
-    function: &'static str,
-    client: &Client,
-    attributes: &Attributes,
-) -> Result<Arc<Object>, NTSTATUS> {
-    lookup::parent(function, attributes.parent)
-        .or_else(|| client.driver())
-        .ok_or(STATUS_INVALID_DEVICE_REQUEST)
+    type Handle = WDFMEMORY__;
+    const KIND: &'static Kind = &Kind::new("WDFMEMORY");
 }
 
 /// Allocates a buffer with its object.
@@ -166,36 +155,27 @@ pub unsafe extern "C" fn WdfMemoryCreate(
     if BufferSize == 0 {
         return STATUS_INVALID_PARAMETER;
     }
-    // SAFETY: the driver passes null or attributes.
-    let attributes = match unsafe { attributes::read(Attributes, Allowed::PLAIN) } {
-        Ok(attributes) => attributes,
-        Err(status) => return status,
-    };
-    let parent = match parent_or_driver(NAME, &client, &attributes) {
-        Ok(parent) => parent,
-        Err(status) => return status,
-    };
-    let tag = if PoolTag == 0 { client.tag() } else { PoolTag };
-    // SAFETY: allocates pool of a kind that the IRQL allows.
-    let buffer = unsafe { ExAllocatePool2(flags | POOL_FLAG_UNINITIALIZED, BufferSize, tag) };
-    if buffer.is_null() {
-        return STATUS_INSUFFICIENT_RESOURCES;
-    }
-    // INVARIANT: just allocated with this size and tag.
-    let body = self::Memory { tag: Some(tag), ..self::Memory::new(buffer, BufferSize) };
-    let memory = match object::create(NAME, &client, Family::Child(&parent), &attributes, body) {
-        Ok(memory) => memory,
-        Err(status) => {
-            // SAFETY: allocated above; no object has it.
-            unsafe { ExFreePoolWithTag(buffer, tag) };
-            return status;
+    status(|| {
+        // SAFETY: the driver passes null or attributes.
+        let attributes = unsafe { attributes::read(Attributes, Allowed::PLAIN) }?;
+        let parent = lookup::parent_or_driver(NAME, &client, &attributes)?;
+        let tag = if PoolTag == 0 { client.tag() } else { PoolTag };
+        // SAFETY: allocates pool of a kind that the IRQL allows.
+        let buffer = unsafe { ExAllocatePool2(flags | POOL_FLAG_UNINITIALIZED, BufferSize, tag) };
+        if buffer.is_null() {
+            return Err(STATUS_INSUFFICIENT_RESOURCES);
         }
-    };
-    // SAFETY: the driver's variable.
-    unsafe { store(Memory, memory.as_handle()) };
-    // SAFETY: null, or the driver's variable.
-    unsafe { store(Buffer, buffer) };
-    STATUS_SUCCESS
+        // INVARIANT: just allocated with this size and tag.
+        let body = self::Memory { tag: Some(tag), ..self::Memory::new(buffer, BufferSize) };
+        let memory = object::create(NAME, &client, Family::Child(&parent), &attributes, body);
+        // SAFETY: allocated above; no object has it.
+        let memory = memory.inspect_err(|_| unsafe { ExFreePoolWithTag(buffer, tag) })?;
+        // SAFETY: the driver's variable.
+        unsafe { store(Memory, memory.as_handle()) };
+        // SAFETY: null, or the driver's variable.
+        unsafe { store(Buffer, buffer) };
+        Ok(())
+    })
 }
 
 /// Makes an object for a buffer of the driver's.
@@ -220,30 +200,22 @@ pub unsafe extern "C" fn WdfMemoryCreatePreallocated(
     if BufferSize == 0 {
         return STATUS_INVALID_PARAMETER;
     }
-    // SAFETY: the driver passes null or attributes.
-    let attributes = match unsafe { attributes::read(Attributes, Allowed::PLAIN) } {
-        Ok(attributes) => attributes,
-        Err(status) => return status,
-    };
-    let parent = match parent_or_driver(NAME, &client, &attributes) {
-        Ok(parent) => parent,
-        Err(status) => return status,
-    };
-    // INVARIANT: the driver's buffer, of the length that it says.
-    let body = self::Memory { preallocated: true, ..self::Memory::new(Buffer, BufferSize) };
-    match object::create(NAME, &client, Family::Child(&parent), &attributes, body) {
-        Ok(memory) => {
-            // SAFETY: the driver's variable.
-            unsafe { store(Memory, memory.as_handle()) };
-            STATUS_SUCCESS
-        }
-        Err(status) => status,
-    }
+    status(|| {
+        // SAFETY: the driver passes null or attributes.
+        let attributes = unsafe { attributes::read(Attributes, Allowed::PLAIN) }?;
+        let parent = lookup::parent_or_driver(NAME, &client, &attributes)?;
+        // INVARIANT: the driver's buffer, of the length that it says.
+        let body = self::Memory { preallocated: true, ..self::Memory::new(Buffer, BufferSize) };
+        let memory = object::create(NAME, &client, Family::Child(&parent), &attributes, body)?;
+        // SAFETY: the driver's variable.
+        unsafe { store(Memory, memory.as_handle()) };
+        Ok(())
+    })
 }
 
 fn memory(function: &'static str, handle: WDFMEMORY) -> Typed<Memory> {
     at_most(function, DISPATCH_LEVEL);
-    lookup::typed::<Memory, _>(function, handle)
+    lookup::typed::<Memory>(function, handle)
 }
 
 /// The address and length of a buffer.
@@ -305,14 +277,12 @@ pub unsafe extern "C" fn WdfMemoryCopyToBuffer(
     const NAME: &str = "WdfMemoryCopyToBuffer";
     let source = memory(NAME, SourceMemory);
     required(NAME, "Buffer", Buffer);
-    match source.part(SourceOffset, NumBytesToCopyTo) {
-        Ok(part) => {
-            // SAFETY: `part` has that many bytes, by the type's invariant; `Buffer` too, says the driver.
-            unsafe { core::ptr::copy(part, Buffer.cast(), NumBytesToCopyTo) };
-            STATUS_SUCCESS
-        }
-        Err(status) => status,
-    }
+    status(|| {
+        let part = source.part(SourceOffset, NumBytesToCopyTo)?;
+        // SAFETY: `part` has that many bytes, by the type's invariant; `Buffer` too, says the driver.
+        unsafe { core::ptr::copy(part, Buffer.cast(), NumBytesToCopyTo) };
+        Ok(())
+    })
 }
 
 /// Copies into a buffer.
@@ -338,12 +308,10 @@ pub unsafe extern "C" fn WdfMemoryCopyFromBuffer(
         });
         return STATUS_ACCESS_VIOLATION;
     }
-    match destination.part(DestinationOffset, NumBytesToCopyFrom) {
-        Ok(part) => {
-            // SAFETY: `part` has that many bytes, by the type's invariant; `Buffer` too, says the driver.
-            unsafe { core::ptr::copy(Buffer.cast(), part, NumBytesToCopyFrom) };
-            STATUS_SUCCESS
-        }
-        Err(status) => status,
-    }
+    status(|| {
+        let part = destination.part(DestinationOffset, NumBytesToCopyFrom)?;
+        // SAFETY: `part` has that many bytes, by the type's invariant; `Buffer` too, says the driver.
+        unsafe { core::ptr::copy(Buffer.cast(), part, NumBytesToCopyFrom) };
+        Ok(())
+    })
 }

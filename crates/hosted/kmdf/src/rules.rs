@@ -113,9 +113,38 @@ rules! {
     OBJECT_LEAK = OWN + 33, "ObjectReferenceLeak", "Framework Object Life Cycle";
 }
 
+/// A rule that a driver has broken, for the entry point that it called to report.
+pub(crate) struct Violation {
+    rule: &'static Rule,
+    detail: String,
+}
+
+impl Violation {
+    /// That `rule` is broken, and how.
+    pub(crate) fn new(rule: &'static Rule, detail: String) -> Violation {
+        Violation { rule, detail }
+    }
+
+    /// Reports it, which stops the machine.
+    pub(crate) fn raise(self) -> ! {
+        platform::violation(self.rule, self.detail)
+    }
+}
+
+/// Reports a violation, which stops the machine; or gives the value.
+pub(crate) fn raise<T>(result: Result<T, Violation>) -> T {
+    result.unwrap_or_else(|violation| violation.raise())
+}
+
+/// What only the verifier checks. In a lenient machine it is no error: the caller takes Windows' way out.
+///
+/// # Errors
+/// The violation, in a strict machine.
+pub(crate) fn check(rule: &'static Rule, detail: impl FnOnce() -> String) -> Result<(), Violation> {
+    if platform::strict() { Err(Violation::new(rule, detail())) } else { Ok(()) }
+}
+
 /// Reports what only the verifier checks. Returns in a lenient machine, where the caller takes Windows' way out.
 pub(crate) fn verify(rule: &'static Rule, detail: impl FnOnce() -> String) {
-    if platform::strict() {
-        platform::violation(rule, detail());
-    }
+    raise(check(rule, detail));
 }

@@ -5,19 +5,17 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use wsk_sys::{
-    NTSTATUS, PASSIVE_LEVEL, PCUNICODE_STRING, PUNICODE_STRING, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
-    UNICODE_STRING,
+    NTSTATUS, PASSIVE_LEVEL, PCUNICODE_STRING, PUNICODE_STRING, STATUS_INVALID_PARAMETER, UNICODE_STRING,
 };
 
 use crate::kernel::lock::Lock;
-use crate::memory::parent_or_driver;
-use crate::object::args::{at_most, characters, required, store};
+use crate::object::args::{at_most, characters, is_valid, required, status, store};
 use crate::object::attributes::{self, Allowed};
 use crate::object::client;
 use crate::object::kind::Kind;
 use crate::object::lookup;
 use crate::object::{self, Body, Family, Kinded};
-use crate::types::{PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFSTRING};
+use crate::types::{PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFSTRING, WDFSTRING__};
 
 /// The body of a WDFSTRING: its characters, and a zero. In a lock because the driver gets a pointer that it may write
 /// through.
@@ -38,10 +36,6 @@ impl Characters {
 }
 
 impl Body for Characters {
-    fn kind(&self) -> Kind {
-        Kind::String
-    }
-
     fn describe(&self) -> String {
         let characters = self.0.lock().clone();
         let text = characters.split_last().map_or(&[][..], |(_, text)| text);
@@ -50,18 +44,8 @@ impl Body for Characters {
 }
 
 impl Kinded for Characters {
-    const KIND: Kind = Kind::String;
-}
-
-/// Whether a counted string is one.
-///
-/// # Safety
-/// `string` points to a counted string.
-pub(crate) unsafe fn is_valid(string: PCUNICODE_STRING) -> bool {
-    // SAFETY: this function's own contract.
-    let UNICODE_STRING { Length, MaximumLength, Buffer } = unsafe { string.read() };
-    let even = Length % 2 == 0 && MaximumLength % 2 == 0;
-    even && Length <= MaximumLength && (Length == 0 || !Buffer.is_null())
+    type Handle = WDFSTRING__;
+    const KIND: &'static Kind = &Kind::new("WDFSTRING");
 }
 
 /// Makes a string object, empty or a copy of a counted string.
@@ -84,28 +68,22 @@ pub unsafe extern "C" fn WdfStringCreate(
     required(NAME, "String", String);
     // SAFETY: the driver's variable.
     unsafe { store(String, core::ptr::null_mut()) };
-    // SAFETY: the driver passes null or attributes.
-    let attributes = match unsafe { attributes::read(StringAttributes, Allowed::PLAIN) } {
-        Ok(attributes) => attributes,
-        Err(status) => return status,
-    };
-    // SAFETY: not null, so the driver's counted string.
-    if !UnicodeString.is_null() && !unsafe { is_valid(UnicodeString) } {
-        return STATUS_INVALID_PARAMETER;
-    }
-    // SAFETY: null, or the driver's counted string.
-    let characters = unsafe { characters(UnicodeString) }.unwrap_or_default();
-    let created = parent_or_driver(NAME, &client, &attributes).and_then(|parent| {
-        object::create(NAME, &client, Family::Child(&parent), &attributes, Characters::new(characters))
-    });
-    match created {
-        Ok(string) => {
-            // SAFETY: the driver's variable.
-            unsafe { store(String, string.as_handle()) };
-            STATUS_SUCCESS
+    status(|| {
+        // SAFETY: the driver passes null or attributes.
+        let attributes = unsafe { attributes::read(StringAttributes, Allowed::PLAIN) }?;
+        // SAFETY: not null, so the driver's counted string.
+        if !UnicodeString.is_null() && !unsafe { is_valid(UnicodeString) } {
+            return Err(STATUS_INVALID_PARAMETER);
         }
-        Err(status) => status,
-    }
+        // SAFETY: null, or the driver's counted string.
+        let characters = unsafe { characters(UnicodeString) }.unwrap_or_default();
+        let parent = lookup::parent_or_driver(NAME, &client, &attributes)?;
+        let body = Characters::new(characters);
+        let string = object::create(NAME, &client, Family::Child(&parent), &attributes, body)?;
+        // SAFETY: the driver's variable.
+        unsafe { store(String, string.as_handle()) };
+        Ok(())
+    })
 }
 
 /// The counted string of a string object, which stays as long as the object, and as what is assigned to it.
@@ -119,7 +97,7 @@ pub unsafe extern "C" fn WdfStringGetUnicodeString(
 ) {
     const NAME: &str = "WdfStringGetUnicodeString";
     at_most(NAME, PASSIVE_LEVEL);
-    let string = lookup::typed::<Characters, _>(NAME, String);
+    let string = lookup::typed::<Characters>(NAME, String);
     required(NAME, "UnicodeString", UnicodeString);
     let (buffer, size) = {
         let mut characters = string.0.lock();

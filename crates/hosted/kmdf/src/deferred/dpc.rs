@@ -5,19 +5,18 @@ use alloc::sync::Arc;
 
 use wsk_sys::{
     BOOLEAN, DISPATCH_LEVEL, FALSE, KeFlushQueuedDpcs, NTSTATUS, PASSIVE_LEVEL, STATUS_INVALID_PARAMETER,
-    STATUS_SUCCESS,
 };
 
-use crate::deferred::work_item::{parent_handle, surroundings};
-use crate::object::args::{at_most, read_sized, required, store};
+use crate::deferred::{Surroundings, parent_handle, surroundings};
+use crate::object::args::{at_most, read_sized, required, status, store};
 use crate::object::attributes::{self, Allowed};
 use crate::object::callback;
+use crate::object::callback_lock::CallbackLock;
 use crate::object::kernel_dpc::KernelDpc;
 use crate::object::kind::Kind;
 use crate::object::lookup;
-use crate::object::serial::Serial;
 use crate::object::{self, Body, Family, Kinded, Object};
-use crate::status::STATUS_WDF_INCOMPATIBLE_EXECUTION_LEVEL;
+use crate::rules::Violation;
 use crate::types::{
     PKDPC, PWDF_DPC_CONFIG, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFDPC, WDFDPC__, WDFOBJECT,
 };
@@ -25,26 +24,23 @@ use crate::types::{
 /// The body of a WDFDPC.
 pub(crate) struct Dpc {
     function: unsafe extern "C" fn(*mut WDFDPC__),
-    serial: Option<Arc<Serial>>,
+    lock: Option<Arc<CallbackLock>>,
     dpc: KernelDpc,
 }
 
 impl Body for Dpc {
-    fn kind(&self) -> Kind {
-        Kind::Dpc
-    }
-
     fn needs_passive(&self) -> bool {
         true
     }
 
-    fn dispose(&self, _object: &Arc<Object>) {
+    fn dispose(&self, _object: &Arc<Object>) -> Result<(), Violation> {
         self.dpc.retire();
+        Ok(())
     }
 
     fn work(&self, object: &Arc<Object>) {
-        Serial::with(self.serial.as_deref(), || {
-            callback::call(object.client(), "EvtDpcFunc", object.handle(), || {
+        CallbackLock::with(self.lock.as_deref(), || {
+            callback::call(object, "EvtDpcFunc", || {
                 // SAFETY: the driver's callback; deletion waits for it.
                 unsafe { (self.function)(object.as_handle()) };
             });
@@ -53,7 +49,8 @@ impl Body for Dpc {
 }
 
 impl Kinded for Dpc {
-    const KIND: Kind = Kind::Dpc;
+    type Handle = WDFDPC__;
+    const KIND: &'static Kind = &Kind::new("WDFDPC");
 }
 
 /// Makes a DPC for a device or something under it.
@@ -76,40 +73,21 @@ pub unsafe extern "C" fn WdfDpcCreate(
     required(NAME, "Config", Config);
     required(NAME, "Attributes", Attributes);
     required(NAME, "Dpc", Dpc);
-    // SAFETY: the driver's configuration; zero bytes are a valid one.
-    let config = match unsafe { read_sized(Config, &[0x18]) } {
-        Ok(config) => config,
-        Err(status) => return status,
-    };
-    let Some(function) = config.EvtDpcFunc else { return STATUS_INVALID_PARAMETER };
-    // SAFETY: the driver passes attributes.
-    let attributes = match unsafe { attributes::read(Attributes, Allowed::CHILD) } {
-        Ok(attributes) => attributes,
-        Err(status) => return status,
-    };
-    let parent =
-        lookup::object::<core::ffi::c_void>(NAME, core::ptr::without_provenance_mut(attributes.parent));
-    let created = surroundings(&parent, config.AutomaticSerialization != 0).and_then(|(_, serial)| {
-        if serial.as_ref().is_some_and(|serial| serial.is_passive()) {
-            return Err(STATUS_WDF_INCOMPATIBLE_EXECUTION_LEVEL);
-        }
-        let dpc = KernelDpc::new();
-        object::create(
-            NAME,
-            parent.client(),
-            Family::Child(&parent),
-            &attributes,
-            self::Dpc { function, serial, dpc },
-        )
-    });
-    let dpc = match created {
-        Ok(dpc) => dpc,
-        Err(status) => return status,
-    };
-    dpc.dpc.initialize(dpc.object());
-    // SAFETY: the driver's variable.
-    unsafe { store(Dpc, dpc.as_handle()) };
-    STATUS_SUCCESS
+    status(|| {
+        // SAFETY: the driver's configuration; zero bytes are a valid one.
+        let config = unsafe { read_sized(Config, &[0x18]) }?;
+        let function = config.EvtDpcFunc.ok_or(STATUS_INVALID_PARAMETER)?;
+        // SAFETY: the driver passes attributes.
+        let attributes = unsafe { attributes::read(Attributes, Allowed::CHILD) }?;
+        let Surroundings { parent, lock, .. } =
+            surroundings(NAME, &attributes, config.AutomaticSerialization, false)?;
+        let body = self::Dpc { function, lock, dpc: KernelDpc::new() };
+        let dpc = object::create(NAME, parent.client(), Family::Child(&parent), &attributes, body)?;
+        dpc.dpc.initialize(dpc.object());
+        // SAFETY: the driver's variable.
+        unsafe { store(Dpc, dpc.as_handle()) };
+        Ok(())
+    })
 }
 
 /// Queues a DPC. Whether it was not queued before.
@@ -117,7 +95,7 @@ pub unsafe extern "C" fn WdfDpcCreate(
 /// # IRQL
 /// <= `DISPATCH_LEVEL` here; any on Windows
 pub unsafe extern "C" fn WdfDpcEnqueue(_globals: PWDF_DRIVER_GLOBALS, Dpc: WDFDPC) -> BOOLEAN {
-    let dpc = lookup::typed::<self::Dpc, _>("WdfDpcEnqueue", Dpc);
+    let dpc = lookup::typed::<self::Dpc>("WdfDpcEnqueue", Dpc);
     dpc.dpc.insert()
 }
 
@@ -127,7 +105,7 @@ pub unsafe extern "C" fn WdfDpcEnqueue(_globals: PWDF_DRIVER_GLOBALS, Dpc: WDFDP
 /// `PASSIVE_LEVEL` if it waits
 pub unsafe extern "C" fn WdfDpcCancel(_globals: PWDF_DRIVER_GLOBALS, Dpc: WDFDPC, Wait: BOOLEAN) -> BOOLEAN {
     const NAME: &str = "WdfDpcCancel";
-    let dpc = lookup::typed::<self::Dpc, _>(NAME, Dpc);
+    let dpc = lookup::typed::<self::Dpc>(NAME, Dpc);
     let was_queued = dpc.dpc.remove();
     if Wait != FALSE {
         at_most(NAME, PASSIVE_LEVEL);
@@ -142,7 +120,7 @@ pub unsafe extern "C" fn WdfDpcCancel(_globals: PWDF_DRIVER_GLOBALS, Dpc: WDFDPC
 /// # IRQL
 /// <= `DISPATCH_LEVEL` here; any on Windows
 pub unsafe extern "C" fn WdfDpcGetParentObject(_globals: PWDF_DRIVER_GLOBALS, Dpc: WDFDPC) -> WDFOBJECT {
-    parent_handle(lookup::typed::<self::Dpc, _>("WdfDpcGetParentObject", Dpc).object())
+    parent_handle(lookup::typed::<self::Dpc>("WdfDpcGetParentObject", Dpc).object())
 }
 
 /// The kernel's DPC.
@@ -150,5 +128,5 @@ pub unsafe extern "C" fn WdfDpcGetParentObject(_globals: PWDF_DRIVER_GLOBALS, Dp
 /// # IRQL
 /// <= `DISPATCH_LEVEL` here; any on Windows
 pub unsafe extern "C" fn WdfDpcWdmGetDpc(_globals: PWDF_DRIVER_GLOBALS, Dpc: WDFDPC) -> PKDPC {
-    lookup::typed::<self::Dpc, _>("WdfDpcWdmGetDpc", Dpc).dpc.as_ptr()
+    lookup::typed::<self::Dpc>("WdfDpcWdmGetDpc", Dpc).dpc.as_ptr()
 }

@@ -10,22 +10,22 @@ use core::mem::MaybeUninit;
 use wsk_sys::{
     BOOLEAN, DISPATCH_LEVEL, FALSE, KDPC, KTIMER, KeCancelTimer, KeFlushQueuedDpcs, KeInitializeDpc,
     KeInitializeTimerEx, KeSetTimerEx, LONG, LONGLONG, NTSTATUS, NotificationTimer, PASSIVE_LEVEL, PVOID,
-    STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, STATUS_SUCCESS,
+    STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED,
 };
 
-use crate::deferred::work_item::{parent_handle, surroundings};
+use crate::deferred::{Surroundings, parent_handle, surroundings};
 use crate::kernel::lock::Lock;
-use crate::object::args::{at_most, read_sized, required, store};
+use crate::object::args::{at_most, read_sized, required, status, store};
 use crate::object::attributes::{self, Allowed};
 use crate::object::callback;
+use crate::object::callback_lock::CallbackLock;
+use crate::object::handles::handles;
 use crate::object::kind::Kind;
 use crate::object::lookup;
-use crate::object::serial::Serial;
 use crate::object::worker::Worker;
 use crate::object::{self, Body, Family, Kinded, Object};
-use crate::platform::{self, framework};
-use crate::rules;
-use crate::status::STATUS_WDF_INCOMPATIBLE_EXECUTION_LEVEL;
+use crate::platform;
+use crate::rules::{self, Violation};
 use crate::types::{
     _WDF_EXECUTION_LEVEL as Level, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, PWDF_TIMER_CONFIG, WDFOBJECT,
     WDFTIMER, WDFTIMER__,
@@ -35,12 +35,12 @@ use crate::types::{
 const SIZES: [usize; 3] = [0x18, 0x20, 0x28];
 
 /// The kernel's timer and the DPC that it queues, at a fixed address.
-struct Clock {
+struct KernelTimer {
     timer: UnsafeCell<MaybeUninit<KTIMER>>,
     dpc: UnsafeCell<MaybeUninit<KDPC>>,
 }
 
-impl Clock {
+impl KernelTimer {
     fn timer(&self) -> *mut KTIMER {
         self.timer.get().cast()
     }
@@ -53,9 +53,9 @@ impl Clock {
 /// The body of a WDFTIMER.
 pub(crate) struct Timer {
     function: unsafe extern "C" fn(*mut WDFTIMER__),
-    serial: Option<Arc<Serial>>,
+    lock: Option<Arc<CallbackLock>>,
     period: LONG,
-    clock: Box<Clock>,
+    kernel: Box<KernelTimer>,
     starts: Lock<Starts>,
     /// For a callback at `PASSIVE_LEVEL`.
     worker: Option<Worker>,
@@ -80,41 +80,36 @@ unsafe impl Sync for Timer {}
 impl Timer {
     fn cancel(&self) -> bool {
         // SAFETY: an initialised timer.
-        unsafe { KeCancelTimer(self.clock.timer()) != FALSE }
+        unsafe { KeCancelTimer(self.kernel.timer()) != FALSE }
     }
 
     /// Waits for a callback that has begun, or is about to.
-    fn flush(&self, object: &Object) {
+    ///
+    /// # Errors
+    /// The violation of a callback that does not return.
+    fn flush(&self, object: &Object) -> Result<(), Violation> {
         // SAFETY: waits at passive level; every DPC that was queued has run when it returns.
         unsafe { KeFlushQueuedDpcs() };
-        if let Some(worker) = &self.worker {
-            worker.wait(object);
-        }
+        self.worker.as_ref().map_or(Ok(()), |worker| worker.wait(object))
     }
 }
 
 impl Body for Timer {
-    fn kind(&self) -> Kind {
-        Kind::Timer
-    }
-
     fn needs_passive(&self) -> bool {
         true
     }
 
-    fn dispose(&self, object: &Arc<Object>) {
+    fn dispose(&self, object: &Arc<Object>) -> Result<(), Violation> {
         self.starts.lock().ended = true;
         self.cancel();
         if platform::in_callback_of(object.handle()) {
-            rules::verify(&rules::TIMER_WAIT, || {
+            rules::check(&rules::TIMER_WAIT, || {
                 format!("{object} was deleted in its own callback, for the end of which its deletion waits")
-            });
+            })?;
         } else {
-            self.flush(object);
+            self.flush(object)?;
         }
-        if let Some(worker) = &self.worker {
-            worker.retire(object);
-        }
+        self.worker.as_ref().map_or(Ok(()), |worker| worker.retire(object))
     }
 
     fn worker(&self) -> Option<&Worker> {
@@ -122,8 +117,8 @@ impl Body for Timer {
     }
 
     fn work(&self, object: &Arc<Object>) {
-        Serial::with(self.serial.as_deref(), || {
-            callback::call(object.client(), "EvtTimerFunc", object.handle(), || {
+        CallbackLock::with(self.lock.as_deref(), || {
+            callback::call(object, "EvtTimerFunc", || {
                 // SAFETY: the driver's callback; deletion waits for it.
                 unsafe { (self.function)(object.as_handle()) };
             });
@@ -132,13 +127,14 @@ impl Body for Timer {
 }
 
 impl Kinded for Timer {
-    const KIND: Kind = Kind::Timer;
+    type Handle = WDFTIMER__;
+    const KIND: &'static Kind = &Kind::new("WDFTIMER");
 }
 
 /// The timer has expired.
 unsafe extern "system" fn expired(_dpc: *mut KDPC, context: PVOID, _argument1: PVOID, _argument2: PVOID) {
-    let Some(object) = framework().find(context.addr()) else { return };
-    match object.worker() {
+    let Some(object) = handles().find(context.addr()) else { return };
+    match object.body().worker() {
         Some(worker) => {
             worker.enqueue(&object);
         }
@@ -167,56 +163,38 @@ pub unsafe extern "C" fn WdfTimerCreate(
     required(NAME, "Config", Config);
     required(NAME, "Attributes", Attributes);
     required(NAME, "Timer", Timer);
-    // SAFETY: the driver's configuration; zero bytes are a valid one.
-    let config = match unsafe { read_sized(Config, &SIZES) } {
-        Ok(config) => config,
-        Err(status) => return status,
-    };
-    // SAFETY: the driver passes attributes.
-    let attributes = match unsafe { attributes::read(Attributes, Allowed::TIMER) } {
-        Ok(attributes) => attributes,
-        Err(status) => return status,
-    };
-    let (Some(function), Ok(period)) = (config.EvtTimerFunc, LONG::try_from(config.Period)) else {
-        return STATUS_INVALID_PARAMETER;
-    };
-    if config.UseHighResolutionTimer != 0 && config.TolerableDelay != 0 {
-        return STATUS_INVALID_PARAMETER;
-    }
-    let passive = attributes.level == Level::WdfExecutionLevelPassive;
-    if passive && period != 0 {
-        return STATUS_NOT_SUPPORTED;
-    }
-    let parent =
-        lookup::object::<core::ffi::c_void>(NAME, core::ptr::without_provenance_mut(attributes.parent));
-    let created = surroundings(&parent, config.AutomaticSerialization != 0).and_then(|(device, serial)| {
-        if serial.as_ref().is_some_and(|serial| serial.is_passive() != passive) {
-            return Err(STATUS_WDF_INCOMPATIBLE_EXECUTION_LEVEL);
+    status(|| {
+        // SAFETY: the driver's configuration; zero bytes are a valid one.
+        let config = unsafe { read_sized(Config, &SIZES) }?;
+        // SAFETY: the driver passes attributes.
+        let attributes = unsafe { attributes::read(Attributes, Allowed::TIMER) }?;
+        let function = config.EvtTimerFunc.ok_or(STATUS_INVALID_PARAMETER)?;
+        let period = LONG::try_from(config.Period).map_err(|_| STATUS_INVALID_PARAMETER)?;
+        if config.UseHighResolutionTimer != 0 && config.TolerableDelay != 0 {
+            return Err(STATUS_INVALID_PARAMETER);
         }
-        let worker = if passive {
-            // SAFETY: the device outlives what is under it.
-            Some(unsafe { Worker::new(device.device_object()) }?)
-        } else {
-            None
-        };
-        let clock = Box::new(Clock {
+        let passive = attributes.level == Level::WdfExecutionLevelPassive;
+        if passive && period != 0 {
+            return Err(STATUS_NOT_SUPPORTED);
+        }
+        let Surroundings { parent, device, lock } =
+            surroundings(NAME, &attributes, config.AutomaticSerialization, passive)?;
+        // SAFETY: the device outlives what is under it.
+        let worker = passive.then(|| unsafe { Worker::new(device.device_object()) }).transpose()?;
+        let kernel = Box::new(KernelTimer {
             timer: UnsafeCell::new(MaybeUninit::uninit()),
             dpc: UnsafeCell::new(MaybeUninit::uninit()),
         });
-        let body = self::Timer { function, serial, period, clock, starts: Lock::default(), worker };
-        object::create(NAME, parent.client(), Family::Child(&parent), &attributes, body)
-    });
-    let timer = match created {
-        Ok(timer) => timer,
-        Err(status) => return status,
-    };
-    // SAFETY: the box has room for a timer, and stays where it is.
-    unsafe { KeInitializeTimerEx(timer.clock.timer(), NotificationTimer) };
-    // SAFETY: the box has room for a DPC; its routine gets the handle, not a pointer.
-    unsafe { KeInitializeDpc(timer.clock.dpc(), expired, timer.as_handle()) };
-    // SAFETY: the driver's variable.
-    unsafe { store(Timer, timer.as_handle()) };
-    STATUS_SUCCESS
+        let body = self::Timer { function, lock, period, kernel, starts: Lock::default(), worker };
+        let timer = object::create(NAME, parent.client(), Family::Child(&parent), &attributes, body)?;
+        // SAFETY: the box has room for a timer, and stays where it is.
+        unsafe { KeInitializeTimerEx(timer.kernel.timer(), NotificationTimer) };
+        // SAFETY: the box has room for a DPC; its routine gets the handle, not a pointer.
+        unsafe { KeInitializeDpc(timer.kernel.dpc(), expired, timer.as_handle().cast()) };
+        // SAFETY: the driver's variable.
+        unsafe { store(Timer, timer.as_handle()) };
+        Ok(())
+    })
 }
 
 /// Starts a timer: at a time, or, if `DueTime` is negative, after a while, in units of 100 ns. Whether it was running.
@@ -232,7 +210,7 @@ pub unsafe extern "C" fn WdfTimerStart(
 ) -> BOOLEAN {
     const NAME: &str = "WdfTimerStart";
     at_most(NAME, DISPATCH_LEVEL);
-    let timer = lookup::typed::<self::Timer, _>(NAME, Timer);
+    let timer = lookup::typed::<self::Timer>(NAME, Timer);
     let mut starts = timer.starts.lock();
     if starts.ended {
         drop(starts);
@@ -246,7 +224,7 @@ pub unsafe extern "C" fn WdfTimerStart(
         return FALSE;
     }
     // SAFETY: initialised at creation; deletion, which comes after the lock, cancels the timer and waits for the DPC.
-    unsafe { KeSetTimerEx(timer.clock.timer(), DueTime, timer.period, timer.clock.dpc()) }
+    unsafe { KeSetTimerEx(timer.kernel.timer(), DueTime, timer.period, timer.kernel.dpc()) }
 }
 
 /// Stops a timer, and if asked waits for a callback that has begun, which cannot start the timer again meanwhile. Whether
@@ -262,7 +240,7 @@ pub unsafe extern "C" fn WdfTimerStop(
     const NAME: &str = "WdfTimerStop";
     let waits = Wait != 0;
     at_most(NAME, if waits { PASSIVE_LEVEL } else { DISPATCH_LEVEL });
-    let timer = lookup::typed::<self::Timer, _>(NAME, Timer);
+    let timer = lookup::typed::<self::Timer>(NAME, Timer);
     if waits && platform::in_callback_of(timer.object().handle()) {
         rules::verify(&rules::TIMER_WAIT, || {
             format!(
@@ -281,7 +259,7 @@ pub unsafe extern "C" fn WdfTimerStop(
         starts.ignored = false;
     }
     let was_running = timer.cancel();
-    timer.flush(timer.object());
+    rules::raise(timer.flush(timer.object()));
     let mut starts = timer.starts.lock();
     starts.stopping -= 1;
     u8::from(was_running || starts.ignored)
@@ -297,5 +275,5 @@ pub unsafe extern "C" fn WdfTimerGetParentObject(
 ) -> WDFOBJECT {
     const NAME: &str = "WdfTimerGetParentObject";
     at_most(NAME, DISPATCH_LEVEL);
-    parent_handle(lookup::typed::<self::Timer, _>(NAME, Timer).object())
+    parent_handle(lookup::typed::<self::Timer>(NAME, Timer).object())
 }

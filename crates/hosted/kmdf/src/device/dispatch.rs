@@ -1,28 +1,30 @@
 //! The driver's dispatch routine: from an IRP to a request in a queue, or to the file callbacks.
 #![expect(unsafe_code, reason = "the dispatch routine gets raw pointers, and calls the driver")]
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::sync::Arc;
 
 use wsk_sys::{
     DEVICE_OBJECT, IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL,
-    IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_READ, IRP_MJ_SHUTDOWN, IRP_MJ_WRITE, KeEnterCriticalRegion,
-    KeLeaveCriticalRegion, NTSTATUS, STATUS_ACCESS_DENIED, STATUS_DELETE_PENDING,
-    STATUS_INVALID_DEVICE_REQUEST, STATUS_PENDING, STATUS_SUCCESS,
+    IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_READ, IRP_MJ_SHUTDOWN, IRP_MJ_WRITE, NTSTATUS,
+    STATUS_ACCESS_DENIED, STATUS_DELETE_PENDING, STATUS_INVALID_DEVICE_REQUEST, STATUS_PENDING,
+    STATUS_SUCCESS,
 };
 
 use crate::device::Device;
 use crate::device::caller_context;
-use crate::device::file::File;
 use crate::device::shutdown;
+use crate::file::File;
 use crate::kernel::irp::Irp;
 use crate::object::callback;
-use crate::object::serial::Serial;
+use crate::object::callback_lock::CallbackLock;
+use crate::object::wait_limit;
 use crate::object::{self, Family, Object, Typed};
-use crate::platform::{self, framework};
-use crate::queue;
+use crate::platform;
 use crate::queue::cancel;
-use crate::request;
+use crate::queue::{self, Queue};
+use crate::request::{self, Request};
 use crate::rules;
 use crate::types::{
     _WDF_EXECUTION_LEVEL as Level, _WDF_FILEOBJECT_CLASS as Class, _WDF_SYNCHRONIZATION_SCOPE as Scope,
@@ -33,7 +35,7 @@ use crate::types::{
 pub(crate) unsafe extern "system" fn dispatch(device_object: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
     // SAFETY: the I/O manager sent it, and it is not completed before this routine or a request of it does so.
     let irp = unsafe { Irp::new(irp) };
-    let Some(device) = framework().device_of(device_object).and_then(Typed::<Device>::of) else {
+    let Some(device) = super::of(device_object) else {
         return irp.finish(STATUS_INVALID_DEVICE_REQUEST);
     };
     platform::arrived(irp);
@@ -81,10 +83,19 @@ fn file_of(device: &Device, irp: Irp) -> Option<Typed<File>> {
     device.state().files.get(&irp.file_object().addr()).cloned()
 }
 
+/// Makes a request for an IRP.
+pub(super) fn create_request(
+    device: &Typed<Device>,
+    irp: Irp,
+    file: Option<Arc<Object>>,
+) -> Result<Typed<Request>, NTSTATUS> {
+    request::create(device.object(), Box::new(device.clone()), &device.request, irp, file)
+}
+
 /// Puts a request into its queue. The IRP is pending from here on, whoever completes it, and when.
-fn enqueue(device: &Typed<Device>, irp: Irp, queue: &Typed<queue::Queue>) -> NTSTATUS {
+fn enqueue(device: &Typed<Device>, irp: Irp, queue: &Typed<Queue>) -> NTSTATUS {
     let file = file_of(device, irp).map(|file| Arc::clone(file.object()));
-    let request = match request::create(device, irp, file) {
+    let request = match create_request(device, irp, file) {
         Ok(request) => request,
         Err(status) => return irp.finish(status),
     };
@@ -123,7 +134,7 @@ fn create(device: &Typed<Device>, irp: Irp) -> NTSTATUS {
     let file = match create_file(device, irp) {
         Ok(file) => file,
         Err(status) => {
-            device.create_failed(address, status);
+            rules::raise(device.create_failed(address, status));
             return irp.finish(status);
         }
     };
@@ -135,10 +146,10 @@ fn create(device: &Typed<Device>, irp: Irp) -> NTSTATUS {
     if route.is_none() && (callback.is_none() || own.is_none()) {
         return irp.finish(STATUS_SUCCESS);
     }
-    let request = match request::create(device, irp, file.clone()) {
+    let request = match create_request(device, irp, file.clone()) {
         Ok(request) => request,
         Err(status) => {
-            device.create_failed(address, status);
+            rules::raise(device.create_failed(address, status));
             return irp.finish(status);
         }
     };
@@ -153,24 +164,21 @@ fn create(device: &Typed<Device>, irp: Irp) -> NTSTATUS {
             request::complete_unowned(&request, status);
             return STATUS_PENDING;
         }
-        let this = |other: &request::Request| core::ptr::eq(other, &raw const *request);
+        let this = |other: &Request| core::ptr::eq(other, &raw const *request);
         let taken = queue::take(&own, &mut own.state(), this);
         if taken.is_none() {
             return STATUS_PENDING;
         }
         request.set_presented();
         let file = file.map_or(core::ptr::null_mut(), |file| file.as_handle());
-        let object = device.object();
-        // SAFETY: creates arrive at passive level; left below.
-        unsafe { KeEnterCriticalRegion() };
-        Serial::with(file_lock(device), || {
-            callback::call(object.client(), "EvtDeviceFileCreate", object.handle(), || {
-                // SAFETY: the driver's callback, with handles of living objects.
-                unsafe { callback(device.as_handle(), request.as_handle(), file) };
+        callback::in_critical_region(|| {
+            CallbackLock::with(file_lock(device), || {
+                callback::call(device.object(), "EvtDeviceFileCreate", || {
+                    // SAFETY: the driver's callback, with handles of living objects.
+                    unsafe { callback(device.as_handle(), request.as_handle(), file) };
+                });
             });
         });
-        // SAFETY: entered above.
-        unsafe { KeLeaveCriticalRegion() };
     }
     STATUS_PENDING
 }
@@ -184,7 +192,7 @@ fn create_file(device: &Typed<Device>, irp: Irp) -> Result<Option<Arc<Object>>, 
     // SAFETY: the kernel's file object outlives its close request, with which the WDFFILEOBJECT goes; if the create fails,
     // that goes before the create is completed.
     let body = unsafe { File::new(file_object, irp.requestor_process()) };
-    let family = Family::Ward(device.object());
+    let family = Family::Independent(device.object());
     let file = object::create("WDFFILEOBJECT", device.object().client(), family, attributes, body)?;
     let old = device.state().files.insert(file_object.addr(), file.clone());
     drop(old);
@@ -192,7 +200,7 @@ fn create_file(device: &Typed<Device>, irp: Irp) -> Result<Option<Arc<Object>>, 
 }
 
 /// The lock that file callbacks are serialised with: the device's, if it is at passive level and their scope is it.
-fn file_lock(device: &Device) -> Option<&Serial> {
+fn file_lock(device: &Device) -> Option<&CallbackLock> {
     let own =
         device.file.as_ref().map_or(Scope::WdfSynchronizationScopeNone, |(_, attributes)| attributes.scope);
     let inherited = own == Scope::WdfSynchronizationScopeInheritFromParent;
@@ -204,10 +212,9 @@ fn file_lock(device: &Device) -> Option<&Serial> {
 
 fn call_file(device: &Device, file: &Typed<File>, name: &'static str, callback: PFN_WDF_FILE_CLEANUP) {
     let Some(callback) = callback else { return };
-    let object = file.object();
-    Serial::with(file_lock(device), || {
+    CallbackLock::with(file_lock(device), || {
         // SAFETY: the driver's callback; the file object lives until its close is done.
-        callback::call(object.client(), name, object.handle(), || unsafe { callback(file.as_handle()) });
+        callback::call(file.object(), name, || unsafe { callback(file.as_handle()) });
     });
 }
 
@@ -234,14 +241,14 @@ fn clean_up(device: &Typed<Device>, irp: Irp) {
 fn clean_up_late(device: &Typed<Device>, irp: Irp) {
     clean_up(device, irp);
     let address = irp.file_object().addr();
-    let theirs = |request: &Typed<request::Request>| request.file_object == address;
+    let theirs = |request: &Typed<Request>| request.file_object == address;
     for queue in device.queues() {
         if !queue.wait_until(|state| !state.owned.iter().any(theirs)) {
             platform::violation(
                 &rules::NOT_COMPLETED,
                 format!(
                     "the last handle is closed, and the driver has not completed for {} seconds: {}",
-                    framework().wait_limit(),
+                    wait_limit::seconds(),
                     queue.owned_names()
                 ),
             );
@@ -258,11 +265,11 @@ fn close(device: &Typed<Device>, irp: Irp) -> NTSTATUS {
     if let Some(file) = file {
         let callback = device.file.as_ref().and_then(|(config, _)| config.EvtFileClose);
         call_file(device, &file, "EvtFileClose", callback);
-        object::delete(file.object());
+        rules::raise(object::delete(file.object()));
     }
     irp.complete(STATUS_SUCCESS, Some(0), wsk_sys::IO_NO_INCREMENT);
     if device.closed() {
-        object::delete(device.object());
+        rules::raise(object::delete(device.object()));
     }
     STATUS_SUCCESS
 }

@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "the functions get raw pointers from the driver")]
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -14,18 +15,18 @@ use wsk_sys::{
 
 use crate::device::caller_context;
 use crate::device::shutdown::Shutdown;
-use crate::driver::Driver;
+use crate::kernel::lock::Lock;
 use crate::object::args::{at_most, characters, read_sized, required};
 use crate::object::attributes::{self, Allowed, Attributes};
 use crate::object::client::Client;
+use crate::object::handles::handles;
 use crate::object::kind::Kind;
-use crate::object::lookup;
-use crate::platform::{self, framework};
+use crate::platform;
 use crate::rules;
 use crate::types::{
     _WDF_DEVICE_IO_TYPE as IoType, _WDF_FILEOBJECT_CLASS as Class, _WDF_TRI_STATE as TriState,
     PWDF_DRIVER_GLOBALS, PWDF_FILEOBJECT_CONFIG, PWDF_OBJECT_ATTRIBUTES, PWDFDEVICE_INIT, WDF_DEVICE_IO_TYPE,
-    WDF_FILEOBJECT_CONFIG, WDFDRIVER,
+    WDF_FILEOBJECT_CONFIG,
 };
 
 /// What a driver has said of its device.
@@ -62,11 +63,20 @@ impl DeviceInit {
     }
 }
 
+/// The kind of the descriptions' handles.
+static KIND: Kind = Kind::new("WDFDEVICE_INIT");
+
+/// The device descriptions of a machine that were neither freed nor used up, by their handle.
+#[derive(Default)]
+struct Inits(Lock<BTreeMap<usize, Box<DeviceInit>>>);
+
+fn inits() -> Arc<Inits> {
+    platform::state()
+}
+
 fn gone(function: &'static str, init: PWDFDEVICE_INIT) -> ! {
     let address = init.addr();
-    let known = Kind::of_handle(address)
-        .is_some_and(|(kind, serial)| kind == Kind::DeviceInit && framework().was_handle(serial));
-    if known {
+    if handles().kind_of(address).is_some_and(|kind| kind.name == KIND.name) {
         platform::violation(
             &rules::INIT_GONE,
             format!("{function} was given WDFDEVICE_INIT {address:#x}, which was freed or used up before"),
@@ -79,56 +89,37 @@ fn gone(function: &'static str, init: PWDFDEVICE_INIT) -> ! {
 }
 
 /// Calls `f` with a device description that lives.
-pub(crate) fn with<R>(
+pub(super) fn with<R>(
     function: &'static str,
     init: PWDFDEVICE_INIT,
     f: impl FnOnce(&mut DeviceInit) -> R,
 ) -> R {
-    let result = framework().with(|tables| tables.inits.get_mut(&init.addr()).map(|init| f(init)));
+    let result = inits().0.lock().get_mut(&init.addr()).map(|init| f(init));
     result.unwrap_or_else(|| gone(function, init))
 }
 
 /// Takes a device description out of the table.
-pub(crate) fn take(function: &'static str, init: PWDFDEVICE_INIT) -> Box<DeviceInit> {
-    let taken = framework().with(|tables| tables.inits.remove(&init.addr()));
+pub(super) fn take(function: &'static str, init: PWDFDEVICE_INIT) -> Box<DeviceInit> {
+    let taken = inits().0.lock().remove(&init.addr());
     taken.unwrap_or_else(|| gone(function, init))
 }
 
-/// Puts a device description back that `take` took.
-pub(crate) fn put_back(init: PWDFDEVICE_INIT, description: Box<DeviceInit>) {
-    let old = framework().with(|tables| tables.inits.insert(init.addr(), description));
-    drop(old);
+/// Puts a device description into the table.
+pub(super) fn insert(init: PWDFDEVICE_INIT, description: Box<DeviceInit>) {
+    inits().0.lock().insert(init.addr(), description);
 }
 
-/// The handles of a client's device descriptions.
-pub(crate) fn of_client(client: &Arc<Client>) -> Vec<usize> {
-    framework().with(|tables| {
-        let inits = tables.inits.iter().filter(|(_, init)| Arc::ptr_eq(&init.client, client));
-        inits.map(|(handle, _)| *handle).collect()
-    })
+/// Takes the device descriptions of a client that are left; their handles.
+pub(crate) fn take_left(client: &Arc<Client>) -> Vec<usize> {
+    let theirs = |_: &usize, init: &mut Box<DeviceInit>| Arc::ptr_eq(&init.client, client);
+    let left: Vec<_> = inits().0.lock().extract_if(.., theirs).collect();
+    left.into_iter().map(|(handle, _)| handle).collect()
 }
 
-/// Describes a control device. Null when resources are short.
-///
-/// # IRQL
-/// `PASSIVE_LEVEL`
-pub unsafe extern "C" fn WdfControlDeviceInitAllocate(
-    _globals: PWDF_DRIVER_GLOBALS,
-    Driver: WDFDRIVER,
-    SDDLString: PCUNICODE_STRING,
-) -> PWDFDEVICE_INIT {
-    const NAME: &str = "WdfControlDeviceInitAllocate";
-    at_most(NAME, PASSIVE_LEVEL);
-    let driver = lookup::typed::<Driver, _>(NAME, Driver);
-    required(NAME, "SDDLString", SDDLString);
-    // SAFETY: the driver passes a counted string.
-    let sddl = unsafe { characters(SDDLString) }.unwrap_or_default();
-    if platform::fault(NAME) {
-        return core::ptr::null_mut();
-    }
-    let handle = framework().new_handle(Kind::DeviceInit);
-    let init = core::ptr::without_provenance_mut(handle);
-    put_back(init, Box::new(DeviceInit::new(Arc::clone(driver.object().client()), sddl)));
+/// Makes a device description, and the handle for it.
+pub(crate) fn allocate(client: &Arc<Client>, sddl: Vec<u16>) -> PWDFDEVICE_INIT {
+    let init = core::ptr::without_provenance_mut(handles().new_handle(&KIND));
+    insert(init, Box::new(DeviceInit::new(Arc::clone(client), sddl)));
     init
 }
 

@@ -4,36 +4,39 @@
 pub(crate) mod api;
 pub(crate) mod caller_context;
 pub(crate) mod dispatch;
-pub(crate) mod file;
 pub(crate) mod init;
 pub(crate) mod pnp;
 pub(crate) mod queues;
 pub(crate) mod shutdown;
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use wsk_sys::{
     DEVICE_OBJECT, IoDeleteDevice, IoDeleteSymbolicLink, NTSTATUS, ObfDereferenceObject, ObfReferenceObject,
+    PASSIVE_LEVEL,
 };
 
-use crate::device::file::File;
 use crate::device::shutdown::Shutdown;
+use crate::file::File;
 use crate::kernel::lock::{Guard, Lock};
 use crate::kernel::shared::Shared;
 use crate::object::args::counted;
 use crate::object::attributes::Attributes;
+use crate::object::callback_lock::CallbackLock;
+use crate::object::disposer::Disposer;
 use crate::object::kind::Kind;
-use crate::object::serial::Serial;
 use crate::object::worker::Worker;
 use crate::object::{self, Body, Kinded, Object, Typed};
-use crate::platform::framework;
-use crate::queue::Queue;
-use crate::request::Request;
-use crate::types::{WDF_EXECUTION_LEVEL, WDF_FILEOBJECT_CONFIG, WDF_SYNCHRONIZATION_SCOPE};
+use crate::platform;
+use crate::queue::{self, Queue};
+use crate::request::Recipient;
+use crate::rules::Violation;
+use crate::types::{WDF_EXECUTION_LEVEL, WDF_FILEOBJECT_CONFIG, WDF_SYNCHRONIZATION_SCOPE, WDFDEVICE__};
 
 /// The body of a WDFDEVICE.
 ///
@@ -41,90 +44,83 @@ use crate::types::{WDF_EXECUTION_LEVEL, WDF_FILEOBJECT_CONFIG, WDF_SYNCHRONIZATI
 /// `device_object` is a device object that lives until `finish`: until then it is not deleted, or a reference is held.
 pub(crate) struct Device {
     device_object: Shared<*mut DEVICE_OBJECT>,
-    pub(crate) name: Option<Vec<u16>>,
-    pub(crate) exclusive: bool,
-    pub(crate) file: Option<(WDF_FILEOBJECT_CONFIG, Attributes)>,
+    name: Option<Vec<u16>>,
+    exclusive: bool,
+    file: Option<(WDF_FILEOBJECT_CONFIG, Attributes)>,
     request: Attributes,
-    pub(crate) in_caller_context: Option<caller_context::Callback>,
-    pub(crate) shutdown: Shutdown,
+    in_caller_context: Option<caller_context::Callback>,
+    shutdown: Shutdown,
     /// The resolved execution level and synchronisation scope.
     pub(crate) level: WDF_EXECUTION_LEVEL,
     pub(crate) scope: WDF_SYNCHRONIZATION_SCOPE,
-    pub(crate) lock: Arc<Serial>,
-    /// Disposes, at `PASSIVE_LEVEL`, of objects that were deleted above it.
-    worker: Worker,
-    disposing: Lock<VecDeque<Arc<Object>>>,
+    pub(crate) lock: Arc<CallbackLock>,
+    disposer: Disposer,
     state: Lock<State>,
 }
 
 /// What changes of a device.
 #[derive(Default)]
 pub(crate) struct State {
-    pub(crate) default_queue: Option<Typed<Queue>>,
+    default_queue: Option<Typed<Queue>>,
     /// The queue that owns the create requests while `EvtDeviceFileCreate` has them.
-    pub(crate) create_queue: Option<Typed<Queue>>,
+    create_queue: Option<Typed<Queue>>,
     /// The queues of the request types that do not go to the default queue, by major function code.
-    pub(crate) routes: BTreeMap<u8, Typed<Queue>>,
-    pub(crate) queues: Vec<Weak<Object>>,
-    /// The requests that the driver has from its `EvtIoInCallerContext`.
-    pub(crate) in_caller_context: Vec<Typed<Request>>,
-    pub(crate) link: Option<Vec<u16>>,
+    routes: BTreeMap<u8, Typed<Queue>>,
+    queues: Vec<Weak<Object>>,
+    link: Option<Vec<u16>>,
     /// Open files, by the address of the kernel's file object.
-    pub(crate) files: BTreeMap<usize, Typed<File>>,
+    files: BTreeMap<usize, Typed<File>>,
     /// What the create requests of files ended with that are open all the same, where there are such.
     refused: BTreeMap<usize, NTSTATUS>,
     /// How many handles are open, or being opened.
-    pub(crate) open: usize,
+    open: usize,
     pub(crate) finished: bool,
     /// Whether the driver deleted the device: nobody opens it any more.
-    pub(crate) deleting: bool,
+    deleting: bool,
     /// Whether the kernel's device object is deleted, and held by a reference.
     kernel_deleted: bool,
 }
 
-/// What a device is made from.
-pub(crate) struct Parts {
-    pub(crate) device_object: *mut DEVICE_OBJECT,
-    pub(crate) name: Option<Vec<u16>>,
-    pub(crate) exclusive: bool,
-    pub(crate) file: Option<(WDF_FILEOBJECT_CONFIG, Attributes)>,
-    pub(crate) request: Attributes,
-    pub(crate) in_caller_context: Option<caller_context::Callback>,
-    pub(crate) shutdown: Shutdown,
-    pub(crate) level: WDF_EXECUTION_LEVEL,
-    pub(crate) scope: WDF_SYNCHRONIZATION_SCOPE,
-    pub(crate) lock: Arc<Serial>,
-    pub(crate) worker: Worker,
+/// The devices of a machine.
+struct Devices {
+    /// By the address of the kernel's device object.
+    all: Lock<BTreeMap<usize, Typed<Device>>>,
+    /// Whether the I/O manager opens a file whose create request was refused.
+    refused_creates_open: AtomicBool,
+}
+
+impl Default for Devices {
+    fn default() -> Devices {
+        let refused_creates_open = AtomicBool::new(platform::REFUSED_CREATES_OPEN);
+        Devices { all: Lock::default(), refused_creates_open }
+    }
+}
+
+fn devices() -> Arc<Devices> {
+    platform::state()
+}
+
+/// All devices.
+#[cfg(feature = "hosted")]
+pub(crate) fn all() -> Vec<Typed<Device>> {
+    devices().all.lock().values().cloned().collect()
+}
+
+/// The framework device of a device object.
+fn of(device_object: *const DEVICE_OBJECT) -> Option<Typed<Device>> {
+    devices().all.lock().get(&device_object.addr()).cloned()
+}
+
+/// Says whether the I/O manager opens a file whose create request was refused.
+#[cfg(feature = "hosted")]
+pub(crate) fn set_refused_creates_open(open: bool) {
+    // Relaxed: a setting, nothing is published by it.
+    devices().refused_creates_open.store(open, Ordering::Relaxed);
 }
 
 impl Device {
-    /// # Safety
-    /// The device object was just created, and nobody else deletes it.
-    pub(crate) unsafe fn new(parts: Parts) -> Device {
-        Device {
-            // INVARIANT: by the caller's word.
-            device_object: Shared(parts.device_object),
-            name: parts.name,
-            exclusive: parts.exclusive,
-            file: parts.file,
-            request: parts.request,
-            in_caller_context: parts.in_caller_context,
-            shutdown: parts.shutdown,
-            level: parts.level,
-            scope: parts.scope,
-            lock: parts.lock,
-            worker: parts.worker,
-            disposing: Lock::default(),
-            state: Lock::default(),
-        }
-    }
-
     pub(crate) fn device_object(&self) -> *mut DEVICE_OBJECT {
         self.device_object.0
-    }
-
-    pub(crate) fn request_attributes(&self) -> Attributes {
-        self.request
     }
 
     pub(crate) fn state(&self) -> Guard<'_, State> {
@@ -137,58 +133,30 @@ impl Device {
         state.routes.get(&major).or(state.default_queue.as_ref()).cloned()
     }
 
-    /// Whether a queue is the default queue, or gets the requests of a type: the driver cannot delete such a one.
-    pub(crate) fn sends_to(&self, queue: &Typed<Queue>) -> bool {
-        let state = self.state.lock();
-        let mut used = state.routes.values().chain(state.default_queue.as_ref());
-        used.any(|other| Arc::ptr_eq(other.object(), queue.object()))
-    }
-
-    /// Whether a queue is the framework's own, for the create requests that `EvtDeviceFileCreate` has.
-    pub(crate) fn keeps_creates_in(&self, queue: &Typed<Queue>) -> bool {
-        let state = self.state.lock();
-        state.create_queue.as_ref().is_some_and(|own| Arc::ptr_eq(own.object(), queue.object()))
-    }
-
     /// The queues that live.
     pub(crate) fn queues(&self) -> Vec<Typed<Queue>> {
         let queues = self.state.lock().queues.clone();
         queues.iter().filter_map(Weak::upgrade).filter_map(Typed::of).collect()
     }
 
-    /// Forgets the queues that are deleted.
-    pub(crate) fn forget_queue(&self) {
-        let dead = |queue: &Typed<Queue>| queue.object().is_deleting();
-        let mut dropped: Vec<Typed<Queue>> = Vec::new();
-        let mut state = self.state.lock();
-        let majors: Vec<u8> =
-            state.routes.iter().filter(|(_, queue)| dead(queue)).map(|(major, _)| *major).collect();
-        dropped.extend(majors.iter().filter_map(|major| state.routes.remove(major)));
-        if state.default_queue.as_ref().is_some_and(dead) {
-            dropped.extend(state.default_queue.take());
-        }
-        if state.create_queue.as_ref().is_some_and(dead) {
-            dropped.extend(state.create_queue.take());
-        }
-        drop(state);
-    }
-
     /// Undoes a create that fails: no cleanup or close follows it.
-    pub(crate) fn create_failed(&self, file_object: usize, status: NTSTATUS) {
+    ///
+    /// # Errors
+    /// The violation of a driver that does not let the file object end.
+    fn create_failed(&self, file_object: usize, status: NTSTATUS) -> Result<(), Violation> {
         self.refuse(file_object, status);
         let file = {
             let mut state = self.state.lock();
             state.open -= 1;
             state.files.remove(&file_object)
         };
-        if let Some(file) = file {
-            object::delete(file.object());
-        }
+        file.map_or(Ok(()), |file| object::delete(file.object()))
     }
 
     /// Notes that a create was refused, for an I/O manager that opens the file all the same.
     pub(crate) fn refuse(&self, file_object: usize, status: NTSTATUS) {
-        if file_object != 0 && framework().refused_creates_open() {
+        // Relaxed: a setting, nothing is published by it.
+        if file_object != 0 && devices().refused_creates_open.load(Ordering::Relaxed) {
             self.state.lock().refused.insert(file_object, status);
         }
     }
@@ -203,9 +171,22 @@ impl Device {
         self.state.lock().refused.remove(&file_object);
     }
 
-    /// Begins a deletion by the driver. The kernel's device object is deleted first, so that nobody opens it any more and
-    /// its name is free; whether no handle is open and the rest can follow.
-    pub(crate) fn delete_early(&self) -> bool {
+    /// Counts a handle less; whether it was the last one of a device that the driver deleted.
+    pub(crate) fn closed(&self) -> bool {
+        let mut state = self.state.lock();
+        state.open -= 1;
+        state.open == 0 && state.deleting
+    }
+}
+
+impl Body for Device {
+    fn needs_passive(&self) -> bool {
+        true
+    }
+
+    /// The kernel's device object is deleted first, so that nobody opens it any more and its name is free. The rest follows
+    /// with the last handle.
+    fn begin_delete(&self) -> bool {
         let (first, closed) = {
             let mut state = self.state.lock();
             let first = !core::mem::replace(&mut state.deleting, true);
@@ -216,38 +197,14 @@ impl Device {
         if first {
             // SAFETY: by the type's invariant the device object lives; the reference is dropped by `finish`.
             unsafe { ObfReferenceObject(self.device_object.0.cast()) };
-            // SAFETY: as above; it is deleted once.
+            // SAFETY: by the type's invariant the device object lives; it is deleted once.
             unsafe { IoDeleteDevice(self.device_object.0) };
         }
         first && closed
     }
 
-    /// Counts a handle less; whether it was the last one of a device that the driver deleted.
-    pub(crate) fn closed(&self) -> bool {
-        let mut state = self.state.lock();
-        state.open -= 1;
-        state.open == 0 && state.deleting
-    }
-}
-
-/// Leaves an object that is marked as being deleted to a worker thread.
-pub(crate) fn dispose_later(device: &Typed<Device>, object: Arc<Object>) {
-    device.disposing.lock().push_back(object);
-    device.worker.enqueue(device.object());
-}
-
-impl Body for Device {
-    fn kind(&self) -> Kind {
-        Kind::Device
-    }
-
-    fn needs_passive(&self) -> bool {
-        true
-    }
-
-    fn finish(&self, object: &Arc<Object>) {
-        self.worker.wait(object);
-        self.worker.retire(object);
+    fn finish(&self, object: &Arc<Object>) -> Result<(), Violation> {
+        self.disposer.retire(object)?;
         let (link, deleted) = {
             let mut state = self.state.lock();
             (state.link.take(), state.kernel_deleted)
@@ -257,28 +214,32 @@ impl Body for Device {
             // SAFETY: a counted string over `link`, which outlives the call.
             let _gone_already = unsafe { IoDeleteSymbolicLink(&raw const link) };
         }
-        let address = self.device_object.0.addr();
-        let removed = framework().with(|tables| tables.devices.remove(&address));
+        let removed = devices().all.lock().remove(&self.device_object.0.addr());
         drop(removed);
         if deleted {
-            // SAFETY: the reference that `delete_early` took; nobody uses the device object any more.
+            // SAFETY: the reference that `begin_delete` took; nobody uses the device object any more.
             unsafe { ObfDereferenceObject(self.device_object.0.cast()) };
         } else {
             // SAFETY: by the type's invariant the device object lives; it is deleted once.
             unsafe { IoDeleteDevice(self.device_object.0) };
         }
+        Ok(())
+    }
+
+    fn lock(&self) -> Option<&Arc<CallbackLock>> {
+        Some(&self.lock)
+    }
+
+    fn disposer(&self) -> Option<&Disposer> {
+        Some(&self.disposer)
     }
 
     fn worker(&self) -> Option<&Worker> {
-        Some(&self.worker)
+        Some(self.disposer.worker())
     }
 
     fn work(&self, _object: &Arc<Object>) {
-        loop {
-            let next = self.disposing.lock().pop_front();
-            let Some(next) = next else { return };
-            object::finish_delete(&next);
-        }
+        self.disposer.run();
     }
 
     fn describe(&self) -> String {
@@ -290,5 +251,18 @@ impl Body for Device {
 }
 
 impl Kinded for Device {
-    const KIND: Kind = Kind::Device;
+    type Handle = WDFDEVICE__;
+    const KIND: &'static Kind = &Kind { delete_level: PASSIVE_LEVEL, ..Kind::new("WDFDEVICE") };
+}
+
+impl Recipient for Typed<Device> {
+    fn create_failed(&self, file_object: usize, status: NTSTATUS) -> Result<(), Violation> {
+        Device::create_failed(self, file_object, status)
+    }
+
+    fn completed(&self, queue: Arc<Object>, request: &Object) {
+        if let Some(queue) = Typed::of(queue) {
+            queue::completed(&queue, request);
+        }
+    }
 }

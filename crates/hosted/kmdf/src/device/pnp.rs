@@ -8,9 +8,8 @@ use wsk_sys::{
 
 use crate::device::Device;
 use crate::device::init;
-use crate::object::args::{at_most, read_sized, required};
+use crate::object::args::{at_most, is_valid, read_sized, required};
 use crate::object::lookup;
-use crate::string;
 use crate::types::{PWDF_DRIVER_GLOBALS, PWDF_PNPPOWER_EVENT_CALLBACKS, PWDFDEVICE_INIT, WDFDEVICE};
 
 /// The accepted sizes: that of version 1.9, and today's.
@@ -56,10 +55,10 @@ pub unsafe extern "C" fn WdfDeviceCreateDeviceInterface(
 ) -> NTSTATUS {
     const NAME: &str = "WdfDeviceCreateDeviceInterface";
     at_most(NAME, PASSIVE_LEVEL);
-    lookup::typed::<self::Device, _>(NAME, Device);
+    lookup::typed::<self::Device>(NAME, Device);
     required(NAME, "InterfaceClassGUID", InterfaceClassGUID);
     // SAFETY: not null, so the driver's counted string.
-    if !ReferenceString.is_null() && !unsafe { string::is_valid(ReferenceString) } {
+    if !ReferenceString.is_null() && !unsafe { is_valid(ReferenceString) } {
         return STATUS_INVALID_PARAMETER;
     }
     STATUS_INVALID_DEVICE_REQUEST

@@ -74,8 +74,7 @@ impl Shutdown {
 /// `IRP_MJ_SHUTDOWN` has come.
 pub(crate) fn notify(device: &Typed<Device>) {
     let Some(notification) = device.shutdown.notification else { return };
-    let object = device.object();
-    callback::call(object.client(), "EvtDeviceShutdownNotification", object.handle(), || {
+    callback::call(device.object(), "EvtDeviceShutdownNotification", || {
         // SAFETY: the driver's callback, with the handle of a living device.
         unsafe { notification(device.as_handle()) };
     });

@@ -1,16 +1,15 @@
 //! The driver object: `WdfDriverCreate` and what follows from it.
 #![expect(unsafe_code, reason = "fills in the kernel's driver object")]
 
-pub(crate) mod version;
+pub(crate) mod api;
 
 use alloc::format;
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use wsk_sys::{
-    DISPATCH_LEVEL, DRIVER_OBJECT, NTSTATUS, PASSIVE_LEVEL, PCUNICODE_STRING, PDRIVER_OBJECT,
-    STATUS_DRIVER_INTERNAL_ERROR, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, ULONG,
+    DRIVER_OBJECT, NTSTATUS, PASSIVE_LEVEL, PCUNICODE_STRING, PDRIVER_OBJECT, STATUS_DRIVER_INTERNAL_ERROR,
+    STATUS_INVALID_PARAMETER, STATUS_SUCCESS, ULONG,
 };
 
 use crate::device::dispatch;
@@ -18,16 +17,14 @@ use crate::kernel::lock::Lock;
 use crate::object::args::{at_most, characters, read_sized, required, store};
 use crate::object::attributes::{self, Allowed};
 use crate::object::callback;
-use crate::object::client::{self, Client};
+use crate::object::client::{self, Client, clients};
 use crate::object::kind::Kind;
-use crate::object::lookup;
-use crate::object::{self, Body, Family, Kinded, Typed};
-use crate::platform::framework;
-use crate::rules;
+use crate::object::{self, Body, Family, Kinded, Object, Typed};
+use crate::rules::{self, Violation};
 use crate::types::{
     _WDF_DRIVER_INIT_FLAGS as Flags, _WDF_EXECUTION_LEVEL as Level, _WDF_SYNCHRONIZATION_SCOPE as Scope,
-    PFN_WDF_DRIVER_UNLOAD, PWDF_DRIVER_CONFIG, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, PWSTR,
-    WDF_EXECUTION_LEVEL, WDF_SYNCHRONIZATION_SCOPE, WDFDRIVER,
+    PFN_WDF_DRIVER_UNLOAD, PWDF_DRIVER_CONFIG, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFDRIVER,
+    WDFDRIVER__,
 };
 
 /// The tag that the development kit's samples use, which the framework takes for none.
@@ -36,9 +33,6 @@ const DDK_TAG: ULONG = u32::from_le_bytes(*b"Ddk ");
 /// The body of a WDFDRIVER.
 pub(crate) struct Driver {
     unload: PFN_WDF_DRIVER_UNLOAD,
-    /// What devices inherit.
-    pub(crate) level: WDF_EXECUTION_LEVEL,
-    pub(crate) scope: WDF_SYNCHRONIZATION_SCOPE,
     /// The path of the service's registry key, with a zero at the end. In a lock because the driver gets a pointer
     /// that it may write through.
     registry_path: Lock<Vec<u16>>,
@@ -46,16 +40,12 @@ pub(crate) struct Driver {
 }
 
 impl Body for Driver {
-    fn kind(&self) -> Kind {
-        Kind::Driver
-    }
-
     fn needs_passive(&self) -> bool {
         true
     }
 
-    fn may_delete(&self) -> bool {
-        false
+    fn cannot_delete(&self, _object: &Object) -> Option<&'static str> {
+        Some("which the framework deletes")
     }
 
     fn describe(&self) -> String {
@@ -64,7 +54,8 @@ impl Body for Driver {
 }
 
 impl Kinded for Driver {
-    const KIND: Kind = Kind::Driver;
+    type Handle = WDFDRIVER__;
+    const KIND: &'static Kind = &Kind::new("WDFDRIVER");
 }
 
 /// The last part of a registry path: the service's name.
@@ -155,22 +146,14 @@ pub unsafe extern "C" fn WdfDriverCreate(
         0 | DDK_TAG => tag_of(&service),
         tag => Some(tag),
     };
-    let inherited = attributes.level == Level::WdfExecutionLevelInheritFromParent;
-    let level = if inherited { Level::WdfExecutionLevelDispatch } else { attributes.level };
-    let inherited = attributes.scope == Scope::WdfSynchronizationScopeInheritFromParent;
-    let scope = if inherited { Scope::WdfSynchronizationScopeNone } else { attributes.scope };
-    let body = self::Driver {
-        unload: config.EvtDriverUnload,
-        level,
-        scope,
-        registry_path: Lock::new(path),
-        service,
-    };
+    let (level, scope) =
+        attributes.resolve((Level::WdfExecutionLevelDispatch, Scope::WdfSynchronizationScopeNone));
+    let body = self::Driver { unload: config.EvtDriverUnload, registry_path: Lock::new(path), service };
     let driver = match object::create(NAME, &client, Family::Root, &attributes, body) {
         Ok(driver) => driver,
         Err(status) => return status,
     };
-    client.set_driver(Some(Arc::clone(driver.object())));
+    client.set_driver(driver.object(), level, scope);
     let displace = !(non_pnp || no_override) || config.EvtDriverUnload.is_some();
     client.publish(driver.as_handle(), flags, own_tag, displace);
     // SAFETY: the driver passes its own object, in its `DriverEntry`.
@@ -200,47 +183,23 @@ unsafe fn take_over(driver_object: *mut DRIVER_OBJECT, requests: bool, unloadabl
 
 /// The framework's unload routine: `EvtDriverUnload`, then the WDFDRIVER with all of its children.
 unsafe extern "system" fn unload(driver_object: *mut DRIVER_OBJECT) {
-    let Some(client) = framework().client_of(driver_object) else { return };
+    let Some(client) = clients().of_driver(driver_object) else { return };
     let Some(driver) = client.driver().and_then(Typed::<Driver>::of) else { return };
     if let Some(unload) = driver.unload {
-        callback::call(&client, "EvtDriverUnload", driver.object().handle(), || {
+        callback::call(driver.object(), "EvtDriverUnload", || {
             // SAFETY: the driver's callback; its WDFDRIVER lives.
             unsafe { unload(driver.as_handle()) };
         });
     }
-    delete(&client);
+    rules::raise(delete(&client));
 }
 
 /// Deletes a client's WDFDRIVER, if it has one.
-pub(crate) fn delete(client: &Arc<Client>) {
-    if let Some(driver) = client.driver() {
-        object::delete(&driver);
-        client.set_driver(None);
-    }
-}
-
-/// The path of the service's registry key, ending with a zero.
 ///
-/// # IRQL
-/// `PASSIVE_LEVEL`
-pub unsafe extern "C" fn WdfDriverGetRegistryPath(_globals: PWDF_DRIVER_GLOBALS, Driver: WDFDRIVER) -> PWSTR {
-    const NAME: &str = "WdfDriverGetRegistryPath";
-    at_most(NAME, PASSIVE_LEVEL);
-    let driver = lookup::typed::<self::Driver, _>(NAME, Driver);
-    driver.registry_path.lock().as_mut_ptr()
-}
-
-/// The kernel's driver object.
-///
-/// # IRQL
-/// <= `DISPATCH_LEVEL`
-pub unsafe extern "C" fn WdfDriverWdmGetDriverObject(
-    _globals: PWDF_DRIVER_GLOBALS,
-    Driver: WDFDRIVER,
-) -> PDRIVER_OBJECT {
-    const NAME: &str = "WdfDriverWdmGetDriverObject";
-    at_most(NAME, DISPATCH_LEVEL);
-    lookup::typed::<self::Driver, _>(NAME, Driver).object().client().driver_object()
+/// # Errors
+/// The violation of a driver that does not let one of its objects end.
+pub(crate) fn delete(client: &Client) -> Result<(), Violation> {
+    client.driver().map_or(Ok(()), |driver| object::delete(&driver))
 }
 
 #[cfg(test)]

@@ -6,23 +6,29 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use wsk_sys::{DRIVER_OBJECT, NT_SUCCESS, NTSTATUS, PCUNICODE_STRING, STATUS_NOT_FOUND, UNICODE_STRING};
+use wsk_sys::{
+    DRIVER_INITIALIZE, DRIVER_OBJECT, NT_SUCCESS, NTSTATUS, PCUNICODE_STRING, STATUS_NOT_FOUND,
+    UNICODE_STRING,
+};
 
-use crate::device::Device;
+use crate::device::{self, Device};
 use crate::driver::service_name;
+use crate::kernel::lock::Lock;
+use crate::object::Typed;
 use crate::object::args::characters;
 use crate::object::callback;
-use crate::object::client::Client;
-use crate::object::{Object, Typed};
-use crate::platform::framework;
+use crate::object::client::{Client, clients};
+use crate::object::handles::handles;
+use crate::platform;
 use crate::queue::line::Line;
+use crate::request::{Request, Source};
 use crate::rules;
-use crate::table::bind::{WdfVersionBind, WdfVersionUnbind, check_inits, left};
+use crate::table::bind::{WdfVersionBind, WdfVersionUnbind, check_inits};
 use crate::types::{_WDF_VERSION, WDF_BIND_INFO, WDFFUNC};
 
 /// Checks that a client has finished its control devices.
 fn check_finished(client: &Arc<Client>) {
-    for object in left(client) {
+    for object in handles().of_client(client) {
         let unfinished =
             Typed::<Device>::of(Arc::clone(&object)).is_some_and(|device| !device.state().finished);
         if unfinished {
@@ -36,6 +42,14 @@ fn check_finished(client: &Arc<Client>) {
     }
 }
 
+/// The entry points of the drivers that are being loaded on a machine, by the name of their service.
+#[derive(Default)]
+pub(super) struct Loading(pub(super) Lock<Vec<(String, DRIVER_INITIALIZE)>>);
+
+pub(super) fn loading() -> Arc<Loading> {
+    platform::state()
+}
+
 /// The entry point that a framework driver is linked with: binds it, calls its `DriverEntry`, and puts itself before
 /// its unload routine.
 pub(crate) unsafe extern "system" fn start(
@@ -44,10 +58,12 @@ pub(crate) unsafe extern "system" fn start(
 ) -> NTSTATUS {
     // SAFETY: the I/O manager passes a counted string.
     let service = service_name(&unsafe { characters(registry_path) }.unwrap_or_default());
-    let entry = framework().with(|tables| {
-        let index = tables.loading.iter().position(|(name, _)| *name == service)?;
-        Some(tables.loading.remove(index).1)
-    });
+    let entry = {
+        let loading = loading();
+        let mut loading = loading.0.lock();
+        let index = loading.iter().position(|(name, _)| *name == service);
+        index.map(|index| loading.remove(index).1)
+    };
     let Some(entry) = entry else { return STATUS_NOT_FOUND };
     let mut table: *const WDFFUNC = core::ptr::null();
     let mut info = WDF_BIND_INFO {
@@ -63,8 +79,8 @@ pub(crate) unsafe extern "system" fn start(
     if !NT_SUCCESS(status) {
         return status;
     }
-    let Some(client) = framework().client(globals.addr()) else { return STATUS_NOT_FOUND };
-    let status = callback::call(&client, "DriverEntry", 0, || {
+    let Some(client) = clients().of_globals(globals) else { return STATUS_NOT_FOUND };
+    let status = callback::call_driver(&client, "DriverEntry", 0, || {
         // SAFETY: the driver's entry point, called with what the I/O manager passed.
         unsafe { entry(driver_object, registry_path) }
     });
@@ -88,7 +104,7 @@ pub(crate) unsafe extern "system" fn start(
 
 /// The start-up code's unload routine: the framework's, then the end of the binding.
 unsafe extern "system" fn unload(driver_object: *mut DRIVER_OBJECT) {
-    let Some(client) = framework().client_of(driver_object) else { return };
+    let Some(client) = clients().of_driver(driver_object) else { return };
     if let Some(displaced) = client.displaced() {
         // SAFETY: the routine that was in the driver object, called with it.
         unsafe { displaced(driver_object) };
@@ -98,17 +114,21 @@ unsafe extern "system" fn unload(driver_object: *mut DRIVER_OBJECT) {
     unsafe { WdfVersionUnbind(&raw const empty, core::ptr::null_mut(), client.globals()) };
 }
 
-/// The devices of all drivers.
-fn devices() -> Vec<Typed<Device>> {
-    let devices: Vec<Arc<Object>> = framework().with(|tables| tables.devices.values().cloned().collect());
-    devices.into_iter().filter_map(Typed::of).collect()
+/// The requests of a device that its driver has from `EvtIoInCallerContext`, neither completed nor enqueued yet.
+fn in_caller_context(device: &Typed<Device>) -> Vec<Typed<Request>> {
+    let requests = handles().of_client(device.object().client()).into_iter().filter_map(Typed::<Request>::of);
+    let here = |request: &Typed<Request>| matches!(request.state.lock().source, Source::CallerContext);
+    let theirs = |request: &Typed<Request>| {
+        request.object().parent().is_some_and(|parent| Arc::ptr_eq(&parent, device.object()))
+    };
+    requests.filter(|request| here(request) && theirs(request)).collect()
 }
 
 /// The requests that drivers own, and those that wait in their queues: for the report of a wait that does not end.
 pub(crate) fn in_flight(machine: &ntos::Machine) -> Vec<String> {
     let _entered = machine.enter();
     let mut all = Vec::new();
-    for device in devices() {
+    for device in device::all() {
         for queue in device.queues() {
             let (owned, waiting) = {
                 let state = queue.state();
@@ -120,7 +140,7 @@ pub(crate) fn in_flight(machine: &ntos::Machine) -> Vec<String> {
             all.extend(owned.map(|one| format!("the driver has not completed {one}, of {name}")));
             all.extend(waiting.iter().map(|one| format!("{} waits in {name}", one.object())));
         }
-        let before = device.state().in_caller_context.clone();
+        let before = in_caller_context(&device);
         all.extend(before.iter().map(|one| {
             format!("the driver has {} since EvtIoInCallerContext, of {}", one.object(), device.object())
         }));
@@ -131,9 +151,9 @@ pub(crate) fn in_flight(machine: &ntos::Machine) -> Vec<String> {
 /// The requests that drivers own, for a report: one text for each queue, and for each device.
 pub(crate) fn owned_requests() -> Vec<String> {
     let mut all = Vec::new();
-    for device in devices() {
+    for device in device::all() {
         all.extend(device.queues().iter().map(|queue| queue.owned_names()));
-        let before = device.state().in_caller_context.clone();
+        let before = in_caller_context(&device);
         let names: Vec<String> = before.iter().map(|one| format!("{}", one.object())).collect();
         all.push(names.join(", "));
     }

@@ -8,8 +8,13 @@ use alloc::vec::Vec;
 
 use wsk_sys::{DRIVER_INITIALIZE, NamedStatus};
 
-use crate::platform::{self, framework};
+use crate::device;
+use crate::object::wait_limit;
+use crate::platform;
 use crate::rules;
+
+/// Says that a machine asks the framework what is in flight, when a wait does not end.
+struct Reported;
 
 /// Loads a framework driver: binds it, and calls its `DriverEntry` at `PASSIVE_LEVEL` in a system thread.
 ///
@@ -23,10 +28,14 @@ pub fn load(
     entry: DRIVER_INITIALIZE,
 ) -> Result<ntos::Driver, NamedStatus> {
     let _entered = machine.enter();
-    framework().with(|tables| tables.loading.push((String::from(name), entry)));
+    machine.extension(|| {
+        machine.on_stuck(entry::in_flight);
+        Reported
+    });
+    entry::loading().0.lock().push((String::from(name), entry));
     let result = machine.load_driver(name, entry::start);
     // Still there if the kernel did not get as far as the entry point.
-    framework().with(|tables| tables.loading.retain(|(loading, _)| loading != name));
+    entry::loading().0.lock().retain(|(loading, _)| loading != name);
     result
 }
 
@@ -56,12 +65,12 @@ pub fn check_requests_completed(machine: &ntos::Machine) {
 /// release the lock of an object), before it reports what is missing. At first, 60.
 pub fn set_wait_limit(machine: &ntos::Machine, seconds: u64) {
     let _entered = machine.enter();
-    framework().set_wait_limit(seconds);
+    wait_limit::set_seconds(seconds);
 }
 
 /// Makes the framework take a file whose create request was refused for open all the same, as Wine's I/O manager does:
 /// its requests end with the status of the create, and the driver sees none of them.
 pub fn set_refused_creates_open(machine: &ntos::Machine, open: bool) {
     let _entered = machine.enter();
-    framework().set_refused_creates_open(open);
+    device::set_refused_creates_open(open);
 }

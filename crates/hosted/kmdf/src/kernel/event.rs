@@ -10,11 +10,8 @@ use wsk_sys::{
     KernelMode, NotificationEvent, STATUS_TIMEOUT, SynchronizationEvent,
 };
 
-use crate::platform::framework;
-
 /// One millisecond in the kernel's unit of 100 ns.
 pub(crate) const MILLISECOND: i64 = 10_000;
-const SECOND: i64 = 1000 * MILLISECOND;
 
 /// An event. It is initialised when it is made, and stays in its box.
 pub(crate) struct Event(Box<UnsafeCell<MaybeUninit<KEVENT>>>);
@@ -54,12 +51,6 @@ impl Event {
     pub(crate) fn clear(&self) {
         // SAFETY: an initialised event.
         unsafe { KeClearEvent(self.as_ptr()) };
-    }
-
-    /// Waits for the event, as long as the framework waits for a driver; whether it was signalled.
-    pub(crate) fn wait_for_driver(&self) -> bool {
-        let seconds = i64::try_from(framework().wait_limit()).unwrap_or(i64::MAX);
-        self.wait(Some(seconds.saturating_mul(-SECOND)))
     }
 
     /// Waits for the event, for ever or at most for `timeout` in the kernel's form; whether it was signalled.

@@ -61,6 +61,15 @@ impl Irp {
         unsafe { (*location).FileObject }
     }
 
+    /// The flags of the device object that the IRP was sent to.
+    pub(crate) fn device_flags(self) -> u32 {
+        let location = self.location();
+        // SAFETY: the current location of a living IRP.
+        let device = unsafe { (*location).DeviceObject };
+        // SAFETY: a device object lives while an IRP is on its way to its driver.
+        unsafe { (*device).Flags }
+    }
+
     fn parameters(self) -> *const IO_STACK_PARAMETERS {
         let location = self.location();
         // SAFETY: the current location of a living IRP; only the field's address is taken.

@@ -3,27 +3,37 @@
 
 use alloc::format;
 use alloc::sync::Arc;
+use core::ffi::c_void;
 
 use wsk_sys::{
     DISPATCH_LEVEL, LONG, NTSTATUS, PASSIVE_LEVEL, PVOID, STATUS_DELETE_PENDING, STATUS_OBJECT_NAME_EXISTS,
     STATUS_OBJECT_NAME_INVALID, STATUS_SUCCESS,
 };
 
-use crate::device::Device;
-use crate::memory::parent_or_driver;
-use crate::object::args::{at_most, required, store};
+use crate::object::args::{at_most, required, status, store};
 use crate::object::attributes::{self, Allowed};
+use crate::object::callback_lock::CallbackLock;
 use crate::object::client;
 use crate::object::context::{self, Context};
+use crate::object::handles::handles;
+use crate::object::kind::Kind;
 use crate::object::lookup;
-use crate::object::serial::Serial;
-use crate::object::{self, Family, General, Object, Typed};
-use crate::platform::{self, Held, framework};
-use crate::queue::Queue;
+use crate::object::{self, Body, Family, Kinded, Object};
+use crate::platform::{self, Held};
 use crate::rules;
 use crate::types::{
     PCCH, PCWDF_OBJECT_CONTEXT_TYPE_INFO, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFOBJECT,
 };
+
+/// The body of an object of no special type (`WdfObjectCreate`).
+struct General;
+
+impl Body for General {}
+
+impl Kinded for General {
+    type Handle = c_void;
+    const KIND: &'static Kind = &Kind::new("WDFOBJECT");
+}
 
 /// The context of a type, or null if the object has none of it.
 ///
@@ -103,7 +113,7 @@ pub unsafe extern "C" fn WdfObjectContextGetObject(
     const NAME: &str = "WdfObjectContextGetObject";
     at_most(NAME, DISPATCH_LEVEL + 1);
     let address = ContextPointer.addr();
-    let handle = framework().with(|tables| tables.contexts.get(&address).copied());
+    let handle = handles().of_context(address);
     let Some(handle) = handle else {
         platform::violation(
             &rules::INVALID_HANDLE,
@@ -126,7 +136,7 @@ pub unsafe extern "C" fn WdfObjectReferenceActual(
 ) {
     const NAME: &str = "WdfObjectReferenceActual";
     at_most(NAME, DISPATCH_LEVEL);
-    object::reference(&lookup::object(NAME, Handle));
+    rules::raise(object::reference(&lookup::object(NAME, Handle)));
 }
 
 /// Gives a reference back. The last one of a deleted object destroys it.
@@ -142,7 +152,7 @@ pub unsafe extern "C" fn WdfObjectDereferenceActual(
 ) {
     const NAME: &str = "WdfObjectDereferenceActual";
     at_most(NAME, DISPATCH_LEVEL);
-    object::release(&lookup::object(NAME, Handle));
+    rules::raise(object::release(&lookup::object(NAME, Handle)));
 }
 
 /// Makes an object of no special type, to carry contexts or children.
@@ -161,21 +171,15 @@ pub unsafe extern "C" fn WdfObjectCreate(
     let client = client::calling(NAME, globals);
     at_most(NAME, DISPATCH_LEVEL);
     required(NAME, "Object", Object);
-    // SAFETY: the driver passes null or attributes.
-    let attributes = match unsafe { attributes::read(Attributes, Allowed::PLAIN) } {
-        Ok(attributes) => attributes,
-        Err(status) => return status,
-    };
-    let created = parent_or_driver(NAME, &client, &attributes)
-        .and_then(|parent| object::create(NAME, &client, Family::Child(&parent), &attributes, General));
-    match created {
-        Ok(object) => {
-            // SAFETY: the driver's variable.
-            unsafe { store(Object, object.as_handle()) };
-            STATUS_SUCCESS
-        }
-        Err(status) => status,
-    }
+    status(|| {
+        // SAFETY: the driver passes null or attributes.
+        let attributes = unsafe { attributes::read(Attributes, Allowed::PLAIN) }?;
+        let parent = lookup::parent_or_driver(NAME, &client, &attributes)?;
+        let object = object::create(NAME, &client, Family::Child(&parent), &attributes, General)?;
+        // SAFETY: the driver's variable.
+        unsafe { store(Object, object.as_handle()) };
+        Ok(())
+    })
 }
 
 /// Deletes an object with its children. One that is being deleted with its parent may be deleted, too. A control device with open handles can be opened no more, and goes with
@@ -187,12 +191,8 @@ pub unsafe extern "C" fn WdfObjectDelete(_globals: PWDF_DRIVER_GLOBALS, Object: 
     const NAME: &str = "WdfObjectDelete";
     at_most(NAME, DISPATCH_LEVEL);
     let object = lookup::object(NAME, Object);
-    let used = Typed::<Queue>::of(Arc::clone(&object)).is_some_and(|queue| queue.device.sends_to(&queue));
-    if used || !object.may_delete() {
-        rules::verify(&rules::CANNOT_DELETE, || {
-            let why = if used { "which requests are sent to" } else { "which the framework deletes" };
-            format!("{NAME} was given {object}, {why}")
-        });
+    if let Some(why) = object.body().cannot_delete(&object) {
+        rules::verify(&rules::CANNOT_DELETE, || format!("{NAME} was given {object}, {why}"));
         return;
     }
     if !object.call_delete() {
@@ -205,24 +205,17 @@ pub unsafe extern "C" fn WdfObjectDelete(_globals: PWDF_DRIVER_GLOBALS, Object: 
         // With its parent, which ends it.
         return;
     }
-    if let Some(device) = Typed::<Device>::of(Arc::clone(&object)) {
-        at_most(NAME, PASSIVE_LEVEL);
-        if !device.delete_early() {
-            return;
-        }
+    at_most(NAME, object.kind().delete_level);
+    if object.body().begin_delete() {
+        rules::raise(object::delete(&object));
     }
-    object::delete(&object);
 }
 
 /// The lock of a device or queue.
-fn lock_of(function: &'static str, object: &Arc<Object>) -> Arc<Serial> {
-    if let Some(queue) = Typed::<Queue>::of(Arc::clone(object)) {
-        return Arc::clone(&queue.lock);
-    }
-    if let Some(device) = Typed::<Device>::of(Arc::clone(object)) {
-        return Arc::clone(&device.lock);
-    }
-    platform::violation(&rules::NO_LOCK, format!("{function} was given {object}, which has no lock"))
+fn lock_of<'a>(function: &'static str, object: &'a Object) -> &'a Arc<CallbackLock> {
+    object.body().lock().unwrap_or_else(|| {
+        platform::violation(&rules::NO_LOCK, format!("{function} was given {object}, which has no lock"))
+    })
 }
 
 /// Acquires the lock that serialises the callbacks of a device or queue.
@@ -237,7 +230,7 @@ pub unsafe extern "C" fn WdfObjectAcquireLock(_globals: PWDF_DRIVER_GLOBALS, Obj
     if lock.is_passive() {
         at_most(NAME, PASSIVE_LEVEL);
     }
-    lock.acquire();
+    rules::raise(lock.acquire());
     platform::hold(Held { handle: object.handle(), waits: lock.is_passive() });
 }
 

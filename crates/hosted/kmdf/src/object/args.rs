@@ -6,7 +6,8 @@ use core::mem;
 use core::ptr;
 
 use wsk_sys::{
-    KIRQL, KeGetCurrentIrql, NTSTATUS, PCUNICODE_STRING, STATUS_INFO_LENGTH_MISMATCH, UNICODE_STRING,
+    KIRQL, KeGetCurrentIrql, NTSTATUS, PCUNICODE_STRING, STATUS_INFO_LENGTH_MISMATCH, STATUS_SUCCESS,
+    UNICODE_STRING,
 };
 
 use crate::platform;
@@ -68,6 +69,21 @@ pub(crate) unsafe fn store<T>(pointer: *mut T, value: T) {
     }
 }
 
+/// Gives the driver a pointer or handle, or null if there is none, and the status that goes with it.
+///
+/// # Safety
+/// `out` is null or may be written to.
+pub(crate) unsafe fn give<T>(out: *mut *mut T, result: Result<*mut T, NTSTATUS>) -> NTSTATUS {
+    // SAFETY: this function's own contract.
+    unsafe { store(out, result.unwrap_or(ptr::null_mut())) };
+    result.err().unwrap_or(STATUS_SUCCESS)
+}
+
+/// The status of what `f` does, for a function in which `?` cannot be used.
+pub(crate) fn status(f: impl FnOnce() -> Result<(), NTSTATUS>) -> NTSTATUS {
+    f().err().unwrap_or(STATUS_SUCCESS)
+}
+
 /// A copy of the characters of a counted string; `None` for a null pointer.
 ///
 /// # Safety
@@ -90,4 +106,15 @@ pub(crate) unsafe fn characters(string: PCUNICODE_STRING) -> Option<alloc::vec::
 pub(crate) fn counted(characters: &[u16]) -> UNICODE_STRING {
     let length = u16::try_from(characters.len() * 2).unwrap_or(u16::MAX - 1);
     UNICODE_STRING { Length: length, MaximumLength: length, Buffer: characters.as_ptr().cast_mut() }
+}
+
+/// Whether a counted string does not contradict itself.
+///
+/// # Safety
+/// `string` points to a counted string.
+pub(crate) unsafe fn is_valid(string: PCUNICODE_STRING) -> bool {
+    // SAFETY: this function's own contract.
+    let UNICODE_STRING { Length, MaximumLength, Buffer } = unsafe { string.read() };
+    let even = Length % 2 == 0 && MaximumLength % 2 == 0;
+    even && Length <= MaximumLength && (Length == 0 || !Buffer.is_null())
 }

@@ -13,6 +13,7 @@ use crate::status::{
 use crate::types::{
     _WDF_EXECUTION_LEVEL as Level, _WDF_SYNCHRONIZATION_SCOPE as Scope, PCWDF_OBJECT_CONTEXT_TYPE_INFO,
     PFN_WDF_OBJECT_CONTEXT_CLEANUP, PFN_WDF_OBJECT_CONTEXT_DESTROY, PWDF_OBJECT_ATTRIBUTES,
+    WDF_EXECUTION_LEVEL, WDF_SYNCHRONIZATION_SCOPE,
 };
 
 /// Whether the driver chooses an object's parent.
@@ -75,6 +76,19 @@ impl Attributes {
         parent: 0,
         context: None,
     };
+
+    /// The execution level and synchronisation scope, each the inherited one unless the driver chose it.
+    pub(crate) fn resolve(
+        &self,
+        inherited: (WDF_EXECUTION_LEVEL, WDF_SYNCHRONIZATION_SCOPE),
+    ) -> (WDF_EXECUTION_LEVEL, WDF_SYNCHRONIZATION_SCOPE) {
+        let inherits_level = self.level == Level::WdfExecutionLevelInheritFromParent;
+        let inherits_scope = self.scope == Scope::WdfSynchronizationScopeInheritFromParent;
+        (
+            if inherits_level { inherited.0 } else { self.level },
+            if inherits_scope { inherited.1 } else { self.scope },
+        )
+    }
 }
 
 /// The size of the context type information before `EvtDriverGetUniqueContextType` was added.

@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::ffi::c_char;
 
 #[cfg(feature = "hosted")]
@@ -14,9 +15,12 @@ use wsk_sys::{DRIVER_OBJECT, ULONG};
 use crate::kernel::lock::Lock;
 use crate::kernel::shared::Shared;
 use crate::object::Object;
-use crate::platform::{self, framework};
+use crate::object::handles::handles;
+use crate::platform;
 use crate::rules;
-use crate::types::{PWDF_DRIVER_GLOBALS, WDF_DRIVER_GLOBALS, WDFDRIVER};
+use crate::types::{
+    PWDF_DRIVER_GLOBALS, WDF_DRIVER_GLOBALS, WDF_EXECUTION_LEVEL, WDF_SYNCHRONIZATION_SCOPE, WDFDRIVER,
+};
 
 /// The framework's own pool tag, `FxDr`.
 const FRAMEWORK_TAG: ULONG = u32::from_le_bytes(*b"FxDr");
@@ -34,8 +38,11 @@ pub(crate) struct Client {
 
 #[derive(Default)]
 struct State {
-    /// The driver's WDFDRIVER, once it is created.
-    driver: Option<Arc<Object>>,
+    /// The handle of the driver's WDFDRIVER, once it is created.
+    driver: usize,
+    /// What its devices inherit.
+    level: WDF_EXECUTION_LEVEL,
+    scope: WDF_SYNCHRONIZATION_SCOPE,
     /// Whether `DriverEntry` runs.
     entering: bool,
     /// The unload routine that the start-up stub displaced.
@@ -100,13 +107,26 @@ impl Client {
         self.state.lock().entering
     }
 
+    /// The driver's WDFDRIVER, if there is one.
     pub(crate) fn driver(&self) -> Option<Arc<Object>> {
-        self.state.lock().driver.clone()
+        handles().find(self.state.lock().driver)
     }
 
-    pub(crate) fn set_driver(&self, driver: Option<Arc<Object>>) {
-        let old = core::mem::replace(&mut self.state.lock().driver, driver);
-        drop(old);
+    /// The execution level and synchronisation scope that the driver's devices inherit.
+    pub(crate) fn inherited(&self) -> (WDF_EXECUTION_LEVEL, WDF_SYNCHRONIZATION_SCOPE) {
+        let state = self.state.lock();
+        (state.level, state.scope)
+    }
+
+    /// Notes the driver's WDFDRIVER, and what its devices inherit.
+    pub(crate) fn set_driver(
+        &self,
+        driver: &Object,
+        level: WDF_EXECUTION_LEVEL,
+        scope: WDF_SYNCHRONIZATION_SCOPE,
+    ) {
+        let mut state = self.state.lock();
+        (state.driver, state.level, state.scope) = (driver.handle(), level, scope);
     }
 }
 
@@ -135,9 +155,43 @@ impl Drop for Client {
     }
 }
 
+/// The drivers that are bound on one machine.
+#[derive(Default)]
+pub(crate) struct Clients(Lock<Vec<Arc<Client>>>);
+
+/// The clients of the calling thread's machine.
+pub(crate) fn clients() -> Arc<Clients> {
+    platform::state()
+}
+
+impl Clients {
+    pub(crate) fn add(&self, client: Arc<Client>) {
+        self.0.lock().push(client);
+    }
+
+    pub(crate) fn remove(&self, client: &Arc<Client>) {
+        self.0.lock().retain(|other| !Arc::ptr_eq(other, client));
+    }
+
+    /// The client with these globals; for null, the only one there is.
+    pub(crate) fn of_globals(&self, globals: PWDF_DRIVER_GLOBALS) -> Option<Arc<Client>> {
+        let clients = self.0.lock();
+        match clients.as_slice() {
+            [only] if globals.is_null() => Some(Arc::clone(only)),
+            clients => clients.iter().find(|client| client.globals() == globals).cloned(),
+        }
+    }
+
+    /// The client with this driver object.
+    pub(crate) fn of_driver(&self, driver: *const DRIVER_OBJECT) -> Option<Arc<Client>> {
+        let clients = self.0.lock();
+        clients.iter().find(|client| core::ptr::eq(client.driver_object(), driver)).cloned()
+    }
+}
+
 /// The client that calls `function` with these globals.
 pub(crate) fn calling(function: &'static str, globals: PWDF_DRIVER_GLOBALS) -> Arc<Client> {
-    framework().client(globals.addr()).unwrap_or_else(|| {
+    clients().of_globals(globals).unwrap_or_else(|| {
         platform::violation(
             &rules::INVALID_HANDLE,
             format!(

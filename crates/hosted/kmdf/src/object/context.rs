@@ -14,7 +14,7 @@ use crate::object::Object;
 use crate::object::attributes::{Attributes, ContextType};
 use crate::object::callback;
 use crate::object::client::Client;
-use crate::platform::framework;
+use crate::object::handles::handles;
 use crate::types::{PCWDF_OBJECT_CONTEXT_TYPE_INFO, WDFOBJECT};
 
 /// A cleanup or destroy callback, the two having one type.
@@ -89,32 +89,33 @@ impl Context {
     }
 }
 
-/// Calls a cleanup or destroy callback.
-pub(crate) fn call_back(object: &Arc<Object>, name: &'static str, function: ObjectCallback) {
-    callback::call(object.client(), name, object.handle(), || {
-        // SAFETY: the driver's callback, called with the living object it was given for.
-        unsafe { function(object.as_handle()) }
-    });
+/// Calls the cleanup or destroy callbacks of an object.
+pub(super) fn call_back(
+    object: &Arc<Object>,
+    name: &'static str,
+    which: fn(&Context) -> Option<ObjectCallback>,
+) {
+    let calls: Vec<_> = object.with_contexts(|contexts| contexts.iter().filter_map(which).collect());
+    for function in calls {
+        callback::call(object, name, || {
+            // SAFETY: the driver's callback, called with the living object it was given for.
+            unsafe { function(object.as_handle()) }
+        });
+    }
 }
 
 /// Makes the object findable by its contexts' addresses.
-pub(crate) fn register(object: &Arc<Object>) {
-    let addresses = object.with_contexts(|contexts| addresses(contexts));
-    framework().with(|tables| {
-        for address in addresses {
-            tables.contexts.insert(address, object.handle());
-        }
-    });
+pub(super) fn register(object: &Arc<Object>) {
+    for address in object.with_contexts(|contexts| addresses(contexts)) {
+        handles().insert_context(address, object.handle());
+    }
 }
 
 /// Undoes [`register`].
-pub(crate) fn unregister(contexts: &[Context]) {
-    let addresses = addresses(contexts);
-    framework().with(|tables| {
-        for address in addresses {
-            tables.contexts.remove(&address);
-        }
-    });
+pub(super) fn unregister(contexts: &[Context]) {
+    for address in addresses(contexts) {
+        handles().remove_context(address);
+    }
 }
 
 fn addresses(contexts: &[Context]) -> Vec<usize> {

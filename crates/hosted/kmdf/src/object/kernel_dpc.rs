@@ -8,7 +8,7 @@ use core::mem::MaybeUninit;
 use wsk_sys::{BOOLEAN, KDPC, KeFlushQueuedDpcs, KeInitializeDpc, KeInsertQueueDpc, KeRemoveQueueDpc, PVOID};
 
 use crate::object::Object;
-use crate::platform::framework;
+use crate::object::handles::handles;
 
 /// A DPC at a fixed address. Each of its runs calls [`Body::work`](crate::object::Body::work) of its object.
 pub(crate) struct KernelDpc(Box<UnsafeCell<MaybeUninit<KDPC>>>);
@@ -55,7 +55,7 @@ impl KernelDpc {
 }
 
 unsafe extern "system" fn routine(_dpc: *mut KDPC, context: PVOID, _argument1: PVOID, _argument2: PVOID) {
-    if let Some(object) = framework().find(context.addr()) {
+    if let Some(object) = handles().find(context.addr()) {
         object.work();
     }
 }

@@ -4,51 +4,60 @@ use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 
-use crate::object::kind::{Kind, Tag};
+use wsk_sys::{NTSTATUS, STATUS_INVALID_DEVICE_REQUEST};
+
+use crate::object::attributes::Attributes;
+use crate::object::client::Client;
+use crate::object::handles::handles;
 use crate::object::{Kinded, Object, Typed};
-use crate::platform::{self, framework};
+use crate::platform;
 use crate::rules;
+use crate::types::WDFOBJECT;
 
 /// The living object of a handle; anything else is a bug check.
-pub(crate) fn object<H: Tag>(function: &'static str, handle: *mut H) -> Arc<Object> {
-    let address = handle.addr();
-    if let Some(object) = framework().find(address) {
+pub(crate) fn object(function: &'static str, handle: WDFOBJECT) -> Arc<Object> {
+    living(function, handle.addr(), "WDFOBJECT")
+}
+
+fn living(function: &'static str, handle: usize, expected: &'static str) -> Arc<Object> {
+    if let Some(object) = handles().find(handle) {
         return object;
     }
-    let (rule, what) = match Kind::of_handle(address) {
-        _ if handle.is_null() => (&rules::INVALID_HANDLE, String::from("a null handle")),
-        Some((kind, serial)) if framework().was_handle(serial) => {
-            let rule = match (kind, function) {
-                (Kind::Request, "WdfRequestComplete" | "WdfRequestCompleteWithInformation") => {
-                    &rules::DOUBLE_COMPLETION
-                }
-                (Kind::Request, _) => &rules::COMPLETED_ACCESS,
-                _ => &rules::INVALID_HANDLE,
-            };
-            let end = if kind == Kind::Request { "completed" } else { "deleted" };
-            (rule, format!("{} {address:#x}, which was {end} before", kind.name()))
+    let (rule, what) = match handles().kind_of(handle) {
+        Some(kind) => {
+            ((kind.gone)(function), format!("{} {handle:#x}, which was {} before", kind.name, kind.end))
         }
-        _ => (&rules::INVALID_HANDLE, format!("{address:#x}, which is no handle")),
+        None if handle == 0 => (&rules::INVALID_HANDLE, String::from("a null handle")),
+        None => (&rules::INVALID_HANDLE, format!("{handle:#x}, which is no handle")),
     };
-    platform::violation(rule, format!("{function} was given {what}; it takes a {}", expected::<H>()))
+    platform::violation(rule, format!("{function} was given {what}; it takes a {expected}"))
 }
 
 /// The living object of a handle, with its body.
-pub(crate) fn typed<T: Kinded, H: Tag>(function: &'static str, handle: *mut H) -> Typed<T> {
-    let object = object(function, handle);
+pub(crate) fn typed<T: Kinded>(function: &'static str, handle: *mut T::Handle) -> Typed<T> {
+    let object = living(function, handle.addr(), T::KIND.name);
     Typed::of(Arc::clone(&object)).unwrap_or_else(|| {
         platform::violation(
             &rules::WRONG_TYPE,
-            format!("{function} was given {object}; it takes a {}", T::KIND.name()),
+            format!("{function} was given {object}; it takes a {}", T::KIND.name),
         )
     })
 }
 
 /// The parent that attributes name, or none.
-pub(crate) fn parent(function: &'static str, handle: usize) -> Option<Arc<Object>> {
-    (handle != 0).then(|| object(function, core::ptr::without_provenance_mut::<core::ffi::c_void>(handle)))
+pub(crate) fn parent(function: &'static str, attributes: &Attributes) -> Option<Arc<Object>> {
+    let handle = attributes.parent;
+    (handle != 0).then(|| object(function, core::ptr::without_provenance_mut(handle)))
 }
 
-fn expected<H: Tag>() -> &'static str {
-    H::KIND.map_or("WDFOBJECT", Kind::name)
+/// The parent that attributes name, or the driver.
+///
+/// # Errors
+/// `STATUS_INVALID_DEVICE_REQUEST` before the driver is created.
+pub(crate) fn parent_or_driver(
+    function: &'static str,
+    client: &Client,
+    attributes: &Attributes,
+) -> Result<Arc<Object>, NTSTATUS> {
+    parent(function, attributes).or_else(|| client.driver()).ok_or(STATUS_INVALID_DEVICE_REQUEST)
 }

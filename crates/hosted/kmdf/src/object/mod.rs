@@ -3,18 +3,22 @@
 //! Deleting an object disposes of it: first of its children, in the order of their creation, then of what it runs
 //! itself, and then its `EvtCleanupCallback` is called. It is destroyed, with `EvtDestroyCallback`, when its last
 //! reference goes; extra references delay only that.
+//!
+//! Nothing here knows a kind of object: an object has a [`Body`], whose operations are those of its kind.
 
 pub(crate) mod api;
 pub(crate) mod args;
 pub(crate) mod attributes;
 pub(crate) mod callback;
+pub(crate) mod callback_lock;
 pub(crate) mod client;
 pub(crate) mod context;
-pub(crate) mod framework;
+pub(crate) mod disposer;
+pub(crate) mod handles;
 pub(crate) mod kernel_dpc;
 pub(crate) mod kind;
 pub(crate) mod lookup;
-pub(crate) mod serial;
+pub(crate) mod wait_limit;
 pub(crate) mod worker;
 
 use alloc::boxed::Box;
@@ -29,28 +33,37 @@ use core::ops::Deref;
 
 use wsk_sys::{NTSTATUS, PASSIVE_LEVEL, STATUS_DELETE_PENDING, STATUS_INSUFFICIENT_RESOURCES};
 
-use crate::device::{self, Device};
 use crate::kernel::lock::Lock;
 use crate::object::args::irql;
 use crate::object::attributes::Attributes;
+use crate::object::callback_lock::CallbackLock;
 use crate::object::client::Client;
 use crate::object::context::Context;
+use crate::object::disposer::Disposer;
+use crate::object::handles::handles;
 use crate::object::kind::Kind;
 use crate::object::worker::Worker;
-use crate::platform::{self, framework};
-use crate::rules;
+use crate::platform;
+use crate::rules::{self, Violation};
 
-/// What an object is besides being an object.
+/// What an object is besides being an object: the operations of its kind.
 pub(crate) trait Body: Any + Send + Sync {
-    /// The object's type.
-    fn kind(&self) -> Kind;
-
     /// Stops what the object runs. Called once, without locks, after its children were disposed of and before its
     /// cleanup callback.
-    fn dispose(&self, _object: &Arc<Object>) {}
+    ///
+    /// # Errors
+    /// The violation of a driver that does not let that happen.
+    fn dispose(&self, _object: &Arc<Object>) -> Result<(), Violation> {
+        Ok(())
+    }
 
     /// Gives back what the object holds in the kernel. Called once, after its children were destroyed.
-    fn finish(&self, _object: &Arc<Object>) {}
+    ///
+    /// # Errors
+    /// The violation of a driver that does not let that happen.
+    fn finish(&self, _object: &Arc<Object>) -> Result<(), Violation> {
+        Ok(())
+    }
 
     /// Gives back what a holder of a reference may have used to the last. Called once, after the destroy callbacks.
     fn destroyed(&self) {}
@@ -60,9 +73,24 @@ pub(crate) trait Body: Any + Send + Sync {
         false
     }
 
-    /// Whether the driver may delete the object.
-    fn may_delete(&self) -> bool {
+    /// Why the driver may not delete the object, if it may not.
+    fn cannot_delete(&self, _object: &Object) -> Option<&'static str> {
+        None
+    }
+
+    /// The driver deletes the object; whether that may go on now. Otherwise the body deletes it later.
+    fn begin_delete(&self) -> bool {
         true
+    }
+
+    /// The lock that keeps the callbacks of the object apart.
+    fn lock(&self) -> Option<&Arc<CallbackLock>> {
+        None
+    }
+
+    /// What disposes, at `PASSIVE_LEVEL`, of the object and those under it that are deleted above that.
+    fn disposer(&self) -> Option<&Disposer> {
+        None
     }
 
     /// The work item that runs for this object.
@@ -70,7 +98,7 @@ pub(crate) trait Body: Any + Send + Sync {
         None
     }
 
-    /// One run of the work item.
+    /// One run of the work item, or of the DPC.
     fn work(&self, _object: &Arc<Object>) {}
 
     /// What else to say of the object in a report.
@@ -81,18 +109,22 @@ pub(crate) trait Body: Any + Send + Sync {
 
 /// A body of a known type.
 pub(crate) trait Kinded: Body {
-    /// The type of the objects with such a body.
-    const KIND: Kind;
+    /// What the handles of such objects point to by their C type.
+    type Handle;
+    /// The kind of the objects with such a body.
+    const KIND: &'static Kind;
 }
 
 /// A framework object.
 pub(crate) struct Object {
     handle: usize,
+    kind: &'static Kind,
     client: Arc<Client>,
     body: Box<dyn Body>,
     life: Lock<Life>,
 }
 
+#[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each notes one thing that has happened to the object")]
 struct Life {
     /// The framework's own reference until the object is destroyed, and the driver's.
@@ -116,7 +148,7 @@ pub(crate) enum Family<'a> {
     /// It is deleted with its parent.
     Child(&'a Arc<Object>),
     /// It finds its parent, but ends on its own.
-    Ward(&'a Arc<Object>),
+    Independent(&'a Arc<Object>),
 }
 
 impl Object {
@@ -129,28 +161,36 @@ impl Object {
         core::ptr::without_provenance_mut(self.handle)
     }
 
+    pub(crate) fn kind(&self) -> &'static Kind {
+        self.kind
+    }
+
     pub(crate) fn client(&self) -> &Arc<Client> {
         &self.client
     }
 
-    pub(crate) fn kind(&self) -> Kind {
-        self.body.kind()
+    /// The operations of the object's kind.
+    pub(crate) fn body(&self) -> &dyn Body {
+        &*self.body
     }
 
-    pub(crate) fn may_delete(&self) -> bool {
-        self.body.may_delete()
-    }
-
-    pub(crate) fn worker(&self) -> Option<&Worker> {
-        self.body.worker()
-    }
-
+    /// Runs the object's work.
     pub(crate) fn work(self: &Arc<Object>) {
         self.body.work(self);
     }
 
     pub(crate) fn parent(&self) -> Option<Arc<Object>> {
         self.life.lock().parent.upgrade()
+    }
+
+    /// The object, its parent, and so on.
+    pub(crate) fn lineage(self: &Arc<Object>) -> impl Iterator<Item = Arc<Object>> + use<> {
+        core::iter::successors(Some(Arc::clone(self)), |object| object.parent())
+    }
+
+    /// The nearest object with a body of a type among this one and those above it.
+    pub(crate) fn nearest<T: Kinded>(self: &Arc<Object>) -> Option<Typed<T>> {
+        self.lineage().find_map(Typed::of)
     }
 
     pub(crate) fn is_deleting(&self) -> bool {
@@ -185,25 +225,9 @@ impl Object {
 
 impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {:#x}", self.kind().name(), self.handle)?;
+        write!(f, "{} {:#x}", self.kind.name, self.handle)?;
         let more = self.body.describe();
         if more.is_empty() { Ok(()) } else { write!(f, " ({more})") }
-    }
-}
-
-/// What a report calls the object with this handle.
-pub(crate) fn name_of(handle: usize) -> String {
-    if handle == 0 {
-        return String::from("the driver");
-    }
-    if let Some(object) = framework().find(handle) {
-        return format!("{object}");
-    }
-    match Kind::of_handle(handle) {
-        Some((kind, serial)) if framework().was_handle(serial) => {
-            format!("{} {handle:#x} (gone)", kind.name())
-        }
-        _ => format!("{handle:#x} (no handle)"),
     }
 }
 
@@ -236,7 +260,7 @@ impl<T: Kinded> Typed<T> {
     }
 
     /// The handle as drivers see it.
-    pub(crate) fn as_handle<H>(&self) -> *mut H {
+    pub(crate) fn as_handle(&self) -> *mut T::Handle {
         self.object.as_handle()
     }
 }
@@ -265,24 +289,20 @@ pub(crate) fn create<T: Kinded>(
     if platform::fault(function) {
         return Err(STATUS_INSUFFICIENT_RESOURCES);
     }
-    let handle = framework().new_handle(body.kind());
+    let handle = handles().new_handle(T::KIND);
     let context = Context::new(client, attributes)?;
     let parent = match family {
         Family::Root => Weak::new(),
-        Family::Child(parent) | Family::Ward(parent) => Arc::downgrade(parent),
+        Family::Child(parent) | Family::Independent(parent) => Arc::downgrade(parent),
     };
-    let life = Life {
-        references: 1,
-        deleting: false,
-        delete_called: false,
-        disposed: false,
-        unseen: false,
-        parent,
-        children: Vec::new(),
-        contexts: Vec::from([context]),
-    };
-    let object =
-        Arc::new(Object { handle, client: Arc::clone(client), body: Box::new(body), life: Lock::new(life) });
+    let life = Life { references: 1, parent, contexts: Vec::from([context]), ..Life::default() };
+    let object = Arc::new(Object {
+        handle,
+        kind: T::KIND,
+        client: Arc::clone(client),
+        body: Box::new(body),
+        life: Lock::new(life),
+    });
     if let Family::Child(parent) = family
         && !adopt(parent, &object)
     {
@@ -291,7 +311,7 @@ pub(crate) fn create<T: Kinded>(
         return Err(STATUS_DELETE_PENDING);
     }
     context::register(&object);
-    framework().with(|tables| tables.objects.insert(handle, Arc::clone(&object)));
+    handles().insert(&object);
     // INVARIANT: the body was given as a `T`.
     Ok(Typed { object, body: PhantomData })
 }
@@ -306,66 +326,49 @@ fn adopt(parent: &Arc<Object>, child: &Arc<Object>) -> bool {
     true
 }
 
-/// The device that an object belongs to: itself, or an ancestor.
-pub(crate) fn device_of(object: &Arc<Object>) -> Option<Typed<Device>> {
-    let mut next = Some(Arc::clone(object));
-    while let Some(object) = next {
-        if object.kind() == Kind::Device {
-            return Typed::of(object);
-        }
-        next = object.parent();
-    }
-    None
-}
-
 /// Adds a reference.
-pub(crate) fn reference(object: &Arc<Object>) {
+///
+/// # Errors
+/// The violation of more references than can be counted.
+pub(crate) fn reference(object: &Arc<Object>) -> Result<(), Violation> {
     let more = {
         let mut life = object.life.lock();
         let more = life.references.checked_add(1);
         life.references = more.unwrap_or(life.references);
         more
     };
-    if more.is_none() {
-        platform::violation(
-            &rules::LAST_REFERENCE,
-            format!("more references to {object} than can be counted"),
-        );
-    }
+    let too_many =
+        || Violation::new(&rules::LAST_REFERENCE, format!("more references to {object} than can be counted"));
+    more.map(|_| ()).ok_or_else(too_many)
 }
 
 /// Drops a reference; the last one destroys the object.
-pub(crate) fn release(object: &Arc<Object>) {
-    let (last, disposed) = {
+///
+/// # Errors
+/// The violation of dropping the last reference to an object that was not deleted.
+pub(crate) fn release(object: &Arc<Object>) -> Result<(), Violation> {
+    let (last, disposed, unseen) = {
         let mut life = object.life.lock();
         life.references = life.references.saturating_sub(1);
-        (life.references == 0, life.disposed)
+        (life.references == 0, life.disposed, life.unseen)
     };
     if !last {
-        return;
+        return Ok(());
     }
     if !disposed {
-        platform::violation(
-            &rules::LAST_REFERENCE,
-            format!("the last reference to {object} was dropped, but it was not deleted"),
-        );
+        let detail = format!("the last reference to {object} was dropped, but it was not deleted");
+        return Err(Violation::new(&rules::LAST_REFERENCE, detail));
     }
-    let (unseen, calls) = {
-        let life = object.life.lock();
-        (life.unseen, life.contexts.iter().map(Context::destroy_call).collect::<Vec<_>>())
-    };
     if !unseen {
-        for call in calls.into_iter().flatten() {
-            context::call_back(object, "EvtDestroyCallback", call);
-        }
+        context::call_back(object, "EvtDestroyCallback", Context::destroy_call);
     }
     // The callbacks were the last to use the contexts.
     let contexts = object.with_contexts(core::mem::take);
     object.body.destroyed();
     context::unregister(&contexts);
-    let removed = framework().with(|tables| tables.objects.remove(&object.handle));
-    drop(removed);
+    handles().remove(object);
     contexts.into_iter().for_each(Context::free);
+    Ok(())
 }
 
 /// Marks the object as being deleted, and takes it from its parent; whether it was not marked before.
@@ -389,27 +392,38 @@ pub(crate) fn begin_delete(object: &Arc<Object>) -> bool {
 }
 
 /// Deletes an object with its children. Above `PASSIVE_LEVEL`, one that may have to wait is left to a worker thread.
-pub(crate) fn delete(object: &Arc<Object>) {
+///
+/// # Errors
+/// The violation of a driver that deletes it at too high an IRQL, or does not let it end.
+pub(crate) fn delete(object: &Arc<Object>) -> Result<(), Violation> {
     if !begin_delete(object) {
-        return;
+        return Ok(());
     }
-    if irql() > PASSIVE_LEVEL && needs_passive(object) {
-        match device_of(object) {
-            Some(device) => device::dispose_later(&device, Arc::clone(object)),
-            None => platform::violation(
-                &rules::IRQL,
-                format!("{object} was deleted at IRQL {}; it needs PASSIVE_LEVEL", irql()),
-            ),
-        }
-        return;
+    if irql() == PASSIVE_LEVEL || !needs_passive(object) {
+        return finish_delete(object);
     }
-    finish_delete(object);
+    if dispose_later(object) {
+        return Ok(());
+    }
+    let detail = format!("{object} was deleted at IRQL {}; it needs PASSIVE_LEVEL", irql());
+    Err(Violation::new(&rules::IRQL, detail))
+}
+
+/// Leaves an object that is marked as being deleted to a worker thread; whether there is one for it.
+pub(crate) fn dispose_later(object: &Arc<Object>) -> bool {
+    object.lineage().any(|owner| {
+        let disposer = owner.body.disposer();
+        disposer.inspect(|disposer| disposer.add(&owner, object)).is_some()
+    })
 }
 
 /// Disposes of an object that is marked as being deleted, and drops the framework's reference.
-pub(crate) fn finish_delete(object: &Arc<Object>) {
-    dispose(object);
-    destroy(object);
+///
+/// # Errors
+/// The violation of a driver that does not let it end.
+pub(crate) fn finish_delete(object: &Arc<Object>) -> Result<(), Violation> {
+    dispose(object)?;
+    destroy(object)
 }
 
 /// Whether the object or one of its descendants must be disposed of at `PASSIVE_LEVEL`.
@@ -418,59 +432,49 @@ pub(crate) fn needs_passive(object: &Arc<Object>) -> bool {
 }
 
 /// The first step: children, then the object itself, then its cleanup callbacks.
-pub(crate) fn dispose(object: &Arc<Object>) {
+///
+/// # Errors
+/// The violation of a driver that does not let one of them end.
+pub(crate) fn dispose(object: &Arc<Object>) -> Result<(), Violation> {
     for child in object.children() {
         let first = !core::mem::replace(&mut child.life.lock().deleting, true);
         if first {
-            dispose(&child);
+            dispose(&child)?;
         }
     }
-    object.body.dispose(object);
+    object.body.dispose(object)?;
     let unseen = object.life.lock().unseen;
     if !unseen {
-        let calls =
-            object.with_contexts(|contexts| contexts.iter().map(Context::cleanup_call).collect::<Vec<_>>());
-        for call in calls.into_iter().flatten() {
-            context::call_back(object, "EvtCleanupCallback", call);
-        }
+        context::call_back(object, "EvtCleanupCallback", Context::cleanup_call);
     }
     object.life.lock().disposed = true;
+    Ok(())
 }
 
 /// The second step: children are destroyed, and the framework's own reference goes.
-pub(crate) fn destroy(object: &Arc<Object>) {
-    destroy_children(object);
-    object.body.finish(object);
-    release(object);
+///
+/// # Errors
+/// The violation of a driver that does not let one of them end.
+pub(crate) fn destroy(object: &Arc<Object>) -> Result<(), Violation> {
+    destroy_children(object)?;
+    object.body.finish(object)?;
+    release(object)
 }
 
 /// Destroys the children of an object that is disposed of.
-pub(crate) fn destroy_children(object: &Arc<Object>) {
+///
+/// # Errors
+/// The violation of a driver that does not let one of them end.
+pub(crate) fn destroy_children(object: &Arc<Object>) -> Result<(), Violation> {
     let children = core::mem::take(&mut object.life.lock().children);
-    for child in &children {
-        destroy(child);
-    }
+    children.iter().try_for_each(destroy)
 }
 
 /// Takes an object out of the table that its driver kept a reference to; no callback is called.
 pub(crate) fn abandon(object: &Arc<Object>) {
     let contexts = object.with_contexts(core::mem::take);
     context::unregister(&contexts);
-    let removed = framework().with(|tables| tables.objects.remove(&object.handle));
-    drop(removed);
+    handles().remove(object);
     contexts.into_iter().for_each(Context::free);
     object.body.destroyed();
-}
-
-/// An object of no special type (`WdfObjectCreate`).
-pub(crate) struct General;
-
-impl Body for General {
-    fn kind(&self) -> Kind {
-        Kind::General
-    }
-}
-
-impl Kinded for General {
-    const KIND: Kind = Kind::General;
 }

@@ -13,9 +13,11 @@ use wsk_sys::{
 use crate::kernel::event::Event;
 use crate::kernel::lock::Lock;
 use crate::kernel::shared::Shared;
+use crate::object::handles::handles;
+use crate::object::wait_limit;
 use crate::object::{self, Object};
-use crate::platform::{self, framework};
-use crate::rules;
+use crate::platform;
+use crate::rules::{self, Violation};
 
 /// A work item with its state. Each of its runs calls [`Body::work`](crate::object::Body::work) of the object that
 /// it was queued for.
@@ -84,21 +86,19 @@ impl Worker {
         self.state.lock().running.contains(&platform::thread())
     }
 
-    /// Waits, for `waiter`, until it is neither queued nor running. It is a violation if that takes longer than the
-    /// framework waits for a driver.
-    pub(crate) fn wait(&self, waiter: &Object) {
-        if self.idle.wait_for_driver() {
-            return;
+    /// Waits, for `waiter`, until it is neither queued nor running.
+    ///
+    /// # Errors
+    /// The violation of a callback that takes longer than the framework waits for a driver.
+    pub(crate) fn wait(&self, waiter: &Object) -> Result<(), Violation> {
+        if wait_limit::wait(&self.idle) {
+            return Ok(());
         }
         let queued = self.state.lock().queued;
         let what = if queued { "has not been called" } else { "has not returned" };
-        platform::violation(
-            &rules::CALLBACK_STUCK,
-            format!(
-                "a callback of {waiter} {what} for the {} seconds that it is waited for",
-                framework().wait_limit()
-            ),
-        );
+        let seconds = wait_limit::seconds();
+        let detail = format!("a callback of {waiter} {what} for the {seconds} seconds that it is waited for");
+        Err(Violation::new(&rules::CALLBACK_STUCK, detail))
     }
 
     /// Whether its object is being deleted.
@@ -133,7 +133,10 @@ impl Worker {
 
     /// Lets the work item of `object` be queued no more, waits for its last run and frees it. If the calling thread is in
     /// a run, this is left to the end of the last one; until then the object is kept.
-    pub(crate) fn retire(&self, object: &Arc<Object>) {
+    ///
+    /// # Errors
+    /// The violation of a callback that takes longer than the framework waits for a driver.
+    pub(crate) fn retire(&self, object: &Arc<Object>) -> Result<(), Violation> {
         let mine = {
             let mut state = self.state.lock();
             state.retired = true;
@@ -142,13 +145,13 @@ impl Worker {
             mine
         };
         if mine {
-            object::reference(object);
-            return;
+            return object::reference(object);
         }
-        self.wait(object);
+        self.wait(object)?;
         let item = self.state.lock().item.take();
         // SAFETY: taken from the state; it does not run any more, and cannot be queued.
         unsafe { free(item) };
+        Ok(())
     }
 }
 
@@ -175,16 +178,16 @@ unsafe fn free(item: Option<Shared<PIO_WORKITEM>>) {
 
 /// Runs in a system thread, with the handle of an object as context.
 unsafe extern "system" fn routine(_device: *mut DEVICE_OBJECT, context: PVOID) {
-    let Some(object) = framework().find(context.addr()) else { return };
+    let Some(object) = handles().find(context.addr()) else { return };
     run(&object);
 }
 
 fn run(object: &Arc<Object>) {
-    if let Some(worker) = object.worker() {
+    if let Some(worker) = object.body().worker() {
         worker.started();
         object.work();
         if worker.ended() {
-            object::release(object);
+            rules::raise(object::release(object));
         }
     }
 }

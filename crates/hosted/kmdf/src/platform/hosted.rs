@@ -12,10 +12,8 @@ use wsk_sys::{
     STATUS_INSUFFICIENT_RESOURCES, ULONG,
 };
 
-use crate::hosted::entry;
 use crate::kernel::irp::Irp;
 use crate::kernel::shared::Shared;
-use crate::object::framework::Framework;
 
 /// Whether the I/O manager sends `IRP_MJ_CLEANUP` when the last handle of a file is closed, and `IRP_MJ_CLOSE` when
 /// the last request of the file is done.
@@ -39,13 +37,9 @@ pub(crate) fn fault(what: &'static str) -> bool {
     ntos::fault::point(what)
 }
 
-/// The framework of the calling thread's machine.
-pub(crate) fn framework() -> Arc<Framework> {
-    let machine = ntos::Machine::current();
-    machine.extension(|| {
-        machine.on_stuck(entry::in_flight);
-        Framework::default()
-    })
+/// What the calling thread's machine has of a type: made when it is first asked for.
+pub(crate) fn state<T: Default + Send + Sync + 'static>() -> Arc<T> {
+    ntos::Machine::current().extension(T::default)
 }
 
 /// An IRP has come; nothing is left to be done to it.

@@ -18,13 +18,13 @@ mod wine;
 
 #[cfg(feature = "hosted")]
 pub(crate) use hosted::{
-    CLEANUP_COMES, REFUSED_CREATES_OPEN, UserPages, arrived, fault, framework, is_requestor,
-    register_shutdown, routine, strict, violation,
+    CLEANUP_COMES, REFUSED_CREATES_OPEN, UserPages, arrived, fault, is_requestor, register_shutdown, routine,
+    state, strict, violation,
 };
 #[cfg(not(feature = "hosted"))]
 pub(crate) use wine::{
-    CLEANUP_COMES, REFUSED_CREATES_OPEN, UserPages, arrived, fault, framework, is_requestor,
-    register_shutdown, routine, strict, violation,
+    CLEANUP_COMES, REFUSED_CREATES_OPEN, UserPages, arrived, fault, is_requestor, register_shutdown, routine,
+    state, strict, violation,
 };
 
 /// A lock of the framework's that drivers see, held by the calling thread.

@@ -5,10 +5,12 @@
 
 extern crate std;
 
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
+use core::any::{Any, TypeId};
 use core::fmt;
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
 use hosted_rule::{Rule, report};
 use wsk_sys::{
@@ -18,7 +20,6 @@ use wsk_sys::{
 
 use crate::kernel::irp::Irp;
 use crate::kernel::shared::Shared;
-use crate::object::framework::Framework;
 
 /// Whether the I/O manager sends `IRP_MJ_CLEANUP`. Wine's does not; and it sends `IRP_MJ_CLOSE` when the last handle
 /// is closed, whatever requests of the file are left.
@@ -43,10 +44,12 @@ pub(crate) fn fault(_what: &'static str) -> bool {
     false
 }
 
-/// The framework of this process.
-pub(crate) fn framework() -> Arc<Framework> {
-    static FRAMEWORK: OnceLock<Arc<Framework>> = OnceLock::new();
-    Arc::clone(FRAMEWORK.get_or_init(Arc::default))
+/// What this process has of a type: made when it is first asked for, without asking for another.
+pub(crate) fn state<T: Default + Send + Sync + 'static>() -> Arc<T> {
+    static STATES: Mutex<BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>> = Mutex::new(BTreeMap::new());
+    let mut states = STATES.lock().unwrap_or_else(PoisonError::into_inner);
+    let state = Arc::clone(states.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default())));
+    state.downcast().unwrap_or_else(|_| unreachable!("the map's key is the type of the value"))
 }
 
 /// An IRP has come. Of a direct device control, Wine's I/O manager builds the MDL but locks no pages, as it has none;

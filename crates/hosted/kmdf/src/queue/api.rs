@@ -8,10 +8,10 @@ use wsk_sys::{
     STATUS_SUCCESS, ULONG,
 };
 
-use crate::device::file::File;
+use crate::file::File;
 use crate::kernel::shared::Shared;
 use crate::object::Typed;
-use crate::object::args::{at_most, required, store};
+use crate::object::args::{at_most, give, required, store};
 use crate::object::lookup;
 use crate::platform;
 use crate::queue::cancel;
@@ -33,7 +33,7 @@ use crate::types::{
 pub unsafe extern "C" fn WdfIoQueueGetDevice(_globals: PWDF_DRIVER_GLOBALS, Queue: WDFQUEUE) -> WDFDEVICE {
     const NAME: &str = "WdfIoQueueGetDevice";
     at_most(NAME, DISPATCH_LEVEL);
-    lookup::typed::<self::Queue, _>(NAME, Queue).device.as_handle()
+    lookup::typed::<self::Queue>(NAME, Queue).device().as_handle()
 }
 
 /// The state of a queue, and how many requests wait in it and are with the driver.
@@ -48,7 +48,7 @@ pub unsafe extern "C" fn WdfIoQueueGetState(
 ) -> WDF_IO_QUEUE_STATE {
     const NAME: &str = "WdfIoQueueGetState";
     at_most(NAME, DISPATCH_LEVEL);
-    let queue = lookup::typed::<self::Queue, _>(NAME, Queue);
+    let queue = lookup::typed::<self::Queue>(NAME, Queue);
     let (bits, waiting, owned) = {
         let state = queue.state();
         let bits = [
@@ -74,7 +74,7 @@ pub unsafe extern "C" fn WdfIoQueueGetState(
 pub unsafe extern "C" fn WdfIoQueueStart(_globals: PWDF_DRIVER_GLOBALS, Queue: WDFQUEUE) {
     const NAME: &str = "WdfIoQueueStart";
     at_most(NAME, DISPATCH_LEVEL);
-    let queue = lookup::typed::<self::Queue, _>(NAME, Queue);
+    let queue = lookup::typed::<self::Queue>(NAME, Queue);
     {
         let mut state = queue.state();
         state.accept = true;
@@ -152,7 +152,7 @@ fn change(
     context: WDFCONTEXT,
 ) {
     at_most(function, DISPATCH_LEVEL);
-    let queue = lookup::typed::<Queue, _>(function, handle);
+    let queue = lookup::typed::<Queue>(function, handle);
     if callback.is_some() {
         let notify = Notify { name: "EvtIoQueueState", callback, context: Shared(context) };
         reserve(function, &queue, change, notify);
@@ -167,7 +167,7 @@ fn change(
 
 fn change_and_wait(function: &'static str, handle: WDFQUEUE, change: Change) {
     at_most(function, PASSIVE_LEVEL);
-    let queue = lookup::typed::<Queue, _>(function, handle);
+    let queue = lookup::typed::<Queue>(function, handle);
     let object = queue.object();
     if queue.is_dispatching_here() {
         platform::violation(
@@ -181,7 +181,7 @@ fn change_and_wait(function: &'static str, handle: WDFQUEUE, change: Change) {
     reserve(function, &queue, change, notify);
     change.apply(&queue);
     if !queue.wait_until(|state| !change.is_pending(state)) {
-        queue.stuck(&format!("{function} of {object}"));
+        queue.stuck(&format!("{function} of {object}")).raise();
     }
 }
 
@@ -274,7 +274,7 @@ fn retrieve(
     handle: WDFQUEUE,
     wanted: impl Fn(&Request) -> bool,
 ) -> Result<Typed<Request>, NTSTATUS> {
-    let queue = lookup::typed::<Queue, _>(function, handle);
+    let queue = lookup::typed::<Queue>(function, handle);
     if matches!(queue.kind, Dispatch::Parallel(_)) {
         return Err(STATUS_INVALID_DEVICE_STATE);
     }
@@ -296,7 +296,7 @@ fn retrieve(
             queue::take(&queue, &mut state, &wanted)
         };
         let request = taken.ok_or(STATUS_NO_MORE_ENTRIES)?;
-        if !present::is_nothing(&queue, &request) {
+        if !present::is_empty_transfer(&queue, &request) {
             request.set_presented();
             return Ok(request);
         }
@@ -319,13 +319,9 @@ pub unsafe extern "C" fn WdfIoQueueRetrieveNextRequest(
     const NAME: &str = "WdfIoQueueRetrieveNextRequest";
     at_most(NAME, DISPATCH_LEVEL);
     required(NAME, "OutRequest", OutRequest);
-    let (request, status) = match retrieve(NAME, Queue, |_| true) {
-        Ok(request) => (request.as_handle(), STATUS_SUCCESS),
-        Err(status) => (core::ptr::null_mut(), status),
-    };
+    let request = retrieve(NAME, Queue, |_| true);
     // SAFETY: the driver's variable.
-    unsafe { store(OutRequest, request) };
-    status
+    unsafe { give(OutRequest, request.map(|request| request.as_handle())) }
 }
 
 /// Takes the next request of one file out of a queue.
@@ -344,14 +340,10 @@ pub unsafe extern "C" fn WdfIoQueueRetrieveRequestByFileObject(
     const NAME: &str = "WdfIoQueueRetrieveRequestByFileObject";
     at_most(NAME, DISPATCH_LEVEL);
     required(NAME, "OutRequest", OutRequest);
-    let file = lookup::typed::<File, _>(NAME, FileObject);
+    let file = lookup::typed::<File>(NAME, FileObject);
     let handle = file.object().handle();
     let of_file = |request: &Request| request.file.as_ref().is_some_and(|file| file.handle() == handle);
-    let (request, status) = match retrieve(NAME, Queue, of_file) {
-        Ok(request) => (request.as_handle(), STATUS_SUCCESS),
-        Err(status) => (core::ptr::null_mut(), status),
-    };
+    let request = retrieve(NAME, Queue, of_file);
     // SAFETY: the driver's variable.
-    unsafe { store(OutRequest, request) };
-    status
+    unsafe { give(OutRequest, request.map(|request| request.as_handle())) }
 }

@@ -7,9 +7,10 @@ use wsk_sys::{DEVICE_OBJECT, IRP, IoReleaseCancelSpinLock, STATUS_CANCELLED};
 
 use crate::kernel::irp::Irp;
 use crate::object::Typed;
-use crate::platform::framework;
+use crate::object::handles::handles;
+
 use crate::queue::dispatch;
-use crate::queue::{Queue, State};
+use crate::queue::{self, Queue, State};
 use crate::request::{self, Phase, Request};
 
 /// The cancel routine of every request that waits or is marked cancelable. That it runs means that it has the request.
@@ -19,9 +20,8 @@ pub(crate) unsafe extern "system" fn routine(_device: *mut DEVICE_OBJECT, irp: *
     let handle = irp.handle();
     // SAFETY: the routine is called with the cancel spin lock held, to be released to this level.
     unsafe { IoReleaseCancelSpinLock(irp.cancel_irql()) };
-    let Some(request) = framework().find(handle).and_then(Typed::<Request>::of) else { return };
-    let queue = request.state.lock().queue.clone();
-    if let Some(queue) = queue {
+    let Some(request) = handles().find(handle).and_then(Typed::<Request>::of) else { return };
+    if let Some(queue) = queue::of(&request) {
         taken(&queue, &request);
         dispatch::dispatch_if_free(&queue);
     }
@@ -59,7 +59,7 @@ fn note_taken(queue: &Typed<Queue>, state: &mut State, request: &Typed<Request>)
     }
 }
 
-/// What becomes of a request that is cancelled in a queue, and is out of its list: the driver is told, if it has had the
+/// Ends the wait of a request that is cancelled in a queue, and is out of its list: the driver is told, if it has had the
 /// request and wants to be. Whether the framework has to complete it instead.
 pub(crate) fn on_queue(queue: &Typed<Queue>, state: &mut State, request: &Typed<Request>) -> bool {
     let tell = {

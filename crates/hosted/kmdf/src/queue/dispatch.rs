@@ -11,17 +11,18 @@ use wsk_sys::{KIRQL, PASSIVE_LEVEL, STATUS_CANCELLED};
 use crate::kernel::lock::Guard;
 use crate::object::Typed;
 use crate::object::args::irql;
+use crate::object::callback_lock::CallbackLock;
 use crate::platform;
 use crate::queue::present;
-use crate::queue::{self, Later, Notify, Queue, State};
+use crate::queue::{self, Deferral, Notify, Queue, State};
 use crate::request::{self, Request};
 
 /// One thing to do with no lock held.
-enum Act {
+enum Action {
     Cancel(Typed<Request>),
     CanceledOnQueue(Typed<Request>),
     Present(Typed<Request>),
-    Tell(Notify),
+    Notify(Notify),
     /// Completes a request that was cancelled before it could wait.
     Complete(Typed<Request>),
 }
@@ -52,19 +53,19 @@ pub(crate) fn run<'a>(
     if state.deleted {
         return;
     }
-    let passive = matches!(queue.later, Later::AtPassive(_));
-    let locked = queue.serial.as_ref().is_some_and(|lock| lock.is_mine());
+    let passive = matches!(queue.deferral, Deferral::AtPassive(_));
+    let locked = queue.serial().is_some_and(CallbackLock::is_mine);
     if locked || passive && level > PASSIVE_LEVEL {
-        let act = keep(queue, &mut state, &mut new);
+        let action = keep(queue, &mut state, &mut new);
         drop(state);
-        if let Some(act) = act {
-            perform(queue, act);
+        if let Some(action) = action {
+            perform(queue, action);
         }
-        match &queue.later {
-            Later::AtPassive(worker) => {
+        match &queue.deferral {
+            Deferral::AtPassive(worker) => {
                 worker.enqueue(queue.object());
             }
-            Later::AtDispatch(dpc) => {
+            Deferral::AtDispatch(dpc) => {
                 dpc.insert();
             }
         }
@@ -73,7 +74,7 @@ pub(crate) fn run<'a>(
     let me = platform::thread();
     state.dispatching.push(me);
     loop {
-        let Some(act) = next(queue, &mut state, &mut new) else {
+        let Some(action) = next(queue, &mut state, &mut new) else {
             if let Some(index) = state.dispatching.iter().rposition(|thread| *thread == me) {
                 state.dispatching.remove(index);
             }
@@ -82,36 +83,36 @@ pub(crate) fn run<'a>(
             return;
         };
         drop(state);
-        perform(queue, act);
+        perform(queue, action);
         state = queue.state();
     }
 }
 
-fn perform(queue: &Typed<Queue>, act: Act) {
-    match act {
-        Act::Cancel(request) => present::cancel(queue, &request),
-        Act::CanceledOnQueue(request) => present::canceled_on_queue(queue, &request),
-        Act::Present(request) => present::present(queue, &request),
-        Act::Tell(notify) => {
-            present::tell(queue, &notify);
+fn perform(queue: &Typed<Queue>, action: Action) {
+    match action {
+        Action::Cancel(request) => present::cancel(queue, &request),
+        Action::CanceledOnQueue(request) => present::canceled_on_queue(queue, &request),
+        Action::Present(request) => present::present(queue, &request),
+        Action::Notify(notify) => {
+            present::notify(queue, &notify);
             queue.changed();
         }
-        Act::Complete(request) => request::complete_unowned(&request, STATUS_CANCELLED),
+        Action::Complete(request) => request::complete_unowned(&request, STATUS_CANCELLED),
     }
 }
 
 /// Puts a request that has arrived among those that wait.
-fn keep(queue: &Typed<Queue>, state: &mut State, new: &mut Option<Typed<Request>>) -> Option<Act> {
+fn keep(queue: &Typed<Queue>, state: &mut State, new: &mut Option<Typed<Request>>) -> Option<Action> {
     let request = new.take()?;
     let inserted = queue::insert(queue, state, &request, false);
-    (!inserted).then_some(Act::Complete(request))
+    (!inserted).then_some(Action::Complete(request))
 }
 
 /// The next thing to do.
 ///
 /// State callbacks wait until the driver has no request of the queue and no other thread is in the loop: until no
 /// handler runs any more. A purge's, in addition, waits for the queue to be empty.
-fn next(queue: &Typed<Queue>, state: &mut State, new: &mut Option<Typed<Request>>) -> Option<Act> {
+fn next(queue: &Typed<Queue>, state: &mut State, new: &mut Option<Typed<Request>>) -> Option<Action> {
     let alone = state.dispatching.len() == 1;
     let total = state.waiting.len() + state.driver_has() + usize::from(new.is_some());
     let stopped = state.stop.is_some() && alone && state.driver_has() == 0;
@@ -121,20 +122,20 @@ fn next(queue: &Typed<Queue>, state: &mut State, new: &mut Option<Typed<Request>
     // What waits goes first.
     let behind = !state.waiting.is_empty();
     if (due || !presents || behind)
-        && let Some(act) = keep(queue, state, new)
+        && let Some(action) = keep(queue, state, new)
     {
-        return Some(act);
+        return Some(action);
     }
     if let Some(request) = state.cancel_due.pop_front() {
-        return Some(Act::Cancel(request));
+        return Some(Action::Cancel(request));
     }
     if let Some(request) = state.canceled_on_queue.pop_front() {
-        return Some(Act::CanceledOnQueue(request));
+        return Some(Action::CanceledOnQueue(request));
     }
     if stopped || purged {
         state.cancel_dispatched = false;
         let notify = if stopped { state.stop.take() } else { state.purge.take() };
-        return notify.map(Act::Tell);
+        return notify.map(Action::Notify);
     }
     if state.disposing && alone && total == 0 {
         state.deleted = true;
@@ -144,9 +145,9 @@ fn next(queue: &Typed<Queue>, state: &mut State, new: &mut Option<Typed<Request>
         return None;
     }
     if let Some(request) = queue::take(queue, state, |_| true) {
-        return Some(Act::Present(request));
+        return Some(Action::Present(request));
     }
     let request = new.take()?;
     queue::hand_over(queue, state, &request);
-    Some(Act::Present(request))
+    Some(Action::Present(request))
 }

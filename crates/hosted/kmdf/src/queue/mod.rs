@@ -10,6 +10,7 @@ pub(crate) mod line;
 pub(crate) mod ownership;
 pub(crate) mod present;
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::String;
@@ -18,22 +19,22 @@ use alloc::vec::Vec;
 
 use wsk_sys::{NTSTATUS, STATUS_CANCELLED, STATUS_INVALID_DEVICE_STATE};
 
-use crate::device::Device;
 use crate::kernel::event::{Event, MILLISECOND};
 use crate::kernel::lock::{Guard, Lock};
 use crate::kernel::shared::Shared;
 use crate::object::args::irql;
+use crate::object::callback_lock::CallbackLock;
 use crate::object::kernel_dpc::KernelDpc;
 use crate::object::kind::Kind;
-use crate::object::serial::Serial;
+use crate::object::wait_limit;
 use crate::object::worker::Worker;
 use crate::object::{Body, Kinded, Object, Typed};
-use crate::platform::{self, framework};
+use crate::platform;
 use crate::queue::dispatch::dispatch;
 use crate::queue::line::Line;
-use crate::request::{self, Phase, Request};
-use crate::rules;
-use crate::types::{PFN_WDF_IO_QUEUE_STATE, WDF_IO_QUEUE_CONFIG, WDFCONTEXT};
+use crate::request::{self, Phase, Request, Source};
+use crate::rules::{self, Violation};
+use crate::types::{PFN_WDF_IO_QUEUE_STATE, WDF_IO_QUEUE_CONFIG, WDFCONTEXT, WDFQUEUE__};
 
 /// How a queue hands out its requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,23 +45,35 @@ pub(crate) enum Dispatch {
     Manual,
 }
 
+/// The device that a queue is made for, as the queue knows it: the layer above.
+pub(crate) trait Owner: Send + Sync {
+    fn object(&self) -> &Arc<Object>;
+
+    /// Whether a queue is the default queue, or gets the requests of a type.
+    fn sends_to(&self, queue: &Object) -> bool;
+
+    /// Forgets the queues that are deleted.
+    fn forget_queues(&self);
+}
+
 /// The body of a WDFQUEUE.
 pub(crate) struct Queue {
-    pub(crate) device: Typed<Device>,
+    owner: Box<dyn Owner>,
     pub(crate) kind: Dispatch,
     config: Shared<WDF_IO_QUEUE_CONFIG>,
-    /// The lock that keeps the callbacks apart, if they are.
-    pub(crate) serial: Option<Arc<Serial>>,
     /// The lock of `WdfObjectAcquireLock`.
-    pub(crate) lock: Arc<Serial>,
-    /// Does later what the calling thread may not do now.
-    pub(crate) later: Later,
+    pub(crate) lock: Arc<CallbackLock>,
+    /// Whether it keeps the callbacks apart.
+    pub(crate) serialised: bool,
+    /// Whether the queue is the framework's own, for the create requests that `EvtDeviceFileCreate` has.
+    pub(crate) internal: bool,
+    pub(crate) deferral: Deferral,
     changed: Event,
     state: Lock<State>,
 }
 
-/// What does later what a thread may not do now.
-pub(crate) enum Later {
+/// What does later what the calling thread may not do now.
+pub(crate) enum Deferral {
     /// Callbacks run at `PASSIVE_LEVEL` only.
     AtPassive(Worker),
     /// They run at any level.
@@ -109,26 +122,35 @@ impl State {
 }
 
 impl Queue {
+    /// A queue that is not serialised, and not the framework's own.
     pub(crate) fn new(
-        device: &Typed<Device>,
+        owner: Box<dyn Owner>,
         kind: Dispatch,
         config: WDF_IO_QUEUE_CONFIG,
-        serial: Option<Arc<Serial>>,
-        lock: Arc<Serial>,
-        later: Later,
+        lock: Arc<CallbackLock>,
+        deferral: Deferral,
     ) -> Queue {
-        let state = State { accept: true, dispatch: true, ..State::default() };
-        let changed = Event::notification(false);
         Queue {
-            device: device.clone(),
+            owner,
             kind,
             config: Shared(config),
-            serial,
             lock,
-            later,
-            changed,
-            state: Lock::new(state),
+            serialised: false,
+            internal: false,
+            deferral,
+            changed: Event::notification(false),
+            state: Lock::new(State { accept: true, dispatch: true, ..State::default() }),
         }
+    }
+
+    /// The device.
+    pub(crate) fn device(&self) -> &Arc<Object> {
+        self.owner.object()
+    }
+
+    /// The lock that keeps the callbacks apart, if they are.
+    pub(crate) fn serial(&self) -> Option<&CallbackLock> {
+        self.serialised.then_some(&*self.lock)
     }
 
     pub(crate) fn config(&self) -> &WDF_IO_QUEUE_CONFIG {
@@ -160,7 +182,7 @@ impl Queue {
 
     /// Waits until `done`, at most for the framework's limit; whether it came to be.
     pub(crate) fn wait_until(&self, done: impl Fn(&State) -> bool) -> bool {
-        let mut left = framework().wait_limit() * 10;
+        let mut left = wait_limit::seconds() * 10;
         loop {
             {
                 let state = self.state.lock();
@@ -180,43 +202,50 @@ impl Queue {
 }
 
 impl Body for Queue {
-    fn kind(&self) -> Kind {
-        Kind::Queue
-    }
-
     fn needs_passive(&self) -> bool {
         true
     }
 
     /// Purges the queue, and waits for the driver's requests and for the threads in its callbacks.
-    fn dispose(&self, object: &Arc<Object>) {
-        let Some(queue) = Typed::of(Arc::clone(object)) else { return };
+    fn dispose(&self, object: &Arc<Object>) -> Result<(), Violation> {
+        let Some(queue) = Typed::of(Arc::clone(object)) else { return Ok(()) };
         if self.is_dispatching_here() {
-            platform::violation(
-                &rules::QUEUE_WAIT,
-                format!("{object} was deleted in one of its callbacks: the deletion would wait for itself"),
-            );
+            let detail =
+                format!("{object} was deleted in one of its callbacks: the deletion would wait for itself");
+            return Err(Violation::new(&rules::QUEUE_WAIT, detail));
         }
         purge(&queue);
         self.state.lock().disposing = true;
         dispatch(&queue);
         if !self.wait_until(|state| state.deleted) {
-            self.stuck(&format!("the deletion of {object}"));
+            return Err(self.stuck(&format!("the deletion of {object}")));
         }
-        match &self.later {
-            Later::AtPassive(worker) => worker.retire(object),
-            Later::AtDispatch(dpc) => dpc.retire(),
+        match &self.deferral {
+            Deferral::AtPassive(worker) => worker.retire(object),
+            Deferral::AtDispatch(dpc) => {
+                dpc.retire();
+                Ok(())
+            }
         }
     }
 
-    fn finish(&self, _object: &Arc<Object>) {
-        self.device.forget_queue();
+    fn finish(&self, _object: &Arc<Object>) -> Result<(), Violation> {
+        self.owner.forget_queues();
+        Ok(())
+    }
+
+    fn cannot_delete(&self, object: &Object) -> Option<&'static str> {
+        self.owner.sends_to(object).then_some("which requests are sent to")
+    }
+
+    fn lock(&self) -> Option<&Arc<CallbackLock>> {
+        Some(&self.lock)
     }
 
     fn worker(&self) -> Option<&Worker> {
-        match &self.later {
-            Later::AtPassive(worker) => Some(worker),
-            Later::AtDispatch(_) => None,
+        match &self.deferral {
+            Deferral::AtPassive(worker) => Some(worker),
+            Deferral::AtDispatch(_) => None,
         }
     }
 
@@ -232,18 +261,15 @@ impl Body for Queue {
 }
 
 impl Queue {
-    /// Reports a wait for the queue to be done that has taken as long as the framework waits for a driver.
-    pub(crate) fn stuck(&self, what: &str) -> ! {
+    /// The violation of a driver that lets `what` wait for the queue as long as the framework waits for a driver.
+    pub(crate) fn stuck(&self, what: &str) -> Violation {
         let names = self.owned_names();
-        let seconds = framework().wait_limit();
-        let waited = format!("{what} has waited {seconds} seconds");
+        let waited = format!("{what} has waited {} seconds", wait_limit::seconds());
         if names.is_empty() {
-            platform::violation(
-                &rules::CALLBACK_STUCK,
-                format!("{waited} for a callback of the queue to return"),
-            );
+            let detail = format!("{waited} for a callback of the queue to return");
+            return Violation::new(&rules::CALLBACK_STUCK, detail);
         }
-        platform::violation(&rules::NOT_COMPLETED, format!("{waited} for the driver to complete {names}"));
+        Violation::new(&rules::NOT_COMPLETED, format!("{waited} for the driver to complete {names}"))
     }
 
     /// The driver's requests, for a report.
@@ -255,7 +281,16 @@ impl Queue {
 }
 
 impl Kinded for Queue {
-    const KIND: Kind = Kind::Queue;
+    type Handle = WDFQUEUE__;
+    const KIND: &'static Kind = &Kind::new("WDFQUEUE");
+}
+
+/// The queue that a request waits in, or that the driver has it from.
+pub(crate) fn of(request: &Request) -> Option<Typed<Queue>> {
+    match &request.state.lock().source {
+        Source::Queue(queue) => Typed::of(Arc::clone(queue)),
+        Source::None | Source::CallerContext => None,
+    }
 }
 
 /// Takes a request that has arrived. It goes to a handler at once if the queue can present it, whether its sender has
@@ -354,7 +389,7 @@ pub(crate) fn insert(queue: &Typed<Queue>, state: &mut State, request: &Typed<Re
     {
         let mut own = request.state.lock();
         own.phase = Phase::Waiting;
-        own.queue = Some(queue.clone());
+        own.source = Source::Queue(Arc::clone(queue.object()));
     }
     request.irp().set_cancel_routine(cancel::routine);
     // Cancelled before the routine was there: whoever takes it back has the request.
@@ -383,7 +418,7 @@ pub(crate) fn hand_over(queue: &Typed<Queue>, state: &mut State, request: &Typed
     let mut own = request.state.lock();
     own.phase = Phase::Owned;
     own.cancel_called = false;
-    own.queue = Some(queue.clone());
+    own.source = Source::Queue(Arc::clone(queue.object()));
     drop(own);
     state.owned.push_back(request.object().handle(), request.clone());
 }

@@ -15,7 +15,7 @@ use crate::platform;
 use crate::queue::cancel;
 use crate::queue::dispatch;
 use crate::queue::{self, Dispatch, Queue};
-use crate::request::{self, CancelCallback, Phase, Request, boolean};
+use crate::request::{self, CancelCallback, Phase, Request};
 use crate::rules;
 use crate::status::STATUS_WDF_BUSY;
 use crate::types::{PFN_WDF_REQUEST_CANCEL, PWDF_DRIVER_GLOBALS, WDFQUEUE, WDFREQUEST};
@@ -30,7 +30,7 @@ enum Mark {
 }
 
 fn mark(request: &Typed<Request>, callback: CancelCallback, calls_back: bool) -> Mark {
-    let Some(queue) = request.state.lock().queue.clone() else { return Mark::NoQueue };
+    let Some(queue) = queue::of(request) else { return Mark::NoQueue };
     let outcome = {
         let mut state = queue.state();
         let mut own = request.state.lock();
@@ -71,9 +71,7 @@ fn mark_checked(
     callback: PFN_WDF_REQUEST_CANCEL,
     calls_back: bool,
 ) -> NTSTATUS {
-    at_most(function, DISPATCH_LEVEL);
-    let request = lookup::typed::<Request, _>(function, handle);
-    request::usable(function, &request);
+    let request = request::usable(function, DISPATCH_LEVEL, handle);
     let object = request.object();
     let Some(callback) = callback else {
         platform::violation(
@@ -141,7 +139,7 @@ pub unsafe extern "C" fn WdfRequestUnmarkCancelable(
 ) -> NTSTATUS {
     const NAME: &str = "WdfRequestUnmarkCancelable";
     at_most(NAME, DISPATCH_LEVEL);
-    let request = lookup::typed::<self::Request, _>(NAME, Request);
+    let request = lookup::typed::<self::Request>(NAME, Request);
     let phase = {
         let mut own = request.state.lock();
         match own.phase {
@@ -170,8 +168,32 @@ pub unsafe extern "C" fn WdfRequestUnmarkCancelable(
         });
         return STATUS_INVALID_DEVICE_REQUEST;
     }
-    request::usable(NAME, &request);
+    request::usable(NAME, DISPATCH_LEVEL, Request);
     STATUS_INVALID_DEVICE_REQUEST
+}
+
+/// The queue that the driver got the request from. A create in `EvtDeviceFileCreate` is from none that the driver may
+/// know: it gets null.
+///
+/// # IRQL
+/// <= `DISPATCH_LEVEL`
+pub unsafe extern "C" fn WdfRequestGetIoQueue(
+    _globals: PWDF_DRIVER_GLOBALS,
+    Request: WDFREQUEST,
+) -> WDFQUEUE {
+    const NAME: &str = "WdfRequestGetIoQueue";
+    let request = request::usable(NAME, DISPATCH_LEVEL, Request);
+    let queue = queue::of(&request);
+    if queue.as_ref().is_some_and(|queue| queue.internal) {
+        rules::verify(&rules::CREATE_QUEUE, || {
+            format!(
+                "{NAME} was called for {} in EvtDeviceFileCreate: it is in no queue of the driver's",
+                request.object()
+            )
+        });
+        return core::ptr::null_mut();
+    }
+    queue.map_or(core::ptr::null_mut(), |queue| queue.as_handle())
 }
 
 /// Whether a request that is not marked cancelable was cancelled.
@@ -180,9 +202,7 @@ pub unsafe extern "C" fn WdfRequestUnmarkCancelable(
 /// <= `DISPATCH_LEVEL`
 pub unsafe extern "C" fn WdfRequestIsCanceled(_globals: PWDF_DRIVER_GLOBALS, Request: WDFREQUEST) -> BOOLEAN {
     const NAME: &str = "WdfRequestIsCanceled";
-    at_most(NAME, DISPATCH_LEVEL);
-    let request = lookup::typed::<self::Request, _>(NAME, Request);
-    request::usable(NAME, &request);
+    let request = request::usable(NAME, DISPATCH_LEVEL, Request);
     let (phase, canceled) = {
         let own = request.state.lock();
         (own.phase, own.canceled)
@@ -192,27 +212,23 @@ pub unsafe extern "C" fn WdfRequestIsCanceled(_globals: PWDF_DRIVER_GLOBALS, Req
             format!("{NAME} was called for {}, which is marked cancelable", request.object())
         });
     }
-    boolean(canceled || request.irp().is_cancelled())
+    u8::from(canceled || request.irp().is_cancelled())
 }
 
 /// The queue that a request leaves, if it may leave it.
 fn leaving(function: &'static str, request: &Typed<Request>) -> Result<Typed<Queue>, NTSTATUS> {
-    request::usable(function, request);
-    let (phase, queue) = {
-        let own = request.state.lock();
-        (own.phase, own.queue.clone())
-    };
+    let phase = request.state.lock().phase;
     match phase {
         Phase::Owned => {}
+        Phase::Waiting | Phase::Completed => return Err(STATUS_INVALID_DEVICE_REQUEST),
         Phase::Marked | Phase::Canceling => {
             rules::verify(&rules::STILL_CANCELABLE, || {
                 format!("{function} was called for {}, which is marked cancelable", request.object())
             });
             return Err(STATUS_INVALID_DEVICE_REQUEST);
         }
-        Phase::Waiting | Phase::Completed => return Err(STATUS_INVALID_DEVICE_REQUEST),
     }
-    queue.ok_or(STATUS_INVALID_DEVICE_REQUEST)
+    queue::of(request).ok_or(STATUS_INVALID_DEVICE_REQUEST)
 }
 
 /// Gives a request to another queue of its device.
@@ -229,15 +245,14 @@ pub unsafe extern "C" fn WdfRequestForwardToIoQueue(
     DestinationQueue: WDFQUEUE,
 ) -> NTSTATUS {
     const NAME: &str = "WdfRequestForwardToIoQueue";
-    at_most(NAME, DISPATCH_LEVEL);
-    let request = lookup::typed::<self::Request, _>(NAME, Request);
-    let target = lookup::typed::<Queue, _>(NAME, DestinationQueue);
+    let request = request::usable(NAME, DISPATCH_LEVEL, Request);
+    let target = lookup::typed::<Queue>(NAME, DestinationQueue);
     let source = match leaving(NAME, &request) {
         Ok(source) => source,
         Err(status) => return status,
     };
     let same = Arc::ptr_eq(source.object(), target.object());
-    if same || !Arc::ptr_eq(source.device.object(), target.device.object()) {
+    if same || !Arc::ptr_eq(source.device(), target.device()) {
         rules::verify(&rules::FORWARD, || {
             let what = if same { "its own queue" } else { "another device's queue" };
             format!("{NAME} was called for {} with {what}, {}", request.object(), target.object())
@@ -260,8 +275,7 @@ pub unsafe extern "C" fn WdfRequestForwardToIoQueue(
 /// `STATUS_INVALID_DEVICE_REQUEST` for a queue that is not manual, or a request that the driver does not own alone.
 pub unsafe extern "C" fn WdfRequestRequeue(_globals: PWDF_DRIVER_GLOBALS, Request: WDFREQUEST) -> NTSTATUS {
     const NAME: &str = "WdfRequestRequeue";
-    at_most(NAME, DISPATCH_LEVEL);
-    let request = lookup::typed::<self::Request, _>(NAME, Request);
+    let request = request::usable(NAME, DISPATCH_LEVEL, Request);
     let source = match leaving(NAME, &request) {
         Ok(source) => source,
         Err(status) => return status,

@@ -2,33 +2,23 @@
 #![expect(unsafe_code, reason = "calls the driver's handlers")]
 
 use wsk_sys::{
-    APC_LEVEL, IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_READ, IRP_MJ_WRITE,
-    KeEnterCriticalRegion, KeLeaveCriticalRegion, STATUS_INVALID_DEVICE_REQUEST, STATUS_SUCCESS,
+    IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_READ, IRP_MJ_WRITE,
+    STATUS_INVALID_DEVICE_REQUEST, STATUS_SUCCESS,
 };
 
 use crate::object::Typed;
-use crate::object::args::irql;
 use crate::object::callback;
-use crate::object::serial::Serial;
+use crate::object::callback_lock::CallbackLock;
 use crate::queue::{Notify, Queue};
 use crate::request::{self, Request};
 
-/// Calls `f` in a critical region, if the IRQL allows one, with the queue's lock held, if it has one.
+/// Calls `f` in a critical region, if the IRQL allows one, with the queue's lock held, if it serialises its callbacks.
 fn guarded(queue: &Queue, f: impl FnOnce()) {
-    let critical = irql() <= APC_LEVEL;
-    if critical {
-        // SAFETY: the level allows it; left below.
-        unsafe { KeEnterCriticalRegion() };
-    }
-    Serial::with(queue.serial.as_deref(), f);
-    if critical {
-        // SAFETY: entered above, and the level is the same again.
-        unsafe { KeLeaveCriticalRegion() };
-    }
+    callback::in_critical_region(|| CallbackLock::with(queue.serial(), f));
 }
 
 /// Whether a request is a read or write of no bytes, which the queue's owner does not want to see.
-pub(crate) fn is_nothing(queue: &Queue, request: &Request) -> bool {
+pub(crate) fn is_empty_transfer(queue: &Queue, request: &Request) -> bool {
     let length = request.parameters.input.max(request.parameters.output);
     let transfer = matches!(request.major, IRP_MJ_READ | IRP_MJ_WRITE);
     transfer && length == 0 && queue.config().AllowZeroLengthRequests == 0
@@ -49,43 +39,42 @@ pub(crate) fn present(queue: &Typed<Queue>, request: &Typed<Request>) {
         request::complete_unowned(request, STATUS_INVALID_DEVICE_REQUEST);
         return;
     }
-    if is_nothing(queue, request) {
+    if is_empty_transfer(queue, request) {
         request::complete_unowned(request, STATUS_SUCCESS);
         return;
     }
     request.set_presented();
     let length = request.parameters.input.max(request.parameters.output);
-    let object = queue.object().handle();
-    let client = queue.object().client();
+    let object = queue.object();
     let (q, r) = (queue.as_handle(), request.as_handle());
     let parameters = request.parameters;
     guarded(queue, || {
         let handled = match request.major {
             IRP_MJ_READ => config.EvtIoRead.map(|read| {
                 // SAFETY: the driver's handler, with handles of living objects.
-                callback::call(client, "EvtIoRead", object, || unsafe { read(q, r, length) });
+                callback::call(object, "EvtIoRead", || unsafe { read(q, r, length) });
             }),
             IRP_MJ_WRITE => config.EvtIoWrite.map(|write| {
-                // SAFETY: as above.
-                callback::call(client, "EvtIoWrite", object, || unsafe { write(q, r, length) });
+                // SAFETY: the driver's handler, with handles of living objects.
+                callback::call(object, "EvtIoWrite", || unsafe { write(q, r, length) });
             }),
             IRP_MJ_DEVICE_CONTROL => config.EvtIoDeviceControl.map(|control| {
-                callback::call(client, "EvtIoDeviceControl", object, || {
-                    // SAFETY: as above.
+                callback::call(object, "EvtIoDeviceControl", || {
+                    // SAFETY: the driver's handler, with handles of living objects.
                     unsafe { control(q, r, parameters.output, parameters.input, parameters.code) };
                 });
             }),
             IRP_MJ_INTERNAL_DEVICE_CONTROL => config.EvtIoInternalDeviceControl.map(|control| {
-                callback::call(client, "EvtIoInternalDeviceControl", object, || {
-                    // SAFETY: as above.
+                callback::call(object, "EvtIoInternalDeviceControl", || {
+                    // SAFETY: the driver's handler, with handles of living objects.
                     unsafe { control(q, r, parameters.output, parameters.input, parameters.code) };
                 });
             }),
             _ => None,
         };
         if let (None, Some(default)) = (handled, config.EvtIoDefault) {
-            // SAFETY: as above.
-            callback::call(client, "EvtIoDefault", object, || unsafe { default(q, r) });
+            // SAFETY: the driver's handler, with handles of living objects.
+            callback::call(object, "EvtIoDefault", || unsafe { default(q, r) });
         }
     });
 }
@@ -101,7 +90,7 @@ pub(crate) fn cancel(queue: &Typed<Queue>, request: &Typed<Request>) {
             state.cancel.take()
         };
         let Some(callback) = callback else { return };
-        callback::call(object.client(), "EvtRequestCancel", object.handle(), || {
+        callback::call(object, "EvtRequestCancel", || {
             // SAFETY: the driver's callback; the list that the request came from keeps it alive.
             unsafe { callback(request.as_handle()) };
         });
@@ -113,7 +102,7 @@ pub(crate) fn canceled_on_queue(queue: &Typed<Queue>, request: &Typed<Request>) 
     let Some(callback) = queue.config().EvtIoCanceledOnQueue else { return };
     let object = queue.object();
     guarded(queue, || {
-        callback::call(object.client(), "EvtIoCanceledOnQueue", object.handle(), || {
+        callback::call(object, "EvtIoCanceledOnQueue", || {
             // SAFETY: the driver's callback, with handles of living objects.
             unsafe { callback(queue.as_handle(), request.as_handle()) };
         });
@@ -121,11 +110,11 @@ pub(crate) fn canceled_on_queue(queue: &Typed<Queue>, request: &Typed<Request>) 
 }
 
 /// Calls a queue state callback.
-pub(crate) fn tell(queue: &Typed<Queue>, notify: &Notify) {
+pub(crate) fn notify(queue: &Typed<Queue>, notify: &Notify) {
     let Some(callback) = notify.callback else { return };
     let object = queue.object();
     guarded(queue, || {
-        callback::call(object.client(), notify.name, object.handle(), || {
+        callback::call(object, notify.name, || {
             // SAFETY: the driver's callback, with the context that it gave.
             unsafe { callback(queue.as_handle(), notify.context.0) };
         });

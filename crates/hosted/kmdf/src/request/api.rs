@@ -4,38 +4,76 @@
 use alloc::format;
 
 use wsk_sys::{
-    BOOLEAN, CCHAR, DISPATCH_LEVEL, FALSE, IO_NO_INCREMENT, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL,
-    IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_READ, IRP_MJ_WRITE, KPROCESSOR_MODE, METHOD_NEITHER, NTSTATUS,
-    PIRP, ULONG,
+    APC_LEVEL, BOOLEAN, CCHAR, DISPATCH_LEVEL, FALSE, IO_NO_INCREMENT, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL,
+    IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_READ, IRP_MJ_WRITE, KPROCESSOR_MODE, METHOD_NEITHER, NT_SUCCESS,
+    NTSTATUS, PIRP, ULONG,
 };
 
 use crate::object::Typed;
 use crate::object::args::{at_most, required};
 use crate::object::lookup;
 use crate::platform;
-use crate::request::{self, Request};
+use crate::request::{self, Claim, Request};
 use crate::rules;
+use crate::status::outside;
 use crate::types::{
     _WDF_REQUEST_PARAMETERS__bindgen_ty_1 as ParametersUnion,
     _WDF_REQUEST_PARAMETERS__bindgen_ty_1__bindgen_ty_1 as CreateParameters,
     _WDF_REQUEST_PARAMETERS__bindgen_ty_1__bindgen_ty_2 as ReadParameters,
     _WDF_REQUEST_PARAMETERS__bindgen_ty_1__bindgen_ty_4 as ControlParameters, PWDF_DRIVER_GLOBALS,
-    PWDF_REQUEST_PARAMETERS, ULONG_PTR, WDF_REQUEST_PARAMETERS, WDF_REQUEST_TYPE, WDFFILEOBJECT, WDFQUEUE,
-    WDFREQUEST,
+    PWDF_REQUEST_PARAMETERS, ULONG_PTR, WDF_REQUEST_PARAMETERS, WDF_REQUEST_TYPE, WDFFILEOBJECT, WDFREQUEST,
 };
 
 /// The living request of a handle, which the driver may use.
 fn request(function: &'static str, handle: WDFREQUEST) -> Typed<Request> {
-    at_most(function, DISPATCH_LEVEL);
-    let request = lookup::typed::<Request, _>(function, handle);
-    request::usable(function, &request);
-    request
+    request::usable(function, DISPATCH_LEVEL, handle)
 }
 
-/// The request of a handle, to be completed.
-fn completing(function: &'static str, handle: WDFREQUEST) -> Typed<Request> {
+/// Completes a request for the driver.
+fn complete(
+    function: &'static str,
+    handle: WDFREQUEST,
+    status: NTSTATUS,
+    information: Option<usize>,
+    boost: CCHAR,
+) {
     at_most(function, DISPATCH_LEVEL);
-    lookup::typed::<Request, _>(function, handle)
+    let request = lookup::typed::<Request>(function, handle);
+    let object = request.object();
+    match request.claim() {
+        Claim::Owned => {}
+        Claim::Completed => platform::violation(
+            &rules::DOUBLE_COMPLETION,
+            format!("{function} completed {object}, which is completed already"),
+        ),
+        Claim::Canceled => platform::violation(
+            &rules::COMPLETE_CANCELED,
+            format!(
+                "{function} completed {object}, which its EvtRequestCancel callback is about to complete"
+            ),
+        ),
+        Claim::Waiting => {
+            rules::verify(&rules::NOT_OWNED, || {
+                format!("{function} completed {object}, which is in a queue: the driver does not own it")
+            });
+            return;
+        }
+        Claim::Marked => rules::verify(&rules::STILL_CANCELABLE, || {
+            format!(
+                "{function} completed {object} while it is marked cancelable: call WdfRequestUnmarkCancelable first"
+            )
+        }),
+    }
+    let reported = information.unwrap_or_else(|| request.irp().io_status().Information);
+    if NT_SUCCESS(status)
+        && let Some(limit) = request.information_limit()
+        && reported > limit
+    {
+        rules::verify(&rules::INFORMATION, || {
+            format!("{function} completed {object} with {reported} bytes; its buffer has {limit}")
+        });
+    }
+    rules::raise(request::finish(&request, outside(status), information, boost));
 }
 
 /// Completes a request. `Information` stays what it is: zero, or what `WdfRequestSetInformation` set.
@@ -47,8 +85,7 @@ pub unsafe extern "C" fn WdfRequestComplete(
     Request: WDFREQUEST,
     Status: NTSTATUS,
 ) {
-    const NAME: &str = "WdfRequestComplete";
-    request::complete(NAME, &completing(NAME, Request), Status, None, IO_NO_INCREMENT);
+    complete("WdfRequestComplete", Request, Status, None, IO_NO_INCREMENT);
 }
 
 /// Completes a request with a count of bytes.
@@ -61,9 +98,8 @@ pub unsafe extern "C" fn WdfRequestCompleteWithInformation(
     Status: NTSTATUS,
     Information: ULONG_PTR,
 ) {
-    const NAME: &str = "WdfRequestCompleteWithInformation";
     let information = usize::try_from(Information).unwrap_or(usize::MAX);
-    request::complete(NAME, &completing(NAME, Request), Status, Some(information), IO_NO_INCREMENT);
+    complete("WdfRequestCompleteWithInformation", Request, Status, Some(information), IO_NO_INCREMENT);
 }
 
 /// Completes a request and gives the waiting thread a boost.
@@ -76,8 +112,7 @@ pub unsafe extern "C" fn WdfRequestCompleteWithPriorityBoost(
     Status: NTSTATUS,
     PriorityBoost: CCHAR,
 ) {
-    const NAME: &str = "WdfRequestCompleteWithPriorityBoost";
-    request::complete(NAME, &completing(NAME, Request), Status, None, PriorityBoost);
+    complete("WdfRequestCompleteWithPriorityBoost", Request, Status, None, PriorityBoost);
 }
 
 /// Sets the count of bytes that the completion will report.
@@ -230,34 +265,8 @@ pub unsafe extern "C" fn WdfRequestIsFrom32BitProcess(
     _globals: PWDF_DRIVER_GLOBALS,
     Request: WDFREQUEST,
 ) -> BOOLEAN {
-    const NAME: &str = "WdfRequestIsFrom32BitProcess";
-    at_most(NAME, wsk_sys::APC_LEVEL);
-    request(NAME, Request);
+    request::usable("WdfRequestIsFrom32BitProcess", APC_LEVEL, Request);
     FALSE
-}
-
-/// The queue that the driver got the request from. A create in `EvtDeviceFileCreate` is from none that the driver may
-/// know: it gets null.
-///
-/// # IRQL
-/// <= `DISPATCH_LEVEL`
-pub unsafe extern "C" fn WdfRequestGetIoQueue(
-    _globals: PWDF_DRIVER_GLOBALS,
-    Request: WDFREQUEST,
-) -> WDFQUEUE {
-    const NAME: &str = "WdfRequestGetIoQueue";
-    let request = request(NAME, Request);
-    let queue = request.state.lock().queue.clone();
-    if queue.as_ref().is_some_and(|queue| queue.device.keeps_creates_in(queue)) {
-        rules::verify(&rules::CREATE_QUEUE, || {
-            format!(
-                "{NAME} was called for {} in EvtDeviceFileCreate: it is in no queue of the driver's",
-                request.object()
-            )
-        });
-        return core::ptr::null_mut();
-    }
-    queue.map_or(core::ptr::null_mut(), |queue| queue.as_handle())
 }
 
 /// The IRP of a request.

@@ -12,9 +12,8 @@ use wsk_sys::{
 
 use crate::kernel::irp::Irp;
 use crate::memory::Memory;
-use crate::object::args::{at_most, required, store};
+use crate::object::args::{give, required, store};
 use crate::object::attributes::Attributes;
-use crate::object::lookup;
 use crate::object::{self, Family, Typed};
 use crate::request::system_mdl;
 use crate::request::{self, Request};
@@ -22,14 +21,14 @@ use crate::rules;
 use crate::types::{PWDF_DRIVER_GLOBALS, WDFMEMORY, WDFREQUEST};
 
 /// Which buffer of a request.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) enum Side {
     Input,
     Output,
 }
 
 /// How a buffer is passed.
-enum Place {
+enum Passed {
     System,
     Mdl,
     /// Addresses of the kernel's own, used as they are.
@@ -54,19 +53,19 @@ fn length(request: &Request, side: Side) -> Result<usize, NTSTATUS> {
     }
 }
 
-fn place(request: &Request, irp: Irp, side: Side) -> Place {
+fn passed(request: &Request, irp: Irp, side: Side) -> Passed {
     match request.major {
-        IRP_MJ_READ | IRP_MJ_WRITE if !irp.system_buffer().is_null() => Place::System,
-        IRP_MJ_READ | IRP_MJ_WRITE if !irp.mdl().is_null() => Place::Mdl,
-        IRP_MJ_READ | IRP_MJ_WRITE if request.is_user() => Place::UserTransfer,
-        IRP_MJ_READ | IRP_MJ_WRITE => Place::Plain(irp.user_buffer()),
+        IRP_MJ_READ | IRP_MJ_WRITE if !irp.system_buffer().is_null() => Passed::System,
+        IRP_MJ_READ | IRP_MJ_WRITE if !irp.mdl().is_null() => Passed::Mdl,
+        IRP_MJ_READ | IRP_MJ_WRITE if request.is_user() => Passed::UserTransfer,
+        IRP_MJ_READ | IRP_MJ_WRITE => Passed::Plain(irp.user_buffer()),
         // Device controls of either kind go by the method; only `METHOD_NEITHER` differs.
         major => match (METHOD_FROM_CTL_CODE(request.parameters.code), side) {
-            (METHOD_NEITHER, _) if major == IRP_MJ_DEVICE_CONTROL && request.is_user() => Place::UserControl,
-            (METHOD_NEITHER, Side::Input) => Place::Plain(irp.device_control().Type3InputBuffer),
-            (METHOD_NEITHER, Side::Output) => Place::Plain(irp.user_buffer()),
-            (METHOD_BUFFERED, _) | (_, Side::Input) => Place::System,
-            (_, Side::Output) => Place::Mdl,
+            (METHOD_NEITHER, _) if major == IRP_MJ_DEVICE_CONTROL && request.is_user() => Passed::UserControl,
+            (METHOD_NEITHER, Side::Input) => Passed::Plain(irp.device_control().Type3InputBuffer),
+            (METHOD_NEITHER, Side::Output) => Passed::Plain(irp.user_buffer()),
+            (METHOD_BUFFERED, _) | (_, Side::Input) => Passed::System,
+            (_, Side::Output) => Passed::Mdl,
         },
     }
 }
@@ -78,13 +77,13 @@ fn buffer(function: &'static str, request: &Typed<Request>, side: Side) -> Resul
         return Err(STATUS_BUFFER_TOO_SMALL);
     }
     let irp = request.irp();
-    let address = match place(request, irp, side) {
-        Place::System => irp.system_buffer(),
-        Place::Plain(address) => address,
+    let address = match passed(request, irp, side) {
+        Passed::System => irp.system_buffer(),
+        Passed::Plain(address) => address,
         // SAFETY: the request's own, which the I/O manager locked until its completion.
-        Place::Mdl => unsafe { map(irp.mdl()) }?,
-        Place::UserControl => return Err(STATUS_INVALID_DEVICE_REQUEST),
-        Place::UserTransfer => {
+        Passed::Mdl => unsafe { map(irp.mdl()) }?,
+        Passed::UserControl => return Err(STATUS_INVALID_DEVICE_REQUEST),
+        Passed::UserTransfer => {
             user_transfer(function, request);
             return Err(STATUS_INVALID_DEVICE_REQUEST);
         }
@@ -112,14 +111,6 @@ unsafe fn map(mdl: *mut MDL) -> Result<PVOID, NTSTATUS> {
     if address.is_null() { Err(STATUS_INSUFFICIENT_RESOURCES) } else { Ok(address) }
 }
 
-/// The living request of a handle, which the driver may use.
-fn usable(function: &'static str, handle: WDFREQUEST) -> Typed<Request> {
-    at_most(function, DISPATCH_LEVEL);
-    let request = lookup::typed::<Request, _>(function, handle);
-    request::usable(function, &request);
-    request
-}
-
 /// # Safety
 /// `out` may be written to; `length` too, or is null.
 unsafe fn retrieve(
@@ -131,32 +122,29 @@ unsafe fn retrieve(
     length: *mut usize,
 ) -> NTSTATUS {
     required(function, "Buffer", out);
-    let request = usable(function, handle);
+    let request = request::usable(function, DISPATCH_LEVEL, handle);
     let found = buffer(function, &request, side);
     let found =
         found.and_then(|found| if found.1 < minimum { Err(STATUS_BUFFER_TOO_SMALL) } else { Ok(found) });
     // SAFETY: this function's own contract.
-    unsafe { tell(found, out, length) }
+    unsafe { give_buffer(found, out, length) }
 }
 
-/// Tells the driver the address and length of a buffer; null and zero where there is none.
+/// Gives the driver the address and length of a buffer; null and zero where there is none.
 ///
 /// # Safety
 /// `out` and `length` are null or may be written to.
-pub(crate) unsafe fn tell(
+pub(super) unsafe fn give_buffer(
     found: Result<(PVOID, usize), NTSTATUS>,
     out: *mut PVOID,
     length: *mut usize,
 ) -> NTSTATUS {
-    let (address, bytes, status) = match found {
-        Ok((address, bytes)) => (address, bytes, STATUS_SUCCESS),
-        Err(status) => (core::ptr::null_mut(), 0, status),
-    };
+    let (address, bytes) = found.unwrap_or((core::ptr::null_mut(), 0));
     // SAFETY: this function's own contract.
     unsafe { store(out, address) };
     // SAFETY: this function's own contract.
     unsafe { store(length, bytes) };
-    status
+    found.err().unwrap_or(STATUS_SUCCESS)
 }
 
 /// The input buffer of a request, which has at least so many bytes.
@@ -204,38 +192,25 @@ pub unsafe extern "C" fn WdfRequestRetrieveOutputBuffer(
 /// `out` may be written to.
 unsafe fn memory(function: &'static str, handle: WDFREQUEST, side: Side, out: *mut WDFMEMORY) -> NTSTATUS {
     required(function, "Memory", out);
-    let request = usable(function, handle);
-    let (memory, status) = match memory_of(function, &request, side) {
-        Ok(memory) => (core::ptr::without_provenance_mut(memory), STATUS_SUCCESS),
-        Err(status) => (core::ptr::null_mut(), status),
-    };
+    let request = request::usable(function, DISPATCH_LEVEL, handle);
     // SAFETY: this function's own contract.
-    unsafe { store(out, memory) };
-    status
+    unsafe { give(out, memory_of(function, &request, side)) }
 }
 
 /// The memory object of a buffer, made when it is first asked for.
-fn memory_of(function: &'static str, request: &Typed<Request>, side: Side) -> Result<usize, NTSTATUS> {
+fn memory_of(function: &'static str, request: &Typed<Request>, side: Side) -> Result<WDFMEMORY, NTSTATUS> {
     let (address, bytes) = buffer(function, request, side)?;
-    let known = {
-        let state = request.state.lock();
-        if side == Side::Input { state.input_memory } else { state.output_memory }
-    };
+    let known = request.state.lock().memory[side as usize];
     if known != 0 {
-        return Ok(known);
+        return Ok(core::ptr::without_provenance_mut(known));
     }
     let family = Family::Child(request.object());
     let client = request.object().client();
     // SAFETY: the request's buffer, of its length; the object ends with the request, before the IRP.
     let body = unsafe { Memory::of_request(address, bytes) };
     let memory = object::create(function, client, family, &Attributes::NONE, body)?;
-    let handle = memory.object().handle();
-    let mut state = request.state.lock();
-    match side {
-        Side::Input => state.input_memory = handle,
-        Side::Output => state.output_memory = handle,
-    }
-    Ok(handle)
+    request.state.lock().memory[side as usize] = memory.object().handle();
+    Ok(memory.as_handle())
 }
 
 /// The input buffer of a request as a memory object, which ends with the request.
@@ -274,28 +249,23 @@ pub unsafe extern "C" fn WdfRequestRetrieveOutputMemory(
 /// `out` may be written to.
 unsafe fn mdl(function: &'static str, handle: WDFREQUEST, side: Side, out: *mut PMDL) -> NTSTATUS {
     required(function, "Mdl", out);
-    let request = usable(function, handle);
+    let request = request::usable(function, DISPATCH_LEVEL, handle);
     let found = length(&request, side).and_then(|length| {
         let irp = request.irp();
-        match place(&request, irp, side) {
-            Place::Mdl if irp.mdl().is_null() => Err(STATUS_BUFFER_TOO_SMALL),
-            Place::Mdl => Ok(irp.mdl()),
+        match passed(&request, irp, side) {
+            Passed::Mdl if irp.mdl().is_null() => Err(STATUS_BUFFER_TOO_SMALL),
+            Passed::Mdl => Ok(irp.mdl()),
             // SAFETY: the request's system buffer, which has both lengths at least.
-            Place::System => unsafe { system_mdl::of(&request, irp.system_buffer(), length) },
-            Place::Plain(_) | Place::UserControl => Err(STATUS_INVALID_DEVICE_REQUEST),
-            Place::UserTransfer => {
+            Passed::System => unsafe { system_mdl::of(&request, irp.system_buffer(), length) },
+            Passed::Plain(_) | Passed::UserControl => Err(STATUS_INVALID_DEVICE_REQUEST),
+            Passed::UserTransfer => {
                 user_transfer(function, &request);
                 Err(STATUS_INVALID_DEVICE_REQUEST)
             }
         }
     });
-    let (mdl, status) = match found {
-        Ok(mdl) => (mdl, STATUS_SUCCESS),
-        Err(status) => (core::ptr::null_mut(), status),
-    };
     // SAFETY: this function's own contract.
-    unsafe { store(out, mdl) };
-    status
+    unsafe { give(out, found) }
 }
 
 /// The MDL of an input: the IRP's, of a direct write; one that describes the system buffer, and ends with the request,

@@ -8,45 +8,71 @@ pub(crate) mod buffers;
 pub(crate) mod system_mdl;
 pub(crate) mod user_buffers;
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 
+use hosted_rule::Rule;
 use wsk_sys::{
-    CCHAR, FALSE, IO_NO_INCREMENT, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL,
-    IRP_MJ_READ, IRP_MJ_WRITE, METHOD_FROM_CTL_CODE, NT_SUCCESS, NTSTATUS, PASSIVE_LEVEL, UserMode,
+    CCHAR, IO_NO_INCREMENT, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL,
+    IRP_MJ_READ, IRP_MJ_WRITE, KIRQL, METHOD_FROM_CTL_CODE, NT_SUCCESS, NTSTATUS, PASSIVE_LEVEL,
+    STATUS_INVALID_DEVICE_REQUEST, UserMode,
 };
 
-use crate::device::caller_context;
-use crate::device::{self, Device};
 use crate::kernel::irp::Irp;
 use crate::kernel::lock::Lock;
 use crate::memory::Memory;
-use crate::object::args::irql;
+use crate::object::args::{at_most, irql};
+use crate::object::attributes::Attributes;
+use crate::object::handles::name_of;
 use crate::object::kind::Kind;
-use crate::object::{self, Body, Family, Kinded, Object, Typed};
+use crate::object::{self, Body, Family, Kinded, Object, Typed, lookup};
 use crate::platform;
-use crate::queue::{self, Queue};
 use crate::request::system_mdl::SystemMdl;
-use crate::rules;
-use crate::status::outside;
-use crate::types::WDFREQUEST__;
+use crate::rules::{self, Violation};
+use crate::types::{WDFREQUEST, WDFREQUEST__};
+
+/// What the layers above do at the end of a request: the device that it was sent to.
+pub(crate) trait Recipient: Send + Sync {
+    /// A create request is about to be completed with a failure.
+    ///
+    /// # Errors
+    /// The violation of a driver that does not let the file object end.
+    fn create_failed(&self, file_object: usize, status: NTSTATUS) -> Result<(), Violation>;
+
+    /// A request that came from a queue is completed.
+    fn completed(&self, queue: Arc<Object>, request: &Object);
+}
+
+/// Where the driver got a request.
+#[derive(Clone, Default)]
+pub(crate) enum Source {
+    /// It did not.
+    #[default]
+    None,
+    /// In `EvtIoInCallerContext`.
+    CallerContext,
+    /// From a queue, or it will.
+    Queue(Arc<Object>),
+}
 
 /// `EvtRequestCancel`.
 pub(crate) type CancelCallback = unsafe extern "C" fn(*mut WDFREQUEST__);
 
 /// Who has a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// The framework, in a queue.
     Waiting,
     /// The driver.
+    #[default]
     Owned,
     /// The driver, and a canceller may take it.
     Marked,
     /// A canceller took it: `EvtRequestCancel` is due, or has been called, and completes it.
     Canceling,
-    /// Nobody any more.
+    /// None: it is completed.
     Completed,
 }
 
@@ -66,7 +92,7 @@ pub(crate) struct Request {
     pub(crate) major: u8,
     pub(crate) parameters: Parameters,
     user: bool,
-    device: Typed<Device>,
+    device: Box<dyn Recipient>,
     pub(crate) file: Option<Arc<Object>>,
     /// The address of the request's file object.
     pub(crate) file_object: usize,
@@ -74,6 +100,7 @@ pub(crate) struct Request {
 }
 
 /// What changes of a request.
+#[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "the past of a request, beside its phase")]
 pub(crate) struct State {
     pub(crate) phase: Phase,
@@ -86,16 +113,15 @@ pub(crate) struct State {
     /// Whether `EvtRequestCancel` was called.
     pub(crate) cancel_called: bool,
     pub(crate) cancel: Option<CancelCallback>,
-    pub(crate) queue: Option<Typed<Queue>>,
-    /// The handles of the memory objects made for the buffers, or 0.
-    pub(crate) input_memory: usize,
-    pub(crate) output_memory: usize,
+    pub(crate) source: Source,
+    /// The handles of the memory objects made for the input and the output, or 0.
+    memory: [usize; 2],
     /// The MDL made for the system buffer.
     pub(crate) mdl: Option<SystemMdl>,
 }
 
 impl Request {
-    /// The IRP. To be used while the request is not completed; see [`usable`].
+    /// The IRP. To be used while the request is not completed.
     pub(crate) fn irp(&self) -> Irp {
         self.irp
     }
@@ -121,6 +147,24 @@ impl Request {
         }
     }
 
+    /// Checks, for `function`, that the driver has the request from its `EvtIoInCallerContext`.
+    ///
+    /// # Errors
+    /// `STATUS_INVALID_DEVICE_REQUEST`, in a lenient machine.
+    pub(crate) fn require_caller_context(&self, function: &'static str) -> Result<(), NTSTATUS> {
+        if matches!(self.state.lock().source, Source::CallerContext) {
+            return Ok(());
+        }
+        rules::verify(&rules::CALLER_CONTEXT, || {
+            format!(
+                "{function} was called for {}, which EvtIoInCallerContext does not have: it never got it, or has \
+                 enqueued it",
+                name_of(self.irp.handle())
+            )
+        });
+        Err(STATUS_INVALID_DEVICE_REQUEST)
+    }
+
     /// Notes that the driver gets the request.
     pub(crate) fn set_presented(&self) {
         self.state.lock().presented = true;
@@ -128,12 +172,8 @@ impl Request {
 }
 
 impl Body for Request {
-    fn kind(&self) -> Kind {
-        Kind::Request
-    }
-
-    fn may_delete(&self) -> bool {
-        false
+    fn cannot_delete(&self, _object: &Object) -> Option<&'static str> {
+        Some("which the framework deletes")
     }
 
     fn describe(&self) -> String {
@@ -151,7 +191,16 @@ impl Body for Request {
 }
 
 impl Kinded for Request {
-    const KIND: Kind = Kind::Request;
+    type Handle = WDFREQUEST__;
+    const KIND: &'static Kind = &Kind { end: "completed", gone, ..Kind::new("WDFREQUEST") };
+}
+
+/// The rule that `function` breaks with the handle of a request that is gone.
+fn gone(function: &str) -> &'static Rule {
+    match function {
+        "WdfRequestComplete" | "WdfRequestCompleteWithInformation" => &rules::DOUBLE_COMPLETION,
+        _ => &rules::COMPLETED_ACCESS,
+    }
 }
 
 /// Makes a request for an IRP, owned by nobody yet.
@@ -159,7 +208,9 @@ impl Kinded for Request {
 /// # Errors
 /// `STATUS_INSUFFICIENT_RESOURCES`; the IRP is as before.
 pub(crate) fn create(
-    device: &Typed<Device>,
+    device: &Arc<Object>,
+    recipient: Box<dyn Recipient>,
+    attributes: &Attributes,
     irp: Irp,
     file: Option<Arc<Object>>,
 ) -> Result<Typed<Request>, NTSTATUS> {
@@ -182,32 +233,23 @@ pub(crate) fn create(
         major,
         parameters,
         user: irp.requestor_mode() == UserMode,
-        device: device.clone(),
+        device: recipient,
         file,
         file_object: irp.file_object().addr(),
-        state: Lock::new(State {
-            phase: Phase::Owned,
-            gone: false,
-            presented: false,
-            canceled: false,
-            cancel_called: false,
-            cancel: None,
-            queue: None,
-            input_memory: 0,
-            output_memory: 0,
-            mdl: None,
-        }),
+        state: Lock::default(),
     };
-    let family = Family::Ward(device.object());
-    let attributes = device.request_attributes();
-    let request = object::create("WDFREQUEST", device.object().client(), family, &attributes, body)?;
+    let family = Family::Independent(device);
+    let request = object::create("WDFREQUEST", device.client(), family, attributes, body)?;
     request.object().set_unseen(true);
     irp.set_handle(request.object().handle());
     Ok(request)
 }
 
-/// Checks that the driver may use the request: it is not completed, and not in a queue.
-pub(crate) fn usable(function: &'static str, request: &Typed<Request>) {
+/// The request of a handle, for `function`, whose highest IRQL is given. The driver may use it: it is not completed, and
+/// not in a queue.
+pub(crate) fn usable(function: &'static str, highest: KIRQL, handle: WDFREQUEST) -> Typed<Request> {
+    at_most(function, highest);
+    let request = lookup::typed::<Request>(function, handle);
     let (gone, phase) = {
         let state = request.state.lock();
         (state.gone, state.phase)
@@ -226,96 +268,70 @@ pub(crate) fn usable(function: &'static str, request: &Typed<Request>) {
             )
         });
     }
+    request
 }
 
-/// What stands in the way of a completion.
+/// What a driver finds that wants to complete a request.
 enum Claim {
-    Mine,
-    Twice,
-    InQueue,
+    /// It owns the request, which is now completed.
+    Owned,
+    /// The same, but the request is marked cancelable.
     Marked,
+    /// A canceller has the request.
     Canceled,
+    /// The request is in a queue.
+    Waiting,
+    Completed,
 }
 
-/// Completes a request for the driver.
-pub(crate) fn complete(
-    function: &'static str,
+impl Request {
+    /// Takes a request that the driver completes.
+    fn claim(&self) -> Claim {
+        let mut state = self.state.lock();
+        let claim = match state.phase {
+            Phase::Completed => Claim::Completed,
+            Phase::Waiting => Claim::Waiting,
+            Phase::Canceling if !state.cancel_called => Claim::Canceled,
+            Phase::Marked if self.irp.take_cancel_routine() => Claim::Marked,
+            Phase::Marked => Claim::Canceled,
+            Phase::Owned | Phase::Canceling => Claim::Owned,
+        };
+        if matches!(claim, Claim::Owned | Claim::Marked) {
+            state.phase = Phase::Completed;
+        }
+        claim
+    }
+}
+
+/// Completes a request for the framework: one that waited, or that no handler gets. No function of the driver's has an
+/// error to report, so that a driver that does not let the request end is reported here.
+pub(crate) fn complete_unowned(request: &Typed<Request>, status: NTSTATUS) {
+    request.state.lock().phase = Phase::Completed;
+    rules::raise(finish(request, status, Some(0), IO_NO_INCREMENT));
+}
+
+/// The end of a request: its cleanup, and its children; then the IRP; then its queue may hand out the next; then the
+/// request itself.
+///
+/// # Errors
+/// The violation of a driver that does not let the request, or a child of it, end.
+fn finish(
     request: &Typed<Request>,
     status: NTSTATUS,
     information: Option<usize>,
     boost: CCHAR,
-) {
-    let claim = {
-        let mut state = request.state.lock();
-        let claim = match state.phase {
-            Phase::Completed => Claim::Twice,
-            Phase::Waiting => Claim::InQueue,
-            Phase::Canceling if !state.cancel_called => Claim::Canceled,
-            Phase::Marked if request.irp.take_cancel_routine() => Claim::Marked,
-            Phase::Marked => Claim::Canceled,
-            Phase::Owned | Phase::Canceling => Claim::Mine,
-        };
-        if matches!(claim, Claim::Mine | Claim::Marked) {
-            state.phase = Phase::Completed;
-        }
-        claim
-    };
+) -> Result<(), Violation> {
     let object = request.object();
-    match claim {
-        Claim::Mine => {}
-        Claim::Twice => platform::violation(
-            &rules::DOUBLE_COMPLETION,
-            format!("{function} completed {object}, which is completed already"),
-        ),
-        Claim::Canceled => platform::violation(
-            &rules::COMPLETE_CANCELED,
-            format!(
-                "{function} completed {object}, which its EvtRequestCancel callback is about to complete"
-            ),
-        ),
-        Claim::InQueue => {
-            rules::verify(&rules::NOT_OWNED, || {
-                format!("{function} completed {object}, which is in a queue: the driver does not own it")
-            });
-            return;
-        }
-        Claim::Marked => rules::verify(&rules::STILL_CANCELABLE, || {
-            format!(
-                "{function} completed {object} while it is marked cancelable: call WdfRequestUnmarkCancelable first"
-            )
-        }),
-    }
-    let reported = information.unwrap_or_else(|| request.irp.io_status().Information);
-    if NT_SUCCESS(status)
-        && let Some(limit) = request.information_limit()
-        && reported > limit
-    {
-        rules::verify(&rules::INFORMATION, || {
-            format!("{function} completed {object} with {reported} bytes; its buffer has {limit}")
-        });
-    }
-    finish(request, outside(status), information, boost);
-}
-
-/// Completes a request for the framework: one that waited, or that no handler gets.
-pub(crate) fn complete_unowned(request: &Typed<Request>, status: NTSTATUS) {
-    request.state.lock().phase = Phase::Completed;
-    finish(request, status, Some(0), IO_NO_INCREMENT);
-}
-
-/// The end of a request: its cleanup, and its children; then the IRP; then its queue goes on; then the request itself.
-fn finish(request: &Typed<Request>, status: NTSTATUS, information: Option<usize>, boost: CCHAR) {
-    let object = request.object();
-    let (seen, queue) = {
+    let (seen, source) = {
         let mut state = request.state.lock();
-        (state.presented, state.queue.take())
+        (state.presented, core::mem::take(&mut state.source))
     };
     object.set_unseen(!seen);
     object::begin_delete(object);
-    check_levels(request);
-    object::dispose(object);
-    check_memory(request);
-    object::destroy_children(object);
+    check_levels(object)?;
+    object::dispose(object)?;
+    check_memory(object)?;
+    object::destroy_children(object)?;
     let mdl = {
         let mut state = request.state.lock();
         state.gone = true;
@@ -323,54 +339,44 @@ fn finish(request: &Typed<Request>, status: NTSTATUS, information: Option<usize>
     };
     drop(mdl);
     if request.major == IRP_MJ_CREATE && !NT_SUCCESS(status) {
-        request.device.create_failed(request.file_object, status);
+        request.device.create_failed(request.file_object, status)?;
     }
     request.irp.complete(status, information, boost);
-    match queue {
-        Some(queue) => queue::completed(&queue, object),
-        None => {
-            caller_context::leave(&request.device, object);
-        }
+    if let Source::Queue(queue) = source {
+        request.device.completed(queue, object);
     }
-    object::destroy(object);
+    object::destroy(object)
 }
 
 /// Checks that the children of a request that is about to be completed can end at this level.
-fn check_levels(request: &Typed<Request>) {
+fn check_levels(request: &Arc<Object>) -> Result<(), Violation> {
     if irql() == PASSIVE_LEVEL {
-        return;
+        return Ok(());
     }
-    let object = request.object();
-    for child in object.children() {
+    for child in request.children() {
         if object::needs_passive(&child) {
-            rules::verify(&rules::PASSIVE_CHILD, || {
+            rules::check(&rules::PASSIVE_CHILD, || {
                 format!(
-                    "{object} is completed at IRQL {}; its child {child} needs PASSIVE_LEVEL to end",
+                    "{request} is completed at IRQL {}; its child {child} needs PASSIVE_LEVEL to end",
                     irql()
                 )
-            });
+            })?;
             if object::begin_delete(&child) {
-                device::dispose_later(&request.device, child);
+                object::dispose_later(&child);
             }
         }
     }
+    Ok(())
 }
 
 /// Checks, after the cleanup callbacks, that the driver has given back the references to the request's own buffers.
-fn check_memory(request: &Typed<Request>) {
-    let object = request.object();
-    for child in object.children() {
+fn check_memory(request: &Arc<Object>) -> Result<(), Violation> {
+    for child in request.children() {
         let of_request = Typed::<Memory>::of(Arc::clone(&child)).is_some_and(|memory| memory.is_of_request());
         if of_request && child.references() > 1 {
-            platform::violation(
-                &rules::OUTSTANDING_MEMORY,
-                format!("{object} is completed while the driver holds references to its {child}"),
-            );
+            let detail = format!("{request} is completed while the driver holds references to its {child}");
+            return Err(Violation::new(&rules::OUTSTANDING_MEMORY, detail));
         }
     }
-}
-
-/// The `BOOLEAN` of a truth value.
-pub(crate) fn boolean(value: bool) -> u8 {
-    if value { 1 } else { FALSE }
+    Ok(())
 }

@@ -9,30 +9,18 @@ use alloc::format;
 use wsk_sys::{
     DO_BUFFERED_IO, DO_DIRECT_IO, IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_READ,
     IRP_MJ_WRITE, METHOD_NEITHER, NTSTATUS, PASSIVE_LEVEL, PVOID, STATUS_ACCESS_VIOLATION,
-    STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_USER_BUFFER, STATUS_SUCCESS,
-    ULONG,
+    STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_USER_BUFFER, ULONG,
 };
 
-use crate::device::Device;
-use crate::device::caller_context;
 use crate::memory::Memory;
-use crate::object::args::{at_most, required, store};
+use crate::object::args::{give, required};
 use crate::object::attributes::Attributes;
-use crate::object::lookup;
 use crate::object::{self, Family, Typed};
 use crate::platform;
-use crate::request::buffers::{Side, tell};
+use crate::request::buffers::{Side, give_buffer};
 use crate::request::{self, Request};
 use crate::rules;
 use crate::types::{PWDF_DRIVER_GLOBALS, WDFMEMORY, WDFREQUEST};
-
-/// Whether reads and writes of a device pass their buffers by address.
-fn is_neither(device: &Device) -> bool {
-    let device_object = device.device_object();
-    // SAFETY: the device's own object, which lives while the device is not deleted.
-    let flags = unsafe { (*device_object).Flags };
-    flags & (DO_BUFFERED_IO | DO_DIRECT_IO) == 0
-}
 
 /// The buffer as the process passed it, and its length.
 fn find(
@@ -41,11 +29,11 @@ fn find(
     side: Side,
     minimum: usize,
 ) -> Result<(PVOID, usize), NTSTATUS> {
-    let here = caller_context::require(function, request);
     // A framework without its verifier looks no further into where it is called.
-    let device = here.or_else(|status| object::device_of(request.object()).ok_or(status))?;
+    let _lenient = request.require_caller_context(function);
     let irp = request.irp();
     let parameters = request.parameters;
+    let neither = irp.device_flags() & (DO_BUFFERED_IO | DO_DIRECT_IO) == 0;
     let (address, length) = match (request.major, side) {
         (IRP_MJ_READ, Side::Input) | (IRP_MJ_WRITE, Side::Output) | (IRP_MJ_INTERNAL_DEVICE_CONTROL, _) => {
             return Err(STATUS_INVALID_DEVICE_REQUEST);
@@ -56,8 +44,8 @@ fn find(
         (IRP_MJ_DEVICE_CONTROL, Side::Output) if request.is_method(METHOD_NEITHER) => {
             (irp.user_buffer(), parameters.output)
         }
-        (IRP_MJ_WRITE, Side::Input) if is_neither(&device) => (irp.user_buffer(), parameters.input),
-        (IRP_MJ_READ, Side::Output) if is_neither(&device) => (irp.user_buffer(), parameters.output),
+        (IRP_MJ_WRITE, Side::Input) if neither => (irp.user_buffer(), parameters.input),
+        (IRP_MJ_READ, Side::Output) if neither => (irp.user_buffer(), parameters.output),
         _ => {
             rules::verify(&rules::UNSAFE_BUFFER, || {
                 format!(
@@ -81,13 +69,11 @@ unsafe fn retrieve(
     buffer: *mut PVOID,
     length: *mut usize,
 ) -> NTSTATUS {
-    at_most(function, PASSIVE_LEVEL);
-    let request = lookup::typed::<Request, _>(function, handle);
+    let request = request::usable(function, PASSIVE_LEVEL, handle);
     required(function, "Buffer", buffer);
-    request::usable(function, &request);
     let found = find(function, &request, side, minimum);
     // SAFETY: this function's own contract.
-    unsafe { tell(found, buffer, length) }
+    unsafe { give_buffer(found, buffer, length) }
 }
 
 /// The address of the input of a `METHOD_NEITHER` device control, or of a write to a device with neither buffered nor
@@ -164,18 +150,12 @@ unsafe fn probe_and_lock(
     write: bool,
     out: *mut WDFMEMORY,
 ) -> NTSTATUS {
-    at_most(function, PASSIVE_LEVEL);
-    let request = lookup::typed::<Request, _>(function, handle);
+    let request = request::usable(function, PASSIVE_LEVEL, handle);
     required(function, "Buffer", buffer);
     required(function, "MemoryObject", out);
-    request::usable(function, &request);
-    let (memory, status) = match lock(function, &request, buffer, length, write) {
-        Ok(memory) => (memory, STATUS_SUCCESS),
-        Err(status) => (core::ptr::null_mut(), status),
-    };
+    let memory = lock(function, &request, buffer, length, write);
     // SAFETY: this function's own contract.
-    unsafe { store(out, memory) };
-    status
+    unsafe { give(out, memory) }
 }
 
 /// Probes a buffer of the process that sent the request, and locks it to be read. The memory object ends with the

@@ -3,7 +3,6 @@
 
 use alloc::format;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 use wsk_sys::{
     NTSTATUS, PCUNICODE_STRING, PDRIVER_OBJECT, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER,
@@ -12,10 +11,11 @@ use wsk_sys::{
 
 use crate::device::init;
 use crate::driver::{self, service_name};
+use crate::object;
 use crate::object::args::characters;
-use crate::object::client::Client;
-use crate::object::{self, Object};
-use crate::platform::{self, framework};
+use crate::object::client::{Client, clients};
+use crate::object::handles::handles;
+use crate::platform;
 use crate::rules;
 use crate::table::FUNCTIONS;
 use crate::types::{PWDF_BIND_INFO, PWDF_DRIVER_GLOBALS, WDFFUNC};
@@ -67,7 +67,7 @@ pub unsafe extern "C" fn WdfVersionBind(
     }
     // The start-up code calls `DriverEntry` next.
     client.set_entering(true);
-    framework().with(|tables| tables.clients.push(client));
+    clients().add(client);
     STATUS_SUCCESS
 }
 
@@ -84,10 +84,10 @@ pub unsafe extern "C" fn WdfVersionUnbind(
     _info: PWDF_BIND_INFO,
     globals: PWDF_DRIVER_GLOBALS,
 ) {
-    let Some(client) = framework().client(globals.addr()) else { return };
-    driver::delete(&client);
+    let Some(client) = clients().of_globals(globals) else { return };
+    rules::raise(driver::delete(&client));
     check_inits(&client);
-    for object in left(&client) {
+    for object in handles().of_client(&client) {
         rules::verify(&rules::OBJECT_LEAK, || {
             format!(
                 "{} was unloaded holding {} reference(s) to {object}",
@@ -97,22 +97,14 @@ pub unsafe extern "C" fn WdfVersionUnbind(
         });
         object::abandon(&object);
     }
-    framework().with(|tables| tables.clients.retain(|other| !Arc::ptr_eq(other, &client)));
-}
-
-/// The objects of a client that are not destroyed.
-pub(crate) fn left(client: &Arc<Client>) -> Vec<Arc<Object>> {
-    framework().with(|tables| {
-        tables.objects.values().filter(|object| Arc::ptr_eq(object.client(), client)).cloned().collect()
-    })
+    clients().remove(&client);
 }
 
 /// Checks that a client has freed or used up its device descriptions.
 pub(crate) fn check_inits(client: &Arc<Client>) {
-    for handle in init::of_client(client) {
+    for handle in init::take_left(client) {
         rules::verify(&rules::INIT_LEAK, || {
             format!("{} neither freed nor used WDFDEVICE_INIT {handle:#x}", client.service())
         });
-        drop(init::take("WdfVersionUnbind", core::ptr::without_provenance_mut(handle)));
     }
 }

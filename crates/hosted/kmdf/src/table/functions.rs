@@ -11,24 +11,29 @@ pub use crate::deferred::work_item::{
     WdfWorkItemCreate, WdfWorkItemEnqueue, WdfWorkItemFlush, WdfWorkItemGetParentObject,
 };
 pub use crate::device::api::{
-    WdfControlFinishInitializing, WdfDeviceConfigureRequestDispatching, WdfDeviceCreate,
-    WdfDeviceCreateSymbolicLink, WdfDeviceGetDefaultQueue, WdfDeviceGetDriver, WdfDeviceWdmGetDeviceObject,
+    WdfControlFinishInitializing, WdfDeviceCreate, WdfDeviceCreateSymbolicLink, WdfDeviceGetDriver,
+    WdfDeviceWdmGetDeviceObject,
 };
 pub use crate::device::caller_context::{WdfDeviceEnqueueRequest, WdfDeviceInitSetIoInCallerContextCallback};
-pub use crate::device::file::{
-    WdfFileObjectGetDevice, WdfFileObjectGetFileName, WdfFileObjectGetFlags,
-    WdfFileObjectGetInitiatorProcessId, WdfFileObjectWdmGetFileObject,
-};
 pub use crate::device::init::{
-    WdfControlDeviceInitAllocate, WdfDeviceInitAssignName, WdfDeviceInitAssignSDDLString, WdfDeviceInitFree,
+    WdfDeviceInitAssignName, WdfDeviceInitAssignSDDLString, WdfDeviceInitFree,
     WdfDeviceInitSetCharacteristics, WdfDeviceInitSetDeviceType, WdfDeviceInitSetExclusive,
     WdfDeviceInitSetFileObjectConfig, WdfDeviceInitSetIoType, WdfDeviceInitSetRequestAttributes,
 };
 pub use crate::device::pnp::{WdfDeviceCreateDeviceInterface, WdfDeviceInitSetPnpPowerEventCallbacks};
-pub use crate::device::queues::WdfIoQueueCreate;
+pub use crate::device::queues::{
+    WdfDeviceConfigureRequestDispatching, WdfDeviceGetDefaultQueue, WdfIoQueueCreate,
+};
 pub use crate::device::shutdown::WdfControlDeviceInitSetShutdownNotification;
-pub use crate::driver::version::{WdfDriverIsVersionAvailable, WdfDriverRetrieveVersionString};
-pub use crate::driver::{WdfDriverCreate, WdfDriverGetRegistryPath, WdfDriverWdmGetDriverObject};
+pub use crate::driver::WdfDriverCreate;
+pub use crate::driver::api::{
+    WdfControlDeviceInitAllocate, WdfDriverGetRegistryPath, WdfDriverIsVersionAvailable,
+    WdfDriverRetrieveVersionString, WdfDriverWdmGetDriverObject,
+};
+pub use crate::file::{
+    WdfFileObjectGetDevice, WdfFileObjectGetFileName, WdfFileObjectGetFlags,
+    WdfFileObjectGetInitiatorProcessId, WdfFileObjectWdmGetFileObject,
+};
 pub use crate::locks::{
     WdfSpinLockAcquire, WdfSpinLockCreate, WdfSpinLockRelease, WdfWaitLockAcquire, WdfWaitLockCreate,
     WdfWaitLockRelease,
@@ -49,14 +54,14 @@ pub use crate::queue::api::{
     WdfIoQueueStopSynchronously,
 };
 pub use crate::queue::ownership::{
-    WdfRequestForwardToIoQueue, WdfRequestIsCanceled, WdfRequestMarkCancelable, WdfRequestMarkCancelableEx,
-    WdfRequestRequeue, WdfRequestUnmarkCancelable,
+    WdfRequestForwardToIoQueue, WdfRequestGetIoQueue, WdfRequestIsCanceled, WdfRequestMarkCancelable,
+    WdfRequestMarkCancelableEx, WdfRequestRequeue, WdfRequestUnmarkCancelable,
 };
 pub use crate::request::api::{
     WdfRequestComplete, WdfRequestCompleteWithInformation, WdfRequestCompleteWithPriorityBoost,
-    WdfRequestGetFileObject, WdfRequestGetInformation, WdfRequestGetIoQueue, WdfRequestGetParameters,
-    WdfRequestGetRequestorMode, WdfRequestGetRequestorProcessId, WdfRequestGetStatus,
-    WdfRequestIsFrom32BitProcess, WdfRequestSetInformation, WdfRequestWdmGetIrp,
+    WdfRequestGetFileObject, WdfRequestGetInformation, WdfRequestGetParameters, WdfRequestGetRequestorMode,
+    WdfRequestGetRequestorProcessId, WdfRequestGetStatus, WdfRequestIsFrom32BitProcess,
+    WdfRequestSetInformation, WdfRequestWdmGetIrp,
 };
 pub use crate::request::buffers::{
     WdfRequestRetrieveInputBuffer, WdfRequestRetrieveInputMemory, WdfRequestRetrieveInputWdmMdl,

@@ -10,8 +10,8 @@ use crate::kernel::shared::Shared;
 use crate::object::args::at_most;
 use crate::object::kind::Kind;
 use crate::object::lookup;
-use crate::object::{self, Body, Kinded};
-use crate::types::{PWDF_DRIVER_GLOBALS, WDFDEVICE, WDFFILEOBJECT};
+use crate::object::{Body, Kinded, Object};
+use crate::types::{PWDF_DRIVER_GLOBALS, WDFDEVICE, WDFFILEOBJECT, WDFFILEOBJECT__};
 
 /// The body of a WDFFILEOBJECT.
 ///
@@ -34,12 +34,8 @@ impl File {
 }
 
 impl Body for File {
-    fn kind(&self) -> Kind {
-        Kind::File
-    }
-
-    fn may_delete(&self) -> bool {
-        false
+    fn cannot_delete(&self, _object: &Object) -> Option<&'static str> {
+        Some("which the framework deletes")
     }
 
     fn describe(&self) -> String {
@@ -48,7 +44,8 @@ impl Body for File {
 }
 
 impl Kinded for File {
-    const KIND: Kind = Kind::File;
+    type Handle = WDFFILEOBJECT__;
+    const KIND: &'static Kind = &Kind::new("WDFFILEOBJECT");
 }
 
 /// The device that a file is open on.
@@ -61,8 +58,8 @@ pub unsafe extern "C" fn WdfFileObjectGetDevice(
 ) -> WDFDEVICE {
     const NAME: &str = "WdfFileObjectGetDevice";
     at_most(NAME, DISPATCH_LEVEL);
-    let file = lookup::typed::<File, _>(NAME, FileObject);
-    object::device_of(file.object()).map_or(core::ptr::null_mut(), |device| device.as_handle())
+    let file = lookup::typed::<File>(NAME, FileObject);
+    file.object().parent().map_or(core::ptr::null_mut(), |device| device.as_handle())
 }
 
 /// The name under which a file was opened, relative to its device.
@@ -75,7 +72,7 @@ pub unsafe extern "C" fn WdfFileObjectGetFileName(
 ) -> PUNICODE_STRING {
     const NAME: &str = "WdfFileObjectGetFileName";
     at_most(NAME, PASSIVE_LEVEL);
-    let file = lookup::typed::<File, _>(NAME, FileObject);
+    let file = lookup::typed::<File>(NAME, FileObject);
     // SAFETY: by the type's invariant the file object lives; only the field's address is taken.
     unsafe { &raw mut (*file.file_object.0).FileName }
 }
@@ -90,7 +87,7 @@ pub unsafe extern "C" fn WdfFileObjectGetFlags(
 ) -> ULONG {
     const NAME: &str = "WdfFileObjectGetFlags";
     at_most(NAME, DISPATCH_LEVEL);
-    let file = lookup::typed::<File, _>(NAME, FileObject);
+    let file = lookup::typed::<File>(NAME, FileObject);
     // SAFETY: by the type's invariant the file object lives.
     unsafe { (*file.file_object.0).Flags }
 }
@@ -105,7 +102,7 @@ pub unsafe extern "C" fn WdfFileObjectWdmGetFileObject(
 ) -> PFILE_OBJECT {
     const NAME: &str = "WdfFileObjectWdmGetFileObject";
     at_most(NAME, DISPATCH_LEVEL);
-    lookup::typed::<File, _>(NAME, FileObject).file_object.0
+    lookup::typed::<File>(NAME, FileObject).file_object.0
 }
 
 /// The id of the process that opened the file.
@@ -118,5 +115,5 @@ pub unsafe extern "C" fn WdfFileObjectGetInitiatorProcessId(
 ) -> ULONG {
     const NAME: &str = "WdfFileObjectGetInitiatorProcessId";
     at_most(NAME, DISPATCH_LEVEL);
-    lookup::typed::<File, _>(NAME, FileObject).process
+    lookup::typed::<File>(NAME, FileObject).process
 }

@@ -8,16 +8,18 @@ use wsk_sys::{DISPATCH_LEVEL, KIRQL, KeLowerIrql, KfRaiseIrql};
 
 use crate::kernel::event::Event;
 use crate::kernel::lock::Lock;
+use crate::object::Object;
 use crate::object::args::irql;
-use crate::object::{self, Object};
-use crate::platform::{self, framework};
-use crate::rules;
+use crate::object::handles::name_of;
+use crate::object::wait_limit;
+use crate::platform;
+use crate::rules::{self, Violation};
 
 /// How often to try before looking at the clock.
 const SPINS: u32 = 1024;
 
 /// A lock of a device or queue. The thread that holds it may acquire it again.
-pub(crate) struct Serial {
+pub(crate) struct CallbackLock {
     form: Form,
     /// The number of the thread that holds it, or 0.
     owner: AtomicU64,
@@ -41,11 +43,11 @@ enum Form {
     Dispatch,
 }
 
-impl Serial {
+impl CallbackLock {
     /// A free lock, for callbacks at passive level or at dispatch level.
-    pub(crate) fn new(passive: bool) -> Serial {
+    pub(crate) fn new(passive: bool) -> CallbackLock {
         let form = if passive { Form::Passive(Event::free_lock()) } else { Form::Dispatch };
-        Serial { form, owner: AtomicU64::new(0), held: Lock::default(), of: AtomicUsize::new(0) }
+        CallbackLock { form, owner: AtomicU64::new(0), held: Lock::default(), of: AtomicUsize::new(0) }
     }
 
     /// Says whose lock it is, for a report.
@@ -54,18 +56,16 @@ impl Serial {
         self.of.store(object.handle(), Ordering::Relaxed);
     }
 
-    /// Reports a lock that was not released as long as the framework waits for a driver.
-    fn stuck(&self) -> ! {
-        // Relaxed: as above.
-        let of = object::name_of(self.of.load(Ordering::Relaxed));
-        platform::violation(
-            &rules::LOCK_STUCK,
-            format!(
-                "the lock of {of}, which keeps callbacks apart, was not released for the {} seconds that a thread waits \
-                 for it",
-                framework().wait_limit()
-            ),
-        )
+    /// The violation of a lock that was not released as long as the framework waits for a driver.
+    fn stuck(&self) -> Violation {
+        // Relaxed: only for a report.
+        let of = name_of(self.of.load(Ordering::Relaxed));
+        let seconds = wait_limit::seconds();
+        let detail = format!(
+            "the lock of {of}, which keeps callbacks apart, was not released for the {seconds} seconds that a thread \
+             waits for it"
+        );
+        Violation::new(&rules::LOCK_STUCK, detail)
     }
 
     /// Whether it can be waited for only at `PASSIVE_LEVEL`.
@@ -78,15 +78,19 @@ impl Serial {
         self.owner.load(Ordering::Relaxed) == platform::thread()
     }
 
-    pub(crate) fn acquire(&self) {
+    /// Waits for the lock.
+    ///
+    /// # Errors
+    /// The violation of a driver that does not release it.
+    pub(crate) fn acquire(&self) -> Result<(), Violation> {
         if self.is_mine() {
             self.held.lock().depth += 1;
-            return;
+            return Ok(());
         }
         let previous = match &self.form {
             Form::Passive(event) => {
-                if !event.wait_for_driver() {
-                    self.stuck();
+                if !wait_limit::wait(event) {
+                    return Err(self.stuck());
                 }
                 irql()
             }
@@ -104,11 +108,12 @@ impl Serial {
             // SAFETY: the level stays what it is.
             unsafe { KfRaiseIrql(irql()) };
             spins = spins.wrapping_add(1);
-            if spins % SPINS == 0 && begun.elapsed().as_secs() >= framework().wait_limit() {
-                self.stuck();
+            if spins % SPINS == 0 && begun.elapsed().as_secs() >= wait_limit::seconds() {
+                return Err(self.stuck());
             }
         }
         *self.held.lock() = Held { depth: 1, previous };
+        Ok(())
     }
 
     /// Releases the lock once; the thread holds it.
@@ -131,9 +136,9 @@ impl Serial {
     }
 
     /// Calls `f` with the lock held, if there is one.
-    pub(crate) fn with<R>(lock: Option<&Serial>, f: impl FnOnce() -> R) -> R {
+    pub(crate) fn with<R>(lock: Option<&CallbackLock>, f: impl FnOnce() -> R) -> R {
         if let Some(lock) = lock {
-            lock.acquire();
+            rules::raise(lock.acquire());
         }
         let result = f();
         if let Some(lock) = lock {
