@@ -1,6 +1,6 @@
 //! The state of a provider: its clients, their sockets and requests, all under one lock.
 //!
-//! Order of locks: the cancel spin lock, this one, a socket's settings or inbox, the engine's queue. None of them is
+//! Order of locks: the cancel spin lock, this one, a socket's options, its settings, its inbox, the engine's queue. None of them is
 //! held while client code runs, which is: in `IofCompleteRequest`, and in the callback of a socket.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -11,19 +11,17 @@ use std::time::{Duration, Instant};
 use wsk_sys::{WSK_PROVIDER_DISPATCH, WSK_TRANSPORT};
 
 use crate::Config;
-use crate::call::receive::Buffers;
 use crate::call::security::Cached;
 use crate::client::dispatch_table;
 use crate::client::registration::Registration;
 use crate::client::transports;
-use crate::event::Events;
 use crate::net::host::Poller;
 use crate::net::memory::Watcher;
 use crate::platform::{self, Owner};
 use crate::rules::DEREGISTER_STUCK;
-use crate::run::engine::{Engine, Job};
+use crate::run::engine::Engine;
 use crate::run::request::{Request, Waiting, Work};
-use crate::socket::{Memory, Socket};
+use crate::socket::Entry;
 
 /// How many closed sockets are remembered, so that reports can name them.
 const REMEMBERED: usize = 256;
@@ -73,25 +71,6 @@ pub(crate) struct State {
     /// Addresses of those that were released, oldest first.
     pub(crate) released_descriptors: VecDeque<usize>,
     last: u64,
-}
-
-/// A socket, and what is going on with it.
-pub(crate) struct Entry {
-    pub(crate) socket: Arc<Socket>,
-    pub(crate) memory: Memory,
-    /// Threads inside a function of the socket, `WskCloseSocket` not counted.
-    pub(crate) calls: usize,
-    /// Requests that were taken and whose completion routine has not returned.
-    pub(crate) in_flight: usize,
-    /// `WskCloseSocket` was called.
-    pub(crate) closing: bool,
-    /// What finishes the close, while it waits for the last request.
-    pub(crate) close: Option<Job>,
-    /// Requests that wait for a datagram, by number, first come first served.
-    pub(crate) receives: BTreeMap<u64, Arc<Buffers>>,
-    /// All requests that wait, by number.
-    pub(crate) requests: BTreeSet<u64>,
-    pub(crate) events: Events,
 }
 
 impl State {

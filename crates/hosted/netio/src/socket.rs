@@ -1,41 +1,32 @@
 //! A socket: what it is, and what it has.
 #![expect(unsafe_code, reason = "clients have pointers to sockets")]
 
+pub(crate) mod basic;
 pub(crate) mod datagram;
 pub(crate) mod dead;
 
 use core::ffi::c_void;
-use core::net::SocketAddr;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wsk_sys::{
-    ExAllocatePool2, ExFreePoolWithTag, NTSTATUS, POOL_FLAG_NON_PAGED, PWSK_SOCKET, STATUS_CANCELLED, ULONG,
-    WSK_SOCKET,
+    ExAllocatePool2, ExFreePoolWithTag, NTSTATUS, POOL_FLAG_NON_PAGED, PWSK_SOCKET, STATUS_CANCELLED,
+    STATUS_INVALID_DEVICE_REQUEST, ULONG, WSK_SOCKET,
 };
 
-use crate::event::Callback;
 use crate::net::Endpoint;
 use crate::net::address::Family;
-use crate::net::guard::Who;
-use crate::net::inbox::Inbox;
 use crate::net::multicast::Memberships;
 use crate::net::option::Values;
 use crate::platform::{self, Owner};
-use crate::provider::{Entry, State};
+use crate::provider::State;
+use crate::run::engine::Job;
+use crate::socket::datagram::{DatagramSocket, Traffic};
 use crate::socket::dead::DEAD;
 
 /// The pool tag of `WSK_SOCKET`s.
 const TAG: ULONG = u32::from_le_bytes(*b"WskS");
-
-/// What kind of socket it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Category {
-    /// For control only.
-    Basic,
-    /// For datagrams.
-    Datagram,
-}
 
 /// A socket.
 #[derive(Debug)]
@@ -43,36 +34,49 @@ pub(crate) struct Socket {
     pub(crate) number: u64,
     /// The number of its registration.
     pub(crate) client: u64,
-    pub(crate) category: Category,
     pub(crate) family: Family,
-    /// What `WskSocket` was given for its events.
-    pub(crate) callback: Callback,
-    pub(crate) inbox: Arc<Inbox>,
-    /// Its security context.
-    pub(crate) who: Who,
-    pub(crate) dead: AtomicBool,
-    pub(crate) settings: Mutex<Settings>,
+    dead: AtomicBool,
+    options: Mutex<Options>,
+    pub(crate) body: Body,
 }
 
-/// What control requests and the bind change.
+/// What the sockets of a category have beside what all have.
+#[derive(Clone, Debug)]
+pub(crate) enum Body {
+    /// Nothing: control requests only.
+    Basic,
+    Datagram(Arc<DatagramSocket>),
+}
+
+/// What options are set to.
 #[derive(Debug, Default)]
-pub(crate) struct Settings {
+pub(crate) struct Options {
     pub(crate) values: Values,
     /// The multicast groups that the socket has joined.
     pub(crate) groups: Memberships,
-    /// The way to the network, once the socket is bound.
-    pub(crate) endpoint: Option<Arc<Endpoint>>,
-    /// `SIO_WSK_SET_REMOTE_ADDRESS`.
-    pub(crate) remote: Option<SocketAddr>,
-    /// `SIO_WSK_SET_SENDTO_ADDRESS`.
-    pub(crate) send_to: Option<SocketAddr>,
-    /// The security descriptor, self-relative, if it was given one.
-    pub(crate) security: Option<Arc<[u8]>>,
+}
+
+/// A socket, and what is going on with it: what the lock of the state guards.
+pub(crate) struct Entry {
+    pub(crate) socket: Arc<Socket>,
+    pub(crate) memory: Memory,
+    /// Threads inside a function of the socket, `WskCloseSocket` not counted.
+    pub(crate) calls: usize,
+    /// Requests that were taken and whose completion routine has not returned, and calls of a callback.
+    pub(crate) in_flight: usize,
+    /// `WskCloseSocket` was called.
+    pub(crate) closing: bool,
+    /// What finishes the close, while it waits for the last request.
+    pub(crate) close: Option<Job>,
+    /// The requests that wait, by number.
+    pub(crate) requests: BTreeSet<u64>,
+    /// Of a datagram socket.
+    pub(crate) traffic: Option<Traffic>,
 }
 
 /// The `WSK_SOCKET` that the client has a pointer to.
 #[derive(Debug)]
-pub(crate) struct Memory(pub(crate) *mut WSK_SOCKET);
+pub(crate) struct Memory(*mut WSK_SOCKET);
 
 // SAFETY: a block of pool belongs to no thread.
 unsafe impl Send for Memory {}
@@ -95,6 +99,12 @@ impl Memory {
     pub(crate) fn address(&self) -> usize {
         self.0.addr()
     }
+
+    /// The address as `Information` of the IRP that makes the socket: an integer, from which the client makes the
+    /// pointer again.
+    pub(crate) fn information(&self) -> usize {
+        self.0.expose_provenance()
+    }
 }
 
 impl Drop for Memory {
@@ -105,8 +115,35 @@ impl Drop for Memory {
 }
 
 impl Socket {
-    pub(crate) fn settings(&self) -> MutexGuard<'_, Settings> {
-        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn new(number: u64, client: u64, family: Family, body: Body) -> Socket {
+        let (dead, options) = (AtomicBool::new(false), Mutex::default());
+        Socket { number, client, family, dead, options, body }
+    }
+
+    pub(crate) fn options(&self) -> MutexGuard<'_, Options> {
+        self.options.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What it has if it is a datagram socket.
+    ///
+    /// # Errors
+    /// `STATUS_INVALID_DEVICE_REQUEST`: it is another. n/d
+    pub(crate) fn datagram(&self) -> Result<&Arc<DatagramSocket>, NTSTATUS> {
+        match &self.body {
+            Body::Datagram(datagram) => Ok(datagram),
+            Body::Basic => Err(STATUS_INVALID_DEVICE_REQUEST),
+        }
+    }
+
+    /// The way to the network, once the socket is bound.
+    pub(crate) fn endpoint(&self) -> Option<Arc<Endpoint>> {
+        self.datagram().ok()?.settings().endpoint.clone()
+    }
+
+    /// Unbinds it.
+    pub(crate) fn unbind(&self) {
+        let endpoint = self.datagram().ok().and_then(|datagram| datagram.settings().endpoint.take());
+        drop(endpoint);
     }
 
     /// Whether it is no longer functional.
@@ -118,31 +155,30 @@ impl Socket {
     pub(crate) fn mark_dead(&self) -> bool {
         !self.dead.swap(true, Ordering::AcqRel)
     }
-
-    /// The fixed remote address, which filters what is received.
-    pub(crate) fn remote(&self) -> Option<SocketAddr> {
-        self.settings().remote
-    }
 }
 
 impl Entry {
+    /// Whether a thread that the client need not wait for may be about to close the socket: one in its callback.
+    pub(crate) fn may_close(&self) -> bool {
+        self.traffic.as_ref().is_some_and(|traffic| traffic.events.may_close())
+    }
+
     /// What reports say of the socket.
     pub(crate) fn describe(&self) -> String {
         let socket = &self.socket;
-        let local = socket.settings().endpoint.as_ref().map(|endpoint| endpoint.local());
+        let local = socket.endpoint().map(|endpoint| endpoint.local());
         let local = local.map_or("not bound".to_owned(), |local| format!("bound to {local}"));
-        let kind = match socket.category {
-            Category::Basic => "basic",
-            Category::Datagram => "datagram",
+        let (kind, dropped) = match &socket.body {
+            Body::Basic => ("basic", 0),
+            Body::Datagram(datagram) => ("datagram", datagram.inbox.dropped()),
         };
-        let dropped = match socket.inbox.dropped() {
+        let dropped = match dropped {
             0 => String::new(),
             datagrams => format!(", {datagrams} datagrams dropped"),
         };
-        let retained = match self.events.indications.retained() {
-            0 => String::new(),
-            _ => format!(", {}", self.events.indications),
-        };
+        let retained = self.traffic.as_ref().map(|traffic| &traffic.events.indications);
+        let retained = retained.filter(|indications| indications.retained() != 0);
+        let retained = retained.map_or(String::new(), |indications| format!(", {indications}"));
         let closing = if self.closing { ", being closed" } else { "" };
         format!(
             "socket #{} ({} {kind}, {local}, {} requests in flight{dropped}{retained}{closing})",
@@ -167,6 +203,11 @@ impl State {
             return Err(format!("{what} called on {}", entry.describe()));
         }
         Ok(entry)
+    }
+
+    /// What goes on with a datagram socket, while it is in the table.
+    pub(crate) fn traffic(&mut self, socket: u64) -> Option<&mut Traffic> {
+        self.sockets.get_mut(&socket)?.traffic.as_mut()
     }
 
     /// The entry of a socket that serves requests.

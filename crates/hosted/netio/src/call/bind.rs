@@ -16,7 +16,7 @@ use crate::net::bind_table::Binding;
 use crate::net::guard::Guard;
 use crate::provider::Provider;
 use crate::run::request::{Outcome, Work};
-use crate::socket::Socket;
+use crate::socket::{Options, Socket};
 
 /// `WskBind`: binds the socket to a local address.
 ///
@@ -58,19 +58,21 @@ unsafe fn bind(
     }
     // SAFETY: this function's contract.
     let address = unsafe { sockaddr::read(local_address, socket.family) }?;
+    let datagram = socket.datagram()?;
+    // Options do not change meanwhile.
+    let options = socket.options();
     // Held over the bind, so that of two binds one comes second.
-    let mut settings = socket.settings();
+    let mut settings = datagram.settings();
     // n/d
     if settings.endpoint.is_some() {
         return Err(STATUS_INVALID_DEVICE_STATE);
     }
-    let values = &settings.values;
+    let Options { values, groups } = &*options;
     let dual = socket.family == Family::V6 && !values.v6_only();
-    let guard = Guard::new(socket.who, settings.security.as_deref());
+    let guard = Guard::new(datagram.who, settings.security.as_deref());
     let binding = Binding { address, dual, share: values.share(), guard };
     let network = &provider.config.network;
-    let endpoint =
-        Endpoint::bind(network, &provider.poller, binding, values, &settings.groups, &socket.inbox)?;
+    let endpoint = Endpoint::bind(network, &provider.poller, binding, values, groups, &datagram.inbox)?;
     settings.endpoint = Some(Arc::new(endpoint));
     Ok(())
 }

@@ -69,7 +69,7 @@ fn begin_close(
         let detail = format!("{what} of {} with {} calls in progress", entry.describe(), entry.calls);
         return Err((&CLOSE_DURING_CALL, detail));
     }
-    if entry.events.indications.retained() != 0 {
+    if entry.traffic.as_ref().is_some_and(|traffic| traffic.events.indications.retained() != 0) {
         return Err((&RETAINED_AT_CLOSE, format!("{what} of {}", entry.describe())));
     }
     entry.closing = true;
@@ -114,7 +114,6 @@ fn release(provider: &Provider, number: u64) {
     state.by_address.remove(&address);
     state.remember_closed(address, format!("socket #{number}, which is closed"));
     drop(state);
-    let endpoint = entry.socket.settings().endpoint.take();
-    drop(endpoint);
+    entry.socket.unbind();
     drop(entry);
 }

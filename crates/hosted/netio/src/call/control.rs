@@ -29,8 +29,9 @@ use crate::platform::Used;
 use crate::provider::Provider;
 use crate::rules::at_most;
 use crate::run::request::{Outcome, Work};
+use crate::socket::Socket;
+use crate::socket::datagram::Settings;
 use crate::socket::dead::DEAD;
-use crate::socket::{Category, Settings, Socket};
 
 /// The IOCTLs that are documented for WSK, and for connection-oriented sockets only. The status is documented for the
 /// inspect identifier; for the others it is n/d.
@@ -258,7 +259,8 @@ unsafe fn perform(
         Request::Ioctl(row) => match row.kind {
             Kind::Ioctl { code: SIO_WSK_SET_REMOTE_ADDRESS } => {
                 // What came under the fixed remote address from elsewhere is discarded, and does not come back with it.
-                socket.inbox.discard(socket.remote());
+                let datagram = socket.datagram()?;
+                datagram.inbox.discard(datagram.remote());
                 // SAFETY: this function's contract.
                 unsafe { set_address(socket, |settings| &mut settings.remote, input, output) }?;
                 Ok((STATUS_SUCCESS, 0))
@@ -304,14 +306,12 @@ unsafe fn set_address(
     input: Buffer,
     output: Buffer,
 ) -> Result<(), NTSTATUS> {
-    if socket.category != Category::Datagram {
-        return Err(STATUS_INVALID_DEVICE_REQUEST);
-    }
+    let datagram = socket.datagram()?;
     // n/d: the statuses for wrong buffers
     if !output.is_absent() || input.is_half() {
         return Err(STATUS_INVALID_PARAMETER);
     }
-    let mut settings = socket.settings();
+    let mut settings = datagram.settings();
     // n/d
     if settings.endpoint.is_none() {
         return Err(STATUS_INVALID_DEVICE_STATE);

@@ -4,8 +4,7 @@
 use core::ffi::c_void;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ptr;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use wsk_sys::{
     ADDRESS_FAMILY, IPPROTO_TCP, IPPROTO_UDP, IRP, NTSTATUS, PEPROCESS, PETHREAD, PSECURITY_DESCRIPTOR,
@@ -21,11 +20,12 @@ use crate::event::{Callback, Events};
 use crate::net::address::Family;
 use crate::net::guard::Who;
 use crate::net::inbox::Inbox;
+use crate::net::option::Values;
 use crate::platform::{self, Used};
-use crate::provider::{Entry, Provider};
+use crate::provider::Provider;
 use crate::run::request::{Outcome, Work};
-use crate::socket::datagram::{BASIC, DATAGRAM};
-use crate::socket::{Category, Memory, Settings, Socket};
+use crate::socket::datagram::{self, DatagramSocket, Traffic};
+use crate::socket::{Body, Entry, Memory, Socket, basic};
 
 /// `WskSocket`: makes a socket. `Information` of its IRP is the `WSK_SOCKET`.
 ///
@@ -52,18 +52,27 @@ pub(crate) unsafe extern "system" fn wsk_socket(
     let used = || vec![Used::of("the table of callbacks", dispatch.cast::<WSK_CLIENT_DATAGRAM_DISPATCH>())];
     let work = |client| {
         Work::new(move |provider| {
-            let made = wanted.and_then(|kind| {
-                let dispatch = if kind.0 == Category::Datagram { dispatch.cast() } else { ptr::null() };
-                // SAFETY: the client's table, or none; a basic socket has no callbacks.
-                let callback = unsafe { Callback::read(dispatch, socket_context) };
+            let made = wanted.and_then(|(category, family)| {
                 let security = security::of_new_socket(provider, client, security_descriptor);
-                open(provider, client, kind, callback, (who, security))
+                let datagram = (category == Category::Datagram).then(|| {
+                    // SAFETY: the client's table, or none.
+                    let callback = unsafe { Callback::read(dispatch.cast(), socket_context) };
+                    Given { callback, who, security }
+                });
+                open(provider, client, family, datagram)
             });
             Outcome::from(made)
         })
     };
     // SAFETY: the IRP of this call.
     unsafe { client::submit(client, irp, WHAT, used, work) }
+}
+
+/// What kind of socket it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Category {
+    Basic,
+    Datagram,
 }
 
 /// Which socket is asked for. The statuses for those that do not exist are n/d.
@@ -94,21 +103,26 @@ fn kind(
     }
 }
 
-/// Makes a socket, and returns the address of its `WSK_SOCKET`.
+/// What a datagram socket is made with.
+struct Given {
+    callback: Callback,
+    who: Who,
+    security: Option<Arc<[u8]>>,
+}
+
+/// Makes a socket, a basic one if it is given nothing, and returns the address of its `WSK_SOCKET`.
 fn open(
     provider: &Arc<Provider>,
     client: u64,
-    (category, family): (Category, Family),
-    callback: Callback,
-    (who, security): (Who, Option<Arc<[u8]>>),
+    family: Family,
+    datagram: Option<Given>,
 ) -> Result<usize, NTSTATUS> {
-    let dispatch: *const c_void = match category {
-        Category::Basic => ptr::from_ref(&BASIC).cast(),
-        Category::Datagram => ptr::from_ref(&DATAGRAM).cast(),
+    let dispatch: *const c_void = match datagram {
+        None => ptr::from_ref(&basic::DISPATCH).cast(),
+        Some(_) => ptr::from_ref(&datagram::DISPATCH).cast(),
     };
     let memory = Memory::allocate(dispatch).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
-    // Information is an integer, from which the client makes the pointer again.
-    let information = memory.0.expose_provenance();
+    let information = memory.information();
     let mut state = provider.lock();
     // n/d
     if state.detached {
@@ -121,30 +135,33 @@ fn open(
     let number = state.number();
     let is_static = state.registrations.get_mut(&client).is_some_and(|registration| {
         registration.has_made_sockets = true;
-        registration.static_events && category == Category::Datagram
+        registration.static_events
     });
-    let settings = Settings { security, ..Settings::default() };
-    let owner = Arc::downgrade(provider);
-    let wake = move || {
-        if let Some(provider) = owner.upgrade() {
-            provider.arrived(number);
+    let (body, traffic) = match datagram {
+        None => (Body::Basic, None),
+        Some(Given { callback, who, security }) => {
+            let owner = Arc::downgrade(provider);
+            let wake = move || {
+                if let Some(provider) = owner.upgrade() {
+                    provider.arrived(number);
+                }
+            };
+            let inbox = Inbox::new(Values::default().receive_buffer(), Some(Box::new(wake)));
+            let events = Events::new(is_static && callback.function.is_some());
+            let body = DatagramSocket::new(callback, inbox, who, security);
+            (Body::Datagram(Arc::new(body)), Some(Traffic { receives: BTreeMap::new(), events }))
         }
     };
-    let inbox = Arc::new(Inbox::new(settings.values.receive_buffer(), Some(Box::new(wake))));
-    let dead = AtomicBool::new(false);
-    let settings = Mutex::new(settings);
-    let socket = Socket { number, client, category, family, callback, inbox, who, dead, settings };
     state.by_address.insert(memory.address(), number);
     let entry = Entry {
-        socket: Arc::new(socket),
+        socket: Arc::new(Socket::new(number, client, family, body)),
         memory,
         calls: 0,
         in_flight: 0,
         closing: false,
         close: None,
-        receives: BTreeMap::new(),
         requests: BTreeSet::new(),
-        events: Events::new(is_static && callback.function.is_some()),
+        traffic,
     };
     state.sockets.insert(number, entry);
     Ok(information)

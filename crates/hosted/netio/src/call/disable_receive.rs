@@ -1,5 +1,7 @@
 //! `WSK_EVENT_DISABLE`: requests that turn the callback of a socket off, and wait until no call of it is left.
 
+use std::sync::Arc;
+
 use wsk_sys::{NTSTATUS, STATUS_INVALID_DEVICE_REQUEST, STATUS_SUCCESS};
 
 use crate::event::Mode;
@@ -22,36 +24,36 @@ impl Parked for DisableReceive {
         if disable(state, self.socket)? == 0 {
             return Err(STATUS_SUCCESS);
         }
-        if let Some(entry) = state.sockets.get_mut(&self.socket) {
-            entry.events.disables.insert(number);
+        if let Some(traffic) = state.traffic(self.socket) {
+            traffic.events.disables.insert(number);
         }
         Ok(())
     }
 
     fn unpark(&mut self, state: &mut State, number: u64) {
-        if let Some(entry) = state.sockets.get_mut(&self.socket) {
-            entry.events.disables.remove(&number);
+        if let Some(traffic) = state.traffic(self.socket) {
+            traffic.events.disables.remove(&number);
         }
     }
 }
 
 /// Turns the callback off, and returns how many calls of it have not returned.
 pub(super) fn disable(state: &mut State, socket: u64) -> Result<usize, NTSTATUS> {
-    let Some(entry) = state.sockets.get_mut(&socket) else { return Ok(0) };
-    match entry.events.mode {
+    let Some(traffic) = state.traffic(socket) else { return Ok(0) };
+    match traffic.events.mode {
         // n/d, as above.
         Mode::Static => return Err(STATUS_INVALID_DEVICE_REQUEST),
-        Mode::On | Mode::Off => entry.events.mode = Mode::Off,
+        Mode::On | Mode::Off => traffic.events.mode = Mode::Off,
     }
-    Ok(entry.events.running)
+    Ok(traffic.events.running)
 }
 
 impl Provider {
     /// Completes the requests that wait for the calls of a socket's callback: none is left.
-    pub(crate) fn complete_disables(self: &std::sync::Arc<Self>, socket: u64) {
+    pub(crate) fn complete_disables(self: &Arc<Self>, socket: u64) {
         let mut state = self.lock();
-        let entry = state.sockets.get(&socket).filter(|entry| entry.events.running == 0);
-        let waiting = entry.map(|entry| entry.events.disables.clone()).unwrap_or_default();
+        let traffic = state.traffic(socket).filter(|traffic| traffic.events.running == 0);
+        let waiting = traffic.map(|traffic| traffic.events.disables.clone()).unwrap_or_default();
         let waiting: Vec<_> = waiting.into_iter().filter_map(|number| state.claim(number)).collect();
         drop(state);
         for request in waiting {

@@ -1,6 +1,8 @@
 //! `SO_WSK_EVENT_CALLBACK` and `WSK_SET_STATIC_EVENT_CALLBACKS`: the client turns callbacks on and off.
 #![expect(unsafe_code, reason = "reads the client's buffers")]
 
+use std::sync::Arc;
+
 use wsk_sys::{
     IRP, NPI_WSK_INTERFACE_ID, NTSTATUS, PVOID, SIZE_T, STATUS_EVENT_PENDING, STATUS_INSUFFICIENT_RESOURCES,
     STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER,
@@ -16,7 +18,7 @@ use crate::platform::{self, Used};
 use crate::provider::Provider;
 use crate::rules::EVENT_WITHOUT_CALLBACK;
 use crate::run::request::{Outcome, Work};
-use crate::socket::Category;
+use crate::socket::datagram::DatagramSocket;
 
 /// Every event that there is, for any kind of socket.
 const EVENTS: ULONG = WSK_EVENT_RECEIVE_FROM
@@ -75,14 +77,13 @@ pub(crate) unsafe fn control(
     has_output: bool,
     irp: *mut IRP,
 ) -> NTSTATUS {
-    let (number, category) = (call.socket.number, call.socket.category);
+    let number = call.socket.number;
     if !irp.is_null() {
+        let socket = Arc::clone(&call.socket);
         let work = Work::new(move |_| {
-            if category == Category::Basic {
-                return Outcome::Done(STATUS_INVALID_DEVICE_REQUEST, 0);
-            }
             // SAFETY: the client's buffer, valid until the request is completed.
-            match unsafe { command(size, input, has_output) } {
+            let command = socket.datagram().and_then(|_| unsafe { command(size, input, has_output) });
+            match command {
                 Ok(Command::Disable) => disable_receive::start(number),
                 // No IRP is specified for this one. n/d: the status
                 Ok(Command::Enable) => Outcome::Done(STATUS_INVALID_PARAMETER, 0),
@@ -93,15 +94,16 @@ pub(crate) unsafe fn control(
         // SAFETY: the IRP of this call.
         return unsafe { call.submit(irp, what, used, work) };
     }
-    if category == Category::Basic {
-        return STATUS_INVALID_DEVICE_REQUEST;
-    }
+    let datagram = match call.socket.datagram() {
+        Ok(datagram) => datagram,
+        Err(status) => return status,
+    };
     if platform::fault(what) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     // SAFETY: the client's buffer, in this call.
     match unsafe { command(size, input, has_output) } {
-        Ok(Command::Enable) => enable(call),
+        Ok(Command::Enable) => enable(call, datagram),
         Ok(Command::Disable) => match disable_receive::disable(&mut call.provider.lock(), number) {
             Ok(0) => STATUS_SUCCESS,
             Ok(_) => STATUS_EVENT_PENDING,
@@ -111,24 +113,24 @@ pub(crate) unsafe fn control(
     }
 }
 
-fn enable(call: &SocketCall) -> NTSTATUS {
+fn enable(call: &SocketCall, datagram: &DatagramSocket) -> NTSTATUS {
     let socket = &call.socket;
     // n/d
-    if socket.settings().endpoint.is_none() {
+    if datagram.settings().endpoint.is_none() {
         return STATUS_INVALID_DEVICE_STATE;
     }
-    if socket.callback.function.is_none() {
+    if datagram.callback.function.is_none() {
         platform::violation(
             &EVENT_WITHOUT_CALLBACK,
             format!("socket #{} was made without a function to be called", socket.number),
         );
     }
-    if let Some(entry) = call.provider.lock().sockets.get_mut(&socket.number) {
+    if let Some(traffic) = call.provider.lock().traffic(socket.number) {
         // Documented is that it cannot be done, not the status. n/d
-        if entry.events.mode == Mode::Static {
+        if traffic.events.mode == Mode::Static {
             return STATUS_INVALID_DEVICE_REQUEST;
         }
-        entry.events.mode = Mode::On;
+        traffic.events.mode = Mode::On;
     }
     // What was buffered meanwhile comes now.
     let number = socket.number;

@@ -28,7 +28,7 @@ pub(crate) unsafe extern "system" fn wsk_get_local_address(
         if local_address.is_null() {
             return Outcome::Done(STATUS_INVALID_PARAMETER, 0);
         }
-        let local = socket.settings().endpoint.as_ref().map(|endpoint| endpoint.local());
+        let local = socket.endpoint().map(|endpoint| endpoint.local());
         Outcome::from(local.ok_or(STATUS_INVALID_DEVICE_STATE).map(|local| {
             // SAFETY: the client's buffer, not null, of the size of its family's SOCKADDR.
             unsafe { sockaddr::write(local_address, local) };

@@ -27,7 +27,7 @@ pub(crate) fn flags_of(datagram: &Datagram) -> ULONG {
 
 const WHAT: &str = "WskReceiveFrom";
 
-/// What a request has for a datagram: its socket, and the client's buffers.
+/// Where a request puts a datagram: the client's buffers.
 pub(crate) struct Buffers {
     socket: Arc<Socket>,
     buffer: *mut WSK_BUF,
@@ -73,8 +73,14 @@ pub(crate) unsafe extern "system" fn wsk_receive_from(
         if flags != 0 || buffers.buffer.is_null() || !buffers.control_info.is_aligned() {
             return Outcome::Done(STATUS_INVALID_PARAMETER, 0);
         }
-        let bound = buffers.socket.settings().endpoint.is_some();
-        if bound { buffers.receive(provider) } else { Outcome::Done(STATUS_INVALID_DEVICE_STATE, 0) }
+        match buffers.receive(provider) {
+            Ok(Some(datagram)) => {
+                let (status, information) = buffers.fill(&datagram, provider.config.truncation);
+                Outcome::Done(status, information)
+            }
+            Ok(None) => Outcome::waits(Receive(Arc::new(buffers))),
+            Err(status) => Outcome::Done(status, 0),
+        }
     });
     // SAFETY: the IRP of this call.
     unsafe { call.submit(irp, WHAT, || used, work) }
@@ -86,9 +92,11 @@ struct Receive(Arc<Buffers>);
 impl Parked for Receive {
     fn park(&mut self, provider: &Provider, state: &mut State, number: u64) -> Result<(), NTSTATUS> {
         let socket = &self.0.socket;
-        let entry = state.functional(socket)?;
-        entry.receives.insert(number, Arc::clone(&self.0));
-        if socket.inbox.has(socket.remote()) {
+        let datagrams = socket.datagram()?;
+        if let Some(traffic) = &mut state.functional(socket)?.traffic {
+            traffic.receives.insert(number, Arc::clone(&self.0));
+        }
+        if datagrams.inbox.has(datagrams.remote()) {
             // It has come since the request looked.
             let socket = socket.number;
             provider.engine.schedule(move |provider| provider.deliver(socket));
@@ -97,8 +105,8 @@ impl Parked for Receive {
     }
 
     fn unpark(&mut self, state: &mut State, number: u64) {
-        if let Some(entry) = state.sockets.get_mut(&self.0.socket.number) {
-            entry.receives.remove(&number);
+        if let Some(traffic) = state.traffic(self.0.socket.number) {
+            traffic.receives.remove(&number);
         }
     }
 }
@@ -112,44 +120,37 @@ impl Provider {
         }
     }
 
+    /// The first request that waits, and the datagram that it is given.
     fn next_receive(&self, number: u64) -> Option<(Request, Arc<Buffers>, Datagram)> {
         let mut state = self.lock();
-        let socket = Arc::clone(&state.sockets.get(&number)?.socket);
-        let remote = socket.remote();
-        loop {
-            let entry = state.sockets.get_mut(&number).filter(|entry| !entry.closing)?;
-            if entry.receives.is_empty() || !socket.inbox.has(remote) {
-                return None;
-            }
-            let (request, buffers) = entry.receives.pop_first()?;
+        let entry = state.sockets.get(&number).filter(|entry| !entry.closing)?;
+        if entry.traffic.as_ref()?.receives.is_empty() {
+            return None;
+        }
+        let socket = Arc::clone(entry.socket.datagram().ok()?);
+        let datagram = socket.inbox.pop(socket.remote())?;
+        while let Some((request, buffers)) = state.traffic(number)?.receives.pop_first() {
             // A request that is being cancelled at this moment is passed over.
             if let Some(request) = state.claim(request) {
-                // Datagrams are only taken under the state's lock, so it is still there.
-                let datagram = socket.inbox.pop(remote)?;
                 return Some((request, buffers, datagram));
             }
         }
+        socket.inbox.put_back(vec![datagram]);
+        None
     }
 }
 
 impl Buffers {
-    /// Receives what is there, or waits.
-    fn receive(self, provider: &Provider) -> Outcome {
-        let mut state = provider.lock();
-        let datagram = match state.functional(&self.socket) {
-            // Those that wait already come first.
-            Ok(entry) if entry.receives.is_empty() => self.socket.inbox.pop(self.socket.remote()),
-            Ok(_) => None,
-            Err(status) => return Outcome::Done(status, 0),
-        };
-        drop(state);
-        match datagram {
-            Some(datagram) => {
-                let (status, information) = self.fill(&datagram, provider.config.truncation);
-                Outcome::Done(status, information)
-            }
-            None => Outcome::waits(Receive(Arc::new(self))),
+    /// Takes the datagram that is there, unless other requests wait for one.
+    fn receive(&self, provider: &Provider) -> Result<Option<Datagram>, NTSTATUS> {
+        let socket = self.socket.datagram()?;
+        if socket.settings().endpoint.is_none() {
+            return Err(STATUS_INVALID_DEVICE_STATE);
         }
+        let mut state = provider.lock();
+        let traffic = &state.functional(&self.socket)?.traffic;
+        let is_first = traffic.as_ref().is_some_and(|traffic| traffic.receives.is_empty());
+        Ok(if is_first { socket.inbox.pop(socket.remote()) } else { None })
     }
 
     /// The memory that the request uses.
@@ -204,7 +205,7 @@ impl Buffers {
     ///
     /// The options that count are those at this moment, not those when the datagram came. n/d
     fn fill_control(&self, datagram: &Datagram) -> bool {
-        let control = control_info::of(datagram, &self.socket.settings().values);
+        let control = control_info::of(datagram, &self.socket.options().values);
         // SAFETY: the client's variable, of a request that is not completed.
         let room = unsafe { self.control_length.read() } as usize;
         let room = if self.control_info.is_null() { 0 } else { room };

@@ -139,8 +139,8 @@ pub(crate) unsafe extern "system" fn wsk_release(
     let call = SocketCall::begin(socket, WHAT);
     let number = call.socket.number;
     let mut state = call.provider.lock();
-    let Some(entry) = state.sockets.get_mut(&number) else { return STATUS_INVALID_PARAMETER };
-    let released = entry.events.indications.release(datagram_indication);
+    let Some(traffic) = state.traffic(number) else { return STATUS_INVALID_PARAMETER };
+    let released = traffic.events.indications.release(datagram_indication);
     drop(state);
     let (rule, detail) = match released {
         Ok(list) => {

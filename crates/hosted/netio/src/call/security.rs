@@ -8,14 +8,14 @@ use wsk_descriptor::{Descriptor, sddl};
 use wsk_sys::{
     ExAllocatePool2, ExFreePoolWithTag, NTSTATUS, POOL_FLAG_NON_PAGED, PSECURITY_DESCRIPTOR, PVOID, SIZE_T,
     STATUS_BUFFER_TOO_SMALL, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_BUFFER_SIZE,
-    STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER,
-    STATUS_INVALID_SECURITY_DESCR, STATUS_SUCCESS, ULONG,
+    STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER, STATUS_INVALID_SECURITY_DESCR, STATUS_SUCCESS,
+    ULONG,
 };
 
 use crate::platform::{self, Owner};
 use crate::provider::Provider;
 use crate::rules::{SECURITY_NOT_CACHED, SECURITY_RELEASED};
-use crate::socket::{Category, Socket};
+use crate::socket::Socket;
 
 /// The pool tag of cached descriptors.
 const TAG: ULONG = u32::from_le_bytes(*b"WskD");
@@ -210,9 +210,7 @@ pub(crate) unsafe fn release(
 /// # Safety
 /// The variable is the client's, of a request that is not completed.
 pub(crate) unsafe fn set(provider: &Provider, socket: &Socket, input: Variable) -> Result<(), NTSTATUS> {
-    if socket.category == Category::Basic {
-        return Err(STATUS_INVALID_DEVICE_REQUEST);
-    }
+    let datagram = socket.datagram()?;
     match input.0 {
         size if size < SIZE => return Err(STATUS_BUFFER_TOO_SMALL),
         size if size > SIZE => return Err(STATUS_INVALID_BUFFER_SIZE),
@@ -221,7 +219,7 @@ pub(crate) unsafe fn set(provider: &Provider, socket: &Socket, input: Variable) 
     // SAFETY: this function's contract.
     let pointer = unsafe { read(input) }?;
     let descriptor = provider.descriptor(socket.client, pointer, "SO_WSK_SECURITY");
-    let mut settings = socket.settings();
+    let mut settings = datagram.settings();
     if settings.endpoint.is_some() {
         return Err(STATUS_INVALID_DEVICE_STATE);
     }
@@ -234,13 +232,11 @@ pub(crate) unsafe fn set(provider: &Provider, socket: &Socket, input: Variable) 
 /// # Safety
 /// The variable is the client's, of a request that is not completed.
 pub(crate) unsafe fn get(provider: &Provider, socket: &Socket, output: Variable) -> Result<SIZE_T, NTSTATUS> {
-    if socket.category == Category::Basic {
-        return Err(STATUS_INVALID_DEVICE_REQUEST);
-    }
+    let datagram = socket.datagram()?;
     if output.0 < SIZE || output.1.is_null() {
         return Err(STATUS_BUFFER_TOO_SMALL);
     }
-    let own = socket.settings().security.clone();
+    let own = datagram.settings().security.clone();
     let pointer = provider.cache(socket.client, own.unwrap_or_else(|| default().into()))?;
     // SAFETY: the client's variable, large enough.
     unsafe { output.1.cast::<PSECURITY_DESCRIPTOR>().write_unaligned(pointer) };

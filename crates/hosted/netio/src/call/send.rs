@@ -188,7 +188,8 @@ unsafe fn destination(socket: &Socket, sending: Sending) -> Result<Destination, 
         // SAFETY: the client's control information, as long as said, left alone until the request is completed.
         unsafe { core::slice::from_raw_parts(control.cast(), control_length as usize) }
     };
-    let settings = socket.settings();
+    let options = socket.options();
+    let settings = socket.datagram()?.settings();
     // n/d
     let endpoint = settings.endpoint.clone().ok_or(STATUS_INVALID_DEVICE_STATE)?;
     let address = if remote_address.is_null() {
@@ -203,10 +204,10 @@ unsafe fn destination(socket: &Socket, sending: Sending) -> Result<Destination, 
     if address.port() == 0 || to.is_unspecified() {
         return Err(STATUS_INVALID_ADDRESS_COMPONENT);
     }
-    let mut outgoing = settings.values.outgoing(to);
+    let mut outgoing = options.values.outgoing(to);
     let mut overrides = Overrides::read(control, to)?;
     overrides.apply(&mut outgoing);
-    let segment = overrides.segment(settings.values.number(&udp::UDP_SEND_MSG_SIZE));
+    let segment = overrides.segment(options.values.number(&udp::UDP_SEND_MSG_SIZE));
     Ok(Destination { endpoint, address, outgoing, overrides, segment })
 }
 

@@ -12,9 +12,10 @@ use wsk_sys::{PASSIVE_LEVEL, STATUS_CANCELLED, WSK_REGISTRATION};
 use crate::call::check::not_in_completion_routine;
 use crate::client::registration::{DEREGISTERED, find, state_field};
 use crate::platform;
-use crate::provider::{Entry, State};
+use crate::provider::State;
 use crate::rules::{self, at_most};
 use crate::run::request::Waiting;
+use crate::socket::Entry;
 
 /// Ends a registration: waits until nothing of the client is left.
 ///
@@ -92,7 +93,7 @@ fn left_behind(state: &State, number: u64) -> Option<(&'static Rule, String)> {
     let open: Vec<_> = state
         .sockets
         .values()
-        .filter(|entry| entry.socket.client == number && !entry.closing && !entry.events.may_close())
+        .filter(|entry| entry.socket.client == number && !entry.closing && !entry.may_close())
         .map(Entry::describe)
         .collect();
     if !open.is_empty() {

@@ -22,6 +22,7 @@ use crate::provider::Provider;
 use crate::rules::{EVENT_IRQL, EVENT_STATUS, RELEASED_NOT_RETAINED, RETAINED_AT_CLOSE};
 use crate::run::request::Target;
 use crate::socket::Socket;
+use crate::socket::datagram::{DatagramSocket, Traffic};
 
 /// How many datagrams a list has at most.
 const LONGEST_LIST: usize = 8;
@@ -41,28 +42,29 @@ impl fmt::Display for Routine<'_> {
 }
 
 /// A call of a callback.
-struct Turn {
+struct Call {
     number: u64,
     socket: Arc<Socket>,
+    body: Arc<DatagramSocket>,
     target: Target,
     owner: Owner,
     datagrams: Vec<Datagram>,
 }
 
-impl Turn {
+impl Call {
     /// Calls the client, at `DISPATCH_LEVEL`. Without a list, this says that the socket is dead.
     ///
     /// # Safety
     /// The list is null, or its indications are this call's, and live until the client releases them or has returned.
-    unsafe fn call(&self, list: *mut WSK_DATAGRAM_INDICATION) -> NTSTATUS {
-        let Some(function) = self.socket.callback.function else { return STATUS_SUCCESS };
+    unsafe fn invoke(&self, list: *mut WSK_DATAGRAM_INDICATION) -> NTSTATUS {
+        let Some(function) = self.body.callback.function else { return STATUS_SUCCESS };
         let flags = self.datagrams.first().map_or(0, flags_of) | WSK_FLAG_AT_DISPATCH_LEVEL;
         // SAFETY: at most DISPATCH_LEVEL: the provider's thread, or a sender inside a WSK function.
         let irql = unsafe { KfRaiseIrql(DISPATCH_LEVEL) };
         // SAFETY: reads the calling thread's level.
         let before = unsafe { KeGetCurrentIrql() };
         IN_CALLBACK.set(IN_CALLBACK.get() + 1);
-        let context = self.socket.callback.context;
+        let context = self.body.callback.context;
         let routine = || {
             // SAFETY: the client's function, with the client's context; this function's contract.
             unsafe { function(context, flags, list) }
@@ -73,13 +75,7 @@ impl Turn {
         // SAFETY: reads the calling thread's level.
         let after = unsafe { KeGetCurrentIrql() };
         if after != before {
-            platform::violation(
-                &EVENT_IRQL,
-                format!(
-                    "WskReceiveFromEvent of socket #{} returned at IRQL {after}, called at {before}",
-                    self.socket.number
-                ),
-            );
+            platform::violation(&EVENT_IRQL, format!("{what} returned at IRQL {after}, called at {before}"));
         }
         // SAFETY: back to the level before.
         unsafe { KeLowerIrql(irql) };
@@ -111,34 +107,35 @@ impl Provider {
 
     /// Gives a socket's datagrams to its callback, if that is on and no request waits for them.
     fn indicate(self: &Arc<Self>, socket: u64) {
-        while let Some(turn) = self.begin_turn(socket) {
-            let Some(list) = indicated::list(&turn.datagrams, &turn.socket.settings().values) else {
+        while let Some(call) = self.begin_indication(socket) {
+            let Some(list) = indicated::list(&call.datagrams, &call.socket.options().values) else {
                 // As a network adapter does when memory is short. n/d
-                turn.socket.inbox.count_dropped(&turn.datagrams);
-                self.end_turn(turn, None);
+                call.body.inbox.count_dropped(&call.datagrams);
+                self.end_call(call, None);
                 continue;
             };
             let first = list.first().map_or(ptr::null_mut(), Indication::pointer);
-            if let Some(entry) = self.lock().sockets.get_mut(&socket) {
-                entry.events.indications.indicate(turn.number, list);
+            if let Some(traffic) = self.lock().traffic(socket) {
+                traffic.events.indications.indicate(call.number, list);
             }
             // SAFETY: the socket is not released while a call is counted, and its table keeps them until then.
-            let status = unsafe { turn.call(first) };
-            self.end_turn(turn, Some(status));
+            let status = unsafe { call.invoke(first) };
+            self.end_call(call, Some(status));
         }
     }
 
     /// Tells a dead socket's callback so, if it is on.
     pub(crate) fn tell_dead(self: &Arc<Self>, socket: u64) {
-        let Some(turn) = self.turn(socket, |_, _| Some(Vec::new())) else { return };
+        let Some(call) = self.begin_call(socket, |_, _, _| Some(Vec::new())) else { return };
         // SAFETY: no list. There is nothing to be answered. n/d
-        let _ = unsafe { turn.call(ptr::null_mut()) };
-        self.end_turn(turn, None);
+        let _ = unsafe { call.invoke(ptr::null_mut()) };
+        self.end_call(call, None);
     }
 
-    fn begin_turn(&self, number: u64) -> Option<Turn> {
-        let remote = self.lock().sockets.get(&number).map(|entry| Arc::clone(&entry.socket))?.remote();
-        self.turn(number, |socket, busy| {
+    /// Begins a call that brings the first datagrams; none if there is none.
+    fn begin_indication(&self, number: u64) -> Option<Call> {
+        self.begin_call(number, |socket, body, busy| {
+            let remote = body.remote();
             let mut datagrams: Vec<Datagram> = Vec::new();
             while datagrams.len() < LONGEST_LIST && !socket.is_dead() {
                 // The flags of the call are those of all that it brings.
@@ -146,50 +143,52 @@ impl Provider {
                 let wanted = |next: &Datagram| {
                     flags.is_none_or(|flags| flags == flags_of(next)) && !busy.contains(&next.from)
                 };
-                let Some(next) = socket.inbox.pop_if(remote, wanted) else { break };
+                let Some(next) = body.inbox.pop_if(remote, wanted) else { break };
                 datagrams.push(next);
             }
             (!datagrams.is_empty()).then_some(datagrams)
         })
     }
 
-    /// Begins a call of a socket's callback. `take` is told whose datagrams other calls have.
-    fn turn(
+    /// Begins a call of a socket's callback, if that is on. `take` is told whose datagrams other calls have.
+    fn begin_call(
         &self,
         number: u64,
-        take: impl FnOnce(&Socket, &[SocketAddr]) -> Option<Vec<Datagram>>,
-    ) -> Option<Turn> {
+        take: impl FnOnce(&Socket, &DatagramSocket, &[SocketAddr]) -> Option<Vec<Datagram>>,
+    ) -> Option<Call> {
         let mut state = self.lock();
         let call = state.number();
-        let entry = state.sockets.get_mut(&number)?;
-        if entry.closing || entry.events.mode == Mode::Off || !entry.receives.is_empty() {
+        let entry = state.sockets.get_mut(&number).filter(|entry| !entry.closing)?;
+        let traffic = entry.traffic.as_mut()?;
+        if traffic.events.mode == Mode::Off || !traffic.receives.is_empty() {
             return None;
         }
         let socket = Arc::clone(&entry.socket);
-        let datagrams = take(&socket, &entry.events.senders)?;
-        entry.events.running += 1;
-        entry.events.senders.extend(datagrams.iter().map(|datagram| datagram.from));
+        let body = Arc::clone(socket.datagram().ok()?);
+        let datagrams = take(&socket, &body, &traffic.events.senders)?;
+        traffic.events.running += 1;
+        traffic.events.senders.extend(datagrams.iter().map(|datagram| datagram.from));
         let owner = state.registrations.get(&socket.client).map_or(Owner::SYSTEM, |client| client.owner);
         let target = Target { client: socket.client, socket: Some(number) };
         // A close waits for it, as it does for requests.
         state.count(target, 1);
-        Some(Turn { number: call, socket, target, owner, datagrams })
+        Some(Call { number: call, socket, body, target, owner, datagrams })
     }
 
     /// Ends a call, which answered to a list with a status, if there was one.
-    fn end_turn(self: &Arc<Self>, turn: Turn, answer: Option<NTSTATUS>) {
-        let Turn { number: call, socket, target, datagrams, .. } = turn;
-        let number = socket.number;
-        let senders: Vec<_> = datagrams.iter().map(|datagram| datagram.from).collect();
+    fn end_call(self: &Arc<Self>, mut call: Call, answer: Option<NTSTATUS>) {
+        let (number, target) = (call.socket.number, call.target);
+        let senders: Vec<_> = call.datagrams.iter().map(|datagram| datagram.from).collect();
+        let datagrams = std::mem::take(&mut call.datagrams);
         if let Some(status) = answer
-            && let Err((rule, detail)) = self.settle(&socket, call, datagrams, status)
+            && let Err((rule, detail)) = self.settle(&call, datagrams, status)
         {
             platform::violation(rule, detail);
         }
         let mut state = self.lock();
-        if let Some(entry) = state.sockets.get_mut(&number) {
-            entry.events.running -= 1;
-            entry.events.senders.retain(|sender| !senders.contains(sender));
+        if let Some(traffic) = state.traffic(number) {
+            traffic.events.running -= 1;
+            traffic.events.senders.retain(|sender| !senders.contains(sender));
         }
         drop(state);
         self.complete_disables(number);
@@ -197,21 +196,17 @@ impl Provider {
     }
 
     /// Does what the callback's answer asks for.
-    fn settle(
-        &self,
-        socket: &Socket,
-        call: u64,
-        datagrams: Vec<Datagram>,
-        status: NTSTATUS,
-    ) -> Result<(), Broken> {
-        let name = format!("WskReceiveFromEvent of socket #{}", socket.number);
+    fn settle(&self, call: &Call, datagrams: Vec<Datagram>, status: NTSTATUS) -> Result<(), Broken> {
+        let name = Routine(&call.socket);
+        let (call, inbox) = (call.number, &call.body.inbox);
         let mut state = self.lock();
-        let Some(entry) = state.sockets.get_mut(&socket.number) else { return Ok(()) };
-        let left = entry.events.indications.left(call);
+        let Some(entry) = state.sockets.get_mut(&name.0.number) else { return Ok(()) };
+        let Some(Traffic { events, .. }) = &mut entry.traffic else { return Ok(()) };
+        let left = events.indications.left(call);
         match status {
             // No client can tell when its return takes effect, so a release before it is one after it. n/d
             STATUS_PENDING if left == 0 => {
-                entry.events.has_retained = true;
+                events.has_retained = true;
                 return Ok(());
             }
             STATUS_PENDING if entry.closing => {
@@ -221,8 +216,8 @@ impl Provider {
                 ));
             }
             STATUS_PENDING => {
-                entry.events.has_retained = true;
-                entry.events.indications.retain(call);
+                events.has_retained = true;
+                events.indications.retain(call);
                 return Ok(());
             }
             _ if left < datagrams.len() => {
@@ -232,12 +227,12 @@ impl Provider {
                 ));
             }
             STATUS_SUCCESS => {}
-            STATUS_DATA_NOT_ACCEPTED if entry.events.mode == Mode::Static => {
-                socket.inbox.count_dropped(&datagrams);
+            STATUS_DATA_NOT_ACCEPTED if events.mode == Mode::Static => {
+                inbox.count_dropped(&datagrams);
             }
             STATUS_DATA_NOT_ACCEPTED => {
-                entry.events.mode = Mode::Off;
-                socket.inbox.put_back(datagrams);
+                events.mode = Mode::Off;
+                inbox.put_back(datagrams);
             }
             other if platform::strict() => {
                 return Err((&EVENT_STATUS, format!("{name} returned {other:#010x}")));
@@ -245,7 +240,7 @@ impl Provider {
             // What drivers that return others rely on. n/d
             _ => {}
         }
-        let list = entry.events.indications.take_back(call);
+        let list = events.indications.take_back(call);
         drop(state);
         drop(list);
         Ok(())

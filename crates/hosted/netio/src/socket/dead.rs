@@ -30,7 +30,7 @@ impl Provider {
         if !socket.mark_dead() {
             return;
         }
-        let tell = entry.events.mode != Mode::Off;
+        let tell = entry.traffic.as_ref().is_some_and(|traffic| traffic.events.mode != Mode::Off);
         let numbers = entry.requests.clone();
         // n/d: the status of the requests that were pending.
         self.end_all(state, numbers, DEAD);
@@ -38,8 +38,7 @@ impl Provider {
             self.engine.schedule(move |provider| provider.tell_dead(number));
         }
         // The transport is gone, and the address with it.
-        let endpoint = socket.settings().endpoint.take();
-        drop(endpoint);
+        socket.unbind();
     }
 
     /// Takes the provider away: its sockets are dead, and there are no new ones until it is ready again.

@@ -12,22 +12,23 @@ use wsk_sys::{
     STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, ULONG,
 };
 
-use crate::net::Place;
 use crate::net::address::Family;
 use crate::net::multicast::{Change, Group};
+use crate::net::option::Values;
+use crate::net::{Endpoint, Place};
 use crate::provider::Provider;
-use crate::socket::{Category, Settings, Socket};
+use crate::socket::{Options, Socket};
 
 /// Whether the socket has the option, in this direction. n/d: all statuses
-fn applies(socket: &Socket, settings: &Settings, row: &Row, direction: bool) -> Result<(), NTSTATUS> {
+fn applies(socket: &Socket, options: &Options, row: &Row, direction: bool) -> Result<(), NTSTATUS> {
     let family = match row.families {
         Families::Both => true,
         Families::V6 => socket.family == Family::V6,
-        Families::V4 => socket.family == Family::V4 || !settings.values.v6_only(),
+        Families::V4 => socket.family == Family::V4 || !options.values.v6_only(),
     };
     // A basic socket can be asked for what its transport can do; it is never bound, so nothing of it has an effect.
     let of_transport = !matches!(row.kind, Kind::Option { level: SOL_SOCKET, .. });
-    let category = socket.category == Category::Datagram || of_transport;
+    let category = socket.datagram().is_ok() || of_transport;
     if !category || !family || !direction {
         return Err(STATUS_INVALID_DEVICE_REQUEST);
     }
@@ -39,8 +40,8 @@ fn applies(socket: &Socket, settings: &Settings, row: &Row, direction: bool) -> 
 
 /// Sets an option.
 pub(crate) fn set(provider: &Provider, socket: &Socket, row: &Row, input: &[u8]) -> Result<(), NTSTATUS> {
-    let mut settings = socket.settings();
-    applies(socket, &settings, row, row.set)?;
+    let mut options = socket.options();
+    applies(socket, &options, row, row.set)?;
     // n/d: the statuses for wrong sizes
     let (least, greatest) = row.value.bounds(socket.family.sockaddr_size());
     match input.len() {
@@ -49,15 +50,16 @@ pub(crate) fn set(provider: &Provider, socket: &Socket, row: &Row, input: &[u8])
         _ => {}
     }
     // n/d
-    if !row.permits(settings.endpoint.is_some()) {
+    let endpoint = socket.endpoint();
+    if !row.permits(endpoint.is_some()) {
         return Err(STATUS_INVALID_DEVICE_STATE);
     }
     if let Some(change) = Change::of(row) {
-        return change_group(provider, &mut settings, row, change, input);
+        return change_group(provider, &mut options, endpoint.as_deref(), row, (change, input));
     }
     let bytes = *input.first_chunk().ok_or(STATUS_BUFFER_TOO_SMALL)?;
     let value = number(provider, row, bytes)?;
-    let mut values = settings.values.clone();
+    let mut values = options.values.clone();
     match row.kind {
         // One says the opposite of the other. The status is what the Winsock error stands for. n/d
         kind if kind == level::SO_REUSEADDR.kind
@@ -83,15 +85,19 @@ pub(crate) fn set(provider: &Provider, socket: &Socket, row: &Row, input: &[u8])
         }
         _ => values.set(row, value),
     }
-    if let Some(endpoint) = &settings.endpoint {
-        endpoint.changed(row, &values, &settings.groups)?;
+    if let Some(endpoint) = endpoint {
+        endpoint.changed(row, &values, &options.groups)?;
     }
-    match row.kind {
-        kind if kind == level::SO_RCVBUF.kind => socket.inbox.set_limit(values.receive_buffer()),
-        kind if kind == udp::UDP_RECV_MAX_COALESCED_SIZE.kind => socket.inbox.set_together(value as usize),
-        _ => {}
+    if let Ok(datagram) = socket.datagram() {
+        match row.kind {
+            kind if kind == level::SO_RCVBUF.kind => datagram.inbox.set_limit(values.receive_buffer()),
+            kind if kind == udp::UDP_RECV_MAX_COALESCED_SIZE.kind => {
+                datagram.inbox.set_together(value as usize);
+            }
+            _ => {}
+        }
     }
-    settings.values = values;
+    options.values = values;
     Ok(())
 }
 
@@ -147,10 +153,10 @@ fn index(provider: &Provider, interface: Interface) -> Result<ULONG, NTSTATUS> {
 
 fn change_group(
     provider: &Provider,
-    settings: &mut Settings,
+    options: &mut Options,
+    endpoint: Option<&Endpoint>,
     row: &Row,
-    change: Change,
-    input: &[u8],
+    (change, input): (Change, &[u8]),
 ) -> Result<(), NTSTATUS> {
     let wanted = Multicast::decode(row.value, input).ok_or(STATUS_INVALID_PARAMETER)?;
     // A GROUP_REQ could hold a group of the other family. n/d
@@ -162,36 +168,37 @@ fn change_group(
         interface => interface,
     };
     let group = Group { address: wanted.group, interface };
-    let mut groups = settings.groups.clone();
+    let mut groups = options.groups.clone();
     groups.change(change, group, wanted.source)?;
-    if let Some(endpoint) = &settings.endpoint {
-        endpoint.changed_group(&settings.values, &groups, change, group, wanted.source)?;
+    if let Some(endpoint) = endpoint {
+        endpoint.changed_group(&options.values, &groups, change, group, wanted.source)?;
     }
-    settings.groups = groups;
+    options.groups = groups;
     Ok(())
 }
 
 /// Gets an option: its bytes.
 pub(crate) fn get(socket: &Socket, row: &Row) -> Result<Vec<u8>, NTSTATUS> {
-    let settings = socket.settings();
-    applies(socket, &settings, row, row.get)?;
+    let options = socket.options();
+    applies(socket, &options, row, row.get)?;
     if row.value == ValueKind::Indexes {
-        let list = settings.values.list(row.families == Families::V6);
+        let list = options.values.list(row.families == Families::V6);
         return Ok(list.iter().flat_map(|index| index.to_ne_bytes()).collect());
     }
     let value = match row.kind {
-        kind if kind == ip::IP_MTU.kind || kind == ipv6::IPV6_MTU.kind => mtu(&settings)?,
-        _ => settings.values.number(row),
+        kind if kind == ip::IP_MTU.kind || kind == ipv6::IPV6_MTU.kind => mtu(socket, &options.values)?,
+        _ => options.values.number(row),
     };
     Ok(value.to_ne_bytes().to_vec())
 }
 
 /// The MTU of the path to the fixed remote address: of a connected socket, as the page has it. n/d: the statuses
-fn mtu(settings: &Settings) -> Result<ULONG, NTSTATUS> {
+fn mtu(socket: &Socket, values: &Values) -> Result<ULONG, NTSTATUS> {
+    let settings = socket.datagram().map_err(|_| STATUS_INVALID_DEVICE_STATE)?.settings();
     let (Some(endpoint), Some(remote)) = (&settings.endpoint, settings.remote) else {
         return Err(STATUS_INVALID_DEVICE_STATE);
     };
     let remote = crate::net::address::canonical(remote).ip();
     let known = endpoint.mtu(remote)?;
-    Ok(known.min(settings.values.outgoing(remote).user_mtu))
+    Ok(known.min(values.outgoing(remote).user_mtu))
 }
