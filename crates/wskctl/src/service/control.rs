@@ -1,12 +1,14 @@
 //! What to do with a service in which state.
 
-use std::fmt;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+use std::{fmt, io};
 
 use serde::Serialize;
+use windows_sys::Win32::Foundation::{
+    ERROR_SERVICE_ALREADY_RUNNING, ERROR_SERVICE_MARKED_FOR_DELETE, ERROR_SERVICE_NOT_ACTIVE,
+};
 
-use super::failure::{SERVICE_ALREADY_RUNNING, SERVICE_MARKED_FOR_DELETE, SERVICE_NOT_ACTIVE};
 use super::{Error, Manager, State, Status, registered, same_file};
 
 /// How often the state is looked at while it is pending.
@@ -122,7 +124,7 @@ impl<'m> Driver<'m> {
     /// # Errors
     ///
     /// [`Error::Pending`] if it is still being unloaded, or what the service manager says; for a `DriverEntry` that
-    /// failed, with the statuses it may have returned.
+    /// failed, with what Windows makes of its status.
     pub fn start(&self) -> Result<Outcome, Error> {
         match self.installed()?.state {
             State::Running => return Ok(Outcome::AlreadyRunning),
@@ -135,7 +137,7 @@ impl<'m> Driver<'m> {
             State::Stopped | State::StartPending | State::Paused => {}
         }
         match self.manager.start(&self.service) {
-            Err(error) if error.code() == Some(SERVICE_ALREADY_RUNNING) => {
+            Err(error) if error.code() == Some(ERROR_SERVICE_ALREADY_RUNNING) => {
                 return Ok(Outcome::AlreadyRunning);
             }
             done => done?,
@@ -143,7 +145,11 @@ impl<'m> Driver<'m> {
         let status = self.settle(State::StartPending)?;
         match status.state {
             State::Running => Ok(Outcome::Started),
-            State::Stopped => Err(Error::refused("starting", &self.service, status.exit_code)),
+            State::Stopped => Err(Error::Refused {
+                doing: "starting",
+                service: self.service.clone(),
+                source: io::Error::from_raw_os_error(status.exit_code.cast_signed()),
+            }),
             state => Err(self.pending(state)),
         }
     }
@@ -158,7 +164,9 @@ impl<'m> Driver<'m> {
             State::Stopped => return Ok(Outcome::AlreadyStopped),
             State::StopPending => {}
             State::Running | State::StartPending | State::Paused => match self.manager.stop(&self.service) {
-                Err(error) if error.code() == Some(SERVICE_NOT_ACTIVE) => return Ok(Outcome::AlreadyStopped),
+                Err(error) if error.code() == Some(ERROR_SERVICE_NOT_ACTIVE) => {
+                    return Ok(Outcome::AlreadyStopped);
+                }
                 done => done?,
             },
         }
@@ -192,7 +200,9 @@ impl<'m> Driver<'m> {
             self.stop()?;
         }
         match self.manager.delete(&self.service) {
-            Err(error) if error.code() == Some(SERVICE_MARKED_FOR_DELETE) => return Ok(Outcome::Marked),
+            Err(error) if error.code() == Some(ERROR_SERVICE_MARKED_FOR_DELETE) => {
+                return Ok(Outcome::Marked);
+            }
             done => done?,
         }
         let left = self.manager.query(&self.service)?;

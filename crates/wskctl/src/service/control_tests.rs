@@ -87,7 +87,8 @@ impl Manager for Fake {
     fn start(&self, service: &str) -> Result<(), Error> {
         self.called("start");
         if let Some(code) = self.start_fails.get() {
-            return Err(Error::refused("starting", service, code));
+            let source = io::Error::from_raw_os_error(code.cast_signed());
+            return Err(Error::Refused { doing: "starting", service: service.to_owned(), source });
         }
         self.set(State::Running);
         Ok(())
@@ -188,10 +189,10 @@ fn a_start_that_fails_says_why() {
     let fake = Fake::with(State::Stopped);
     fake.start_fails.set(Some(577));
     let error = fake.driver().start().unwrap_err();
-    assert!(error.to_string().contains("ERROR_INVALID_IMAGE_HASH"), "{error}");
+    assert!(error.to_string().contains("(os error 577)"), "{error}");
     assert!(error.advice().unwrap().contains("testsigning"), "{error}");
     // Somebody else was quicker.
-    fake.start_fails.set(Some(SERVICE_ALREADY_RUNNING));
+    fake.start_fails.set(Some(ERROR_SERVICE_ALREADY_RUNNING));
     assert_eq!(fake.driver().start().unwrap(), Outcome::AlreadyRunning);
 }
 

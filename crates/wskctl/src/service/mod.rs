@@ -13,7 +13,7 @@ mod windows;
 use std::fmt;
 
 pub use control::{Driver, Outcome};
-pub use failure::{ERRORS, Error, Known, known};
+pub use failure::Error;
 pub use path::{registered, same_file};
 use serde::Serialize;
 

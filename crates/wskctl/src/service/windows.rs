@@ -1,19 +1,15 @@
 //! The service manager of the running Windows system.
-#![expect(unsafe_code, reason = "a call of ntdll")]
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 
 use windows_service::service::{
     Service, ServiceAccess, ServiceErrorControl, ServiceExitCode, ServiceInfo, ServiceStartType,
     ServiceState, ServiceType,
 };
 use windows_service::service_manager::{ServiceManager, ServiceManagerAccess};
-use windows_sys::Win32::Foundation::{
-    ERROR_MR_MID_NOT_FOUND, ERROR_SERVICE_SPECIFIC_ERROR, RtlNtStatusToDosError,
-};
-use wsk_sys::{NT_SUCCESS, NTSTATUS, NamedStatus, STATUSES};
+use windows_sys::Win32::Foundation::{ERROR_SERVICE_DOES_NOT_EXIST, ERROR_SERVICE_SPECIFIC_ERROR};
 
-use super::failure::SERVICE_DOES_NOT_EXIST;
 use super::{Error, Manager, Start, State, Status};
 
 /// The local service manager; connected to anew for each call, with no more rights than the call needs.
@@ -24,7 +20,7 @@ impl Manager for Local {
         let doing = "looking up";
         let access = ServiceAccess::QUERY_STATUS | ServiceAccess::QUERY_CONFIG;
         let open = match open(doing, service, access) {
-            Err(error) if error.code() == Some(SERVICE_DOES_NOT_EXIST) => return Ok(None),
+            Err(error) if error.code() == Some(ERROR_SERVICE_DOES_NOT_EXIST) => return Ok(None),
             open => open?,
         };
         let config = open.query_config().map_err(|error| failure(doing, service, error))?;
@@ -60,12 +56,7 @@ impl Manager for Local {
     fn start(&self, service: &str) -> Result<(), Error> {
         let doing = "starting";
         let open = open(doing, service, ServiceAccess::START)?;
-        open.start::<&OsStr>(&[]).map_err(|error| match failure(doing, service, error) {
-            Error::Refused { doing, service, code, .. } => {
-                Error::Refused { doing, service, code, statuses: statuses(code) }
-            }
-            other => other,
-        })
+        open.start::<&OsStr>(&[]).map_err(|error| failure(doing, service, error))
     }
 
     fn stop(&self, service: &str) -> Result<(), Error> {
@@ -110,12 +101,11 @@ fn info(service: &str, path: &str) -> ServiceInfo {
 }
 
 fn failure(doing: &'static str, service: &str, error: windows_service::Error) -> Error {
-    if let windows_service::Error::Winapi(error) = &error
-        && let Some(code) = error.raw_os_error()
-    {
-        return Error::refused(doing, service, code.cast_unsigned());
-    }
-    Error::Answer { doing, what: error.to_string() }
+    let source = match error {
+        windows_service::Error::Winapi(error) => error,
+        odd => io::Error::other(odd),
+    };
+    Error::Refused { doing, service: service.to_owned(), source }
 }
 
 const fn state(state: ServiceState) -> State {
@@ -136,19 +126,4 @@ const fn start(start: ServiceStartType) -> Start {
         ServiceStartType::OnDemand => Start::Demand,
         ServiceStartType::Disabled => Start::Disabled,
     }
-}
-
-/// The failures that Windows turns into this Win32 error, among those that this driver and what it calls use: the
-/// service manager passes on the error, never the status.
-fn statuses(code: u32) -> Vec<NamedStatus> {
-    if code == ERROR_MR_MID_NOT_FOUND {
-        return Vec::new();
-    }
-    let failures = STATUSES.iter().map(|row| row.0).filter(|status| !NT_SUCCESS(*status));
-    failures.filter(|status| win32(*status) == code).map(NamedStatus).collect()
-}
-
-fn win32(status: NTSTATUS) -> u32 {
-    // SAFETY: the function looks a number up in a table and touches no memory of the caller's.
-    unsafe { RtlNtStatusToDosError(status) }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::plan::{framework_key, parameters_key, service_key};
-use super::{CHECKS, Error, KMDF_VALUES, Options, Plan, Settings, System, Value, line, parse};
+use super::{CHECKS, Error, KMDF_VALUES, Options, Plan, System, Value, line};
 
 /// Where Driver Verifier's settings for the next start of Windows are.
 const SETTINGS_KEY: &str = r"SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management";
@@ -28,15 +28,20 @@ pub struct Done {
     pub output: String,
 }
 
+/// What Driver Verifier is set to in the registry, where it reads it when Windows starts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Settings {
+    /// The flags, if there are any.
+    pub flags: Option<u32>,
+    /// The files that it watches; `*` is all.
+    pub drivers: Vec<String>,
+}
+
 /// How the verifiers are set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Overview {
-    /// Driver Verifier, from the next start of Windows on; `None` if verifier.exe was not understood or is not there.
-    pub driver_verifier: Option<Settings>,
-    /// The same from the registry.
-    pub registry: Settings,
-    /// What verifier.exe printed, or why it did not.
-    pub output: String,
+    /// Driver Verifier, from the next start of Windows on.
+    pub driver_verifier: Settings,
     /// The framework's values, where there are any.
     pub framework: Vec<(String, Value)>,
     /// Whether `on` has been run, and `off` has not.
@@ -68,7 +73,7 @@ pub fn on(system: &dyn System, options: &Options) -> Result<Done, Error> {
         return Err(Error::AlreadyOn { service: service.clone() });
     }
     if plan.verifier.is_some() {
-        let drivers = settings(system, true)?.drivers;
+        let drivers = settings(system)?.drivers;
         if !drivers.is_empty() {
             return Err(Error::Busy { drivers });
         }
@@ -109,11 +114,11 @@ pub fn on(system: &dyn System, options: &Options) -> Result<Done, Error> {
 /// # Errors
 ///
 /// [`Error::NotOn`], [`Error::Entangled`], or what Windows says.
-pub fn undo(system: &dyn System, service: &str, ask: bool) -> Result<Plan, Error> {
+pub fn undo(system: &dyn System, service: &str) -> Result<Plan, Error> {
     let before = record(system, service)?.ok_or_else(|| Error::NotOn { service: service.to_owned() })?;
     let mut plan = Plan { verifier: None, registry: values(system, service, &before)? };
     if !before.drivers.is_empty() {
-        plan.verifier = without(&settings(system, ask)?, &before.drivers)?;
+        plan.verifier = without(&settings(system)?, &before.drivers)?;
     }
     Ok(plan)
 }
@@ -125,7 +130,7 @@ pub fn undo(system: &dyn System, service: &str, ask: bool) -> Result<Plan, Error
 /// As for [`undo`]; what was not undone can be tried again.
 pub fn off(system: &dyn System, service: &str) -> Result<Done, Error> {
     let before = record(system, service)?.ok_or_else(|| Error::NotOn { service: service.to_owned() })?;
-    let plan = undo(system, service, true)?;
+    let plan = undo(system, service)?;
     let output = run(system, &plan)?;
     restore(system, service, &before)?;
     Ok(done(plan, output))
@@ -137,10 +142,6 @@ pub fn off(system: &dyn System, service: &str) -> Result<Done, Error> {
 ///
 /// What the registry says.
 pub fn status(system: &dyn System, service: &str) -> Result<Overview, Error> {
-    let (driver_verifier, output) = match system.verifier(&["/querysettings".to_owned()]) {
-        Ok(run) => (parse(&run.output), run.output),
-        Err(source) => (None, Error::NotRun { source }.to_string()),
-    };
     let key = framework_key(service);
     let mut framework = Vec::new();
     for (name, _) in KMDF_VALUES {
@@ -148,9 +149,8 @@ pub fn status(system: &dyn System, service: &str) -> Result<Overview, Error> {
             framework.push(((*name).to_owned(), value));
         }
     }
-    let registry = settings(system, false)?;
     let recorded = record(system, service)?.is_some();
-    Ok(Overview { driver_verifier, registry, output, framework, recorded })
+    Ok(Overview { driver_verifier: settings(system)?, framework, recorded })
 }
 
 /// The arguments that take these files out of the settings; `None` if they are not in it.
@@ -173,8 +173,8 @@ fn without(now: &Settings, ours: &[String]) -> Result<Option<Vec<String>>, Error
     Ok(Some(arguments))
 }
 
-/// The settings for the next start of Windows: from the registry, and from verifier.exe where it is understood.
-fn settings(system: &dyn System, ask: bool) -> Result<Settings, Error> {
+/// The settings for the next start of Windows.
+fn settings(system: &dyn System) -> Result<Settings, Error> {
     let drivers = match read(system, SETTINGS_KEY, "VerifyDrivers")? {
         Some(Value::Text(names)) => names.split_whitespace().map(str::to_owned).collect(),
         Some(Value::Strings(names)) => names,
@@ -184,20 +184,7 @@ fn settings(system: &dyn System, ask: bool) -> Result<Settings, Error> {
         Some(Value::Dword(flags)) => Some(flags),
         _ => None,
     };
-    let mut settings = Settings { flags, drivers };
-    if ask {
-        let arguments = ["/querysettings".to_owned()];
-        let run = system.verifier(&arguments).map_err(|source| Error::NotRun { source })?;
-        if let Some(said) = parse(&run.output) {
-            settings.flags = settings.flags.or(said.flags);
-            for driver in said.drivers {
-                if !settings.drivers.iter().any(|known| known.eq_ignore_ascii_case(&driver)) {
-                    settings.drivers.push(driver);
-                }
-            }
-        }
-    }
-    Ok(settings)
+    Ok(Settings { flags, drivers })
 }
 
 /// The changes that put the framework's values back.
@@ -240,7 +227,11 @@ fn run(system: &dyn System, plan: &Plan) -> Result<String, Error> {
     if run.code == DONE || run.code == RESTART {
         return Ok(run.output);
     }
-    Err(Error::Failed { line: line("verifier", arguments), code: run.code, output: run.output })
+    Err(Error::Failed {
+        line: line("verifier", arguments),
+        code: run.code,
+        output: run.output.trim().to_owned(),
+    })
 }
 
 fn done(plan: Plan, output: String) -> Done {

@@ -1,38 +1,47 @@
 //! Why the verifiers could not be turned on or off.
 
-use std::{fmt, io};
+use std::io;
+
+use thiserror::Error;
 
 /// Why the verifiers could not be turned on or off.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub enum Error {
     /// This system is not Windows.
+    #[error("Driver Verifier is a part of Windows")]
     NotWindows,
     /// The service does not exist, and its values would have no place.
+    #[error("{service} is not installed")]
     NotInstalled {
         /// Its name.
         service: String,
     },
     /// Driver Verifier is set already, for these files.
+    #[error("Driver Verifier is set already, for {}", list(drivers))]
     Busy {
         /// The files.
         drivers: Vec<String>,
     },
-    /// `on` has been here before.
+    /// `on` was done before.
+    #[error("the verifiers are on for {service} already")]
     AlreadyOn {
         /// For which service.
         service: String,
     },
-    /// `on` has not been here.
+    /// `on` was not done.
+    #[error("`wskctl verifier on` has not been run for {service}")]
     NotOn {
         /// For which service.
         service: String,
     },
     /// The driver's entry cannot be taken out of Driver Verifier's settings alone.
+    #[error("Driver Verifier also watches {}, with flags that cannot be read", list(drivers))]
     Entangled {
         /// The files that are verified beside the driver.
         drivers: Vec<String>,
     },
     /// What `on` has recorded cannot be read.
+    #[error(r"the record in HKLM\{key} cannot be read: {what}")]
     Record {
         /// The record's key.
         key: String,
@@ -40,6 +49,7 @@ pub enum Error {
         what: String,
     },
     /// The registry refused.
+    #[error(r"HKLM\{key}: {source}")]
     Registry {
         /// The key.
         key: String,
@@ -47,11 +57,13 @@ pub enum Error {
         source: io::Error,
     },
     /// verifier.exe could not be run.
+    #[error("verifier.exe cannot be run: {source}")]
     NotRun {
         /// The system's word.
         source: io::Error,
     },
     /// verifier.exe failed.
+    #[error("`{line}` ended with exit code {code}{}{output}", if output.is_empty() { "" } else { ": " })]
     Failed {
         /// The command line.
         line: String,
@@ -107,38 +119,6 @@ impl Error {
                 "Windows has verifier.exe in its System32 folder, Wine has none; --framework-only does without it.",
             ),
             Self::Failed { .. } => Some(ELEVATED),
-        }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotWindows => f.write_str("Driver Verifier is a part of Windows"),
-            Self::NotInstalled { service } => write!(f, "{service} is not installed"),
-            Self::Busy { drivers } => write!(f, "Driver Verifier is set already, for {}", list(drivers)),
-            Self::AlreadyOn { service } => write!(f, "the verifiers are on for {service} already"),
-            Self::NotOn { service } => write!(f, "`wskctl verifier on` has not been run for {service}"),
-            Self::Entangled { drivers } => {
-                write!(f, "Driver Verifier also watches {}, with flags that cannot be read", list(drivers))
-            }
-            Self::Record { key, what } => write!(f, r"the record in HKLM\{key} cannot be read: {what}"),
-            Self::Registry { key, source } => write!(f, r"HKLM\{key}: {source}"),
-            Self::NotRun { source } => write!(f, "verifier.exe cannot be run: {source}"),
-            Self::Failed { line, code, output } => {
-                write!(f, "`{line}` ended with exit code {code}")?;
-                let output = output.trim();
-                if output.is_empty() { Ok(()) } else { write!(f, ":\n{output}") }
-            }
-        }
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Registry { source, .. } | Self::NotRun { source } => Some(source),
-            _ => None,
         }
     }
 }

@@ -9,17 +9,15 @@ mod change;
 mod checks;
 mod failure;
 mod plan;
-mod query;
 #[cfg(windows)]
 mod windows;
 
 use std::io;
 
-pub use change::{Done, Overview, off, on, status, undo};
+pub use change::{Done, Overview, Settings, off, on, status, undo};
 pub use checks::{CHECKS, Check, STANDARD, names};
 pub use failure::Error;
 pub use plan::{FRAMEWORK, Framework, KMDF_VALUES, LowResources, Options, Plan, line};
-pub use query::{Settings, parse};
 use serde::{Deserialize, Serialize};
 
 /// A value of the registry.

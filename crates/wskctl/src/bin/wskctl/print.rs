@@ -232,7 +232,6 @@ impl Stop {
             && let Some(code) = service.code()
         {
             error["win32"] = json!(code);
-            error["name"] = json!(wskctl::service::known(code).map(|known| known.name));
         }
         match self {
             Self::Failure { line: Some(line), .. } | Self::Script(_, ScriptError { line, .. }) => {

@@ -6,7 +6,7 @@ use std::{env, fs, io, path};
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use wskctl::service::{self, Driver, Error, Outcome, Status, known};
+use wskctl::service::{self, Driver, Error, Outcome, Status};
 
 use crate::args::Global;
 use crate::command::Stop;
@@ -116,11 +116,9 @@ fn show(printer: &mut Printer, service: &str, status: Option<&Status>) -> io::Re
     writeln!(printer, "{TITLE}state{TITLE:#}      {state}")?;
     writeln!(printer, "{TITLE}file{TITLE:#}       {path}")?;
     writeln!(printer, "{TITLE}start{TITLE:#}      {start}")?;
-    write!(printer, "{TITLE}exit code{TITLE:#}  {exit_code}")?;
-    match known(*exit_code) {
-        Some(known) => writeln!(printer, "  {ASIDE}{}: {}{ASIDE:#}", known.name, known.meaning)?,
-        None => writeln!(printer)?,
-    }
+    // Windows' word, and the number in parentheses.
+    let exit = io::Error::from_raw_os_error(exit_code.cast_signed());
+    writeln!(printer, "{TITLE}exit code{TITLE:#}  {exit}")?;
     if *service_exit_code != 0 {
         writeln!(printer, "           {service_exit_code} {ASIDE}(the service's own){ASIDE:#}")?;
     }

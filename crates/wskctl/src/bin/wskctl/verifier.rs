@@ -118,7 +118,7 @@ pub(crate) fn run(command: VerifierCommand, printer: &mut Printer) -> Result<(),
             Ok(tell(printer, &service, "on", &done)?)
         }
         Verb::Off { print: true } => {
-            Ok(plan(printer, &service, &verifier::undo(&*verifier::system()?, &service, false)?)?)
+            Ok(plan(printer, &service, &verifier::undo(&*verifier::system()?, &service)?)?)
         }
         Verb::Off { print: false } => {
             let done = verifier::off(&*verifier::system()?, &service)?;
@@ -170,19 +170,9 @@ fn show(printer: &mut Printer, service: &str, overview: &Overview) -> io::Result
         document["service"] = json!(service);
         return printer.document(&document);
     }
-    let Overview { driver_verifier, registry, output, framework, recorded } = overview;
+    let Overview { driver_verifier: Settings { flags, drivers }, framework, recorded } = overview;
     writeln!(printer, "{TITLE}Driver Verifier{TITLE:#}, from the next start of Windows on")?;
-    if let Some(Settings { flags, drivers }) = driver_verifier {
-        settings(printer, flags.or(registry.flags), drivers)?;
-    } else {
-        settings(printer, registry.flags, &registry.drivers)?;
-        writeln!(
-            printer,
-            "  {ASIDE}That is what the registry says. verifier.exe says nothing that is understood:{ASIDE:#}"
-        )?;
-        let mut lines = output.trim().lines();
-        lines.try_for_each(|line| writeln!(printer, "  {ASIDE}| {line}{ASIDE:#}"))?;
-    }
+    settings(printer, *flags, drivers)?;
     writeln!(printer, "\n{TITLE}Framework verifier{TITLE:#}, from the next start of {service} on")?;
     if framework.is_empty() {
         writeln!(printer, "  off: none of its values is set")?;
