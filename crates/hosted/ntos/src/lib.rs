@@ -4,8 +4,9 @@
 //! on any operating system. A test boots a [`Machine`], loads the driver into it, and talks to it as a process would.
 //!
 //! Strict by default: what the documentation forbids ends the machine with a [`BugCheck`] that names the [`Rule`] and
-//! the object, where a real kernel would go on to behave in some undefined way. A driver that panics, or uses an address
-//! where nothing is, is reported in the same way. Every call that can fail is a
+//! the object, where a real kernel would go on to behave in some undefined way. A driver that panics is reported in the same
+//! way. Such a test fails, and the others of its program run on: see [`bugcheck`]. One that uses an address where nothing is
+//! is reported, too, and ends the process. Every call that can fail is a
 //! [fault point](fault). Where the documentation is silent, the source says `n/d` (not documented) and what was chosen.
 //!
 //! A driver, and a process that opens its device. For a driver of the framework's, `kmdf::load` takes the place of

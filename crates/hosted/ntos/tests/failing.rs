@@ -19,9 +19,14 @@ use wsk_sys::{
 
 /// Runs tests of this program whose names contain `filter`, in a process of their own.
 fn run(filter: &str) -> (Output, String) {
+    run_in(filter, "1")
+}
+
+/// The same, in so many threads.
+fn run_in(filter: &str, threads: &str) -> (Output, String) {
     let program = std::env::current_exe().expect("this program");
     let output = Command::new(program)
-        .args([filter, "--ignored", "--test-threads=1"])
+        .args([filter, "--ignored", "--test-threads", threads])
         .env("RUST_BACKTRACE", "0")
         .env("RUST_LIB_BACKTRACE", "1")
         .output()
@@ -99,6 +104,9 @@ mod alone {
     pair!(shutdown, super::at_the_shutdown);
     pair!(block, super::with_a_block_left);
     pair!(unwinding, super::with_handles_to_be_closed);
+    pair!(panic, super::with_a_panic);
+    pair!(panic_twice, super::with_a_panic_and_a_destructor_that_panics);
+    pair!(panic_in_kernel, super::with_a_panic_and_a_destructor_in_the_kernel);
 
     pub(super) fn in_the_dispatch_routine() {
         let (machine, _driver) = io::boot();
@@ -108,14 +116,7 @@ mod alone {
     }
 
     pub(super) fn in_a_worker_while_the_test_waits() {
-        let (machine, _driver) = io::boot();
-        let _entered = machine.enter();
-        probe().handle(|irp| {
-            mark_pending(irp);
-            queue(break_a_rule);
-            STATUS_PENDING
-        });
-        open(&machine).device_io_control(BUFFERED, &[], &mut []);
+        send_to_worker(break_a_rule);
     }
 
     pub(super) fn in_a_worker_while_the_test_does_something_else() {
@@ -152,6 +153,61 @@ mod alone {
         // SAFETY: nothing is asked of the caller.
         let block = unsafe { ExAllocatePool2(POOL_FLAG_NON_PAGED, 64, 1) };
         assert!(!block.is_null());
+    }
+
+    pub(super) fn with_a_panic() {
+        let (machine, _driver) = io::boot();
+        let _entered = machine.enter();
+        probe().handle(|_| panic_in_the_driver());
+        open(&machine).device_io_control(BUFFERED, &[], &mut []);
+    }
+
+    #[inline(never)]
+    fn panic_in_the_driver() -> ! {
+        panic!("the driver's own words")
+    }
+
+    pub(super) fn with_a_panic_and_a_destructor_that_panics() {
+        unsafe extern "system" fn panic(_device: *mut DEVICE_OBJECT, _context: PVOID) {
+            struct Panics;
+            impl Drop for Panics {
+                fn drop(&mut self) {
+                    panic!("another one");
+                }
+            }
+            let _dropped = Panics;
+            panic!("the driver's own words");
+        }
+        send_to_worker(panic);
+    }
+
+    pub(super) fn with_a_panic_and_a_destructor_in_the_kernel() {
+        unsafe extern "system" fn panic(_device: *mut DEVICE_OBJECT, _context: PVOID) {
+            struct Item(*mut wsk_sys::IO_WORKITEM);
+            impl Drop for Item {
+                fn drop(&mut self) {
+                    // SAFETY: allocated below, and not queued.
+                    unsafe { wsk_sys::IoFreeWorkItem(self.0) };
+                }
+            }
+            let device = probe().device.lock().unwrap().expect("the probe has a device").0;
+            // SAFETY: the probe's device.
+            let _dropped = Item(unsafe { IoAllocateWorkItem(device) });
+            panic!("the driver's own words");
+        }
+        send_to_worker(panic);
+    }
+
+    fn send_to_worker(routine: unsafe extern "system" fn(*mut DEVICE_OBJECT, PVOID)) {
+        let (machine, _driver) = io::boot();
+        let _entered = machine.enter();
+        queue(routine);
+        // The request goes on for longer than the machine.
+        probe().handle(|irp| {
+            mark_pending(irp);
+            STATUS_PENDING
+        });
+        open(&machine).device_io_control(BUFFERED, &[], &mut []);
     }
 
     pub(super) fn with_handles_to_be_closed() {
@@ -217,13 +273,14 @@ mod process {
         unsafe { null.write_volatile(1) };
     }
 
+    /// A bug check in the test's own thread, which plays the driver.
     #[test]
     #[ignore = "ends its process"]
-    fn panic() {
-        let (machine, _driver) = io::boot();
+    fn own_thread() {
+        let machine = ntos::Machine::boot(ntos::Config::default());
         let _entered = machine.enter();
-        probe().handle(|_| panic!("the driver's own words"));
-        open(&machine).device_io_control(BUFFERED, &[], &mut []);
+        // SAFETY: the kernel looks the address up before it touches anything.
+        unsafe { wsk_sys::IoFreeIrp(ptr::dangling_mut()) };
     }
 
     /// A bug check that nobody hears of: the test waits for something else, for ever.
@@ -271,8 +328,25 @@ fn a_driver_that_panics() {
     let words = [
         r"the dispatch routine of \Device\Probe for IRP #2 panicked: the driver's own words, at ",
         "failing.rs:",
+        if cfg!(windows) { "" } else { "panic_in_the_driver at " },
     ];
-    ends_the_process("panic", &rule::DRIVER_PANIC, &words);
+    fails_alone("panic::", &rule::DRIVER_PANIC, &words);
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "starts a process")]
+fn a_driver_that_panics_and_whose_destructor_panics_or_calls_the_kernel() {
+    let words = ["the routine of work item 0x", "panicked: the driver's own words, at "];
+    fails_alone("panic_twice", &rule::DRIVER_PANIC, &words);
+    fails_alone("panic_in_kernel", &rule::DRIVER_PANIC, &words);
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "starts a process")]
+fn tests_whose_drivers_panic_at_the_same_time() {
+    let (output, said) = run_in("alone::", "8");
+    assert_eq!(output.status.code(), Some(101), "{said}");
+    assert!(said.contains("9 passed; 9 failed"), "{said}");
 }
 
 #[test]
@@ -312,4 +386,10 @@ fn a_fault_outside_of_any_machine_is_what_it_was() {
 #[cfg_attr(miri, ignore = "starts a process")]
 fn a_bug_check_of_which_nobody_hears_ends_the_process() {
     ends_the_process("unheard", &io_rules::NOT_AN_IRP, &["IoFreeIrp of an address that is no IRP"]);
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "starts a process")]
+fn a_rule_broken_in_the_thread_of_the_test_ends_the_process_and_says_what_helps() {
+    ends_the_process("own_thread", &io_rules::NOT_AN_IRP, &["`Machine::catch_bug_check`"]);
 }

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use common::{assert_names, bug_check, machine};
 use ntos::{Config, Machine, Rule, fault, rule, violation};
-use wsk_sys::{DISPATCH_LEVEL, DbgPrint, KeBugCheckEx, KfRaiseIrql};
+use wsk_sys::{
+    DISPATCH_LEVEL, DRIVER_OBJECT, DbgPrint, KeBugCheckEx, KfRaiseIrql, NTSTATUS, PCUNICODE_STRING,
+};
 
 static BROKEN: Rule = Rule::new(0xC4, 0x77, "Broken", "A test");
 
@@ -141,6 +143,18 @@ fn a_bug_check_ends_the_machine() {
     std::thread::sleep(Duration::from_millis(50));
     assert_ne!(reached.load(Ordering::SeqCst), 2);
     machine.shutdown();
+}
+
+#[cfg_attr(miri, ignore = "a bug check leaves a stopped thread")]
+#[test]
+fn a_panic_of_a_driver_is_a_bug_check() {
+    unsafe extern "system" fn entry(_: *mut DRIVER_OBJECT, _: PCUNICODE_STRING) -> NTSTATUS {
+        panic!("no such device: {}", 7)
+    }
+    let report = bug_check(|| {
+        let _ = Machine::current().load_driver("panics", entry);
+    });
+    assert_names(&report, &rule::DRIVER_PANIC, "DriverEntry of panics panicked: no such device: 7, at ");
 }
 
 #[cfg_attr(miri, ignore = "a bug check leaves a stopped thread")]

@@ -95,7 +95,7 @@ impl Workers {
             std::mem::take(&mut state.threads)
         };
         for thread in threads {
-            // It ends by itself; a driver's panic has ended the process already.
+            // It ends by itself; after a driver's panic the machine is dead and nobody comes here.
             let _ = thread.join();
         }
         lock(&self.state).stopping = false;

@@ -243,7 +243,7 @@ impl Processor {
             return;
         }
         if let Some(thread) = thread {
-            // It ends by itself; a driver's panic has ended the process already.
+            // It ends by itself; after a driver's panic the machine is dead and nobody comes here.
             let _ = thread.join();
         }
         self.lock().stopping = false;

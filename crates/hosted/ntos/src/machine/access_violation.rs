@@ -17,18 +17,16 @@ mod handler {
     use std::cell::UnsafeCell;
     use std::fmt::Write as _;
     use std::io::Write as _;
-    use std::mem::MaybeUninit;
     use std::ptr;
+    use std::sync::Once;
     use std::sync::atomic::{AtomicBool, Ordering};
-    use std::sync::{Once, OnceLock};
 
-    use libc::{
-        SA_ONSTACK, SA_SIGINFO, SIG_DFL, SIGBUS, SIGSEGV, c_int, c_void, sigaction, siginfo_t, stack_t,
-    };
+    use libc::{SIGBUS, SIGSEGV, c_int, c_void, siginfo_t, stack_t};
 
     use crate::machine::Machine;
     use crate::machine::bugcheck::BugCheck;
     use crate::machine::routine;
+    use crate::machine::signal::Handler;
     use crate::rule;
 
     /// Room for the report to be made in.
@@ -38,16 +36,7 @@ mod handler {
     /// How long the report may take, in seconds, before the process just ends.
     const LIMIT: u32 = 10;
 
-    /// What was there before, by signal.
-    static PREVIOUS: [(c_int, OnceLock<Previous>); 2] =
-        [(SIGSEGV, OnceLock::new()), (SIGBUS, OnceLock::new())];
-
-    struct Previous(sigaction);
-
-    // SAFETY: plain data, with the address of a function.
-    unsafe impl Send for Previous {}
-    // SAFETY: as above; it is only read.
-    unsafe impl Sync for Previous {}
+    static HANDLERS: [Handler; 2] = [Handler::new(SIGSEGV), Handler::new(SIGBUS)];
 
     /// A stack for the handler, in place of the small one that a thread has from the start.
     struct Alternate(Box<[UnsafeCell<u8>]>);
@@ -78,18 +67,8 @@ mod handler {
     pub(super) fn install() {
         static ONCE: Once = Once::new();
         ONCE.call_once(|| {
-            for (signal, previous) in &PREVIOUS {
-                let mut action: MaybeUninit<sigaction> = MaybeUninit::zeroed();
-                // SAFETY: all zeros is a valid value of this structure of integers.
-                let action = unsafe { action.assume_init_mut() };
-                action.sa_sigaction = handle as *const () as usize;
-                action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-                let mut old: MaybeUninit<sigaction> = MaybeUninit::zeroed();
-                // SAFETY: both structures are variables of this frame; the handler keeps to what it may do.
-                if unsafe { libc::sigaction(*signal, action, old.as_mut_ptr()) } == 0 {
-                    // SAFETY: zeroed at first, and then written by the call.
-                    let _ = previous.set(Previous(unsafe { old.assume_init() }));
-                }
+            for handler in &HANDLERS {
+                handler.install(handle);
             }
         });
     }
@@ -101,14 +80,8 @@ mod handler {
 
     /// Gives the fault back: it happens again at once, and then means what it meant before.
     fn give_back(signal: c_int) {
-        let previous =
-            PREVIOUS.iter().find(|(own, _)| *own == signal).and_then(|(_, previous)| previous.get());
-        if let Some(Previous(previous)) = previous {
-            // SAFETY: as the system gave it.
-            unsafe { libc::sigaction(signal, previous, ptr::null_mut()) };
-        } else {
-            // SAFETY: the default is always there.
-            unsafe { libc::signal(signal, SIG_DFL) };
+        if let Some(handler) = HANDLERS.iter().find(|handler| handler.signal() == signal) {
+            handler.give_back();
         }
     }
 

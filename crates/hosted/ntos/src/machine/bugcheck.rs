@@ -5,8 +5,9 @@
 //! learns of it by [`Machine::catch_bug_check`]. Where nobody catches, whoever is in the kernel for a process, or enters
 //! it next, panics with the report: the test fails, and the others of its program run on. If nobody comes for
 //! [`UNHEARD_LIMIT`], or it was a thread that nobody can replace (one that calls a kernel function by itself, outside of
-//! the machine's threads), the report goes to standard error and the process exits with code 101, as after a panic. So
-//! it does when a driver's routine panics, or uses an address where nothing is.
+//! the machine's threads), the report goes to standard error and the process exits with code 101, as after a panic.
+//!
+//! A driver's routine that panics is a bug check like any other. One that uses an address where nothing is ends the process.
 #![expect(unsafe_code, reason = "exports a C function by its name")]
 
 use std::fmt;
@@ -28,6 +29,10 @@ use crate::sync::lock;
 
 /// The exit code of a process in which a bug check was not caught.
 const EXIT_CODE: i32 = 101;
+
+/// Why a bug check in a thread of the test's own ends the process.
+const NOT_REPLACEABLE: &str = "the thread is the test's own, and cannot be stopped; with `Machine::catch_bug_check`, \
+                               only the test would fail";
 
 /// How long a bug check of which nobody has heard waits for somebody, before it ends the process.
 pub const UNHEARD_LIMIT: Duration = Duration::from_secs(5);
@@ -151,7 +156,7 @@ impl Crash {
             let report = state.report.clone().filter(|_| waited.timed_out());
             drop(state);
             if let Some(report) = report {
-                die(&report);
+                die(&report, "nobody has asked the machine for it");
             }
         };
         // Without a thread for it, the report stays for whoever enters the kernel next.
@@ -166,7 +171,7 @@ pub(crate) fn stop_on_dead_machine(machine: &Machine) {
         park_for_ever();
     }
     if let Some(report) = machine.parts.crash.hear().filter(|_| !thread::panicking()) {
-        die(&report);
+        die(&report, NOT_REPLACEABLE);
     }
 }
 
@@ -196,39 +201,41 @@ pub fn complain(rule: &'static Rule, detail: impl Into<String>) {
 }
 
 fn raise(report: BugCheck) -> ! {
-    let Some(machine) = Machine::try_current() else {
-        die(&report);
-    };
+    match Machine::try_current() {
+        Some(machine) => end(&machine, report),
+        None => die(&report, "the thread is in no machine"),
+    }
+    park_for_ever();
+}
+
+/// Ends the machine, with a report if it is the first. The calling thread must stop then. If nobody can replace it, and
+/// nobody catches, the process ends.
+pub(crate) fn end(machine: &Machine, report: BugCheck) {
     let crash = &machine.parts.crash;
     let mut state = lock(&crash.state);
     crash.dead.store(true, Ordering::Relaxed);
     if state.catching == 0 && !companion::is_expendable() {
         let first = state.report.clone().unwrap_or(report);
         drop(state);
-        die(&first);
+        die(&first, NOT_REPLACEABLE);
     }
     let is_first = state.report.is_none();
     state.report.get_or_insert(report);
     state.waiting.drain(..).for_each(|waiting| waiting.wake());
     crash.changed.notify_all();
     if is_first && state.catching == 0 {
-        at_exit::watch(&machine);
+        at_exit::watch(machine);
         Crash::wait_for_hearer(machine.clone());
     }
-    drop(state);
-    park_for_ever();
 }
 
-/// Prints past the test harness' capture, which would be lost with the process.
-pub(crate) fn die(report: &BugCheck) -> ! {
-    print(report);
-    process::exit(EXIT_CODE);
-}
-
-fn print(report: &BugCheck) {
-    let name = thread::current().name().unwrap_or("unnamed").to_owned();
+/// Ends the process, and says why; past the test harness' capture, which would be lost with the process.
+pub(crate) fn die(report: &BugCheck, why: &str) -> ! {
+    let thread = thread::current();
+    let name = thread.name().unwrap_or("unnamed");
     // Nothing is left to do about an error here: the process ends.
-    let _ = writeln!(std::io::stderr(), "{report}\n    thread: {name}");
+    let _ = writeln!(std::io::stderr(), "{report}\n    thread: {name}\n    the process ends: {why}");
+    process::exit(EXIT_CODE);
 }
 
 impl Machine {

@@ -1,16 +1,18 @@
 //! The machine: one simulated Windows kernel, of which a process may have several.
 
 mod access_violation;
-pub(crate) mod allocated;
 mod at_exit;
 pub mod bugcheck;
 pub(crate) mod companion;
 pub mod counters;
 pub mod debug;
+mod driver_panic;
 pub mod fault;
+pub(crate) mod frames;
 pub mod owner;
-mod panic_hook;
 pub mod routine;
+#[cfg(all(unix, not(miri)))]
+mod signal;
 pub mod stuck;
 
 use std::any::{Any, TypeId};
@@ -121,7 +123,7 @@ impl Machine {
     /// Makes a machine.
     #[must_use]
     pub fn boot(config: Config) -> Machine {
-        panic_hook::install();
+        driver_panic::install();
         access_violation::install();
         let parts = Parts {
             config,

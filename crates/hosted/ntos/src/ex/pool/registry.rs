@@ -15,7 +15,7 @@ use std::sync::Mutex;
 
 use wsk_sys::PAGE_SIZE;
 
-use crate::machine::allocated;
+use crate::machine::frames;
 use crate::machine::owner::{LeakScope, Owner};
 use crate::sync::{Pointer, lock};
 
@@ -214,7 +214,7 @@ impl Registry {
         };
         let start = block.start();
         // Captured outside of the lock: it takes as long as the stack is deep.
-        let frames = allocated::here();
+        let frames = frames::capture();
         let mut state = lock(&self.state);
         if let Some(frames) = frames {
             state.allocated.insert(start.addr(), frames);
@@ -293,7 +293,7 @@ impl Registry {
     /// Who allocated a live block with the exported function `export`, for a report.
     pub(crate) fn allocated(&self, block: &Block, export: &str) -> String {
         let frames = lock(&self.state).allocated.remove(&block.start().addr());
-        allocated::describe(frames.as_ref(), export)
+        frames::allocated_by(frames.as_ref(), export)
     }
 
     /// The live blocks of a kind, of those that `scope` covers.

@@ -15,8 +15,8 @@ use wsk_sys::{IRP, IoSizeOfIrp, NTSTATUS};
 use crate::io::irp::log::{IrpEventKind, IrpLog};
 use crate::io::irp::packet::{self, Packet};
 use crate::machine::Machine;
-use crate::machine::allocated;
 use crate::machine::bugcheck::{complain, violation};
+use crate::machine::frames;
 use crate::machine::owner::{LeakScope, Owner, SHOWN, leak_report};
 use crate::process::request::Request;
 use crate::rule::io::{FREE_IN_USE, IRP_LEAK, IRP_WRITTEN_AFTER_FREE};
@@ -205,7 +205,7 @@ impl Registry {
         request: Option<Arc<Request>>,
         process: u32,
     ) -> u64 {
-        let allocated = if origin == Origin::Allocated { allocated::here() } else { None };
+        let allocated = if origin == Origin::Allocated { frames::capture() } else { None };
         let mut table = lock(&self.table);
         table.freed.retain(|(address, _, _)| *address != irp.addr());
         table.last += 1;
@@ -326,7 +326,7 @@ impl Registry {
         let name = |(index, record): (usize, &&Record)| {
             // Only of those that are shown, as the look-up takes its time.
             let own = index < SHOWN && record.origin == Origin::Allocated;
-            let who = own.then(|| allocated::describe(record.allocated.as_ref(), "IoAllocateIrp"));
+            let who = own.then(|| frames::allocated_by(record.allocated.as_ref(), "IoAllocateIrp"));
             format!("IRP #{} ({:?}){}", record.id, record.state, who.unwrap_or_default())
         };
         let leaks: Vec<String> = leaks.iter().enumerate().map(name).collect();
