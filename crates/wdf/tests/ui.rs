@@ -1,0 +1,16 @@
+//! What must not compile, and what the compiler says instead.
+//!
+//! The expected messages beside the cases are those of the stable toolchain that the repository is built with. When
+//! it changes, or a case does, write them anew and read the difference:
+//!
+//! ```text
+//! TRYBUILD=overwrite cargo test -p wdf --test ui
+//! git diff crates/wdf/tests/ui
+//! ```
+#![cfg(not(miri))]
+#![allow(missing_docs, reason = "a test")]
+
+#[test]
+fn misuse_does_not_compile() {
+    trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
+}
