@@ -11,11 +11,11 @@ use wskdrv_abi::device::{DEVICE_NAME_UTF16, LINK_NAME_UTF16, SDDL_UTF16};
 use crate::context::{Context, ContextType, context};
 use crate::driver::{Counters, Driver};
 use crate::file::{self, File};
+use crate::io;
 use crate::wdf::{
     self, PCUNICODE_STRING, PDRIVER_OBJECT, PWDFDEVICE_INIT, WDFDEVICE, WDFDRIVER, WDFWORKITEM,
 };
 use crate::wdf_request::RequestContext;
-use crate::{complete, dispatch};
 
 static TYPE: ContextType = ContextType::new::<Place>(c"wskdrv::Driver", &TYPE);
 
@@ -163,7 +163,7 @@ unsafe fn fill_device(init: &mut PWDFDEVICE_INIT) -> Result<WDFDEVICE> {
 /// # Safety
 /// `device` is this driver's device, which is not open yet.
 unsafe fn create_queue(device: WDFDEVICE) -> Result {
-    let mut config = wdf::parallel_default_queue(Some(dispatch::evt_io_device_control));
+    let mut config = wdf::parallel_default_queue(Some(io::evt_io_device_control));
     // SAFETY: the caller's promise; the structure is initialised and outlives the call.
     check(unsafe {
         wdf::call_unsafe_wdf_function_binding!(
@@ -179,7 +179,7 @@ unsafe fn create_queue(device: WDFDEVICE) -> Result {
 /// # Safety
 /// `device` is this driver's device.
 unsafe fn create_work_item(device: WDFDEVICE) -> Result<WDFWORKITEM> {
-    let mut config = wdf::work_item(Some(complete::evt_work_item));
+    let mut config = wdf::work_item(Some(io::evt_work_item));
     let mut attributes = wdf::attributes(ptr::null());
     attributes.ParentObject = device.cast();
     let mut work_item: WDFWORKITEM = ptr::null_mut();

@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use wsk::{CompletionQueue, Error, Registration, Result};
 use wskdrv_abi::Statistics;
 
-use crate::job::Job;
+use crate::operation::Buffers;
 
 /// The driver's state: the context of the framework's driver object.
 ///
@@ -14,7 +14,7 @@ use crate::job::Job;
 pub(crate) struct Driver {
     /// Where operations go when they have finished. What it holds, a socket that was made, is of the registration beside it,
     /// which everybody but `evt_unload` has for `'static`: see [`driver_of`](crate::device::driver_of).
-    pub(crate) queue: CompletionQueue<'static, Job>,
+    pub(crate) queue: CompletionQueue<'static, Buffers>,
     /// The registration with WSK.
     pub(crate) registration: Registration,
     /// What has been counted.
@@ -47,19 +47,19 @@ counters! {
 impl Counters {
     /// An operation is submitted: [`Counters::completed`] follows.
     pub(crate) fn submitted(&self) {
-        self.operations_submitted.up();
+        self.operations_submitted.increment();
     }
 
     /// An operation has ended, or could not be submitted after all: once for each.
     pub(crate) fn completed(&self, result: Result<usize>) {
-        self.operations_completed.up();
+        self.operations_completed.increment();
         let Err(error) = result else { return };
-        self.operations_failed.up();
+        self.operations_failed.increment();
         if error == Error::CANCELLED {
-            self.operations_cancelled.up();
+            self.operations_cancelled.increment();
         }
         if error == Error::IO_TIMEOUT {
-            self.operations_timed_out.up();
+            self.operations_timed_out.increment();
         }
     }
 }
@@ -70,12 +70,12 @@ pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
     /// One more.
-    pub(crate) fn up(&self) {
+    pub(crate) fn increment(&self) {
         self.add(1);
     }
 
     /// One less.
-    pub(crate) fn down(&self) {
+    pub(crate) fn decrement(&self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 

@@ -16,8 +16,9 @@ use wskdrv_abi::{PENDING_MAX, RECEIVE_MAX};
 use crate::context::{Context, ContextType, context};
 use crate::device;
 use crate::driver::Driver;
-use crate::inbox::Inbox;
-use crate::job::Job;
+
+use crate::operation::Buffers;
+use crate::request;
 use crate::wdf::{WDFDEVICE, WDFFILEOBJECT, WDFREQUEST};
 use crate::wdf_request::Request;
 
@@ -28,13 +29,14 @@ pub(crate) struct File {
     inner: SpinLock<Inner>,
 }
 
+/// What a handle has.
 #[derive(Debug)]
-struct Inner {
-    state: State,
+pub(crate) struct Inner {
+    pub(crate) state: State,
     /// Of the request that waits for a change of the transports, which no socket's close would end.
-    watch: Option<Canceller>,
+    pub(crate) transport_change: Option<Canceller>,
     /// Operations that have served requests of this handle and can serve others.
-    spare: [Option<Op<Job>>; SPARES],
+    spare: [Option<Op<Buffers>>; SPARES],
     /// The number of operations that requests of this handle have.
     taken: usize,
 }
@@ -42,8 +44,9 @@ struct Inner {
 /// The most operations that a handle keeps: as many as one request takes.
 const SPARES: usize = RECEIVE_MAX;
 
+/// The state of a handle's socket. The requests that change it are in [`request`](crate::request).
 #[derive(Debug)]
-enum State {
+pub(crate) enum State {
     NoSocket,
     Creating(Canceller),
     Unbound(Socket<'static>),
@@ -54,7 +57,7 @@ enum State {
 
 impl State {
     /// Why a request that needs another state is refused in this one.
-    const fn refusal(&self) -> Error {
+    pub(crate) const fn refusal(&self) -> Error {
         match self {
             State::Closed => Error::FILE_CLOSED,
             _ => Error::INVALID_DEVICE_STATE,
@@ -81,83 +84,14 @@ impl File {
         unsafe { &*file }
     }
 
-    /// Begins the creation of the socket.
-    pub(crate) fn begin_create(&self, canceller: Canceller) -> Result {
-        self.inner.with(|inner| {
-            if !matches!(inner.state, State::NoSocket) {
-                return Err(inner.state.refusal());
-            }
-            inner.state = State::Creating(canceller);
-            Ok(())
-        })
+    /// The driver's state.
+    pub(crate) const fn driver(&self) -> &'static Driver {
+        self.driver
     }
 
-    /// Ends the creation: with the socket, or without one.
-    ///
-    /// Gives the status of a creation that was overtaken by the close of the handle; then the socket is closed.
-    pub(crate) fn end_create(&self, socket: Option<Socket<'static>>) -> Result {
-        let next = socket.map_or(State::NoSocket, State::Unbound);
-        // What is replaced is dropped outside the lock: it may send a close.
-        let (result, _replaced) = self.inner.with(|inner| {
-            if matches!(inner.state, State::Closed) {
-                return (Err(Error::CANCELLED), next);
-            }
-            if matches!(next, State::Unbound(_)) {
-                // Under the lock: a close that sees the socket must not count it down first.
-                self.driver.counters.sockets_open.up();
-            }
-            (Ok(()), core::mem::replace(&mut inner.state, next))
-        });
-        result
-    }
-
-    /// Ends a creation that was never submitted.
-    pub(crate) fn abandon_create(&self) {
-        // The handle is being closed, if this fails: no more is to be done.
-        let _ = self.end_create(None);
-    }
-
-    /// Begins a wait for a change of the transports; the close of the handle will cancel it.
-    pub(crate) fn begin_watch(&self, canceller: Canceller) -> Result {
-        // What is not kept is dropped outside the lock.
-        let refused = self.inner.with(|inner| match (&inner.state, &inner.watch) {
-            (State::Closed, _) => Some((Error::FILE_CLOSED, canceller)),
-            (_, Some(_)) => Some((Error::INVALID_DEVICE_STATE, canceller)),
-            (_, None) => {
-                inner.watch = Some(canceller);
-                None
-            }
-        });
-        refused.map_or(Ok(()), |(error, _)| Err(error))
-    }
-
-    /// Ends it.
-    pub(crate) fn end_watch(&self) {
-        let canceller = self.inner.with(|inner| inner.watch.take());
-        drop(canceller);
-    }
-
-    /// Begins the bind: the socket is the caller's to bind.
-    pub(crate) fn begin_bind(&self) -> Result<Socket<'static>> {
-        self.inner.with(|inner| match core::mem::replace(&mut inner.state, State::Closed) {
-            State::Unbound(socket) => {
-                inner.state = State::Binding(socket.clone());
-                Ok(socket)
-            }
-            other => {
-                inner.state = other;
-                Err(inner.state.refusal())
-            }
-        })
-    }
-
-    /// Ends the bind.
-    pub(crate) fn end_bind(&self, bound: bool) {
-        self.inner.with(|inner| match core::mem::replace(&mut inner.state, State::Closed) {
-            State::Binding(socket) if bound => inner.state = State::Bound(socket),
-            State::Binding(socket) => inner.state = State::Unbound(socket),
-            other => inner.state = other,
-        });
+    /// Calls `f` with the handle's state, under its lock. What may send a close is not to be dropped there.
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut Inner) -> R + Send) -> R {
+        self.inner.with(f)
     }
 
     /// The socket, and whether it is bound.
@@ -182,7 +116,7 @@ impl File {
     /// # Errors
     /// [`QUOTA_EXCEEDED`](Error::QUOTA_EXCEEDED): the handle's requests have [`PENDING_MAX`].
     /// [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES)
-    pub(crate) fn take_op(&self) -> Result<Op<Job>> {
+    pub(crate) fn take_op(&self) -> Result<Op<Buffers>> {
         let counters = &self.driver.counters;
         let spare = self.inner.with(|inner| {
             if inner.taken >= PENDING_MAX {
@@ -193,18 +127,18 @@ impl File {
         })?;
         if let Some(mut op) = spare {
             op.reset();
-            counters.irps_reused.up();
+            counters.irps_reused.increment();
             return Ok(op);
         }
-        let op = Op::new(Job::IDLE).inspect_err(|_| self.inner.with(|inner| inner.taken -= 1))?;
-        counters.operations_allocated.up();
-        counters.irps_allocated.up();
+        let op = Op::new(Buffers::default()).inspect_err(|_| self.inner.with(|inner| inner.taken -= 1))?;
+        counters.operations_allocated.increment();
+        counters.irps_allocated.increment();
         Ok(op)
     }
 
     /// Keeps an operation for another request, if there are not enough already.
-    pub(crate) fn keep_op(&self, mut op: Op<Job>) {
-        *op.buffers_mut() = Job::IDLE;
+    pub(crate) fn keep_op(&self, mut op: Op<Buffers>) {
+        *op.buffers_mut() = Buffers::default();
         // What is not kept is dropped outside the lock.
         let surplus = self.inner.with(|inner| {
             inner.taken -= 1;
@@ -215,33 +149,14 @@ impl File {
             }
         });
         if surplus.is_some() {
-            self.driver.counters.irps_freed.up();
+            self.driver.counters.irps_freed.increment();
         }
     }
 
-    /// Closes the handle: its socket, which cancels what is pending, and its creation.
-    fn close(&self) {
-        let (state, watch, spare) = self.inner.with(|inner| {
-            let state = core::mem::replace(&mut inner.state, State::Closed);
-            (state, inner.watch.take(), core::mem::take(&mut inner.spare))
-        });
-        if let Some(watch) = watch {
-            watch.cancel();
-        }
-        match &state {
-            State::Creating(canceller) => canceller.cancel(),
-            State::Unbound(socket) | State::Binding(socket) | State::Bound(socket) => {
-                self.driver.counters.sockets_open.down();
-                // What waits for the queue waits no more.
-                let dropped = socket.handler::<Inbox>().map_or(0, Inbox::close);
-                self.driver.counters.datagrams_dropped.add(dropped);
-            }
-            State::NoSocket | State::Closed => {}
-        }
+    /// Drops the operations that are kept: the handle is closed.
+    pub(crate) fn drop_spare(&self) {
+        let spare = self.inner.with(|inner| core::mem::take(&mut inner.spare));
         self.driver.counters.irps_freed.add(spare.iter().flatten().count());
-        // The socket's last reference sends its close and leaves: the operations in flight complete with
-        // STATUS_CANCELLED, and so do their requests; WskDeregister waits for the rest.
-        drop(state);
     }
 }
 
@@ -254,11 +169,11 @@ pub(crate) unsafe extern "C" fn evt_create(device: WDFDEVICE, request: WDFREQUES
     let driver = unsafe { device::driver_of(device) };
     // SAFETY: the framework passes a new file object, whose context has the type set in `device`.
     let place = unsafe { context::<File>(file.cast()) };
-    let inner = Inner { state: State::NoSocket, watch: None, spare: Default::default(), taken: 0 };
+    let inner = Inner { state: State::NoSocket, transport_change: None, spare: Default::default(), taken: 0 };
     let new = File { driver, inner: SpinLock::new(inner) };
     // SAFETY: the context is memory for a `File`, which nobody uses before the request is completed.
     unsafe { place.write(new) };
-    driver.counters.handles_open.up();
+    driver.counters.handles_open.increment();
     // SAFETY: the framework presents the create request with this call.
     unsafe { Request::new(request) }.complete(STATUS_SUCCESS, 0);
 }
@@ -269,7 +184,7 @@ pub(crate) unsafe extern "C" fn evt_create(device: WDFDEVICE, request: WDFREQUES
 /// Called by the framework, at `PASSIVE_LEVEL`.
 pub(crate) unsafe extern "C" fn evt_cleanup(file: WDFFILEOBJECT) {
     // SAFETY: the framework calls this between create and close.
-    unsafe { File::of(file) }.close();
+    request::close(unsafe { File::of(file) });
 }
 
 /// `EvtFileClose`: every request of the file object is complete.
@@ -283,5 +198,5 @@ pub(crate) unsafe extern "C" fn evt_close(file: WDFFILEOBJECT) {
     let driver = unsafe { (*file).driver };
     // SAFETY: as above.
     unsafe { file.drop_in_place() };
-    driver.counters.handles_open.down();
+    driver.counters.handles_open.decrement();
 }

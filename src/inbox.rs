@@ -3,27 +3,29 @@
 //! ```text
 //!  WSK ── Inbox::receive ─▶ ring ──────────────────────────────▶ drain ── output of the request
 //!         (DISPATCH_LEVEL)   │ something is there                  ▲
-//!                            └──▶ one waiter is woken: it has the turn
+//!                            └──▶ one drain that waits is woken ───┘
 //! ```
 //!
-//! A drain is an operation that waits here until it has the *turn*: until the queue is not empty and nobody else is
-//! draining. So what it finds is its own, and it copies without the lock, which writers need; and a drain that has the
-//! turn never finds the queue empty.
-#![expect(unsafe_code, reason = "the queue's memory has one reader beside its writers")]
+//! A drain is an operation that waits here until the queue is not empty and no other drain takes from it. So what it finds
+//! is its own: a drain that was woken never finds the queue empty, unless that was closed or made anew.
+//!
+//! Datagrams are copied in and out under the queue's lock, one at a time: either side waits for the copy of one.
 
-use core::iter;
+#![expect(unsafe_code, reason = "a lock's guard is for code that does not wait")]
+
 use core::time::Duration;
 
 use nt::SpinLock;
 use wsk::event::{self, Answer, Indicated, Indication, ReceiveHandler};
-use wsk::{CompletionQueue, DispatchDrop, Error, Op, Result, Shared, Socket, Waiters, dispatch_drop};
+use wsk::{CompletionQueue, Error, Op, Result, Socket, Waiters, dispatch_drop};
 use wsk_sys::{MSG_CTRUNC, MSG_TRUNC};
 use wskdrv_abi::receive::{control_offset, record_size};
 use wskdrv_abi::{Datagrams, Received};
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 use crate::datagrams::{self, List};
-use crate::job::Job;
+
+use crate::operation::Buffers;
 use crate::ring::Ring;
 use crate::switch::{Switched, Switching};
 use crate::wdf_request::Uncompleted;
@@ -36,28 +38,22 @@ pub(crate) struct Inbox {
     inner: SpinLock<Inner>,
 }
 
-/// # Invariants
-/// The `used` bytes from `head` on are whole records. While there is a turn, only its owner moves `head`.
 #[derive(Debug)]
 struct Inner {
-    /// None before the first time that the event was enabled, and when the handle is closed.
-    ring: Option<Shared<Ring>>,
-    head: usize,
-    used: usize,
-    /// Which ring it is: the turn's owner may come back to another one.
-    generation: u64,
+    /// The records of the datagrams, one behind the other. None before the first time that the event was enabled, and when
+    /// the handle is closed.
+    ring: Option<Ring>,
     phase: Phase,
-    turn: bool,
+    /// A drain was woken, and is not done.
+    draining: bool,
     /// Since the event was enabled.
     dropped: u64,
     /// How many of those dropped, whenever it was, the driver's counters have yet to get.
     unreported: usize,
 }
 
-// SAFETY: it is a flag.
-unsafe impl DispatchDrop for Switching {}
 dispatch_drop!(Inbox { waiters, switching, inner });
-dispatch_drop!(Inner { ring, head, used, generation, phase: Copy, turn, dropped, unreported });
+dispatch_drop!(Inner { ring, phase: Copy, draining, dropped, unreported });
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -83,16 +79,15 @@ impl Phase {
     }
 }
 
-/// What is to be done for those that wait.
+/// What is to be done for the drains that wait.
 enum Next {
     Nothing,
-    /// One of them has the turn.
-    Turn,
-    /// All of them end.
-    End(Error),
+    WakeOne,
+    RefuseAll(Error),
 }
 
 /// What a drain has found.
+#[derive(Default)]
 pub(crate) struct Taken {
     /// The number of bytes of output.
     pub(crate) information: usize,
@@ -103,28 +98,10 @@ pub(crate) struct Taken {
     pub(crate) dropped: usize,
 }
 
-/// The part of the queue that belongs to the turn.
-struct View {
-    ring: Shared<Ring>,
-    head: usize,
-    used: usize,
-    generation: u64,
-    dropped: u64,
-}
-
 impl Inbox {
     /// A queue without memory, for a new socket.
     pub(crate) fn new() -> Result<Inbox> {
-        let inner = Inner {
-            ring: None,
-            head: 0,
-            used: 0,
-            generation: 0,
-            phase: Phase::Off,
-            turn: false,
-            dropped: 0,
-            unreported: 0,
-        };
+        let inner = Inner { ring: None, phase: Phase::Off, draining: false, dropped: 0, unreported: 0 };
         let switching = SpinLock::default();
         Ok(Inbox { waiters: Waiters::new()?, switching, inner: SpinLock::new(inner) })
     }
@@ -138,9 +115,7 @@ impl Inbox {
             Phase::Closed => (Err(Error::FILE_CLOSED), Some(ring)),
             Phase::Dead => (Err(Error::FILE_FORCED_CLOSED), Some(ring)),
             Phase::Off => {
-                inner.phase = Phase::On;
-                inner.generation += 1;
-                (inner.head, inner.used, inner.dropped) = (0, 0, 0);
+                (inner.phase, inner.dropped) = (Phase::On, 0);
                 (Ok(()), inner.ring.replace(ring))
             }
         });
@@ -154,36 +129,40 @@ impl Inbox {
                 inner.phase = Phase::Off;
             }
         });
-        self.go_on();
+        self.wake_drains();
     }
 
     /// Ends everything: the handle is closed. Gives the number of datagrams dropped that nobody was told of.
     pub(crate) fn close(&self) -> usize {
         let (dropped, _ring) = self.inner.with(|inner| {
             inner.phase = Phase::Closed;
-            inner.used = 0;
             (inner.report(), inner.ring.take())
         });
-        self.go_on();
+        self.wake_drains();
         dropped
     }
 
-    /// Lets a drain wait for its turn.
-    pub(crate) fn wait(&self, queue: &CompletionQueue<'_, Job>, op: Op<Job>, timeout: Option<Duration>) {
+    /// Lets a drain wait until it is woken.
+    pub(crate) fn wait(
+        &self,
+        queue: &CompletionQueue<'_, Buffers>,
+        op: Op<Buffers>,
+        limit: Option<Duration>,
+    ) {
         // What it waits for may be there: then it is not too late, whatever the time limit.
-        self.waiters.submit_and_look(queue, op, timeout, || self.go_on());
+        self.waiters.submit_and_look(queue, op, limit, || self.wake_drains());
     }
 
-    /// Does for those that wait what can be done: after every change.
-    fn go_on(&self) {
+    /// Does for the drains that wait what can be done: after every change.
+    fn wake_drains(&self) {
         loop {
             match self.inner.with(Inner::next) {
                 Next::Nothing => return,
-                Next::End(error) => return self.waiters.fail_all(error),
-                Next::Turn if self.waiters.wake_one() => return,
-                Next::Turn => {
-                    self.inner.with(|inner| inner.turn = false);
-                    // One that came between found the turn taken.
+                Next::RefuseAll(error) => return self.waiters.fail_all(error),
+                Next::WakeOne if self.waiters.wake_one() => return,
+                Next::WakeOne => {
+                    self.inner.with(|inner| inner.draining = false);
+                    // One that came between found another draining.
                     if self.waiters.is_empty() {
                         return;
                     }
@@ -192,73 +171,53 @@ impl Inbox {
         }
     }
 
-    /// Moves datagrams to the output of a request whose operation has the turn, and ends the turn.
+    /// Moves datagrams to the output of a request whose drain was woken.
+    ///
+    /// # Errors
+    /// [`CANCELLED`](Error::CANCELLED): the handle is closed.
     pub(crate) fn drain(&self, request: &Uncompleted) -> Result<Taken> {
-        let drained = self.view().and_then(|view| self.empty(request, &view));
-        self.inner.with(|inner| inner.turn = false);
-        self.go_on();
-        drained
+        let taken = self.take(request);
+        self.inner.with(|inner| inner.draining = false);
+        self.wake_drains();
+        taken
     }
 
-    fn view(&self) -> Result<View> {
-        self.inner.with(|inner| {
-            let ring = inner.ring.clone().ok_or(Error::CANCELLED)?;
-            let &mut Inner { head, used, generation, dropped, .. } = inner;
-            Ok(View { ring, head, used, generation, dropped })
-        })
-    }
-
-    fn empty(&self, request: &Uncompleted, view: &View) -> Result<Taken> {
+    fn take(&self, request: &Uncompleted) -> Result<Taken> {
         let room = request.output_size()?;
-        let (mut datagrams, mut bytes, mut consumed) = (0, 0, 0);
-        let (mut position, mut information) = (size_of::<Datagrams>(), size_of::<Datagrams>());
-        let mut list = List::begin(request)?;
-        while consumed < view.used && position + size_of::<Received>() <= room {
-            let record = view.record(consumed);
-            let mut head = record;
-            if !head.fit(room - position) && datagrams != 0 {
-                break;
-            }
-            let (length, control) = (head.length as usize, head.control_length as usize);
-            let (payload_at, control_at) =
-                (consumed + size_of::<Received>(), consumed + control_offset(record.length as usize));
-            request.write_output_at(position, head.as_bytes())?;
-            for (from, to, length) in
-                [(payload_at, size_of::<Received>(), length), (control_at, control_offset(length), control)]
-            {
-                let [front, back] = view.read(from, length);
-                let at = position + to;
-                request.write_output_at(at, front)?;
-                request.write_output_at(at + front.len(), back)?;
-            }
+        let (mut list, mut taken) = (List::begin(request)?, Taken::default());
+        let mut position = size_of::<Datagrams>();
+        taken.information = position;
+        while position + size_of::<Received>() <= room {
+            let (left, cut) = (room - position, taken.datagrams == 0);
+            let moved = self.inner.with(|inner| {
+                inner.pop(left, cut, |offset, piece| {
+                    request.write_output_at(position + offset, piece).map(|_| ())
+                })
+            })?;
+            let Some(head) = moved else { break };
             list.link(request, position)?;
-            information = position + head.size();
-            position += record_size(length, control);
-            (datagrams, bytes) = (datagrams + 1, bytes + length);
-            consumed += record_size(record.length as usize, record.control_length as usize);
+            taken.information = position + head.size();
+            taken.datagrams += 1;
+            taken.bytes += head.length as usize;
+            position += record_size(head.length as usize, head.control_length as usize);
         }
-        list.end(request, view.dropped)?;
-        let dropped = self.inner.with(|inner| {
-            if inner.generation == view.generation && inner.used >= consumed {
-                inner.head += consumed;
-                inner.used -= consumed;
-            }
-            inner.report()
-        });
-        Ok(Taken { information, datagrams, bytes, dropped })
+        let (dropped, unreported) = self.inner.with(|inner| (inner.dropped, inner.report()));
+        taken.dropped = unreported;
+        list.end(request, dropped)?;
+        Ok(taken)
     }
 }
 
 impl Inner {
     fn next(&mut self) -> Next {
-        if self.turn {
+        if self.draining {
             return Next::Nothing;
         }
-        if self.used != 0 {
-            self.turn = true;
-            return Next::Turn;
+        if self.ring.as_ref().is_some_and(|ring| ring.used() != 0) {
+            self.draining = true;
+            return Next::WakeOne;
         }
-        self.phase.end().map_or(Next::Nothing, Next::End)
+        self.phase.end().map_or(Next::Nothing, Next::RefuseAll)
     }
 
     /// The datagrams dropped since the last report.
@@ -266,50 +225,72 @@ impl Inner {
         core::mem::take(&mut self.unreported)
     }
 
+    /// Takes the oldest datagram out, with `write`, which is told where each piece of the record belongs. There is none, or it
+    /// does not fit `room`: nothing. If it may be `cut`, it fits.
+    fn pop(
+        &mut self,
+        room: usize,
+        cut: bool,
+        mut write: impl FnMut(usize, &[u8]) -> Result,
+    ) -> Result<Option<Received>> {
+        let ring = self.ring.as_mut().ok_or(Error::CANCELLED)?;
+        if ring.used() == 0 {
+            return Ok(None);
+        }
+        let record = head(ring);
+        let mut head = record;
+        if !head.fit(room) && !cut {
+            return Ok(None);
+        }
+        write(0, head.as_bytes())?;
+        let (length, control_length) = (head.length as usize, head.control_length as usize);
+        for (from, to, length) in [
+            (size_of::<Received>(), size_of::<Received>(), length),
+            (control_offset(record.length as usize), control_offset(length), control_length),
+        ] {
+            let [front, back] = ring.read(from, length);
+            write(to, front)?;
+            write(to + front.len(), back)?;
+        }
+        ring.pop(record_size(record.length as usize, record.control_length as usize));
+        Ok(Some(head))
+    }
+
     /// Copies a datagram in; false if it is dropped.
     fn push(&mut self, datagram: Indicated<'_>, flags: u32) -> bool {
-        let (Phase::On, Some(ring), Some(from)) = (self.phase, &self.ring, datagram.from()) else {
+        let (Phase::On, Some(ring), Some(from)) = (self.phase, &mut self.ring, datagram.from()) else {
             return false;
         };
         let (control, length) = (datagram.control_info(), datagram.len());
         let size = record_size(length, control.len());
-        if size > ring.capacity() - self.used {
+        let Ok(head) = datagrams::head(from, flags, length, control.len()) else { return false };
+        if size > ring.free() || !ring.write(0, head.as_bytes()) {
             return false;
         }
-        let Ok(head) = datagrams::head(from, flags, length, control.len()) else { return false };
-        let start = self.head + self.used;
-        let mut at = start;
-        for piece in iter::once(Ok(head.as_bytes())).chain(datagram.segments()) {
+        let mut offset = size_of::<Received>();
+        for segment in datagram.segments() {
             // Memory that cannot be mapped now: the datagram is lost, as it is when a network adapter has none.
-            let Ok(piece) = piece else { return false };
-            // SAFETY: these places are behind the last record, and free: the record fits. The lock is held, and a reader
-            // stays before them.
-            unsafe { ring.write(at, piece) };
-            at += piece.len();
+            let Ok(segment) = segment else { return false };
+            if !ring.write(offset, segment) {
+                return false;
+            }
+            offset += segment.len();
         }
-        // SAFETY: as above.
-        unsafe { ring.write(start + control_offset(length), control) };
-        self.used += size;
+        if !ring.write(control_offset(length), control) {
+            return false;
+        }
+        ring.push(size);
         true
     }
 }
 
-impl View {
-    /// The record at `offset`, which is where one begins.
-    fn record(&self, offset: usize) -> Received {
-        let mut bytes = [0; size_of::<Received>()];
-        let [front, back] = self.read(offset, bytes.len());
-        bytes[..front.len()].copy_from_slice(front);
-        bytes[front.len()..].copy_from_slice(back);
-        Received::read_from_bytes(&bytes).unwrap_or_else(|_| Received::new_zeroed())
-    }
-
-    fn read(&self, offset: usize, length: usize) -> [&[u8]; 2] {
-        let length = length.min(self.used.saturating_sub(offset));
-        // SAFETY: the places are within the records that were there when the turn began. They are nobody's to write until
-        // the turn's owner, who has this value, moves the head; another ring is another memory.
-        unsafe { self.ring.read(self.head + offset, length) }
-    }
+/// The head of the oldest record.
+fn head(ring: &Ring) -> Received {
+    let mut bytes = [0; size_of::<Received>()];
+    let [front, back] = ring.read(0, bytes.len());
+    bytes[..front.len()].copy_from_slice(front);
+    bytes[front.len()..][..back.len()].copy_from_slice(back);
+    Received::read_from_bytes(&bytes).unwrap_or_else(|_| Received::new_zeroed())
 }
 
 /// Cutting a datagram to the room for it.
@@ -320,7 +301,7 @@ trait Fit {
 
 impl Fit for Received {
     fn fit(&mut self, room: usize) -> bool {
-        let mut room = u32::try_from(room - size_of::<Received>()).unwrap_or(u32::MAX);
+        let mut room = u32::try_from(room.saturating_sub(size_of::<Received>())).unwrap_or(u32::MAX);
         let before = (self.control_length, self.length);
         if self.control_length > room {
             self.control_length = 0;
@@ -390,7 +371,7 @@ impl ReceiveHandler for Inbox {
                 inner.unreported += 1;
             }
         }
-        self.go_on();
+        self.wake_drains();
         indication.accept()
     }
 
@@ -400,6 +381,6 @@ impl ReceiveHandler for Inbox {
                 inner.phase = Phase::Dead;
             }
         });
-        self.go_on();
+        self.wake_drains();
     }
 }

@@ -1,15 +1,15 @@
 //! `wskdrv`: a Windows kernel-mode driver that performs control operations on Winsock Kernel datagram sockets.
 //!
 //! User mode opens `\\.\WskDrv`; each handle is one socket, and each I/O control code of [`wskdrv_abi`] is one
-//! request of it. Nothing in the driver waits for WSK: a request becomes an operation in flight, and a work item
-//! completes it when the operation has finished.
+//! request of it. Nothing in the driver waits for WSK: a request becomes an operation, and a work item completes it
+//! when the operation has completed.
 //!
 //! ```text
-//!  EvtIoDeviceControl      dispatch ─ decode ─▶ job ── wsk ──▶ WskControlSocket, WskBind, ...
+//!  EvtIoDeviceControl      io ─▶ request: decode, start ── wsk ──▶ WskControlSocket, WskBind, ...
 //!                                                │                          │ IRP completes
 //!  EvtRequestCancel ───────────────────── cancels│                          ▼
-//!  EvtWorkItem             complete ◀── CompletionQueue ◀── completion routine (MORE_PROCESSING_REQUIRED)
-//!  EvtFileCleanup          file: closes the socket, which cancels what is pending
+//!  EvtWorkItem             io ─▶ request: finish ◀── CompletionQueue ◀── completion routine (MORE_PROCESSING_REQUIRED)
+//!  EvtFileCleanup          request::close: closes the socket, which cancels what is pending
 //!
 //!  WskReceiveFromEvent     inbox ─▶ ring ─▶ a drain that waits is woken, and goes to the CompletionQueue
 //! ```
@@ -18,13 +18,14 @@
 //! |---|---|
 //! | `device` | `DriverEntry`, the control device, unload |
 //! | `driver` | the driver's state: registration with WSK, completion queue, counters |
-//! | `file` | a handle: its socket and the socket's state |
-//! | `dispatch`, `decode`, `many` | from an I/O control code to an operation in flight |
-//! | `wdf_request`, `job` | a WDF request while its operation flies; who completes it |
-//! | `batch` | a request with several operations: a receive |
+//! | `file` | a handle: its socket, the socket's state, and spare operations |
+//! | `io` | where requests come in, and completed operations go out |
+//! | `request` | each request of the contract in a file of its own: decode, start, finish |
+//! | `input` | what user mode has sent, read from its bytes |
+//! | `operation`, `batch` | what an operation carries; several operations for one request |
 //! | `datagrams` | the list of datagrams in a request's output |
-//! | `complete` | from a finished operation to a completed request |
 //! | `inbox`, `ring`, `switch` | a socket's queue of datagrams, filled by WSK's event and drained by requests |
+//! | `wdf_request` | a WDF request while its operation is pending; who completes it |
 //! | `wdf`, `context` | KMDF's names, typed contexts |
 //!
 //! The crate is the same for every kernel it runs in. With the feature `kernel` it is linked against Windows, with
@@ -37,19 +38,18 @@ compile_error!("the features `kernel` and `hosted` exclude each other: add --no-
 compile_error!("choose a kernel: the feature `hosted` (the default) or `kernel`");
 
 mod batch;
-mod complete;
 mod context;
 mod datagrams;
-mod decode;
 mod device;
-mod dispatch;
 mod driver;
 mod file;
 mod inbox;
-mod job;
+mod input;
+mod io;
 #[cfg(feature = "kernel")]
 mod layout;
-mod many;
+mod operation;
+mod request;
 mod ring;
 mod switch;
 mod wdf;

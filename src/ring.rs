@@ -1,90 +1,120 @@
-//! The memory of a queue of datagrams: written at one end under a lock, read at the other without it.
-#![expect(unsafe_code, reason = "one writer and one reader share the memory, each with a part of its own")]
+//! The memory of a queue: bytes that are written at one end and read at the other, in a circle.
 
-use core::ptr::NonNull;
-use core::slice;
+use wsk::{Buffer, Result, dispatch_drop};
 
-use wsk::{DispatchDrop, Error, Result, Shared};
-use wsk_sys::{ExAllocatePool2, ExFreePoolWithTag, POOL_FLAG_NON_PAGED, ULONG};
-
-/// The pool tag of queues: `WskQ`.
-const TAG: ULONG = ULONG::from_le_bytes(*b"WskQ");
-
-/// Non-paged memory that is used in a circle.
+/// A ring of bytes in non-paged memory.
 ///
-/// # Invariants
-/// `bytes` is an owned block of `capacity` initialised bytes; `capacity` is not zero.
+/// `used` bytes from `head` on are there to be read; what is written comes behind them.
 #[derive(Debug)]
 pub(crate) struct Ring {
-    bytes: NonNull<u8>,
-    capacity: usize,
+    bytes: Buffer,
+    head: usize,
+    used: usize,
 }
 
-// SAFETY: the memory belongs to no thread; who may use which part of it is the contract of `write` and `read`.
-unsafe impl Send for Ring {}
-// SAFETY: as above.
-unsafe impl Sync for Ring {}
-
-// SAFETY: its drop frees non-paged pool, which may be done at DISPATCH_LEVEL.
-unsafe impl DispatchDrop for Ring {}
+dispatch_drop!(Ring { bytes, head, used });
 
 impl Ring {
-    /// Allocates `capacity` bytes, which is not zero.
+    /// An empty ring of so many bytes.
     ///
     /// # Errors
-    /// [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES)
-    pub(crate) fn new(capacity: usize) -> Result<Shared<Ring>> {
-        // SAFETY: IRQL <= DISPATCH_LEVEL, as everywhere in the driver; the size is not zero, the tag neither, and the
-        // flags name one pool.
-        let bytes = unsafe { ExAllocatePool2(POOL_FLAG_NON_PAGED, capacity, TAG) };
-        let bytes = NonNull::new(bytes.cast()).ok_or(Error::INSUFFICIENT_RESOURCES)?;
-        // INVARIANT: allocated just now, zeroed.
-        Shared::new(Ring { bytes, capacity })
+    /// [`INSUFFICIENT_RESOURCES`](wsk::Error::INSUFFICIENT_RESOURCES)
+    pub(crate) fn new(capacity: usize) -> Result<Ring> {
+        Ok(Ring { bytes: Buffer::new(capacity)?, head: 0, used: 0 })
     }
 
-    /// The number of bytes.
-    pub(crate) const fn capacity(&self) -> usize {
-        self.capacity
+    /// The number of bytes that can be read.
+    pub(crate) const fn used(&self) -> usize {
+        self.used
     }
 
-    /// Where `at` is, and how many bytes there are from there to the end.
-    fn place(&self, at: usize) -> (NonNull<u8>, usize) {
-        let at = at % self.capacity;
-        // SAFETY: less than the capacity.
-        (unsafe { self.bytes.add(at) }, self.capacity - at)
+    /// The number of bytes that can be written.
+    pub(crate) fn free(&self) -> usize {
+        self.bytes.len() - self.used
     }
 
-    /// Copies bytes in, from the place `at` on.
-    ///
-    /// # Safety
-    /// Nobody else uses these places; they are at most as many as there are.
-    pub(crate) unsafe fn write(&self, at: usize, from: &[u8]) {
-        let (place, straight) = self.place(at);
-        let (first, second) = from.split_at(straight.min(from.len()));
-        // SAFETY: so many bytes are there before the end, and nobody else uses them.
-        unsafe { place.as_ptr().copy_from_nonoverlapping(first.as_ptr(), first.len()) };
-        // SAFETY: the rest goes to the beginning, which lies before the first part: there are enough bytes in all.
-        unsafe { self.bytes.as_ptr().copy_from_nonoverlapping(second.as_ptr(), second.len()) };
+    /// Copies bytes in, `offset` bytes behind those that can be read; false if they have no room there. They can be read when
+    /// they are [pushed](Ring::push).
+    #[must_use]
+    pub(crate) fn write(&mut self, offset: usize, piece: &[u8]) -> bool {
+        if offset.checked_add(piece.len()).is_none_or(|end| end > self.free()) {
+            return false;
+        }
+        let (at, straight) = self.at(self.used + offset);
+        let (front, back) = piece.split_at(straight.min(piece.len()));
+        self.bytes[at..][..front.len()].copy_from_slice(front);
+        self.bytes[..back.len()].copy_from_slice(back);
+        true
     }
 
-    /// The bytes from the place `at` on, in one piece or two.
-    ///
-    /// # Safety
-    /// Nobody writes to these places while the result is used; they are at most as many as there are.
-    pub(crate) unsafe fn read(&self, at: usize, length: usize) -> [&[u8]; 2] {
-        let (place, straight) = self.place(at);
+    /// Adds the next `count` bytes to those that can be read: at most as many as are free.
+    pub(crate) fn push(&mut self, count: usize) {
+        self.used += count.min(self.free());
+    }
+
+    /// The bytes from `offset` on, in one piece or two: as many of `length` as can be read.
+    pub(crate) fn read(&self, offset: usize, length: usize) -> [&[u8]; 2] {
+        let length = length.min(self.used.saturating_sub(offset));
+        let (at, straight) = self.at(offset);
         let first = straight.min(length);
-        // SAFETY: as in `write`; nobody writes to them.
-        let front = unsafe { slice::from_raw_parts(place.as_ptr(), first) };
-        // SAFETY: as above.
-        let back = unsafe { slice::from_raw_parts(self.bytes.as_ptr(), length - first) };
-        [front, back]
+        [&self.bytes[at..][..first], &self.bytes[..length - first]]
+    }
+
+    /// Drops the first `count` bytes: at most as many as can be read.
+    pub(crate) fn pop(&mut self, count: usize) {
+        let count = count.min(self.used);
+        (self.head, _) = self.at(count);
+        self.used -= count;
+    }
+
+    /// Where the byte at `offset` from the head is, and how many there are from it to the end of the memory.
+    fn at(&self, offset: usize) -> (usize, usize) {
+        // Not empty: `QUEUE_MIN`.
+        let at = (self.head + offset) % self.bytes.len().max(1);
+        (at, self.bytes.len() - at)
     }
 }
 
-impl Drop for Ring {
-    fn drop(&mut self) {
-        // SAFETY: allocated with this tag; by the type's invariant it is owned, and it is not used again.
-        unsafe { ExFreePoolWithTag(self.bytes.as_ptr().cast(), TAG) };
+#[cfg(test)]
+mod tests {
+    use ntos::{Config, Machine};
+
+    use super::*;
+
+    fn push(ring: &mut Ring, bytes: &[u8]) -> bool {
+        let written = ring.write(0, bytes);
+        if written {
+            ring.push(bytes.len());
+        }
+        written
+    }
+
+    #[test]
+    fn what_is_written_is_read_across_the_end_of_the_memory() {
+        let machine = Machine::boot(Config::default());
+        let _entered = machine.enter();
+        let mut ring = Ring::new(8).unwrap();
+        assert!(push(&mut ring, b"abcdef"));
+        ring.pop(4);
+        assert!(push(&mut ring, b"ghijk"), "three of them behind the end");
+        assert_eq!((ring.used(), ring.free()), (7, 1));
+        assert_eq!(ring.read(0, 7).concat(), b"efghijk");
+        assert_eq!(ring.read(3, 100).concat(), b"hijk");
+        assert_eq!(ring.read(8, 1).concat(), b"");
+        assert!(!push(&mut ring, b"lm"), "there is room for one");
+        ring.pop(100);
+        assert_eq!((ring.used(), ring.free()), (0, 8));
+    }
+
+    #[test]
+    fn pieces_are_written_in_any_order_and_read_when_pushed() {
+        let machine = Machine::boot(Config::default());
+        let _entered = machine.enter();
+        let mut ring = Ring::new(8).unwrap();
+        assert!(ring.write(4, b"ef") && ring.write(0, b"abcd"));
+        assert_eq!(ring.read(0, 8).concat(), b"");
+        ring.push(6);
+        assert_eq!(ring.read(0, 8).concat(), b"abcdef");
+        assert!(!ring.write(2, b"x") && !ring.write(usize::MAX, b"x"));
     }
 }

@@ -18,6 +18,8 @@ use wsk::{Error, Result};
 #[derive(Debug, Default)]
 pub(crate) struct Switching(bool);
 
+wsk::dispatch_drop!(Switching(switching));
+
 impl Switching {
     /// Begins.
     ///

@@ -19,7 +19,7 @@ use wsk_sys::{MDL, NTSTATUS, STATUS_CANCELLED, STATUS_SUCCESS};
 use crate::batch::Batch;
 use crate::context::{Context, ContextType, context};
 use crate::file::File;
-use crate::job::Job;
+use crate::operation::Buffers;
 use crate::wdf::{self, ULONG_PTR, WDFREQUEST};
 
 /// A request that the framework has presented to the driver. Whoever has it completes it.
@@ -41,6 +41,8 @@ pub(crate) struct Uncompleted(WDFREQUEST);
 
 // SAFETY: the framework's request functions may be called on any thread.
 unsafe impl Send for Uncompleted {}
+// SAFETY: they may be called by several threads at a time, too.
+unsafe impl Sync for Uncompleted {}
 
 dispatch_drop!(Uncompleted(handle));
 dispatch_drop!(InFlight(request));
@@ -89,7 +91,7 @@ pub(crate) enum Cancel {
 struct Outcome {
     status: NTSTATUS,
     information: usize,
-    op: Option<Op<Job>>,
+    op: Option<Op<Buffers>>,
 }
 
 /// Neither the cancel callback nor the completion is done with the request.
@@ -104,15 +106,12 @@ impl Context for RequestContext {
 }
 
 impl Uncompleted {
-    /// The handle that the request was made of.
-    ///
-    /// # Safety
-    /// The reference is not used once the request is completed.
-    pub(crate) unsafe fn file<'f>(&self) -> &'f File {
+    /// The handle that the request was made of, which outlives it.
+    pub(crate) fn file(&self) -> &File {
         // SAFETY: the request is the driver's, so it exists.
         let file = unsafe { wdf::call_unsafe_wdf_function_binding!(WdfRequestGetFileObject, self.0) };
         // SAFETY: the device has a file-object configuration, so the request has a file object; requests are presented
-        // after its create, and it is closed when all of them are complete.
+        // after its create, and it is closed when all of them are complete: this one is not while it is borrowed.
         unsafe { File::of(file) }
     }
 
@@ -266,7 +265,7 @@ impl InFlight {
     ///
     /// The operation is kept for another request, and this one completed, here or by the cancel callback. A request with
     /// several operations has them already.
-    pub(crate) fn finish(self, op: Option<Op<Job>>, status: NTSTATUS, information: usize) {
+    pub(crate) fn finish(self, op: Option<Op<Buffers>>, status: NTSTATUS, information: usize) {
         let InFlight(Uncompleted(request)) = self;
         // SAFETY: the request is the driver's, and was marked.
         let place = unsafe { context::<RequestContext>(request.cast()) };
@@ -296,8 +295,7 @@ unsafe fn settle(request: WDFREQUEST) {
     let RequestContext { cancel, outcome, .. } = unsafe { ptr::read(place) };
     // INVARIANT: the values that the completion and the callback had are used up.
     let request = Uncompleted(request);
-    // SAFETY: not used once the request is completed, below.
-    let file = unsafe { request.file() };
+    let file = request.file();
     // Nobody cancels any more: once the operation can serve another request, a cancel would meet that one.
     match cancel {
         Cancel::One(canceller) => drop(canceller),

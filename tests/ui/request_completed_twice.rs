@@ -3,36 +3,34 @@
 
 #[path = "../../src/batch.rs"]
 mod batch;
-#[path = "../../src/complete.rs"]
-mod complete;
 #[path = "../../src/context.rs"]
 mod context;
 #[path = "../../src/datagrams.rs"]
 mod datagrams;
-#[path = "../../src/decode.rs"]
-mod decode;
 #[path = "../../src/device.rs"]
 mod device;
-#[path = "../../src/dispatch/mod.rs"]
-mod dispatch;
 #[path = "../../src/driver.rs"]
 mod driver;
 #[path = "../../src/file.rs"]
 mod file;
 #[path = "../../src/inbox.rs"]
 mod inbox;
-#[path = "../../src/job.rs"]
-mod job;
-#[path = "../../src/many.rs"]
-mod many;
-#[path = "../../src/wdf_request.rs"]
-mod wdf_request;
+#[path = "../../src/input.rs"]
+mod input;
+#[path = "../../src/io.rs"]
+mod io;
+#[path = "../../src/operation.rs"]
+mod operation;
+#[path = "../../src/request/mod.rs"]
+mod request;
 #[path = "../../src/ring.rs"]
 mod ring;
 #[path = "../../src/switch.rs"]
 mod switch;
 #[path = "../../src/wdf.rs"]
 mod wdf;
+#[path = "../../src/wdf_request.rs"]
+mod wdf_request;
 
 use wdf_request::{Cancel, InFlight, Request, Uncompleted};
 

@@ -1,7 +1,7 @@
 //! Functions exported by `netio.sys`.
 
-use nt_sys::{NTSTATUS, ULONG};
 use crate::wsk::{WSK_CLIENT_NPI, WSK_PROVIDER_CHARACTERISTICS, WSK_PROVIDER_NPI, WSK_REGISTRATION};
+use nt_sys::{NTSTATUS, ULONG};
 
 unsafe extern "system" {
     /// Registers a WSK client. `PASSIVE_LEVEL`.

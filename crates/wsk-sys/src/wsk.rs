@@ -1,12 +1,12 @@
 //! WSK structures, dispatch tables and callbacks.
 #![allow(missing_docs, reason = "the fields are those of the C structure that the type's page names")]
 
-use nt_sys::{GUID, NTSTATUS, PEPROCESS, PETHREAD, PSECURITY_DESCRIPTOR, PVOID, SIZE_T, ULONG, USHORT};
 use crate::control::WSK_CONTROL_SOCKET_TYPE;
-use nt_sys::IRP;
-use nt_sys::MDL;
 use crate::sockaddr::{ADDRESS_FAMILY, CMSGHDR, SOCKADDR};
+use nt_sys::IRP;
 use nt_sys::KSPIN_LOCK;
+use nt_sys::MDL;
+use nt_sys::{GUID, NTSTATUS, PEPROCESS, PETHREAD, PSECURITY_DESCRIPTOR, PVOID, SIZE_T, ULONG, USHORT};
 
 /// `NPI_WSK_INTERFACE_ID`.
 pub static NPI_WSK_INTERFACE_ID: GUID = GUID {

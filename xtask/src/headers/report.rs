@@ -77,7 +77,9 @@ impl<'a> Report<'a> {
             for &name in *names {
                 let rows = || self.items.iter().enumerate().filter(|(_, item)| covers(name, item));
                 if rows().next().is_none() {
-                    self.errors.push(format!("{name}: listed as in no header, but neither nt-sys nor wsk-sys has it"));
+                    self.errors.push(format!(
+                        "{name}: listed as in no header, but neither nt-sys nor wsk-sys has it"
+                    ));
                 } else if rows().any(|(index, _)| self.found.contains(&index)) {
                     self.errors.push(format!("{name}: listed as in no header ({reason}), but one has it"));
                 }

@@ -39,14 +39,14 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "the close of a handle leaves its socket open",
         file: "src/file.rs",
-        line: "    unsafe { File::of(file) }.close();\n",
+        line: "    request::close(unsafe { File::of(file) });\n",
         instead: "",
         caught_by: "closing::closing_the_handle_ends_its_receives",
     },
     Mutant {
         name: "a failed bind is not taken back",
-        file: "src/complete.rs",
-        line: "            file.end_bind(result.is_ok());\n",
+        file: "src/request/bind.rs",
+        line: "    end(finished.file, result.is_ok());\n",
         instead: "",
         caught_by: "binding::a_failed_bind_leaves_the_socket_to_be_bound_again",
     },

@@ -1,0 +1,143 @@
+//! What an operation carries until it has completed: the request that it serves, and the request's data.
+#![expect(unsafe_code, reason = "the data is described by an MDL of the I/O manager")]
+
+use core::ptr;
+
+use wsk::{BufferList, Payload, PayloadList, Shared, dispatch_drop};
+use wsk_sys::{MDL, ULONG, WSK_BUF, WSK_BUF_LIST};
+
+use crate::batch::Batch;
+use crate::wdf_request::InFlight;
+
+/// The kind of request that an operation serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Create,
+    Bind,
+    LocalAddress,
+    Control,
+    SetSecurity,
+    GetSecurity,
+    Send,
+    Receive,
+    DisableReceive,
+    Drain,
+    TransportChange,
+    AddressChange,
+}
+
+/// The buffers of an operation.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    /// None while the operation is spare.
+    pub(crate) kind: Option<Kind>,
+    /// None while the operation is spare, and if it is one of a batch, which has the request.
+    pub(crate) request: Option<InFlight>,
+    pub(crate) data: Data,
+    /// The other operations of the request, and this one's place among them.
+    pub(crate) batch: Option<(Shared<Batch>, usize)>,
+}
+
+/// The data of an operation, in the request's locked memory.
+#[derive(Debug, Default)]
+pub(crate) enum Data {
+    /// There is none.
+    #[default]
+    None,
+    /// A datagram, or the room for one.
+    One(Locked),
+    /// Several datagrams.
+    List(BufferList<Locked>),
+}
+
+impl Data {
+    /// The number of datagrams.
+    pub(crate) fn datagrams(&self) -> usize {
+        match self {
+            Data::None => 0,
+            Data::One(_) => 1,
+            Data::List(list) => list.len(),
+        }
+    }
+}
+
+/// Locked memory of a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Locked(WSK_BUF);
+
+// SAFETY: the MDL belongs to the request's IRP, which any thread may handle.
+unsafe impl Send for Locked {}
+
+impl Locked {
+    const NONE: Locked = Locked(WSK_BUF { Mdl: ptr::null_mut(), Offset: 0, Length: 0 });
+
+    /// `length` bytes at `offset` of the range that an MDL describes.
+    ///
+    /// # Safety
+    /// The range is locked until the request that the MDL is of is completed, and the value is gone by then; or
+    /// `length` is zero.
+    pub(crate) const unsafe fn new(mdl: *mut MDL, offset: usize, length: usize) -> Locked {
+        if length == 0 {
+            // WSK's page of WSK_BUF: without data the MDL may be null.
+            return Locked::NONE;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "an offset in a buffer whose length is a ULONG")]
+        let offset = offset as ULONG;
+        Locked(WSK_BUF { Mdl: mdl, Offset: offset, Length: length })
+    }
+
+    /// `length` bytes of this from `offset` on; none, if there are not as many.
+    pub(crate) const fn part(self, offset: usize, length: usize) -> Locked {
+        let WSK_BUF { Mdl, Offset, Length } = self.0;
+        if offset > Length || length > Length - offset {
+            return Locked::NONE;
+        }
+        // SAFETY: a part of what this value has the promise for.
+        unsafe { Locked::new(Mdl, Offset as usize + offset, length) }
+    }
+}
+
+// SAFETY: `Locked::new` has the promise that the pages stay locked while the value lives.
+unsafe impl Payload for Locked {
+    fn buffer(&self) -> WSK_BUF {
+        self.0
+    }
+
+    fn room(&self) -> WSK_BUF {
+        self.0
+    }
+
+    // The record in the request's output says how much was received.
+    fn set_received(&mut self, _: usize) {}
+}
+
+// SAFETY: the memory is that of `Locked`. The driver completes the request when the operation has completed, never before.
+unsafe impl Payload for Buffers {
+    fn buffer(&self) -> WSK_BUF {
+        match self.data {
+            Data::One(data) => data.buffer(),
+            Data::None | Data::List(_) => Locked::NONE.buffer(),
+        }
+    }
+
+    fn room(&self) -> WSK_BUF {
+        self.buffer()
+    }
+
+    fn set_received(&mut self, _: usize) {}
+}
+
+// SAFETY: the list is this value's own, of memory that is locked until the request is completed.
+unsafe impl PayloadList for Buffers {
+    fn list(&self) -> *mut WSK_BUF_LIST {
+        match &self.data {
+            Data::List(list) => list.list(),
+            Data::None | Data::One(_) => ptr::null_mut(),
+        }
+    }
+}
+
+// SAFETY: a buffer's description, and a list that may be dropped at DISPATCH_LEVEL.
+unsafe impl wsk::DispatchDrop for Data {}
+dispatch_drop!(Locked(buffer: Copy));
+dispatch_drop!(Buffers { kind: Copy, request, data, batch });

@@ -1,0 +1,67 @@
+//! Disable receive: has WSK call the receive event no more. The queue keeps what it has.
+
+use core::time::Duration;
+
+use wsk::{Error, Op, Result, event};
+use wskdrv_abi as abi;
+use wskdrv_abi::{DISABLE_AND_WAIT, DISABLE_SOON, Disabled};
+use zerocopy::IntoBytes;
+
+use super::{Call, Change, Command, Disposition, Finished};
+use crate::file::File;
+use crate::inbox::Reception;
+use crate::input::{ensure_room, read_exact, time_limit};
+use crate::operation::{Data, Kind};
+use crate::switch;
+
+#[derive(Debug)]
+pub(super) enum DisableReceive {
+    /// With an IRP, which completes when no call of the event is left.
+    AndWait(Option<Duration>),
+    /// Without waiting for calls of it.
+    Soon,
+}
+
+impl Command<'_> for DisableReceive {
+    fn decode(input: &[u8], output: usize) -> Result<DisableReceive> {
+        let request: abi::DisableReceive = read_exact(input)?;
+        ensure_room(output, size_of::<Disabled>())?;
+        match request.form {
+            DISABLE_AND_WAIT => Ok(DisableReceive::AndWait(time_limit(request.timeout_ms))),
+            DISABLE_SOON => Ok(DisableReceive::Soon),
+            _ => Err(Error::INVALID_PARAMETER),
+        }
+    }
+
+    fn start(self, call: &mut Call) -> Result<Disposition> {
+        let socket = call.file()?.bound_socket()?;
+        let reception = Reception::of(&socket, 0)?;
+        match self {
+            DisableReceive::Soon => {
+                let pending = switch::disable_soon(&reception)? == event::Disabled::Soon;
+                call.reply(&Disabled { pending: pending.into(), reserved: 0 })
+            }
+            DisableReceive::AndWait(limit) => {
+                let change = Change {
+                    begin: |_: &File, _: &Op<_>| switch::begin_disable(&reception),
+                    undo: |_: &File| switch::end_disable(&reception, false),
+                };
+                call.submit_with(Kind::DisableReceive, limit, Data::None, change, |(), queue, op, limit| {
+                    socket.submit_to(queue, op, wsk::DisableReceive, limit);
+                    Ok(())
+                })
+            }
+        }
+    }
+}
+
+pub(super) fn finish(finished: &Finished<'_>, result: Result) -> Result<usize> {
+    // The queue is gone with the socket if the handle is closed.
+    if let Ok(socket) = finished.file.bound_socket()
+        && let Ok(reception) = Reception::of(&socket, 0)
+    {
+        switch::end_disable(&reception, result.is_ok());
+    }
+    result?;
+    finished.request.write_output(Disabled { pending: 0, reserved: 0 }.as_bytes())
+}

@@ -1,0 +1,44 @@
+//! Drain: takes datagrams out of the handle's queue, and waits if it is empty.
+
+use core::time::Duration;
+
+use wsk::{Error, Result};
+use wskdrv_abi::{Datagrams, Received};
+
+use super::{Call, Command, Disposition, Finished};
+use crate::inbox::Inbox;
+use crate::input::{ensure_room, read_time_limit};
+use crate::operation::{Data, Kind};
+
+#[derive(Debug)]
+pub(super) struct Drain {
+    limit: Option<Duration>,
+}
+
+impl Command<'_> for Drain {
+    fn decode(input: &[u8], output: usize) -> Result<Drain> {
+        let limit = read_time_limit(input)?;
+        ensure_room(output, size_of::<Datagrams>() + size_of::<Received>())?;
+        Ok(Drain { limit })
+    }
+
+    fn start(self, call: &mut Call) -> Result<Disposition> {
+        let socket = call.file()?.bound_socket()?;
+        // Every socket of the driver's has one.
+        let inbox = socket.handler::<Inbox>().ok_or(Error::INVALID_DEVICE_STATE)?;
+        call.submit(Kind::Drain, self.limit, Data::None, |queue, op, limit| inbox.wait(queue, op, limit))
+    }
+}
+
+/// The queue is not empty, and no other drain takes from it meanwhile.
+pub(super) fn finish(finished: &Finished<'_>, result: Result) -> Result<usize> {
+    result?;
+    let socket = finished.file.bound_socket().map_err(|_| Error::CANCELLED)?;
+    let inbox = socket.handler::<Inbox>().ok_or(Error::INVALID_DEVICE_STATE)?;
+    let taken = inbox.drain(finished.request)?;
+    let counters = &finished.driver.counters;
+    counters.datagrams_received.add(taken.datagrams);
+    counters.bytes_received.add(taken.bytes);
+    counters.datagrams_dropped.add(taken.dropped);
+    Ok(taken.information)
+}

@@ -1,0 +1,279 @@
+//! The requests of the contract, a file for each: what it reads, what it asks of WSK, and what it makes of the result.
+//!
+//! ```text
+//!  dispatch ─▶ Command::decode ─▶ Command::start ─▶ Call::submit ─▶ WSK ─▶ finish
+//!                  │ error            │ error, or done     │ error         the request is completed with what it gives
+//!                  └──────────────────┴────────────────────┴─▶ the request is completed, and nothing of it remains
+//! ```
+
+#![expect(unsafe_code, reason = "an operation is given memory of the request")]
+
+use core::time::Duration;
+
+use wsk::{Completion, CompletionQueue, Error, Op, Passive, Result};
+use wsk_sys::{NTSTATUS, STATUS_SUCCESS};
+use wskdrv_abi as abi;
+use zerocopy::{Immutable, IntoBytes};
+
+use crate::driver::Driver;
+use crate::file::File;
+use crate::operation::{Buffers, Data, Kind, Locked};
+use crate::wdf_request::{Cancel, InFlight, Request, Uncompleted};
+
+mod address_change;
+mod bind;
+mod close;
+mod control;
+mod create;
+mod disable_receive;
+mod drain;
+mod enable_receive;
+mod info;
+mod local_address;
+mod receive;
+mod security;
+mod send;
+mod transport_change;
+
+pub(crate) use close::close;
+pub(crate) use receive::Slots;
+
+/// A request, read from its bytes.
+trait Command<'a>: Sized {
+    /// Reads it, without effects. The size of the output is part of what user mode has sent.
+    ///
+    /// # Errors
+    /// The driver's refusals, as [`abi::status::REFUSALS`] lists them.
+    fn decode(input: &'a [u8], output: usize) -> Result<Self>;
+
+    /// Does what it asks for, or submits the operation that will.
+    ///
+    /// # Errors
+    /// The request is refused, and nothing of it remains. Once an operation is submitted there is no error any more: its
+    /// result is the request's.
+    fn start(self, call: &mut Call) -> Result<Disposition>;
+}
+
+/// A change of a handle's state that goes with an operation.
+struct Change<B, U> {
+    /// Made before the operation is submitted. What it gives, the operation is submitted with.
+    begin: B,
+    /// Takes it back, if the operation is not submitted.
+    undo: U,
+}
+
+/// How far a request has come when it was started.
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub(crate) enum Disposition {
+    /// It is done, with so many bytes of output.
+    Done(usize),
+    /// An operation was submitted, which completes it.
+    Pending,
+}
+
+/// Reads and starts the request of a control code.
+///
+/// # Errors
+/// The request is refused, and nothing of it remains.
+pub(crate) fn dispatch(call: &mut Call, code: u32, input: &[u8]) -> Result<Disposition> {
+    match code {
+        abi::IOCTL_WSKDRV_VERSION => call.serve::<info::Version>(input),
+        abi::IOCTL_WSKDRV_CREATE => call.serve::<create::Create>(input),
+        abi::IOCTL_WSKDRV_BIND => call.serve::<bind::Bind>(input),
+        abi::IOCTL_WSKDRV_LOCAL_ADDRESS => call.serve::<local_address::LocalAddress>(input),
+        abi::IOCTL_WSKDRV_GET_OPTION => call.serve::<control::GetOption>(input),
+        abi::IOCTL_WSKDRV_SET_OPTION => call.serve::<control::SetOption<'_>>(input),
+        abi::IOCTL_WSKDRV_IOCTL => call.serve::<control::Ioctl<'_>>(input),
+        abi::IOCTL_WSKDRV_RAW_CONTROL => call.serve::<control::Raw<'_>>(input),
+        abi::IOCTL_WSKDRV_SEND => call.serve::<send::Send<'_>>(input),
+        abi::IOCTL_WSKDRV_RECEIVE => call.serve::<receive::Receive>(input),
+        abi::IOCTL_WSKDRV_STATISTICS => call.serve::<info::Statistics>(input),
+        abi::IOCTL_WSKDRV_PROVIDER => call.serve::<info::Provider>(input),
+        abi::IOCTL_WSKDRV_ENABLE_RECEIVE => call.serve::<enable_receive::EnableReceive>(input),
+        abi::IOCTL_WSKDRV_DISABLE_RECEIVE => call.serve::<disable_receive::DisableReceive>(input),
+        abi::IOCTL_WSKDRV_DRAIN => call.serve::<drain::Drain>(input),
+        abi::IOCTL_WSKDRV_TRANSPORTS => call.serve::<info::Transports>(input),
+        abi::IOCTL_WSKDRV_TRANSPORT_CHANGE => call.serve::<transport_change::TransportChange>(input),
+        abi::IOCTL_WSKDRV_SET_SECURITY => call.serve::<security::SetSecurity<'_>>(input),
+        abi::IOCTL_WSKDRV_GET_SECURITY => call.serve::<security::GetSecurity>(input),
+        _ => Err(Error::INVALID_DEVICE_REQUEST),
+    }
+}
+
+/// A request that is being started.
+#[derive(Debug)]
+pub(crate) struct Call {
+    driver: &'static Driver,
+    /// None when an operation has it.
+    request: Option<Request>,
+    output: usize,
+}
+
+impl Call {
+    /// A request with so many bytes of output.
+    pub(crate) const fn new(driver: &'static Driver, request: Request, output: usize) -> Call {
+        Call { driver, request: Some(request), output }
+    }
+
+    /// Completes the request, unless an operation will.
+    pub(crate) fn end(self, result: Result<Disposition>) {
+        let (status, information) = match result {
+            Ok(Disposition::Pending) => return,
+            Ok(Disposition::Done(information)) => (STATUS_SUCCESS, information),
+            Err(error) => (error.status(), 0),
+        };
+        if let Some(request) = self.request {
+            request.complete(status, information);
+        }
+    }
+
+    fn serve<'a, C: Command<'a>>(&mut self, input: &'a [u8]) -> Result<Disposition> {
+        C::decode(input, self.output)?.start(self)
+    }
+
+    fn request(&self) -> Result<&Uncompleted> {
+        self.request.as_deref().ok_or(Error::INVALID_DEVICE_STATE)
+    }
+
+    /// The handle that the request was made of.
+    fn file(&self) -> Result<&File> {
+        self.request().map(Uncompleted::file)
+    }
+
+    /// Answers with a structure.
+    fn reply<T: IntoBytes + Immutable>(&self, reply: &T) -> Result<Disposition> {
+        self.request()?.write_output(reply.as_bytes()).map(Disposition::Done)
+    }
+
+    /// A part of the output, for the operations that the request will be.
+    ///
+    /// # Errors
+    /// [`BUFFER_TOO_SMALL`](Error::BUFFER_TOO_SMALL): there is no such part.
+    fn locked(&self, offset: usize, length: usize) -> Result<Locked> {
+        if offset.checked_add(length).is_none_or(|end| end > self.output) {
+            return Err(Error::BUFFER_TOO_SMALL);
+        }
+        let mdl = self.request()?.mdl(self.output)?;
+        // SAFETY: the MDL is of the request's second buffer, which has as many bytes, locked for the request. What has this
+        // value is an operation that serves the request, whose data is taken out before the request is completed
+        // (`File::keep_op`).
+        Ok(unsafe { Locked::new(mdl, offset, length) })
+    }
+
+    /// Submits an operation that carries `data`. From then on, whoever the operation goes to completes the request, and with
+    /// it the handle may go.
+    fn submit(
+        &mut self,
+        kind: Kind,
+        limit: Option<Duration>,
+        data: Data,
+        submit: impl FnOnce(&Queue, Op<Buffers>, Option<Duration>),
+    ) -> Result<Disposition> {
+        let change = Change { begin: |_: &File, _: &Op<Buffers>| Ok(()), undo: |_: &File| () };
+        self.submit_with(kind, limit, data, change, |(), queue, op, limit| {
+            submit(queue, op, limit);
+            Ok(())
+        })
+    }
+
+    /// Submits an operation that goes with a change of the handle's state.
+    fn submit_with<G>(
+        &mut self,
+        kind: Kind,
+        limit: Option<Duration>,
+        data: Data,
+        change: Change<impl FnOnce(&File, &Op<Buffers>) -> Result<G>, impl FnOnce(&File)>,
+        submit: impl FnOnce(G, &Queue, Op<Buffers>, Option<Duration>) -> Result<(), (Error, Op<Buffers>)>,
+    ) -> Result<Disposition> {
+        let (driver, mut op) = (self.driver, self.file()?.take_op()?);
+        let changed = self.file().and_then(|file| (change.begin)(file, &op));
+        let begun = changed.and_then(|changed| match self.mark_cancelable(Cancel::One(op.canceller())) {
+            Ok(request) => Ok((changed, request)),
+            Err(error) => {
+                self.file().map(change.undo)?;
+                Err(error)
+            }
+        });
+        let (changed, request) = match begun {
+            Ok(begun) => begun,
+            Err(error) => {
+                self.file()?.keep_op(op);
+                return Err(error);
+            }
+        };
+        *op.buffers_mut() = Buffers { kind: Some(kind), request: Some(request), data, batch: None };
+        driver.counters.submitted();
+        if let Err((error, mut op)) = submit(changed, &driver.queue, op, limit) {
+            driver.counters.completed(Err(error));
+            if let Some(request) = op.buffers_mut().request.take() {
+                request.finish(Some(op), error.status(), 0);
+            }
+        }
+        Ok(Disposition::Pending)
+    }
+
+    /// Makes the request cancelable, for the operations that it is about to be.
+    ///
+    /// # Errors
+    /// [`CANCELLED`](Error::CANCELLED): the request is still this value's.
+    fn mark_cancelable(&mut self, cancel: Cancel) -> Result<InFlight> {
+        let request = self.request.take().ok_or(Error::INVALID_DEVICE_STATE)?;
+        request.mark_cancelable(cancel).map_err(|(error, request)| {
+            self.request = Some(request);
+            error
+        })
+    }
+}
+
+type Queue = CompletionQueue<'static, Buffers>;
+
+/// Leave to make what is for `PASSIVE_LEVEL`: a request of user mode comes at that level, but another driver may send
+/// one at a higher.
+fn passive() -> Result<Passive> {
+    Passive::check().ok_or(Error::INVALID_DEVICE_STATE)
+}
+
+/// A request whose operation has completed.
+struct Finished<'a> {
+    driver: &'static Driver,
+    file: &'a File,
+    request: &'a Uncompleted,
+}
+
+/// Completes the request of an operation that has completed.
+pub(crate) fn finish(driver: &'static Driver, mut completion: Completion<'static, Buffers>) {
+    let result = completion.result();
+    driver.counters.completed(result);
+    let Some(kind) = completion.buffers().kind else { return };
+    if kind == Kind::Receive {
+        return receive::finish(driver, completion);
+    }
+    let Some(request) = completion.buffers_mut().request.take() else { return };
+    let finished = Finished { driver, file: request.file(), request: &request };
+    let done = result.map(|_| ());
+    let information = match kind {
+        Kind::Create => create::finish(&finished, result.map(|_| completion.take_socket())),
+        Kind::Bind => bind::finish(&finished, done),
+        Kind::LocalAddress => local_address::finish(&finished, result.map(|_| completion.address())),
+        Kind::Control => control::finish(&finished, result.map(|_| completion.output())),
+        Kind::SetSecurity => security::set_finished(done),
+        Kind::GetSecurity => security::get_finished(&finished, result.map(|_| completion.take_security())),
+        Kind::Send => send::finish(&finished, completion.buffers().data.datagrams(), result),
+        Kind::DisableReceive => disable_receive::finish(&finished, done),
+        Kind::Drain => drain::finish(&finished, done),
+        Kind::TransportChange => transport_change::finish(&finished, done),
+        Kind::AddressChange => address_change::finish(done),
+        Kind::Receive => return,
+    };
+    let (status, information) = outcome(information);
+    request.finish(Some(completion.into_op()), status, information);
+}
+
+/// How a request ends: status and `Information`.
+fn outcome(information: Result<usize>) -> (NTSTATUS, usize) {
+    match information {
+        Ok(information) => (STATUS_SUCCESS, information),
+        Err(error) => (error.status(), 0),
+    }
+}
