@@ -16,6 +16,7 @@ pub(crate) mod option;
 pub(crate) mod sort;
 
 use core::net::{IpAddr, SocketAddr};
+use std::fmt;
 use std::sync::Arc;
 
 use wsk_requests::Row;
@@ -30,7 +31,7 @@ use crate::net::option::{Outgoing, Values};
 
 /// An address of this machine, and the interface that has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
+pub(crate) struct LocalAddress {
     pub(crate) interface: ULONG,
     pub(crate) address: IpAddr,
     /// Of a link-local IPv6 address, the interface's index once more; otherwise 0.
@@ -51,10 +52,10 @@ impl Network {
     ///
     /// # Errors
     /// What the host says.
-    pub(crate) fn places(&self) -> Result<Vec<Place>, NTSTATUS> {
+    pub(crate) fn local_addresses(&self) -> Result<Vec<LocalAddress>, NTSTATUS> {
         match self {
-            Network::Host => host::places(),
-            Network::Memory(net) => Ok(net.places()),
+            Network::Host => host::local_addresses(),
+            Network::Memory(net) => Ok(net.local_addresses()),
         }
     }
 
@@ -65,106 +66,69 @@ impl Network {
             Network::Memory(_) => memory::WIRE,
         }
     }
-}
 
-/// A bound socket of the network. Unbound when dropped.
-#[derive(Debug)]
-pub(crate) enum Endpoint {
-    Host(host::Endpoint),
-    Memory(memory::Endpoint),
-}
-
-impl Endpoint {
     /// Binds a socket with these options; what arrives goes to the inbox.
     ///
     /// # Errors
     /// What the sharing table says, or the network.
     pub(crate) fn bind(
-        network: &Network,
+        &self,
         poller: &Poller,
         binding: Binding,
         values: &Values,
         groups: &Memberships,
         inbox: &Arc<Inbox>,
-    ) -> Result<Endpoint, NTSTATUS> {
-        match network {
-            Network::Host => host::bind(poller, binding, values, groups, inbox).map(Endpoint::Host),
+    ) -> Result<Arc<dyn Endpoint>, NTSTATUS> {
+        Ok(match self {
+            Network::Host => Arc::new(host::bind(poller, binding, values, groups, inbox)?),
             Network::Memory(net) => {
                 let endpoint = net.bind(binding, Arc::clone(inbox), true)?;
                 endpoint.filter(values, groups);
-                Ok(Endpoint::Memory(endpoint))
+                Arc::new(endpoint)
             }
-        }
+        })
     }
+}
 
+/// A bound socket of the network. Unbound when dropped.
+pub(crate) trait Endpoint: fmt::Debug + Send + Sync {
     /// The address, with the port that the network chose if none was asked for.
-    pub(crate) fn local(&self) -> SocketAddr {
-        match self {
-            Endpoint::Host(endpoint) => endpoint.local(),
-            Endpoint::Memory(endpoint) => endpoint.local(),
-        }
-    }
+    fn local(&self) -> SocketAddr;
 
     /// Sends a datagram: as the socket's options say, and `overrides`, which are in `outgoing` already.
     ///
     /// # Errors
     /// `STATUS_ACCESS_DENIED`: the broadcast address, without `SO_BROADCAST`; and what the network says.
-    pub(crate) fn send(
+    fn send(
         &self,
         bytes: &[u8],
         to: SocketAddr,
         outgoing: &Outgoing,
         overrides: &Overrides,
-    ) -> Result<(), NTSTATUS> {
-        match self {
-            Endpoint::Host(endpoint) => endpoint.send(bytes, to, outgoing, overrides),
-            Endpoint::Memory(endpoint) => endpoint.send(bytes, to, outgoing, overrides),
-        }
-    }
+    ) -> Result<(), NTSTATUS>;
 
     /// Lets a changed option take effect.
     ///
     /// # Errors
     /// What the network says.
-    pub(crate) fn changed(&self, row: &Row, values: &Values, groups: &Memberships) -> Result<(), NTSTATUS> {
-        match self {
-            Endpoint::Host(endpoint) => endpoint.changed(row, values, groups),
-            Endpoint::Memory(endpoint) => {
-                endpoint.filter(values, groups);
-                Ok(())
-            }
-        }
-    }
+    fn changed(&self, row: &Row, values: &Values, groups: &Memberships) -> Result<(), NTSTATUS>;
 
     /// Lets a changed group take effect.
     ///
     /// # Errors
     /// What the network says.
-    pub(crate) fn changed_group(
+    fn changed_group(
         &self,
         values: &Values,
         groups: &Memberships,
         change: Change,
         group: Group,
         source: Option<IpAddr>,
-    ) -> Result<(), NTSTATUS> {
-        match self {
-            Endpoint::Host(endpoint) => endpoint.changed_group(values, groups, change, group, source),
-            Endpoint::Memory(endpoint) => {
-                endpoint.filter(values, groups);
-                Ok(())
-            }
-        }
-    }
+    ) -> Result<(), NTSTATUS>;
 
     /// The MTU of the path to an address.
     ///
     /// # Errors
     /// What the network says; `STATUS_NOT_SUPPORTED` if it does not tell.
-    pub(crate) fn mtu(&self, to: IpAddr) -> Result<ULONG, NTSTATUS> {
-        match self {
-            Endpoint::Host(_) => host::mtu(to),
-            Endpoint::Memory(_) => Ok(memory::mtu(to)),
-        }
-    }
+    fn mtu(&self, to: IpAddr) -> Result<ULONG, NTSTATUS>;
 }

@@ -136,7 +136,7 @@ impl Socket {
     }
 
     /// The way to the network, once the socket is bound.
-    pub(crate) fn endpoint(&self) -> Option<Arc<Endpoint>> {
+    pub(crate) fn endpoint(&self) -> Option<Arc<dyn Endpoint>> {
         self.datagram().ok()?.settings().endpoint.clone()
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use wsk_sys::{NTSTATUS, STATUS_SUCCESS};
 
 use crate::Network;
-use crate::net::Place;
+use crate::net::LocalAddress;
 use crate::net::memory::{Net, Watcher};
 use crate::provider::{Provider, State};
 use crate::run::request::{Outcome, Parked};
@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 struct AddressChange {
     socket: Arc<Socket>,
     /// The addresses when it began, if nobody tells of a change.
-    before: Option<BTreeSet<Place>>,
+    before: Option<BTreeSet<LocalAddress>>,
 }
 
 /// Starts a request that ends with the next change.
@@ -67,17 +67,17 @@ impl Provider {
     }
 
     /// This machine's addresses, if the host tells them.
-    fn addresses(&self) -> Option<BTreeSet<Place>> {
-        self.config.network.places().ok().map(|places| places.into_iter().collect())
+    fn addresses(&self) -> Option<BTreeSet<LocalAddress>> {
+        self.config.network.local_addresses().ok().map(|places| places.into_iter().collect())
     }
 
-    fn compare_later(&self, number: u64, before: BTreeSet<Place>) {
+    fn compare_later(&self, number: u64, before: BTreeSet<LocalAddress>) {
         self.engine.schedule_in(PAUSE, move |provider| provider.compare_addresses(number, before));
     }
 
     /// Ends a request if the addresses are not those that they were when it began; otherwise they are looked at again
     /// in a while.
-    fn compare_addresses(&self, number: u64, before: BTreeSet<Place>) {
+    fn compare_addresses(&self, number: u64, before: BTreeSet<LocalAddress>) {
         if !self.lock().address_changes.contains(&number) {
             return;
         }

@@ -10,7 +10,6 @@ use wsk_sys::{
 use crate::call::SocketCall;
 use crate::call::check;
 use crate::call::sockaddr;
-use crate::net::Endpoint;
 use crate::net::address::Family;
 use crate::net::bind_table::Binding;
 use crate::net::guard::Guard;
@@ -72,7 +71,6 @@ unsafe fn bind(
     let guard = Guard::new(datagram.who, settings.security.as_deref());
     let binding = Binding { address, dual, share: values.share(), guard };
     let network = &provider.config.network;
-    let endpoint = Endpoint::bind(network, &provider.poller, binding, values, groups, &datagram.inbox)?;
-    settings.endpoint = Some(Arc::new(endpoint));
+    settings.endpoint = Some(network.bind(&provider.poller, binding, values, groups, &datagram.inbox)?);
     Ok(())
 }

@@ -160,7 +160,7 @@ unsafe fn perform(socket: &Socket, sending: Sending, what: &str) -> Result<usize
 
 /// Where to send, and how.
 struct Destination {
-    endpoint: Arc<Endpoint>,
+    endpoint: Arc<dyn Endpoint>,
     address: SocketAddr,
     outgoing: Outgoing,
     overrides: Overrides,

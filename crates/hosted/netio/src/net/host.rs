@@ -56,14 +56,14 @@ pub(crate) struct Endpoint {
     source: Source,
     local: SocketAddr,
     // Dropped last: before, the address is still taken.
-    _place: Place,
+    _taken: Taken,
 }
 
 /// A row of [`TABLE`].
 #[derive(Debug)]
-struct Place(u64);
+struct Taken(u64);
 
-impl Drop for Place {
+impl Drop for Taken {
     fn drop(&mut self) {
         TABLE.lock().unwrap_or_else(PoisonError::into_inner).remove(self.0);
     }
@@ -85,12 +85,12 @@ pub(crate) fn bind(
     let socket = open(&binding, values, groups, shared).map_err(|error| status_of(&error))?;
     let local = socket.local_addr().ok().and_then(|local| local.as_socket()).ok_or(STATUS_UNSUCCESSFUL)?;
     binding.address = local;
-    let place = Place(table.insert(binding));
+    let taken = Taken(table.insert(binding));
     drop(table);
     let socket = UdpSocket::from_std(socket.into());
     let filter = Filter::new(values, groups);
     let source = poller.add(socket, Arc::clone(inbox), filter).map_err(|error| status_of(&error))?;
-    Ok(Endpoint { source, local, _place: place })
+    Ok(Endpoint { source, local, _taken: taken })
 }
 
 fn open(binding: &Binding, values: &Values, groups: &Memberships, shared: bool) -> io::Result<Socket> {
@@ -123,11 +123,11 @@ fn open(binding: &Binding, values: &Values, groups: &Memberships, shared: bool) 
 }
 
 /// The addresses of the host.
-pub(crate) fn places() -> Result<Vec<net::Place>, NTSTATUS> {
+pub(crate) fn local_addresses() -> Result<Vec<net::LocalAddress>, NTSTATUS> {
     let place = |one: interfaces::Address| {
         let link_local = matches!(one.address, IpAddr::V6(address) if address.is_unicast_link_local());
         let scope = if link_local { one.interface } else { 0 };
-        net::Place { interface: one.interface, address: one.address, scope }
+        net::LocalAddress { interface: one.interface, address: one.address, scope }
     };
     let found = interfaces::addresses().map_err(|error| status_of(&error))?;
     Ok(found.into_iter().map(place).collect())
@@ -144,12 +144,12 @@ fn share(socket: &Socket) -> io::Result<()> {
     Ok(())
 }
 
-impl Endpoint {
-    pub(crate) fn local(&self) -> SocketAddr {
+impl net::Endpoint for Endpoint {
+    fn local(&self) -> SocketAddr {
         self.local
     }
 
-    pub(crate) fn send(
+    fn send(
         &self,
         bytes: &[u8],
         to: SocketAddr,
@@ -179,16 +179,14 @@ impl Endpoint {
         }
     }
 
-    /// Lets a changed option take effect.
-    pub(crate) fn changed(&self, row: &Row, values: &Values, groups: &Memberships) -> Result<(), NTSTATUS> {
+    fn changed(&self, row: &Row, values: &Values, groups: &Memberships) -> Result<(), NTSTATUS> {
         option::apply(&SockRef::from(self.source.socket()), row, values)
             .map_err(|error| status_of(&error))?;
         self.source.set_filter(Filter::new(values, groups));
         Ok(())
     }
 
-    /// Lets a changed group take effect.
-    pub(crate) fn changed_group(
+    fn changed_group(
         &self,
         values: &Values,
         groups: &Memberships,
@@ -201,14 +199,10 @@ impl Endpoint {
         self.source.set_filter(Filter::new(values, groups));
         Ok(())
     }
-}
 
-/// The MTU of the path to an address.
-///
-/// # Errors
-/// `STATUS_NOT_SUPPORTED`: the host does not tell. And what it says otherwise.
-pub(crate) fn mtu(to: IpAddr) -> Result<ULONG, NTSTATUS> {
-    own::mtu(to).map_err(|error| status_of(&error))
+    fn mtu(&self, to: IpAddr) -> Result<ULONG, NTSTATUS> {
+        own::mtu(to).map_err(|error| status_of(&error))
+    }
 }
 
 /// The status for an error of the host, by the names that Winsock has for both. n/d
@@ -233,6 +227,7 @@ fn status_of(error: &io::Error) -> NTSTATUS {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::Endpoint as _;
 
     use crate::net::bind_table::Share;
     use crate::net::guard::{Guard, Who};

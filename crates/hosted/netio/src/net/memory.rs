@@ -20,6 +20,7 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use wsk_requests::Row;
 use wsk_sys::{
     NTSTATUS, STATUS_ACCESS_DENIED, STATUS_ADDRESS_ALREADY_EXISTS, STATUS_INVALID_ADDRESS_COMPONENT,
     STATUS_INVALID_BUFFER_SIZE, STATUS_NETWORK_UNREACHABLE, ULONG,
@@ -32,7 +33,7 @@ use crate::net::control_info::Overrides;
 use crate::net::filter::Filter;
 use crate::net::guard::Guard;
 use crate::net::inbox::{Datagram, Header, Inbox};
-use crate::net::multicast::{Group, Memberships};
+use crate::net::multicast::{Change, Group, Memberships};
 use crate::net::option::{Outgoing, Values, size_on_the_wire};
 
 pub use peer::{Arrived, Peer};
@@ -49,7 +50,7 @@ pub(crate) const WIRE: ULONG = 2;
 const WIRE_MTU: ULONG = 1500;
 
 /// The MTU of the path to an address: over the loopback interface, none.
-pub(crate) fn mtu(to: IpAddr) -> ULONG {
+fn mtu(to: IpAddr) -> ULONG {
     if interface_of(to) == LOOPBACK { ULONG::MAX } else { WIRE_MTU }
 }
 
@@ -65,7 +66,7 @@ pub struct Net(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     table: Table,
-    places: Vec<Place>,
+    sockets: Vec<Bound>,
     taken_ports: u16,
     /// The addresses of the wire that were added.
     addresses: Vec<IpAddr>,
@@ -82,7 +83,7 @@ impl fmt::Debug for Watcher {
 }
 
 #[derive(Debug)]
-struct Place {
+struct Bound {
     id: u64,
     binding: Binding,
     inbox: Arc<Inbox>,
@@ -91,7 +92,7 @@ struct Place {
     own: bool,
 }
 
-impl Place {
+impl Bound {
     /// How well the place fits a destination: not, by the wildcard address, or exactly.
     fn fit(&self, to: SocketAddr) -> u8 {
         if self.binding.address.port() != to.port() {
@@ -167,12 +168,12 @@ impl Net {
     }
 
     /// The addresses of this machine.
-    pub(crate) fn places(&self) -> Vec<net::Place> {
+    pub(crate) fn local_addresses(&self) -> Vec<net::LocalAddress> {
         let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
         let wire =
             [IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), IpAddr::V6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1].into())];
         let added = self.lock().addresses.clone();
-        let place = |address| net::Place { interface: interface_of(address), address, scope: 0 };
+        let place = |address| net::LocalAddress { interface: interface_of(address), address, scope: 0 };
         loopback.into_iter().chain(wire).chain(added).map(place).collect()
     }
 
@@ -195,7 +196,7 @@ impl Net {
         state.table.check(&binding)?;
         let id = state.table.insert(binding);
         let filter = Filter::default();
-        state.places.push(Place { id, binding, inbox: Arc::clone(&inbox), filter, own });
+        state.sockets.push(Bound { id, binding, inbox: Arc::clone(&inbox), filter, own });
         drop(state);
         Ok(Endpoint { net: self.clone(), id, binding, inbox, own })
     }
@@ -288,24 +289,24 @@ impl State {
         header: &Header,
         own: bool,
     ) -> Vec<(Arc<Inbox>, Family)> {
-        let name = |place: &Place| (Arc::clone(&place.inbox), place.family());
+        let name = |place: &Bound| (Arc::clone(&place.inbox), place.family());
         let places =
-            || self.places.iter().filter(|place| place.filter.takes_from(header.interface, to.is_ipv6()));
+            || self.sockets.iter().filter(|place| place.filter.takes_from(header.interface, to.is_ipv6()));
         if to.ip().is_multicast() {
             let group = Group { address: to.ip(), interface: header.interface };
             // Without hops it does not leave the machine.
-            let reaches = |place: &&Place| place.own == own || header.hops != Some(0);
-            let hears = |place: &&Place| place.hears(group, to.port(), source, own);
+            let reaches = |place: &&Bound| place.own == own || header.hops != Some(0);
+            let hears = |place: &&Bound| place.hears(group, to.port(), source, own);
             return places().filter(reaches).filter(hears).map(name).collect();
         }
         if to.ip() == IpAddr::V4(Ipv4Addr::BROADCAST) {
             let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, to.port()));
-            let takes = |place: &&Place| place.fit(everywhere) == 2 && place.filter.takes_broadcast();
+            let takes = |place: &&Bound| place.fit(everywhere) == 2 && place.filter.takes_broadcast();
             return places().filter(takes).map(name).collect();
         }
         // `max_by_key` takes the last of equals: the one bound last. Its options may refuse the datagram, in silence.
-        let best = self.places.iter().filter(|place| place.fit(to) > 0).max_by_key(|place| place.fit(to));
-        let takes = |place: &&Place| place.filter.takes_from(header.interface, to.is_ipv6());
+        let best = self.sockets.iter().filter(|place| place.fit(to) > 0).max_by_key(|place| place.fit(to));
+        let takes = |place: &&Bound| place.filter.takes_from(header.interface, to.is_ipv6());
         best.filter(takes).map(name).into_iter().collect()
     }
 }
@@ -322,11 +323,21 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    pub(crate) fn local(&self) -> SocketAddr {
+    /// Sets what the socket takes from the net.
+    pub(crate) fn filter(&self, values: &Values, groups: &Memberships) {
+        let mut state = self.net.lock();
+        if let Some(place) = state.sockets.iter_mut().find(|place| place.id == self.id) {
+            place.filter = Filter::new(values, groups);
+        }
+    }
+}
+
+impl net::Endpoint for Endpoint {
+    fn local(&self) -> SocketAddr {
         self.binding.address
     }
 
-    pub(crate) fn send(
+    fn send(
         &self,
         bytes: &[u8],
         to: SocketAddr,
@@ -336,12 +347,25 @@ impl Endpoint {
         self.net.send(self, to, bytes, outgoing, overrides)
     }
 
-    /// Sets what the socket takes from the net.
-    pub(crate) fn filter(&self, values: &Values, groups: &Memberships) {
-        let mut state = self.net.lock();
-        if let Some(place) = state.places.iter_mut().find(|place| place.id == self.id) {
-            place.filter = Filter::new(values, groups);
-        }
+    fn changed(&self, _: &Row, values: &Values, groups: &Memberships) -> Result<(), NTSTATUS> {
+        self.filter(values, groups);
+        Ok(())
+    }
+
+    fn changed_group(
+        &self,
+        values: &Values,
+        groups: &Memberships,
+        _: Change,
+        _: Group,
+        _: Option<IpAddr>,
+    ) -> Result<(), NTSTATUS> {
+        self.filter(values, groups);
+        Ok(())
+    }
+
+    fn mtu(&self, to: IpAddr) -> Result<ULONG, NTSTATUS> {
+        Ok(mtu(to))
     }
 }
 
@@ -349,7 +373,7 @@ impl Drop for Endpoint {
     fn drop(&mut self) {
         let mut state = self.net.lock();
         state.table.remove(self.id);
-        state.places.retain(|place| place.id != self.id);
+        state.sockets.retain(|place| place.id != self.id);
     }
 }
 
@@ -358,6 +382,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::net::Endpoint as _;
 
     fn receive(peer: &Peer) -> Option<(Vec<u8>, SocketAddr)> {
         peer.set_read_timeout(Some(Duration::ZERO)).unwrap();

@@ -5,7 +5,7 @@
 use core::cmp::Reverse;
 use core::net::{IpAddr, Ipv6Addr, SocketAddrV6};
 
-use crate::net::Place;
+use crate::net::LocalAddress;
 
 /// A row of the policy: a prefix, its length, its precedence and its label.
 type Policy = (u128, u32, u8, u8);
@@ -84,7 +84,7 @@ fn is_loopback(ip: Ipv6Addr) -> bool {
 
 /// Whether something can be sent to a destination from a place: it is the same one; or both are loopback addresses, or
 /// neither is; and on one link, if the destination says on which.
-fn is_candidate(place: &Place, to: &SocketAddrV6) -> bool {
+fn is_candidate(place: &LocalAddress, to: &SocketAddrV6) -> bool {
     let (source, ip) = (mapped(place.address), *to.ip());
     let same_family = source.to_ipv4_mapped().is_some() == ip.to_ipv4_mapped().is_some();
     let elsewhere = scope(ip) == LINK_LOCAL && ![0, place.interface].contains(&to.scope_id());
@@ -92,7 +92,7 @@ fn is_candidate(place: &Place, to: &SocketAddrV6) -> bool {
 }
 
 /// The address that datagrams to a destination come from (section 5); none if there is no way to it.
-fn source_of(to: &SocketAddrV6, places: &[Place]) -> Option<Address> {
+fn source_of(to: &SocketAddrV6, places: &[LocalAddress]) -> Option<Address> {
     if to.ip().to_canonical().is_unspecified() {
         return None;
     }
@@ -113,7 +113,7 @@ fn source_of(to: &SocketAddrV6, places: &[Place]) -> Option<Address> {
 
 /// Sorts destinations, the best first, for a machine with these addresses (section 6). Those without a way are left
 /// out. IPv4 addresses are mapped ones.
-pub(crate) fn sort(destinations: Vec<SocketAddrV6>, places: &[Place]) -> Vec<SocketAddrV6> {
+pub(crate) fn sort(destinations: Vec<SocketAddrV6>, places: &[LocalAddress]) -> Vec<SocketAddrV6> {
     let mut usable: Vec<_> =
         destinations.into_iter().filter_map(|to| Some((source_of(&to, places)?, to))).collect();
     // Stable, as the last rule has it.
@@ -135,10 +135,10 @@ pub(crate) fn sort(destinations: Vec<SocketAddrV6>, places: &[Place]) -> Vec<Soc
 mod tests {
     use super::*;
 
-    fn places(addresses: &[&str]) -> Vec<Place> {
+    fn places(addresses: &[&str]) -> Vec<LocalAddress> {
         let place = |text: &&str| {
             let address: IpAddr = text.parse().unwrap();
-            Place { interface: if address.is_loopback() { 1 } else { 2 }, address, scope: 0 }
+            LocalAddress { interface: if address.is_loopback() { 1 } else { 2 }, address, scope: 0 }
         };
         addresses.iter().map(place).collect()
     }

@@ -42,7 +42,7 @@ pub(crate) struct DatagramSocket {
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
     /// The way to the network, once the socket is bound.
-    pub(crate) endpoint: Option<Arc<Endpoint>>,
+    pub(crate) endpoint: Option<Arc<dyn Endpoint>>,
     /// `SIO_WSK_SET_REMOTE_ADDRESS`.
     pub(crate) remote: Option<SocketAddr>,
     /// `SIO_WSK_SET_SENDTO_ADDRESS`.

@@ -31,7 +31,7 @@ pub(crate) unsafe fn query(
     output: *mut u8,
     room: usize,
 ) -> (NTSTATUS, SIZE_T) {
-    let places = match provider.config.network.places() {
+    let places = match provider.config.network.local_addresses() {
         Ok(places) => places,
         Err(status) => return (status, 0),
     };
@@ -65,8 +65,10 @@ pub(crate) unsafe fn sorted(
 ) -> Result<(NTSTATUS, SIZE_T), NTSTATUS> {
     // SAFETY: this function's contract.
     let addresses = unsafe { read(input) }?;
-    let addresses: Vec<SocketAddr> =
-        sort(addresses, &provider.config.network.places()?).into_iter().map(SocketAddr::from).collect();
+    let addresses: Vec<SocketAddr> = sort(addresses, &provider.config.network.local_addresses()?)
+        .into_iter()
+        .map(SocketAddr::from)
+        .collect();
     // SAFETY: this function's contract.
     Ok(unsafe { write(&addresses, Family::V6, output, room) })
 }

@@ -15,7 +15,7 @@ use wsk_sys::{
 use crate::net::address::Family;
 use crate::net::multicast::{Change, Group};
 use crate::net::option::Values;
-use crate::net::{Endpoint, Place};
+use crate::net::{Endpoint, LocalAddress};
 use crate::provider::Provider;
 use crate::socket::{Options, Socket};
 
@@ -136,7 +136,7 @@ fn index(provider: &Provider, interface: Interface) -> Result<ULONG, NTSTATUS> {
     if interface == Interface::Any {
         return Ok(0);
     }
-    let fits = |place: &Place| match interface {
+    let fits = |place: &LocalAddress| match interface {
         Interface::Address(address) => place.address == IpAddr::V4(address),
         Interface::Index(index) => place.interface == index,
         Interface::Any => false,
@@ -144,7 +144,7 @@ fn index(provider: &Provider, interface: Interface) -> Result<ULONG, NTSTATUS> {
     provider
         .config
         .network
-        .places()?
+        .local_addresses()?
         .iter()
         .find(|place| fits(place))
         .map(|place| place.interface)
@@ -154,7 +154,7 @@ fn index(provider: &Provider, interface: Interface) -> Result<ULONG, NTSTATUS> {
 fn change_group(
     provider: &Provider,
     options: &mut Options,
-    endpoint: Option<&Endpoint>,
+    endpoint: Option<&dyn Endpoint>,
     row: &Row,
     (change, input): (Change, &[u8]),
 ) -> Result<(), NTSTATUS> {

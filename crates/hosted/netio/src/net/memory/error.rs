@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use wsk_cmsg::ReceiveError;
 
-use super::{Place, State, interface_of};
+use super::{Bound, State, interface_of};
 use crate::net::address::Family;
 use crate::net::inbox::{Datagram, Header, Inbox};
 
@@ -19,13 +19,13 @@ impl State {
     /// answered so (RFC 1122, 3.2.2).
     pub(super) fn is_unreachable(&self, to: SocketAddr) -> bool {
         let to_many = to.ip().is_multicast() || to.ip() == IpAddr::from([255; 4]);
-        !to_many && self.places.iter().all(|place| place.fit(to) == 0)
+        !to_many && self.sockets.iter().all(|place| place.fit(to) == 0)
     }
 
     /// Where the sender of a datagram is told of errors, if its options ask for that.
     pub(super) fn told_of_errors(&self, sender: u64, to: SocketAddr) -> Option<(Arc<Inbox>, Family)> {
-        let asks = |place: &&Place| place.id == sender && place.filter.takes_errors(to.is_ipv6());
-        self.places.iter().find(asks).map(|place| (Arc::clone(&place.inbox), place.family()))
+        let asks = |place: &&Bound| place.id == sender && place.filter.takes_errors(to.is_ipv6());
+        self.sockets.iter().find(asks).map(|place| (Arc::clone(&place.inbox), place.family()))
     }
 }
 

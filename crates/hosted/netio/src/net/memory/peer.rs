@@ -10,6 +10,7 @@ use wsk_requests::rows::{ip, ipv6, socket};
 use wsk_sys::{STATUS_ACCESS_DENIED, STATUS_INVALID_BUFFER_SIZE};
 
 use super::{Endpoint, WIRE};
+use crate::net::Endpoint as _;
 use crate::net::address::canonical;
 use crate::net::control_info::Overrides;
 use crate::net::inbox::Datagram;

@@ -13,10 +13,11 @@ use wsk_sys::{
     NTSTATUS, STATUS_INVALID_ADDRESS_COMPONENT, STATUS_INVALID_BUFFER_SIZE, STATUS_NETWORK_UNREACHABLE,
 };
 
+use crate::net::Endpoint as _;
 use crate::net::bind_table::{Binding, Share};
 use crate::net::control_info::Overrides;
 use crate::net::guard::Guard;
-use crate::net::host::{Endpoint, Poller, bind, mtu};
+use crate::net::host::{Endpoint, Poller, bind};
 use crate::net::inbox::{Datagram, Inbox};
 use crate::net::multicast::{Change, Group, Memberships};
 use crate::net::option::Values;
@@ -216,11 +217,11 @@ fn what_cannot_be_sent_so_is_refused() {
 fn a_datagram_that_must_not_be_fragmented_is_refused() {
     let mut own = Own::bound("[::1]:0", Values::default());
     let to = own.at("::1");
-    let path = mtu(to.ip()).unwrap();
+    let path = own.endpoint().mtu(to.ip()).unwrap();
     // The largest that IPv6 has, with its headers, is a little larger than Linux' loopback interface takes.
     let bytes = vec![0; 65527];
     assert!((1280..=65575).contains(&path), "{path}");
-    assert!((576..=65535).contains(&mtu([127, 0, 0, 1].into()).unwrap()));
+    assert!((576..=65535).contains(&own.endpoint().mtu([127, 0, 0, 1].into()).unwrap()));
     own.set(&ipv6::IPV6_DONTFRAG, 1);
     if path < 65575 {
         assert_eq!(own.send(&bytes, to, &[]), Err(STATUS_INVALID_BUFFER_SIZE));
