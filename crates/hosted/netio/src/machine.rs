@@ -80,9 +80,28 @@ impl Netio {
         self.0.lock().descriptors.len()
     }
 
-    /// The number of requests that wait, for their turn or for a datagram.
+    /// The number of requests that wait, for their turn or for something to happen.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.0.lock().requests.len()
+    }
+
+    /// The number of datagrams in the receive buffers of all sockets.
+    #[must_use]
+    pub fn buffered(&self) -> usize {
+        let state = self.0.lock();
+        let bodies = state.sockets.values().filter_map(|entry| entry.socket.datagram().ok());
+        bodies.map(|body| body.inbox.len()).sum()
+    }
+
+    /// Waits until the provider's thread has nothing to do: every request that came so far is complete, or waits for
+    /// something to happen, and what has arrived was delivered. While a request waits for a change of the host's
+    /// addresses, the thread looks at them again and again.
+    ///
+    /// # Panics
+    /// If that takes longer than a callback or completion routine of a client may take.
+    pub fn wait_until_idle(&self) {
+        let limit = platform::hang_limit();
+        assert!(self.0.engine.wait_until_idle(limit), "the provider's thread is still busy after {limit:?}");
     }
 }

@@ -15,7 +15,7 @@ use std::ptr;
 use std::time::Duration;
 
 use ::netio::memory::Net;
-use ::netio::rules;
+use ::netio::{Netio, rules};
 use ntos::{Machine, Rule};
 use support::{Client, EVENTS, NO_EVENTS, Sink, Socket, World};
 use wsk_sys::*;
@@ -23,9 +23,11 @@ use wsk_sys::*;
 const ON: ULONG = WSK_EVENT_RECEIVE_FROM;
 
 /// Runs a wrong client in every mode; it must be stopped by `rule`, with a report that contains `object`.
-fn caught(rule: &Rule, object: &str, wrong: impl Fn() + Clone + Send + 'static) {
+fn caught(rule: &Rule, object: &str, wrong: impl Fn(&Netio) + Clone + Send + 'static) {
     for &mode in support::MODES {
-        World::new(Some(Net::new()), mode).catch(rule, object, wrong.clone());
+        let world = World::new(Some(Net::new()), mode);
+        let (netio, wrong) = (world.netio.clone(), wrong.clone());
+        world.catch(rule, object, move || wrong(&netio));
     }
 }
 
@@ -50,17 +52,17 @@ fn answering(answer: NTSTATUS) -> (Socket, &'static Sink) {
 
 #[test]
 fn enabling_without_a_function() {
-    caught(&rules::EVENT_WITHOUT_CALLBACK, "socket #", || {
+    caught(&rules::EVENT_WITHOUT_CALLBACK, "socket #", |_| {
         Client::new().bound("127.0.0.1:0").event(ON);
     });
-    caught(&rules::EVENT_WITHOUT_CALLBACK, "socket #", || {
+    caught(&rules::EVENT_WITHOUT_CALLBACK, "socket #", |_| {
         Client::new().listening("127.0.0.1:0", &raw const NO_EVENTS, ptr::null_mut()).event(ON);
     });
 }
 
 #[test]
 fn a_status_that_the_page_has_not() {
-    caught(&rules::EVENT_STATUS, "returned 0xc00000a3", || {
+    caught(&rules::EVENT_STATUS, "returned 0xc00000a3", |_| {
         answering(STATUS_DEVICE_NOT_READY);
         wait_for_ever();
     });
@@ -74,7 +76,7 @@ fn a_callback_that_returns_at_another_level() {
     }
     static RAISES: WSK_CLIENT_DATAGRAM_DISPATCH =
         WSK_CLIENT_DATAGRAM_DISPATCH { WskReceiveFromEvent: Some(raises) };
-    caught(&rules::EVENT_IRQL, "returned at IRQL 3, called at 2", || {
+    caught(&rules::EVENT_IRQL, "returned at IRQL 3, called at 2", |_| {
         let client = Client::new();
         let socket = client.listening("127.0.0.1:0", &raw const RAISES, ptr::null_mut());
         assert_eq!(socket.event(ON), STATUS_SUCCESS);
@@ -85,11 +87,11 @@ fn a_callback_that_returns_at_another_level() {
 
 #[test]
 fn a_close_with_lists_retained() {
-    caught(&rules::RETAINED_AT_CLOSE, "1 datagrams retained: 1 bytes from 127.0.0.1:", || {
+    caught(&rules::RETAINED_AT_CLOSE, "1 datagrams retained: 1 bytes from 127.0.0.1:", |netio| {
         let (socket, sink) = answering(STATUS_PENDING);
         sink.wait_for(1);
-        // The call may not have returned yet; then it is found out when it does.
-        std::thread::sleep(Duration::from_millis(20));
+        // The call has returned, and the list is retained.
+        netio.wait_until_idle();
         socket.start_close();
         wait_for_ever();
     });
@@ -118,7 +120,7 @@ fn node(address: usize) -> *mut WSK_DATAGRAM_INDICATION {
 
 #[test]
 fn what_was_taken_out_of_a_list_and_never_released_is_named_at_the_close() {
-    caught(&rules::RETAINED_AT_CLOSE, "1 datagrams retained: 9 bytes from 127.0.0.1:", || {
+    caught(&rules::RETAINED_AT_CLOSE, "1 datagrams retained: 9 bytes from 127.0.0.1:", |_| {
         let (socket, [first, _]) = two_kept();
         unsafe { (*node(first)).Next = ptr::null_mut() };
         assert_eq!(socket.release(first), STATUS_SUCCESS);
@@ -128,13 +130,13 @@ fn what_was_taken_out_of_a_list_and_never_released_is_named_at_the_close() {
 
 #[test]
 fn a_node_that_was_released_with_its_list() {
-    caught(&rules::RELEASE_TWICE, "WskRelease of an indication of socket #", || {
+    caught(&rules::RELEASE_TWICE, "WskRelease of an indication of socket #", |_| {
         let (socket, [first, second]) = two_kept();
         assert_eq!(socket.release(first), STATUS_SUCCESS);
         socket.release(second);
     });
     // Linked to by what is not.
-    caught(&rules::RELEASE_TWICE, "WskRelease of an indication of socket #", || {
+    caught(&rules::RELEASE_TWICE, "WskRelease of an indication of socket #", |_| {
         let (socket, [first, second]) = two_kept();
         assert_eq!(socket.release(second), STATUS_SUCCESS);
         socket.release(first);
@@ -143,12 +145,12 @@ fn a_node_that_was_released_with_its_list() {
 
 #[test]
 fn a_list_that_goes_on_at_anything() {
-    caught(&rules::RELEASE_LINK, "goes on at 0x10, ", || {
+    caught(&rules::RELEASE_LINK, "goes on at 0x10, ", |_| {
         let (socket, [_, second]) = two_kept();
         unsafe { (*node(second)).Next = ptr::without_provenance_mut(16) };
         socket.release(second);
     });
-    caught(&rules::RELEASE_LINK, "WskRelease of a list", || {
+    caught(&rules::RELEASE_LINK, "WskRelease of a list", |_| {
         let (socket, [first, second]) = two_kept();
         unsafe { (*node(second)).Next = node(first) };
         socket.release(first);
@@ -157,7 +159,7 @@ fn a_list_that_goes_on_at_anything() {
 
 #[test]
 fn a_list_retained_during_the_close() {
-    caught(&rules::RETAINED_AT_CLOSE, "being closed", || {
+    caught(&rules::RETAINED_AT_CLOSE, "being closed", |_| {
         let client = Client::new();
         let sink = Sink::new();
         sink.answer(&[STATUS_PENDING]);
@@ -174,10 +176,10 @@ fn a_list_retained_during_the_close() {
 
 #[test]
 fn a_list_released_twice() {
-    caught(&rules::RELEASE_TWICE, "WskRelease of an indication of socket #", || {
+    caught(&rules::RELEASE_TWICE, "WskRelease of an indication of socket #", |netio| {
         let (socket, sink) = answering(STATUS_PENDING);
         let list = sink.wait("a call", |calls| !calls.is_empty())[0].list;
-        std::thread::sleep(Duration::from_millis(20));
+        netio.wait_until_idle();
         assert_eq!(socket.release(list), STATUS_SUCCESS);
         socket.release(list);
     });
@@ -185,7 +187,7 @@ fn a_list_released_twice() {
 
 #[test]
 fn a_list_released_and_then_not_retained() {
-    caught(&rules::RELEASED_NOT_RETAINED, "returned 0x00000000", || {
+    caught(&rules::RELEASED_NOT_RETAINED, "returned 0x00000000", |_| {
         let client = Client::new();
         let sink = Sink::new();
         let socket = client.listening("127.0.0.1:0", &raw const EVENTS, sink.context());

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use ::netio::Completion;
 use ::netio::memory::Net;
-use support::{Client, EVENTS, Gate, Indicated, Request, SHORT, Sink, Socket, World, everywhere, in_memory};
+use support::{Client, EVENTS, Gate, Indicated, Request, Sink, Socket, World, everywhere, in_memory, until};
 use wsk_sys::*;
 
 const ON: ULONG = WSK_EVENT_RECEIVE_FROM;
@@ -112,7 +112,7 @@ fn what_one_sender_sends_comes_in_its_order() {
     gate.wait();
     // On another thread, the second one does not overtake the first.
     sender.send(b"second", Some(local));
-    std::thread::sleep(SHORT);
+    world.netio.wait_until_idle();
     assert_eq!(sink.calls().len(), 1);
     sink.hold(None);
     gate.open();
@@ -130,7 +130,8 @@ fn a_callback_is_off_until_it_is_turned_on() {
         let (socket, sink, local) = listening(&client, "127.0.0.1:0");
         let peer = world.peer("127.0.0.1:0");
         peer.send(b"buffered", local);
-        std::thread::sleep(SHORT);
+        until("it is buffered", || world.netio.buffered() == 1);
+        world.netio.wait_until_idle();
         assert!(sink.calls().is_empty());
         assert_eq!(socket.event(ON), STATUS_SUCCESS);
         assert_eq!(bytes(&sink.wait_for(1)), [b"buffered"]);
@@ -158,9 +159,8 @@ fn pending_receives_come_first() {
         let peer = world.peer("127.0.0.1:0");
         assert_eq!(socket.event(ON), STATUS_SUCCESS);
         let receives = [socket.start_receive(10), socket.start_receive(10)];
-        // Off the caller's stack, a receive waits when it has had its turn, in which this request comes after it.
-        socket.local_address();
-        std::thread::sleep(SHORT / 10);
+        world.netio.wait_until_idle();
+        assert_eq!(world.netio.pending(), 2);
         for datagram in [b"1", b"2", b"3"] {
             peer.send(datagram, local);
         }
@@ -183,7 +183,8 @@ fn what_is_not_accepted_waits_until_the_callback_is_on_again() {
         peer.send(b"first", local);
         sink.wait_for(1);
         peer.send(b"second", local);
-        std::thread::sleep(SHORT);
+        until("both are buffered", || world.netio.buffered() == 2);
+        world.netio.wait_until_idle();
         assert_eq!(sink.calls().len(), 1, "it is off");
         assert_eq!(socket.event(ON), STATUS_SUCCESS);
         assert_eq!(bytes(&sink.wait_for(3)), [&b"first"[..], b"first", b"second"]);
@@ -255,8 +256,7 @@ fn disabling_tells_of_calls_that_have_not_returned() {
         assert_eq!(socket.event(OFF), STATUS_EVENT_PENDING);
         let disabling = socket.start_event(OFF);
         assert_eq!(disabling.returned, STATUS_PENDING);
-        std::thread::sleep(SHORT / 10);
-        assert!(!disabling.is_done());
+        assert_eq!((disabling.is_done(), world.netio.pending()), (false, 1));
         sink.hold(None);
         gate.open();
         assert_eq!(disabling.wait(), (STATUS_SUCCESS, 0));
@@ -272,7 +272,7 @@ fn a_disable_that_waits_can_be_cancelled() {
         let client = Client::new();
         let (socket, sink, gate) = held(world, &client);
         let disabling = socket.start_event(OFF);
-        std::thread::sleep(SHORT / 10);
+        assert_eq!(world.netio.pending(), 1);
         disabling.cancel();
         sink.hold(None);
         if world.mode == Completion::Inline {
@@ -296,7 +296,7 @@ fn a_close_waits_for_the_callback_and_ends_a_disable() {
         let (socket, sink, gate) = held(world, &client);
         let disabling = socket.start_event(OFF);
         let closing = socket.start_close();
-        std::thread::sleep(SHORT / 10);
+        // The callback holds the provider's thread, or the close waits for it.
         assert!(!closing.is_done());
         sink.hold(None);
         gate.open();
@@ -328,7 +328,8 @@ fn a_callback_may_turn_itself_off_and_send() {
         let (request, _buffer, _to) = sends.recv().unwrap();
         assert_eq!(request.wait(), (STATUS_SUCCESS, 6));
         peer.send(b"y", local);
-        std::thread::sleep(SHORT / 10);
+        until("it is buffered", || world.netio.buffered() == 1);
+        world.netio.wait_until_idle();
         assert_eq!(sink.calls().len(), 1);
         socket.close();
         answered.close();
@@ -407,7 +408,8 @@ fn dead_sockets_refuse_and_close() {
         world.peer("127.0.0.1:0").send(b"kept", local);
         let kept = sink.wait("one", |calls| calls.len() == 1)[0].list;
         let waiting = quiet.start_receive(10);
-        std::thread::sleep(SHORT / 10);
+        world.netio.wait_until_idle();
+        assert_eq!(world.netio.pending(), 1);
         world.netio.kill_sockets();
         assert_eq!(waiting.wait(), Err(STATUS_FILE_FORCED_CLOSED));
         let calls = sink.wait("the end is told", |calls| calls.len() == 2);
@@ -426,7 +428,7 @@ fn dead_sockets_refuse_and_close() {
         for dead in [socket, quiet, unbound] {
             dead.close();
         }
-        std::thread::sleep(SHORT / 10);
+        world.netio.wait_until_idle();
         assert_eq!(sink.calls().len(), 2, "told once");
         // New ones work, at the same address.
         let again = client.bound(&local.to_string());

@@ -168,6 +168,12 @@ impl Inbox {
         self.lock().drop_others(remote);
     }
 
+    /// The number of datagrams in the queue.
+    #[cfg(feature = "hosted")]
+    pub(crate) fn len(&self) -> usize {
+        self.lock().queue.len()
+    }
+
     /// Whether [`Inbox::pop`] would find a datagram.
     pub(crate) fn has(&self, remote: Option<SocketAddr>) -> bool {
         let mut state = self.lock();

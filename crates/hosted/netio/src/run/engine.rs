@@ -32,6 +32,8 @@ struct Queue {
     last: u64,
     random: fastrand::Rng,
     thread: Thread,
+    /// The thread does a job.
+    busy: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,7 +70,7 @@ impl Engine {
     pub(crate) fn new(mode: Completion) -> Engine {
         let seed = if let Completion::Delayed { seed } = mode { seed } else { 0 };
         let random = fastrand::Rng::with_seed(seed);
-        let queue = Queue { jobs: BinaryHeap::new(), last: 0, random, thread: Thread::None };
+        let queue = Queue { jobs: BinaryHeap::new(), last: 0, random, thread: Thread::None, busy: false };
         Engine { mode, queue: Mutex::new(queue), changed: Condvar::new() }
     }
 
@@ -103,10 +105,15 @@ impl Engine {
     /// The next job, in its time; none when the thread is to end.
     fn next(&self) -> Option<Job> {
         let mut queue = self.lock();
+        queue.busy = false;
+        self.changed.notify_all();
         loop {
             let now = Instant::now();
             queue = match queue.jobs.peek().map(|Reverse(due)| due.0) {
-                Some(time) if time <= now => return queue.jobs.pop().map(|Reverse(due)| due.2),
+                Some(time) if time <= now => {
+                    queue.busy = true;
+                    return queue.jobs.pop().map(|Reverse(due)| due.2);
+                }
                 _ if queue.thread == Thread::Stopping => return None,
                 Some(time) => {
                     self.changed.wait_timeout(queue, time - now).unwrap_or_else(PoisonError::into_inner).0
@@ -160,6 +167,16 @@ impl Engine {
         queue.jobs.clear();
         let runs = |queue: &mut Queue| queue.thread != Thread::None;
         let waited = self.changed.wait_timeout_while(queue, limit, runs);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+}
+
+#[cfg(feature = "hosted")]
+impl Engine {
+    /// Waits until the thread has nothing to do; whether that came within the limit.
+    pub(crate) fn wait_until_idle(&self, limit: Duration) -> bool {
+        let works = |queue: &mut Queue| queue.busy || !queue.jobs.is_empty();
+        let waited = self.changed.wait_timeout_while(self.lock(), limit, works);
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 }

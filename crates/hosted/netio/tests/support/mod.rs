@@ -9,7 +9,7 @@
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 mod client;
 mod events;
@@ -133,6 +133,16 @@ impl Peer {
         }?;
         buffer.truncate(length);
         Ok((buffer, from))
+    }
+}
+
+/// Waits until `done` holds.
+#[track_caller]
+pub fn until(what: &str, done: impl Fn() -> bool) {
+    let deadline = Instant::now() + LIMIT;
+    while !done() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::yield_now();
     }
 }
 
