@@ -242,7 +242,7 @@ fn resolve(session: &Session, target: Target) -> Result<Option<SocketAddr>, Erro
 }
 
 /// Level and number of a row; an IOCTL has no level.
-const fn numbers(row: &Row) -> (u32, u32) {
+pub(crate) const fn numbers(row: &Row) -> (u32, u32) {
     match row.kind {
         Kind::Option { level, name } => (level, name),
         Kind::Ioctl { code } | Kind::Client { code } => (0, code),

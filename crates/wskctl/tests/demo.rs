@@ -27,17 +27,18 @@ fn the_report_is_the_same_story_in_every_completion_mode() {
         let run = wskctl(&["demo", "--device", "hosted", "--json", "--completion", completion]);
         assert_eq!(exit_code(&run), 0, "{completion}: {}", stdout(&run));
         let report = json(&run);
-        let scenes = report["scenes"].as_array().unwrap();
-        assert_eq!(scenes.len(), 6);
-        let claims: Vec<_> = scenes.iter().flat_map(|scene| scene["claims"].as_array().unwrap()).collect();
+        let sections = report["sections"].as_array().unwrap();
+        assert_eq!(sections.len(), 6);
+        let claims: Vec<_> =
+            sections.iter().flat_map(|section| section["claims"].as_array().unwrap()).collect();
         let count = |outcome: &str| claims.iter().filter(|claim| claim["outcome"] == outcome).count();
         assert_eq!(report["held"], count("held"));
         assert_eq!((count("failed"), count("skipped")), (0, usize::from(!ipv6)));
-        assert!(claims.iter().filter(|claim| claim["witness"].is_string()).count() >= 8, "{claims:?}");
-        for scene in scenes {
-            assert!(!scene["claims"].as_array().unwrap().is_empty(), "{scene}");
+        assert!(claims.iter().filter(|claim| claim["seen_by"].is_string()).count() >= 8, "{claims:?}");
+        for section in sections {
+            assert!(!section["claims"].as_array().unwrap().is_empty(), "{section}");
         }
-        let irps = scenes[4]["irps"].as_array().unwrap();
+        let irps = sections[4]["irps"].as_array().unwrap();
         assert!(!irps.is_empty());
         for irp in irps {
             let moments = irp["moments"].as_array().unwrap();

@@ -12,7 +12,7 @@ const HEAD: &str = "\
 Every control request of Winsock Kernel that a datagram or basic socket, or the client, can be asked: what is documented
 of it, what makes it in the crate `wsk`, what the hosted provider does with it, and its test in the conformance suite
 (`wskctl conformance NAME`). The page is written by `cargo xtask options` from `crates/requests`, which is also where the
-types of `wsk`, the driver's door, `wskctl options` and the tests come from.
+types of `wsk`, the driver's checks, `wskctl options` and the tests come from.
 
 - **IRP**: whether one goes with the request. Requests without one complete in the call.
 - **when**: before or after the socket is bound. A get has no such rule.

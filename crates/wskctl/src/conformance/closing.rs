@@ -9,9 +9,9 @@ use wskdrv_abi::IOCTL_WSKDRV_CREATE;
 use super::lab::{Lab, ended, free_again};
 use super::outcome::{Failure, Outcome, equal, eventually, holds, status_among, status_is};
 use super::pending::{KINDS, RECEIVE, SEND, SEND_MANY};
+use super::process::kill_with;
 use super::requests;
 use super::test::tests;
-use super::victim::kill_with;
 use crate::device::Pending;
 use crate::family::Family;
 

@@ -1,5 +1,6 @@
 //! The receive event: the queue that it fills, what is dropped, enabling and disabling.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use wsk_sys::{
@@ -12,7 +13,7 @@ use wskdrv_abi::{
 };
 use zerocopy::IntoBytes;
 
-use super::lab::Lab;
+use super::lab::{Lab, Outsider};
 use super::outcome::{Outcome, equal, eventually, holds, refused, status_is};
 use super::raw;
 use super::test::tests;
@@ -171,7 +172,8 @@ fn disabling_keeps_what_has_come(lab: &Lab) -> Outcome {
     refused(session.drain(ROOM), STATUS_INVALID_DEVICE_STATE, "a drain of nothing")
 }
 
-fn enabling_again_begins_anew(lab: &Lab) -> Outcome {
+/// A socket whose queue had room for one of three datagrams, and who sent them.
+fn overflowing(lab: &Lab) -> Outcome<(Session, SocketAddr, Outsider)> {
     let (session, address) = lab.bound(Family::V4)?;
     let peer = lab.peer(Family::V4)?;
     session.enable_receive(1024)?;
@@ -179,6 +181,11 @@ fn enabling_again_begins_anew(lab: &Lab) -> Outcome {
         peer.send(&[1; 500], address)?;
     }
     lab.settle();
+    Ok((session, address, peer))
+}
+
+fn enabling_again_begins_anew(lab: &Lab) -> Outcome {
+    let (session, address, peer) = overflowing(lab)?;
     // Either form will do.
     eventually(|| holds(!session.disable_receive_soon()?, "no call of the event is left"))?;
     session.enable_receive(CAPACITY)?;
@@ -216,13 +223,7 @@ fn a_drain_without_time_has_what_is_there(lab: &Lab) -> Outcome {
 }
 
 fn statistics_count_the_queue(lab: &Lab) -> Outcome {
-    let (session, address) = lab.bound(Family::V4)?;
-    let peer = lab.peer(Family::V4)?;
-    session.enable_receive(1024)?;
-    for _ in 0..3 {
-        peer.send(&[1; 500], address)?;
-    }
-    lab.settle();
+    let (session, address, peer) = overflowing(lab)?;
     equal(session.drain(ROOM)?.datagrams.len(), 1, "datagrams that the queue had room for")?;
     for _ in 0..2 {
         peer.send(&[1; 500], address)?;

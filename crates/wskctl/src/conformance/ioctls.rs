@@ -1,7 +1,7 @@
 //! Socket IOCTLs: a test for each row of the table.
 
+use wsk_requests::Row;
 use wsk_requests::rows::ioctl;
-use wsk_requests::{Kind, Row};
 use wsk_sys::{
     NamedStatus, STATUS_ACCESS_DENIED, STATUS_BUFFER_TOO_SMALL, STATUS_CANCELLED,
     STATUS_INVALID_ADDRESS_COMPONENT, STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_DEVICE_STATE,
@@ -42,13 +42,6 @@ fn row(lab: &Lab, request: ioctl::Request, row: &Row) -> Outcome {
     }
 }
 
-fn code(row: &Row) -> u32 {
-    match row.kind {
-        Kind::Ioctl { code } | Kind::Client { code } => code,
-        Kind::Option { name, .. } => name,
-    }
-}
-
 fn both(lab: &Lab) -> &'static [Family] {
     if lab.lacks(Need::Ipv6).is_some() { &[Family::V4] } else { &[Family::V4, Family::V6] }
 }
@@ -57,7 +50,7 @@ fn fixed(lab: &Lab, row: &Row) -> Outcome {
     for family in both(lab) {
         let session = lab.socket(*family)?;
         let peer = lab.peer(*family)?;
-        let fix = |bytes: &[u8]| session.ioctl(code(row), bytes, 0);
+        let fix = |bytes: &[u8]| session.ioctl(row.number(), bytes, 0);
         let to = requests::sockaddr(peer.address());
         refused(fix(&to), STATUS_INVALID_DEVICE_STATE, "fixing an address before the bind")?;
         session.bind(family.loopback())?;
@@ -84,7 +77,7 @@ fn fixed(lab: &Lab, row: &Row) -> Outcome {
 fn query(lab: &Lab, row: &Row) -> Outcome {
     for family in both(lab) {
         let session = lab.socket(*family)?;
-        let bytes = session.ioctl(code(row), &[], 4096)?;
+        let bytes = session.ioctl(row.number(), &[], 4096)?;
         let addresses: Result<Vec<_>, _> = address::decode_all(&bytes).collect();
         let addresses = addresses.map_err(|error| Failure::new(error.to_string()))?;
         let loopback = family.loopback().ip();
@@ -96,23 +89,27 @@ fn query(lab: &Lab, row: &Row) -> Outcome {
             addresses.iter().any(|address| address.ip() == loopback),
             format_args!("{loopback} is among them"),
         )?;
-        let short = session.ioctl(code(row), &[], bytes.len() - 1);
+        let short = session.ioctl(row.number(), &[], bytes.len() - 1);
         refused(short, STATUS_BUFFER_TOO_SMALL, "room for less than all")?;
-        let input = session.ioctl(code(row), &[0], 4096);
+        let input = session.ioctl(row.number(), &[0], 4096);
         refused(input, STATUS_INVALID_BUFFER_SIZE, "input, which it does not take")?;
     }
-    let raw = lab.socket(Family::V4)?.raw(RAW_IOCTL, code(row), 0, &[], 264);
+    let raw = lab.socket(Family::V4)?.raw(RAW_IOCTL, row.number(), 0, &[], 264);
     refused(raw, STATUS_ACCESS_DENIED, "the query by the raw code")
 }
 
 fn change(lab: &Lab, row: &Row) -> Outcome {
     let session = lab.socket(Family::V4)?;
     let begin =
-        || session.handle().begin(IOCTL_WSKDRV_IOCTL, requests::ioctl_with(code(row), &[]), Vec::new());
+        || session.handle().begin(IOCTL_WSKDRV_IOCTL, requests::ioctl_with(row.number(), &[]), Vec::new());
     let limit = std::time::Duration::from_millis(20);
-    let timed = session.within(limit).ioctl(code(row), &[], 0);
+    let timed = session.within(limit).ioctl(row.number(), &[], 0);
     refused(timed, STATUS_IO_TIMEOUT, "a wait with a time limit")?;
-    refused(session.ioctl(code(row), &[0], 0), STATUS_INVALID_BUFFER_SIZE, "input, which it does not take")?;
+    refused(
+        session.ioctl(row.number(), &[0], 0),
+        STATUS_INVALID_BUFFER_SIZE,
+        "input, which it does not take",
+    )?;
     let wait = begin();
     holds(!wait.is_done(), "it waits")?;
     wait.cancel();
@@ -120,7 +117,7 @@ fn change(lab: &Lab, row: &Row) -> Outcome {
     let wait = begin();
     session.close();
     status_is(ended(wait)?.status, STATUS_CANCELLED, "a wait that the handle was closed under")?;
-    let raw = lab.socket(Family::V4)?.raw(RAW_IOCTL, code(row), 0, &[], 0);
+    let raw = lab.socket(Family::V4)?.raw(RAW_IOCTL, row.number(), 0, &[], 0);
     refused(raw, STATUS_ACCESS_DENIED, "the wait by the raw code")
 }
 
@@ -147,17 +144,17 @@ fn sort(lab: &Lab, row: &Row) -> Outcome {
             )?;
         }
     }
-    refused(session.ioctl(code(row), &[7; 28], 64), STATUS_INVALID_PARAMETER, "another family")?;
+    refused(session.ioctl(row.number(), &[7; 28], 64), STATUS_INVALID_PARAMETER, "another family")?;
     let many = requests::sockaddr(list[0]).repeat(wskdrv_abi::SORT_ADDRESSES_MAX + 1);
-    refused(session.ioctl(code(row), &many, 4096), STATUS_INVALID_BUFFER_SIZE, "too many addresses")?;
-    let raw = session.raw(RAW_IOCTL, code(row), 0, &[0; 16], 64);
+    refused(session.ioctl(row.number(), &many, 4096), STATUS_INVALID_BUFFER_SIZE, "too many addresses")?;
+    let raw = session.raw(RAW_IOCTL, row.number(), 0, &[0; 16], 64);
     refused(raw, STATUS_ACCESS_DENIED, "the IOCTL by the raw code")
 }
 
 fn pointers(lab: &Lab, row: &Row) -> Outcome {
     let session = lab.socket(Family::V4)?;
     let (size, _) = row.value.bounds(0);
-    refused(session.ioctl(code(row), &vec![0; size], 64), STATUS_ACCESS_DENIED, "the IOCTL")?;
-    let raw = session.raw(RAW_IOCTL, code(row), 0, &vec![0; size], 64);
+    refused(session.ioctl(row.number(), &vec![0; size], 64), STATUS_ACCESS_DENIED, "the IOCTL")?;
+    let raw = session.raw(RAW_IOCTL, row.number(), 0, &vec![0; size], 64);
     refused(raw, STATUS_ACCESS_DENIED, "the IOCTL by the raw code")
 }

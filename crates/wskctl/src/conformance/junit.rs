@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
-use super::report::{Ending, Report, Verdict};
+use super::report::{Ending, Report, TestResult};
 
 /// The report as XML; a test that could not be run, or that an interrupt kept from running, is `skipped`, with the reason.
 ///
@@ -21,9 +21,9 @@ pub fn junit(report: &Report) -> Result<String, quick_junit::SerializeError> {
     document.to_string()
 }
 
-fn case(verdict: &Verdict) -> TestCase {
-    let detail = verdict.detail.as_deref().unwrap_or_default();
-    let status = match verdict.ending {
+fn case(result: &TestResult) -> TestCase {
+    let detail = result.detail.as_deref().unwrap_or_default();
+    let status = match result.ending {
         Ending::Passed => TestCaseStatus::success(),
         Ending::NotApplicable => {
             let mut skipped = TestCaseStatus::skipped();
@@ -33,12 +33,12 @@ fn case(verdict: &Verdict) -> TestCase {
         Ending::Failed => {
             let mut failed = TestCaseStatus::non_success(NonSuccessKind::Failure);
             failed.set_message(detail);
-            failed.set_description(format!("{detail}\n{}", verdict.place.as_deref().unwrap_or_default()));
+            failed.set_description(format!("{detail}\n{}", result.place.as_deref().unwrap_or_default()));
             failed
         }
     };
-    let mut case = named(&verdict.name, status);
-    case.set_time(Duration::from_millis(verdict.milliseconds));
+    let mut case = named(&result.name, status);
+    case.set_time(Duration::from_millis(result.milliseconds));
     case
 }
 

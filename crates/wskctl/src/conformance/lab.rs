@@ -10,8 +10,8 @@ use wsk_sys::{NamedStatus, STATUS_NOT_SUPPORTED};
 use wskdrv_abi::Statistics;
 
 use super::outcome::{Failure, Outcome, SOON, equal, eventually, holds};
+use super::process::{ChildProcess, Plan};
 use super::test::Need;
-use super::victim::{Plan, Victim};
 use crate::device::{Arrived, Completed, Device, Handle, OpenError, Peer, Pending};
 use crate::family::Family;
 use crate::session::Session;
@@ -175,8 +175,8 @@ impl Lab {
     /// # Errors
     ///
     /// The process did not come as far as that.
-    pub fn victim(&self, plan: &Plan) -> Outcome<Victim> {
-        Victim::start(self, plan)
+    pub fn child_process(&self, plan: &Plan) -> Outcome<ChildProcess> {
+        ChildProcess::start(self, plan)
     }
 
     /// A handle from which the driver's counts are read, once nobody has another one open who had none before the

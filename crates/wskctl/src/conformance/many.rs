@@ -13,10 +13,10 @@ use zerocopy::IntoBytes;
 use super::lab::Lab;
 use super::outcome::{Failure, Outcome, SOON, equal, eventually, holds, refused, status_is};
 use super::pending::RECEIVE_MANY;
+use super::process::kill_with;
 use super::raw;
 use super::requests::sockaddr;
 use super::test::tests;
-use super::victim::kill_with;
 use crate::family::Family;
 use crate::session::{Room, Session};
 

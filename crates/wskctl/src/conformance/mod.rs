@@ -10,7 +10,7 @@
 //! | module | contents |
 //! |---|---|
 //! | `test`, `outcome` | what a test is, and how it ends |
-//! | `lab`, `victim` | what it is given: handles, sockets outside the driver, a process to kill |
+//! | `lab`, `process` | what it is given: handles, sockets outside the driver, a process to kill |
 //! | `pending` | the kinds of request that a process can have under way when it is killed |
 //! | `runner`, `report`, `junit` | running, and telling about it |
 //! | the other modules | the tests, by theme |
@@ -44,6 +44,7 @@ mod options_effect;
 mod options_group;
 mod outcome;
 mod pending;
+mod process;
 mod refusals;
 mod report;
 mod requests;
@@ -55,16 +56,15 @@ mod states;
 mod test;
 mod threads;
 mod timing;
-mod victim;
 
 pub use junit::junit;
 pub use lab::{Lab, Outsider};
 pub use outcome::{Failure, Outcome, SOON};
 pub use pending::{KINDS, Kind};
-pub use report::{Ending, Report, Verdict};
+pub use process::{COMMAND as PEND_COMMAND, ChildProcess, Plan, pend};
+pub use report::{Ending, Report, TestResult};
 pub use runner::{Runner, Watch};
 pub use test::{Need, Test, Theme};
-pub use victim::{COMMAND as VICTIM_COMMAND, Plan, Victim, pend};
 
 /// Every test, by theme.
 pub const SUITE: &[Theme] = &[

@@ -3,7 +3,7 @@
 
 use wsk_requests::rows::pointer::SO_WSK_SECURITY;
 use wsk_requests::rows::socket::SO_RCVBUF;
-use wsk_requests::{Families, Hosted, Kind, Row, StateRule, ValueKind};
+use wsk_requests::{Families, Hosted, Row, StateRule, ValueKind};
 use wsk_sys::{
     NTSTATUS, SOL_SOCKET, STATUS_ACCESS_DENIED, STATUS_BUFFER_TOO_SMALL, STATUS_INFO_LENGTH_MISMATCH,
     STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER,
@@ -18,6 +18,7 @@ use super::{options_effect, options_group, security};
 use crate::error::Error;
 use crate::family::Family;
 use crate::session::Session;
+pub(super) use crate::step::numbers;
 
 /// What a table's tests need.
 macro_rules! needs {
@@ -69,14 +70,6 @@ pub(super) const THEME: Theme = Theme {
         udp::TESTS,
     ],
 };
-
-/// Level and name of an option.
-pub(super) fn numbers(row: &Row) -> (u32, u32) {
-    match row.kind {
-        Kind::Option { level, name } => (level, name),
-        Kind::Ioctl { code } | Kind::Client { code } => (0, code),
-    }
-}
 
 /// The families whose sockets know the row, of those that there are here.
 pub(super) fn families(lab: &Lab, row: &Row) -> &'static [Family] {
@@ -226,7 +219,7 @@ fn other(lab: &Lab, row: &Row, old: u32) -> Outcome<(u32, u32)> {
     }
 }
 
-/// An option whose value is a pointer: it cannot be made of bytes, through no door.
+/// An option whose value is a pointer: it cannot be made of bytes, by no code.
 fn pointer(lab: &Lab, row: &Row) -> Outcome {
     let (level, name) = numbers(row);
     equal(level, SOL_SOCKET, "the level")?;

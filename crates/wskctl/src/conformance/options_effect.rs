@@ -23,10 +23,10 @@ use crate::session::{Room, Session};
 /// How long a datagram is awaited that must not come.
 const SHORT: std::time::Duration = std::time::Duration::from_millis(50);
 
-type Effect = fn(&Stage<'_>, &Row) -> Outcome;
+type Effect = fn(&Setup<'_>, &Row) -> Outcome;
 
 /// A bound socket and a peer of it.
-struct Stage<'a> {
+struct Setup<'a> {
     lab: &'a Lab,
     family: Family,
     session: Session,
@@ -104,10 +104,10 @@ pub(super) fn effect(lab: &Lab, row: &Row) -> Outcome {
         return Ok(());
     }
     let ((session, _), outsider) = (lab.bound(family)?, lab.peer(family)?);
-    effect(&Stage { lab, family, session, outsider }, row)
+    effect(&Setup { lab, family, session, outsider }, row)
 }
 
-impl Stage<'_> {
+impl Setup<'_> {
     /// Whether the network is one in memory, where every address is this machine's, and nothing leaves it.
     fn in_memory(&self) -> bool {
         self.lab.device().delivers_at_once()
@@ -136,45 +136,45 @@ impl Stage<'_> {
 }
 
 /// An address beyond the loopback interface.
-fn far(stage: &Stage<'_>) -> SocketAddr {
-    match stage.family {
+fn far(setup: &Setup<'_>) -> SocketAddr {
+    match setup.family {
         Family::V4 => ([192, 0, 2, 77], 9).into(),
         Family::V6 => ([0x2001, 0xDB8, 0, 0, 0, 0, 0, 9], 9).into(),
     }
 }
 
-fn broadcast(stage: &Stage<'_>, row: &Row) -> Outcome {
+fn broadcast(setup: &Setup<'_>, row: &Row) -> Outcome {
     // From the loopback address, it does not leave the machine.
     let to = Some(([255; 4], 9).into());
-    refused(stage.session.send(b"all", to), STATUS_ACCESS_DENIED, "a broadcast without leave")?;
-    set_number(&stage.session, row, 1)?;
-    equal(stage.session.send(b"all", to)?, 3, "bytes sent to all")
+    refused(setup.session.send(b"all", to), STATUS_ACCESS_DENIED, "a broadcast without leave")?;
+    set_number(&setup.session, row, 1)?;
+    equal(setup.session.send(b"all", to)?, 3, "bytes sent to all")
 }
 
-fn hops(stage: &Stage<'_>, row: &Row) -> Outcome {
-    equal(stage.arrival()?.hops, 128, "hops, by default")?;
-    set_number(&stage.session, row, 9)?;
-    equal(stage.arrival()?.hops, 9, "hops")
+fn hops(setup: &Setup<'_>, row: &Row) -> Outcome {
+    equal(setup.arrival()?.hops, 128, "hops, by default")?;
+    set_number(&setup.session, row, 9)?;
+    equal(setup.arrival()?.hops, 9, "hops")
 }
 
-fn traffic_class(stage: &Stage<'_>, row: &Row) -> Outcome {
-    set_number(&stage.session, row, 0xB8)?;
-    equal(stage.arrival()?.traffic_class, 0xB8, "the traffic class")
+fn traffic_class(setup: &Setup<'_>, row: &Row) -> Outcome {
+    set_number(&setup.session, row, 0xB8)?;
+    equal(setup.arrival()?.traffic_class, 0xB8, "the traffic class")
 }
 
 /// A multicast datagram on the loopback interface, and its index; none where that interface has no multicast.
-fn to_a_group(stage: &Stage<'_>) -> Outcome<Option<(Arrived, u32)>> {
-    let interface = loopback(stage.lab)?;
-    let witness = stage.lab.peer_anywhere(stage.family)?;
-    let (group, row, value): (std::net::IpAddr, _, _) = match stage.family {
+fn to_a_group(setup: &Setup<'_>) -> Outcome<Option<(Arrived, u32)>> {
+    let interface = loopback(setup.lab)?;
+    let witness = setup.lab.peer_anywhere(setup.family)?;
+    let (group, row, value): (std::net::IpAddr, _, _) = match setup.family {
         Family::V4 => ([239, 77, 2, 1].into(), &ip::IP_MULTICAST_IF, interface.to_be()),
         Family::V6 => ([0xFF15, 0, 0, 0, 0, 0, 0, 7].into(), &ipv6::IPV6_MULTICAST_IF, interface),
     };
     witness.socket().join(group, interface)?;
-    set_number(&stage.session, row, value)?;
-    match stage.session.send(b"look", Some((group, witness.address().port()).into())) {
+    set_number(&setup.session, row, value)?;
+    match setup.session.send(b"look", Some((group, witness.address().port()).into())) {
         Ok(_) => Ok(Some((witness.arrival()?, interface))),
-        Err(error) if stage.family == Family::V6 && !stage.in_memory() => {
+        Err(error) if setup.family == Family::V6 && !setup.in_memory() => {
             equal(
                 error.status(),
                 Some(STATUS_NETWORK_UNREACHABLE),
@@ -186,46 +186,46 @@ fn to_a_group(stage: &Stage<'_>) -> Outcome<Option<(Arrived, u32)>> {
     }
 }
 
-fn unicast_interface(stage: &Stage<'_>, row: &Row) -> Outcome {
+fn unicast_interface(setup: &Setup<'_>, row: &Row) -> Outcome {
     /// The interface of the network in memory that does not lead to the loopback addresses.
     const WIRE: u32 = 2;
     let set = |interface: u32| {
-        let value = if stage.family == Family::V4 { interface.to_be() } else { interface };
-        set_number(&stage.session, row, value)
+        let value = if setup.family == Family::V4 { interface.to_be() } else { interface };
+        set_number(&setup.session, row, value)
     };
-    let interface = loopback(stage.lab)?;
+    let interface = loopback(setup.lab)?;
     set(interface)?;
-    equal(stage.arrival()?.interface, interface, "the interface that leads there")?;
-    if stage.in_memory() {
+    equal(setup.arrival()?.interface, interface, "the interface that leads there")?;
+    if setup.in_memory() {
         set(WIRE)?;
-        let refusal = stage.session.send(b"look", Some(stage.outsider.address()));
+        let refusal = setup.session.send(b"look", Some(setup.outsider.address()));
         refused(refusal, STATUS_NETWORK_UNREACHABLE, "a send by an interface that does not lead there")?;
     }
     set(0)?;
-    equal(stage.arrival()?.interface, interface, "the interface that the route chooses")
+    equal(setup.arrival()?.interface, interface, "the interface that the route chooses")
 }
 
-fn multicast_hops(stage: &Stage<'_>, row: &Row) -> Outcome {
-    let Some((arrived, _)) = to_a_group(stage)? else { return Ok(()) };
+fn multicast_hops(setup: &Setup<'_>, row: &Row) -> Outcome {
+    let Some((arrived, _)) = to_a_group(setup)? else { return Ok(()) };
     equal(arrived.hops, 1, "hops, by default")?;
-    set_number(&stage.session, row, 9)?;
-    let Some((arrived, _)) = to_a_group(stage)? else { return Ok(()) };
+    set_number(&setup.session, row, 9)?;
+    let Some((arrived, _)) = to_a_group(setup)? else { return Ok(()) };
     equal(arrived.hops, 9, "hops")
 }
 
-fn multicast_interface(stage: &Stage<'_>, _: &Row) -> Outcome {
-    let Some((arrived, interface)) = to_a_group(stage)? else { return Ok(()) };
+fn multicast_interface(setup: &Setup<'_>, _: &Row) -> Outcome {
+    let Some((arrived, interface)) = to_a_group(setup)? else { return Ok(()) };
     equal(arrived.interface, interface, "the interface")
 }
 
-fn dont_fragment(stage: &Stage<'_>, row: &Row) -> Outcome {
-    let (to, large, small) = match (stage.in_memory(), stage.family) {
-        (true, _) => (far(stage), 2000, 1400),
+fn dont_fragment(setup: &Setup<'_>, row: &Row) -> Outcome {
+    let (to, large, small) = match (setup.in_memory(), setup.family) {
+        (true, _) => (far(setup), 2000, 1400),
         // The largest that there is has to be fragmented even on the loopback interface.
-        (false, Family::V6) => (stage.outsider.address(), 65527, 1200),
+        (false, Family::V6) => (setup.outsider.address(), 65527, 1200),
         (false, Family::V4) => return Ok(()),
     };
-    let (session, _) = stage.wildcard()?;
+    let (session, _) = setup.wildcard()?;
     equal(session.send(&vec![0; large], Some(to))?, large, "bytes sent in fragments")?;
     // On, or IP_PMTUDISC_DO.
     set_number(&session, row, 1)?;
@@ -234,74 +234,74 @@ fn dont_fragment(stage: &Stage<'_>, row: &Row) -> Outcome {
     equal(session.send(&vec![0; small], Some(to))?, small, "bytes sent in one piece")
 }
 
-fn user_mtu(stage: &Stage<'_>, row: &Row) -> Outcome {
-    let dont = match stage.family {
+fn user_mtu(setup: &Setup<'_>, row: &Row) -> Outcome {
+    let dont = match setup.family {
         Family::V4 => &ip::IP_DONTFRAGMENT,
         Family::V6 => &ipv6::IPV6_DONTFRAG,
     };
-    set_number(&stage.session, dont, 1)?;
-    let to = Some(stage.outsider.address());
-    equal(stage.session.send(&[0; 1400], to)?, 1400, "bytes sent without a bound")?;
-    set_number(&stage.session, row, 1000)?;
-    refused(stage.session.send(&[0; 1400], to), STATUS_INVALID_BUFFER_SIZE, "a datagram beyond the bound")
+    set_number(&setup.session, dont, 1)?;
+    let to = Some(setup.outsider.address());
+    equal(setup.session.send(&[0; 1400], to)?, 1400, "bytes sent without a bound")?;
+    set_number(&setup.session, row, 1000)?;
+    refused(setup.session.send(&[0; 1400], to), STATUS_INVALID_BUFFER_SIZE, "a datagram beyond the bound")
 }
 
-fn receive_broadcast(stage: &Stage<'_>, row: &Row) -> Outcome {
-    let (session, port) = stage.wildcard()?;
-    stage.outsider.socket().allow_broadcast()?;
+fn receive_broadcast(setup: &Setup<'_>, row: &Row) -> Outcome {
+    let (session, port) = setup.wildcard()?;
+    setup.outsider.socket().allow_broadcast()?;
     let all = ([255; 4], port).into();
-    stage.outsider.send(b"all", all)?;
+    setup.outsider.send(b"all", all)?;
     let batch = session.receive_many(Room { datagrams: 1, payload: 64, control: 0 })?;
     let datagram = batch.first().ok_or_else(|| Failure::new("expected: a broadcast"))?;
     equal((&datagram.data[..], datagram.flags), (&b"all"[..], MSG_BCAST), "a broadcast, and its flags")?;
     set_number(&session, row, 0)?;
-    stage.outsider.send(b"all", all)?;
-    stage.outsider.send(b"one", (stage.family.loopback().ip(), port).into())?;
+    setup.outsider.send(b"all", all)?;
+    setup.outsider.send(b"one", (setup.family.loopback().ip(), port).into())?;
     equal(session.receive(100)?.data, b"one", "what comes first after a broadcast that is not wanted")
 }
 
-fn interface_list(stage: &Stage<'_>, _: &Row) -> Outcome {
-    let (session, port) = stage.wildcard()?;
+fn interface_list(setup: &Setup<'_>, _: &Row) -> Outcome {
+    let (session, port) = setup.wildcard()?;
     let (near, far) = (([127, 0, 0, 1], port).into(), ([192, 0, 2, 77], port).into());
-    let interface = loopback(stage.lab)?;
+    let interface = loopback(setup.lab)?;
     let list = || {
         let (level, name) = numbers(&ip::IP_GET_IFLIST);
         session.get_option(level, name, 264)
     };
-    let peer = &stage.outsider;
+    let peer = &setup.outsider;
     equal(list()?, [0; 0], "the list of a new socket")?;
     set_number(&session, &ip::IP_IFLIST, 1)?;
     peer.send(b"no interface", near)?;
-    stage.settle()?;
+    setup.settle()?;
     set_number(&session, &ip::IP_ADD_IFLIST, interface)?;
     equal(list()?, interface.to_ne_bytes(), "the list")?;
-    if stage.in_memory() {
+    if setup.in_memory() {
         peer.send(b"far", far)?;
     }
     peer.send(b"near", near)?;
     equal(session.receive(100)?.data, b"near", "what came on the interface of the list")?;
     set_number(&session, &ip::IP_DEL_IFLIST, interface)?;
     peer.send(b"near", near)?;
-    stage.settle()?;
+    setup.settle()?;
     refused(session.within(SHORT).receive(100), STATUS_IO_TIMEOUT, "what came on another")?;
     set_number(&session, &ip::IP_IFLIST, 0)?;
     peer.send(b"any", near)?;
     equal(session.receive(100)?.data, b"any", "what comes on any interface")
 }
 
-fn mtu(stage: &Stage<'_>, row: &Row) -> Outcome {
-    let (session, _) = stage.wildcard()?;
+fn mtu(setup: &Setup<'_>, row: &Row) -> Outcome {
+    let (session, _) = setup.wildcard()?;
     let (level, name) = numbers(row);
     let none = session.get_option(level, name, 4);
     refused(none, STATUS_INVALID_DEVICE_STATE, "the MTU of no path")?;
-    if stage.in_memory() {
-        session.set_remote_address(Some(far(stage)))?;
+    if setup.in_memory() {
+        session.set_remote_address(Some(far(setup)))?;
         return equal(get_number(&session, row)?, 1500, "the MTU of the path");
     }
-    session.set_remote_address(Some(stage.outsider.address()))?;
+    session.set_remote_address(Some(setup.outsider.address()))?;
     let mtu = get_number(&session, row)?;
     holds((1280..=65536).contains(&mtu), format_args!("{mtu} is the MTU of a loopback interface"))?;
-    let user_mtu = if stage.family == Family::V4 { &ip::IP_USER_MTU } else { &ipv6::IPV6_USER_MTU };
+    let user_mtu = if setup.family == Family::V4 { &ip::IP_USER_MTU } else { &ipv6::IPV6_USER_MTU };
     set_number(&session, user_mtu, 1279)?;
     equal(get_number(&session, row)?, 1279, "the MTU, with a bound")
 }

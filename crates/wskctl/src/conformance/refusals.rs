@@ -222,7 +222,7 @@ fn pointers_do_not_pass_as_bytes(lab: &Lab) -> Outcome {
     for name in [SO_WSK_SECURITY, SO_WSK_EVENT_CALLBACK, 0x4003, 0x4FFF] {
         raw_control(RAW_SET_OPTION, name, SOL_SOCKET, &pointer)?;
         raw_control(RAW_GET_OPTION, name, SOL_SOCKET, &[])?;
-        // Not by the typed door either: there is no row, or one that says that it carries pointers.
+        // Not by the typed code either: there is no row, or one that says that it carries pointers.
         let set = option_with(SOL_SOCKET, name, &pointer);
         let (status, _) = raw(session.handle(), IOCTL_WSKDRV_SET_OPTION, &set, 0)?;
         status_among(
@@ -234,7 +234,7 @@ fn pointers_do_not_pass_as_bytes(lab: &Lab) -> Outcome {
     for code in [SIO_WSK_REGISTER_EXTENSION, SIO_ADDRESS_LIST_CHANGE, 0xCF00_0009, SIO_SET_QOS] {
         raw_control(RAW_IOCTL, code, 0, &pointer)?;
     }
-    // What is not known may hold one, if it is large enough; whatever becomes of it, what is smaller gets through.
+    // What is not known may hold one, if it is large enough; what is smaller is passed on.
     for (value, denied) in [(&pointer[..8], true), (&pointer[..RAW_VALUE_MAX], false)] {
         let input = raw_with(RAW_SET_OPTION, 0x7FFF, IPPROTO_IP, value);
         let (status, _) = raw(session.handle(), IOCTL_WSKDRV_RAW_CONTROL, &input, 0)?;

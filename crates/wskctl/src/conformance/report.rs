@@ -48,7 +48,7 @@ pub enum Ending {
 
 /// What came of one test.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verdict {
+pub struct TestResult {
     /// The test's name.
     pub name: String,
     /// What it shows.
@@ -65,7 +65,7 @@ pub struct Verdict {
     pub milliseconds: u64,
 }
 
-impl Verdict {
+impl TestResult {
     pub(super) fn new(test: &Test, outcome: Outcome, time: Duration) -> Self {
         let (ending, detail, place) = match outcome {
             Ok(()) => (Ending::Passed, None, None),
@@ -101,7 +101,7 @@ pub struct Report {
     /// Which device.
     pub device: String,
     /// Each test, in the order in which they ran.
-    pub tests: Vec<Verdict>,
+    pub tests: Vec<TestResult>,
     /// How many passed.
     pub passed: usize,
     /// How many failed.
@@ -116,8 +116,8 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn new(device: String, tests: Vec<Verdict>, not_run: Vec<String>, time: Duration) -> Self {
-        let count = |ending| tests.iter().filter(|verdict| verdict.ending == ending).count();
+    pub(super) fn new(device: String, tests: Vec<TestResult>, not_run: Vec<String>, time: Duration) -> Self {
+        let count = |ending| tests.iter().filter(|result| result.ending == ending).count();
         Self {
             format: FORMAT,
             device,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::lab::Lab;
 use super::outcome::{Failure, Outcome};
-use super::report::{Report, Verdict};
+use super::report::{Report, TestResult};
 use super::test::Test;
 use crate::device::{Device, OpenError};
 use crate::interrupt::Interrupt;
@@ -42,7 +42,7 @@ pub trait Watch {
     /// A test begins.
     fn begins(&mut self, _test: &Test) {}
     /// A test has ended.
-    fn ended(&mut self, _verdict: &Verdict) {}
+    fn ended(&mut self, _verdict: &TestResult) {}
 }
 
 /// Nobody watches.
@@ -75,13 +75,13 @@ impl Runner {
 
     /// Runs one test.
     #[must_use]
-    pub fn run_one(&self, test: &'static Test) -> Verdict {
+    pub fn run_one(&self, test: &'static Test) -> TestResult {
         self.attempt(test)
-            .unwrap_or_else(|| Verdict::cut_short(test, "it was interrupted".to_owned(), Duration::ZERO))
+            .unwrap_or_else(|| TestResult::cut_short(test, "it was interrupted".to_owned(), Duration::ZERO))
     }
 
     /// Runs one test; `None` if it was interrupted, and left behind.
-    fn attempt(&self, test: &'static Test) -> Option<Verdict> {
+    fn attempt(&self, test: &'static Test) -> Option<TestResult> {
         let began = Instant::now();
         let (sender, receiver) = mpsc::channel();
         // The thread alone keeps it alive: if that panics, nobody can send any more.
@@ -98,13 +98,13 @@ impl Runner {
             // Nobody receives what comes too late.
             let _ = sender.send(End::Itself(carry_out(test, &devices, program)));
         });
-        let cut_short = |detail| Some(Verdict::cut_short(test, detail, began.elapsed()));
+        let cut_short = |detail| Some(TestResult::cut_short(test, detail, began.elapsed()));
         if let Err(error) = thread {
             return cut_short(format!("no thread for the test: {error}"));
         }
         match receiver.recv_timeout(self.limit) {
             Ok(End::Interrupted) => None,
-            Ok(End::Itself(Ok(outcome))) => Some(Verdict::new(test, outcome, began.elapsed())),
+            Ok(End::Itself(Ok(outcome))) => Some(TestResult::new(test, outcome, began.elapsed())),
             Ok(End::Itself(Err(report))) => cut_short(report),
             Err(mpsc::RecvTimeoutError::Timeout) => {
                 cut_short(format!("it has not ended after {:?}, and was left behind", self.limit))
@@ -121,7 +121,7 @@ impl Runner {
         watch: &mut dyn Watch,
     ) -> Report {
         let began = Instant::now();
-        let (mut verdicts, mut not_run) = (Vec::new(), Vec::new());
+        let (mut results, mut not_run) = (Vec::new(), Vec::new());
         for test in tests {
             if self.interrupt.is_raised() {
                 not_run.push(test.name.to_owned());
@@ -129,14 +129,14 @@ impl Runner {
             }
             watch.begins(test);
             match self.attempt(test) {
-                Some(verdict) => {
-                    watch.ended(&verdict);
-                    verdicts.push(verdict);
+                Some(result) => {
+                    watch.ended(&result);
+                    results.push(result);
                 }
                 None => not_run.push(test.name.to_owned()),
             }
         }
-        Report::new(device.to_owned(), verdicts, not_run, began.elapsed())
+        Report::new(device.to_owned(), results, not_run, began.elapsed())
     }
 }
 

@@ -1,4 +1,4 @@
-//! The runner: which tests fail on a driver with one thing broken, and what becomes of tests that go wrong themselves.
+//! The runner: which tests fail on a driver with one thing broken, and how tests end that go wrong themselves.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::broken::{Breakage, device};
 use crate::Interrupt;
 
-use super::{Ending, Failure, Need, Report, Runner, Test, Verdict, Watch, junit, tests};
+use super::{Ending, Failure, Need, Report, Runner, Test, TestResult, Watch, junit, tests};
 
 fn runner(breakage: Breakage) -> Runner {
     Runner::new(move || device(breakage))
@@ -30,9 +30,9 @@ fn failing(breakage: Breakage) -> BTreeSet<&'static str> {
             scope.spawn(|| {
                 // Relaxed: each thread only needs a number of its own.
                 while let Some(test) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let verdict = runner.run_one(test);
-                    if verdict.ending == Ending::Failed {
-                        println!("{}: {:?}", verdict.name, verdict.detail);
+                    let result = runner.run_one(test);
+                    if result.ending == Ending::Failed {
+                        println!("{}: {:?}", result.name, result.detail);
                         failed.lock().unwrap().insert(test.name);
                     }
                 }
@@ -82,18 +82,18 @@ fn a_truncation_that_is_hidden_fails_the_test_about_it() {
 #[test]
 fn a_test_after_which_a_handle_is_left_fails() {
     let test = find("basics::the_driver_tells_its_version");
-    let verdict = runner(Breakage::KeepsHandles).run_one(test);
-    assert_eq!(verdict.ending, Ending::Failed);
-    let detail = verdict.detail.unwrap();
+    let result = runner(Breakage::KeepsHandles).run_one(test);
+    assert_eq!(result.ending, Ending::Failed);
+    let detail = result.detail.unwrap();
     assert!(detail.contains("after the test") && detail.contains("handles open"), "{detail}");
 }
 
 #[test]
 fn an_option_that_a_system_lacks_is_not_applicable_there() {
     let runner = runner(Breakage::LacksTypeOfService);
-    let verdict = runner.run_one(find("options::ip_tos"));
-    assert_eq!(verdict.ending, Ending::NotApplicable, "{:?}", verdict.detail);
-    assert!(verdict.detail.unwrap().starts_with("this system has no IP_TOS: "));
+    let result = runner.run_one(find("options::ip_tos"));
+    assert_eq!(result.ending, Ending::NotApplicable, "{:?}", result.detail);
+    assert!(result.detail.unwrap().starts_with("this system has no IP_TOS: "));
     assert_eq!(runner.run_one(find("options::ip_ttl")).ending, Ending::Passed);
 }
 
@@ -159,8 +159,8 @@ fn a_run_goes_on_after_tests_that_hang_panic_or_crash() {
         fn begins(&mut self, test: &Test) {
             self.0.push(format!("begins {}", test.name));
         }
-        fn ended(&mut self, verdict: &Verdict) {
-            self.0.push(format!("{:?}", verdict.ending));
+        fn ended(&mut self, result: &TestResult) {
+            self.0.push(format!("{:?}", result.ending));
         }
     }
     let runner = runner(Breakage::None).with_limit(Duration::from_secs(2));

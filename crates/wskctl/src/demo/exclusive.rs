@@ -7,7 +7,7 @@ use std::net::{SocketAddr, UdpSocket};
 
 use wsk_sys::{SO_EXCLUSIVEADDRUSE, SO_REUSEADDR, SOL_SOCKET, STATUS_ACCESS_DENIED, STATUS_IO_TIMEOUT};
 
-use super::{PATIENCE, QUIET, STD, Stage, Trouble};
+use super::{Demo, Failure, PATIENCE, QUIET, STD};
 use crate::error::Error;
 use crate::family::Family;
 use crate::rows::Value;
@@ -17,10 +17,10 @@ use crate::step::status_name;
 const ON: Value = Value::Bool(true);
 const MESSAGE: &[u8] = b"from outside";
 
-pub(super) fn show(stage: &mut Stage<'_>) -> Result<(), Trouble> {
-    let (first, address) = bound_with(stage, SO_EXCLUSIVEADDRUSE, Family::V4.loopback())?;
+pub(super) fn show(demo: &mut Demo<'_>) -> Result<(), Failure> {
+    let (first, address) = bound_with(demo, SO_EXCLUSIVEADDRUSE, Family::V4.loopback())?;
     let value = first.get_option(SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 4)?;
-    stage.check(
+    demo.check(
         format!("socket A sets SO_EXCLUSIVEADDRUSE, is bound to {address}, and the option reads 1"),
         value == ON.encode(),
         || format!("it reads {value:?}"),
@@ -28,38 +28,38 @@ pub(super) fn show(stage: &mut Stage<'_>) -> Result<(), Trouble> {
     let sender = super::outsider(Family::V4)?;
     sender.send_to(MESSAGE, address)?;
     let from = hears(&first)?;
-    stage.witness(
+    demo.seen_by(
         "a datagram sent to that address reaches socket A",
         STD,
         from == Some(sender.local_addr()?),
         || format!("what arrived came from {from:?}"),
     );
     let outside = UdpSocket::bind(address);
-    stage.witness("and no socket outside the driver can be bound there", STD, outside.is_err(), || {
+    demo.seen_by("and no socket outside the driver can be bound there", STD, outside.is_err(), || {
         format!("one was bound to {address}")
     });
 
-    let denied = bound_with(stage, SO_REUSEADDR, address);
-    stage.check(
+    let denied = bound_with(demo, SO_REUSEADDR, address);
+    demo.check(
         format!(
             "socket B, with SO_REUSEADDR, is refused the address with {}",
             status_name(STATUS_ACCESS_DENIED)
         ),
-        matches!(&denied, Err(Trouble::Driver(error)) if error.status() == Some(STATUS_ACCESS_DENIED)),
+        matches!(&denied, Err(Failure::Driver(error)) if error.status() == Some(STATUS_ACCESS_DENIED)),
         || match &denied {
             Ok(_) => "it was bound".to_owned(),
-            Err(trouble) => trouble.to_string(),
+            Err(failure) => failure.to_string(),
         },
     );
     first.close();
     let free = eventually_free(address);
-    stage.witness("once socket A is closed, the address is free again", STD, free, || {
+    demo.seen_by("once socket A is closed, the address is free again", STD, free, || {
         format!("{address} is still taken")
     });
 
-    let (third, shared) = bound_with(stage, SO_REUSEADDR, Family::V4.loopback())?;
-    let fourth = bound_with(stage, SO_REUSEADDR, shared);
-    stage.check(
+    let (third, shared) = bound_with(demo, SO_REUSEADDR, Family::V4.loopback())?;
+    let fourth = bound_with(demo, SO_REUSEADDR, shared);
+    demo.check(
         format!("without exclusive use, sockets C and D, both with SO_REUSEADDR, share {shared}"),
         matches!(&fourth, Ok((_, address)) if *address == shared),
         || {
@@ -75,7 +75,7 @@ pub(super) fn show(stage: &mut Stage<'_>) -> Result<(), Trouble> {
         let heard = [&third, &fourth].map(|session| hears(&session.within(QUIET)));
         let [by_third, by_fourth] = heard;
         let (by_third, by_fourth) = (by_third?, by_fourth?);
-        stage.witness(
+        demo.seen_by(
             "a datagram sent to the shared address reaches one of the two",
             STD,
             by_third.is_some() != by_fourth.is_some(),
@@ -89,16 +89,16 @@ pub(super) fn show(stage: &mut Stage<'_>) -> Result<(), Trouble> {
 
 /// A socket with an option set, bound to an address.
 fn bound_with(
-    stage: &mut Stage<'_>,
+    demo: &mut Demo<'_>,
     option: u32,
     address: SocketAddr,
-) -> Result<(Session, SocketAddr), Trouble> {
-    let session = stage.session()?;
+) -> Result<(Session, SocketAddr), Failure> {
+    let session = demo.session()?;
     session.create(Family::of(&address))?;
     session.set_option(SOL_SOCKET, option, &ON.encode())?;
     session.bind(address)?;
     let address = session.local_address()?;
-    stage.used.push(address);
+    demo.used.push(address);
     Ok((session, address))
 }
 

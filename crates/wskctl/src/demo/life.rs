@@ -3,7 +3,7 @@
 use serde::Serialize;
 use wsk_sys::{DISPATCH_LEVEL, KIRQL, NT_SUCCESS, STATUS_MORE_PROCESSING_REQUIRED};
 
-use super::{PATIENCE, Stage, Trouble, irps};
+use super::{Demo, Failure, PATIENCE, irps};
 use crate::device::{IrpEvent, IrpStep};
 use crate::family::Family;
 
@@ -99,11 +99,11 @@ fn of_the_operation(log: Vec<IrpEvent>) -> Vec<Life> {
     lives
 }
 
-pub(super) fn show(stage: &mut Stage<'_>) -> Result<(), Trouble> {
-    let observer = stage.session()?;
-    stage.device.clear_irp_log();
+pub(super) fn show(demo: &mut Demo<'_>) -> Result<(), Failure> {
+    let observer = demo.session()?;
+    demo.device.clear_irp_log();
     let before = observer.statistics()?;
-    let (session, address) = stage.bound(Family::V4)?;
+    let (session, address) = demo.bound(Family::V4)?;
     session.set_remote_address(Some(address))?;
     session.close();
     // The close that a handle begins may end a little later, and with it the last IRP.
@@ -111,9 +111,9 @@ pub(super) fn show(stage: &mut Stage<'_>) -> Result<(), Trouble> {
     let after = observer.statistics()?;
     observer.close();
 
-    let device = stage.device;
+    let device = demo.device;
     if device.irp_log().is_none() {
-        stage.skip(
+        demo.skip(
             "each IRP lives by the rules",
             "this device keeps no log of IRPs; the driver's counts instead:",
         );
@@ -122,7 +122,7 @@ pub(super) fn show(stage: &mut Stage<'_>) -> Result<(), Trouble> {
             device.irp_log().is_none_or(|log| of_the_operation(log).iter().all(Life::is_over))
         });
         let lives = of_the_operation(device.irp_log().unwrap_or_default());
-        stage.check(
+        demo.check(
             format!("WSK was given an IRP for {OPERATION}, SIO_WSK_SET_REMOTE_ADDRESS"),
             !lives.is_empty(),
             || "there is none in the log".to_owned(),
@@ -131,26 +131,26 @@ pub(super) fn show(stage: &mut Stage<'_>) -> Result<(), Trouble> {
             life.has(|step| matches!(step, IrpStep::Completed { status, .. } if NT_SUCCESS(status.0)))
         };
         for life in lives {
-            let verdict = life.check();
+            let result = life.check();
             let number = life.irp;
             let success = succeeded(&life);
-            stage.life(life);
-            stage.check(
+            demo.life(life);
+            demo.check(
                 format!(
                     "IRP {number} was completed once for each time it was sent, taken back with \
                      STATUS_MORE_PROCESSING_REQUIRED, and freed"
                 ),
-                verdict.is_ok(),
-                || verdict.clone().err().unwrap_or_default(),
+                result.is_ok(),
+                || result.clone().err().unwrap_or_default(),
             );
-            stage.check(format!("and WSK completed IRP {number} with success"), success, || {
+            demo.check(format!("and WSK completed IRP {number} with success"), success, || {
                 "it did not".to_owned()
             });
         }
     }
     let submitted = after.operations_submitted - before.operations_submitted;
     let completed = after.operations_completed - before.operations_completed;
-    stage.check(
+    demo.check(
         format!("the driver counts {submitted} operations handed to WSK, and {completed} completed"),
         submitted > 0 && submitted == completed,
         || "some are still under way".to_owned(),
@@ -209,8 +209,8 @@ mod tests {
             (vec![sent()], "out of turn"),
             (vec![], "not freed"),
         ] {
-            let verdict = life(&steps).check().unwrap_err();
-            assert!(verdict.contains(what), "{steps:?}: {verdict}");
+            let result = life(&steps).check().unwrap_err();
+            assert!(result.contains(what), "{steps:?}: {result}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the driver can do, shown step by step, and each claim checked from outside the driver.
 //!
 //! A claim about the network is checked with a socket of the standard library, which knows nothing of the
-//! driver. What a scene finds goes to a [`Watch`] as it happens, and into the [`Report`].
+//! driver. What a section finds goes to a [`Watch`] as it happens, and into the [`Report`].
 
 use std::fmt;
 use std::net::{SocketAddr, UdpSocket};
@@ -25,7 +25,7 @@ mod remote;
 
 pub use life::{Life, Moment};
 
-/// The witness of most claims: a socket of the standard library.
+/// What sees most of them: a socket of the standard library.
 const STD: &str = "std::net";
 /// How long the demo waits for something that should come.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -53,7 +53,7 @@ pub struct Claim {
     pub outcome: Outcome,
     /// Who says so, if it was not the driver.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub witness: Option<&'static str>,
+    pub seen_by: Option<&'static str>,
     /// What was found, where that is worth telling.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
@@ -61,7 +61,7 @@ pub struct Claim {
 
 /// Claims that belong together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Scene {
+pub struct Section {
     /// What it is about.
     pub title: String,
     /// Its claims, in the order in which they were looked at.
@@ -76,8 +76,8 @@ pub struct Scene {
 pub struct Report {
     /// Which device.
     pub device: String,
-    /// The scenes.
-    pub scenes: Vec<Scene>,
+    /// The sections.
+    pub sections: Vec<Section>,
     /// How many claims held.
     pub held: usize,
     /// How many did not.
@@ -91,8 +91,8 @@ pub struct Report {
 
 /// Who watches the demo as it goes.
 pub trait Watch {
-    /// A scene begins.
-    fn scene(&mut self, _number: usize, _title: &str) {}
+    /// A section begins.
+    fn section(&mut self, _number: usize, _title: &str) {}
     /// A claim was looked at.
     fn claim(&mut self, _claim: &Claim) {}
     /// An IRP was followed.
@@ -102,14 +102,14 @@ pub trait Watch {
 /// Nobody watches.
 impl Watch for () {}
 
-/// What ends a scene early.
+/// What ends a section early.
 #[derive(Debug)]
-enum Trouble {
+enum Failure {
     Driver(Error),
     Outside(std::io::Error),
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Driver(error) => error.fmt(f),
@@ -118,78 +118,82 @@ impl fmt::Display for Trouble {
     }
 }
 
-impl From<Error> for Trouble {
+impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Driver(error)
     }
 }
 
-impl From<crate::device::OpenError> for Trouble {
+impl From<crate::device::OpenError> for Failure {
     fn from(error: crate::device::OpenError) -> Self {
         Self::Driver(error.into())
     }
 }
 
-impl From<std::io::Error> for Trouble {
+impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Self::Outside(error)
     }
 }
 
-/// The stage: the device, and what was found so far.
-struct Stage<'a> {
+/// The demo: the device, and what was found so far.
+struct Demo<'a> {
     device: &'a Device,
     watch: &'a mut dyn Watch,
-    scenes: Vec<Scene>,
+    sections: Vec<Section>,
     /// Addresses that the demo's sockets were bound to.
     used: Vec<SocketAddr>,
     /// The driver's counts when the demo began, with one handle of the demo open; others may use the driver too.
     began: Statistics,
 }
 
-type Act = fn(&mut Stage<'_>) -> Result<(), Trouble>;
+type Show = fn(&mut Demo<'_>) -> Result<(), Failure>;
 
 /// Shows everything, to `watch` and in the report; interrupted, what it has shown by then.
 ///
 /// A hosted driver is unloaded at the end.
 pub fn run(device: &Device, watch: &mut dyn Watch, interrupt: &Interrupt) -> Report {
-    let acts: [(&str, Act); 6] = [
+    let parts: [(&str, Show); 6] = [
         ("The driver is loaded and registered with WSK", registered::show),
         ("SO_EXCLUSIVEADDRUSE: an address for one socket alone", exclusive::show),
-        ("SIO_WSK_SET_REMOTE_ADDRESS: one peer and no other", |stage| remote::show(stage, Family::V4)),
-        ("SIO_WSK_SET_REMOTE_ADDRESS on IPv6", |stage| remote::show(stage, Family::V6)),
+        ("SIO_WSK_SET_REMOTE_ADDRESS: one peer and no other", |demo| remote::show(demo, Family::V4)),
+        ("SIO_WSK_SET_REMOTE_ADDRESS on IPv6", |demo| remote::show(demo, Family::V6)),
         ("The IRPs of a control operation, from allocation to freeing", life::show),
         ("Nothing is left behind", nothing_left::show),
     ];
-    let mut stage =
-        Stage { device, watch, scenes: Vec::new(), used: Vec::new(), began: Statistics::default() };
+    let mut demo =
+        Demo { device, watch, sections: Vec::new(), used: Vec::new(), began: Statistics::default() };
     let mut interrupted = false;
-    for (number, (title, act)) in (1..).zip(acts) {
+    for (number, (title, show)) in (1..).zip(parts) {
         interrupted = interrupt.is_raised();
         if interrupted {
             break;
         }
-        stage.watch.scene(number, title);
-        stage.scenes.push(Scene { title: title.to_owned(), claims: Vec::new(), irps: Vec::new() });
-        if let Err(trouble) = act(&mut stage) {
-            stage.claim("the scene goes to its end", None, Outcome::Failed, Some(trouble.to_string()));
+        demo.watch.section(number, title);
+        demo.sections.push(Section { title: title.to_owned(), claims: Vec::new(), irps: Vec::new() });
+        if let Err(failure) = show(&mut demo) {
+            demo.claim("the section goes to its end", None, Outcome::Failed, Some(failure.to_string()));
         }
     }
     let count = |outcome| {
-        stage.scenes.iter().flat_map(|scene| &scene.claims).filter(|claim| claim.outcome == outcome).count()
+        demo.sections
+            .iter()
+            .flat_map(|section| &section.claims)
+            .filter(|claim| claim.outcome == outcome)
+            .count()
     };
     let (held, failed, skipped) = (count(Outcome::Held), count(Outcome::Failed), count(Outcome::Skipped));
-    Report { device: device.describe(), scenes: stage.scenes, held, failed, skipped, interrupted }
+    Report { device: device.describe(), sections: demo.sections, held, failed, skipped, interrupted }
 }
 
-impl Stage<'_> {
+impl Demo<'_> {
     /// A new handle.
-    fn session(&self) -> Result<Session, Trouble> {
+    fn session(&self) -> Result<Session, Failure> {
         Ok(Session::new(self.device.open()?).within(PATIENCE))
     }
 
     /// A new handle with a socket bound to the loopback address.
-    fn bound(&mut self, family: Family) -> Result<(Session, SocketAddr), Trouble> {
+    fn bound(&mut self, family: Family) -> Result<(Session, SocketAddr), Failure> {
         let session = self.session()?;
         session.create(family)?;
         session.bind(family.loopback())?;
@@ -204,7 +208,7 @@ impl Stage<'_> {
     }
 
     /// The word of somebody outside the driver.
-    fn witness(
+    fn seen_by(
         &mut self,
         claim: impl Into<String>,
         who: &'static str,
@@ -233,21 +237,21 @@ impl Stage<'_> {
     fn claim(
         &mut self,
         claim: impl Into<String>,
-        witness: Option<&'static str>,
+        seen_by: Option<&'static str>,
         outcome: Outcome,
         detail: Option<String>,
     ) {
-        let claim = Claim { claim: claim.into(), outcome, witness, detail };
+        let claim = Claim { claim: claim.into(), outcome, seen_by, detail };
         self.watch.claim(&claim);
-        if let Some(scene) = self.scenes.last_mut() {
-            scene.claims.push(claim);
+        if let Some(section) = self.sections.last_mut() {
+            section.claims.push(claim);
         }
     }
 
     fn life(&mut self, life: Life) {
         self.watch.life(&life);
-        if let Some(scene) = self.scenes.last_mut() {
-            scene.irps.push(life);
+        if let Some(section) = self.sections.last_mut() {
+            section.irps.push(life);
         }
     }
 }

@@ -4,49 +4,49 @@ use std::net::UdpSocket;
 
 use wsk_sys::STATUS_IO_TIMEOUT;
 
-use super::{QUIET, STD, Stage, Trouble, outsider};
+use super::{Demo, Failure, QUIET, STD, outsider};
 use crate::error::Error;
 use crate::family::Family;
 use crate::session::Session;
 
-pub(super) fn show(stage: &mut Stage<'_>, family: Family) -> Result<(), Trouble> {
+pub(super) fn show(demo: &mut Demo<'_>, family: Family) -> Result<(), Failure> {
     let peer = match outsider(family) {
         Ok(socket) => socket,
         Err(error) if family == Family::V6 => {
-            stage.skip("the same as on IPv4", format!("this machine has no IPv6 loopback address: {error}"));
+            demo.skip("the same as on IPv4", format!("this machine has no IPv6 loopback address: {error}"));
             return Ok(());
         }
         Err(error) => return Err(error.into()),
     };
     let stranger = outsider(family)?;
-    let (session, address) = stage.bound(family)?;
+    let (session, address) = demo.bound(family)?;
     let (peer_address, stranger_address) = (peer.local_addr()?, stranger.local_addr()?);
 
     stranger.send_to(b"stranger 1", address)?;
     peer.send_to(b"peer 1", address)?;
     let mut heard = hear(&session, 2)?;
     heard.sort();
-    stage.witness(
+    heard_are(
+        demo,
         format!("before: {address} hears both the peer {peer_address} and the stranger {stranger_address}"),
-        STD,
-        heard == ["peer 1", "stranger 1"],
-        || format!("it heard {heard:?}"),
+        &heard,
+        &["peer 1", "stranger 1"],
     );
 
     session.set_remote_address(Some(peer_address))?;
     stranger.send_to(b"stranger 2", address)?;
     peer.send_to(b"peer 2", address)?;
     let heard = hear(&session, 2)?;
-    stage.witness(
+    heard_are(
+        demo,
         "after it is set to the peer: the stranger's datagram is dropped, the peer's arrives",
-        STD,
-        heard == ["peer 2"],
-        || format!("it heard {heard:?}"),
+        &heard,
+        &["peer 2"],
     );
 
     session.send(b"to whom it concerns", None)?;
     let (text, from) = take(&peer)?;
-    stage.witness(
+    demo.seen_by(
         "a datagram sent to no address in particular reaches the peer, from the socket's address",
         STD,
         text == "to whom it concerns" && from == Some(address),
@@ -54,19 +54,24 @@ pub(super) fn show(stage: &mut Stage<'_>, family: Family) -> Result<(), Trouble>
     );
     stranger.set_read_timeout(Some(QUIET))?;
     let (text, _) = take(&stranger)?;
-    stage.witness("and not the stranger", STD, text.is_empty(), || format!("it got {text:?}"));
+    demo.seen_by("and not the stranger", STD, text.is_empty(), || format!("it got {text:?}"));
 
     session.set_remote_address(None)?;
     stranger.send_to(b"stranger 3", address)?;
     let heard = hear(&session, 2)?;
-    stage.witness(
+    heard_are(
+        demo,
         "after it is cleared: the stranger is heard again, and what was dropped does not come back",
-        STD,
-        heard == ["stranger 3"],
-        || format!("it heard {heard:?}"),
+        &heard,
+        &["stranger 3"],
     );
     session.close();
     Ok(())
+}
+
+/// That the driver's socket has heard this and nothing else.
+fn heard_are(demo: &mut Demo<'_>, claim: impl Into<String>, heard: &[String], expected: &[&str]) {
+    demo.seen_by(claim, STD, heard == expected, || format!("it heard {heard:?}"));
 }
 
 /// What a socket receives: waits for the first datagram, and then a short while for each further one, of which

@@ -2,7 +2,7 @@
 
 use wskdrv_abi::{EnableReceive, QUEUE_MAX, QUEUE_MIN};
 
-use super::{Arrived, Done, Failure, MAX_DATAGRAM};
+use super::{Done, Failure, MAX_DATAGRAM, many};
 use crate::session::Session;
 
 /// The room for what one drain brings: the largest datagram, and more than a few small ones.
@@ -52,19 +52,7 @@ pub(super) fn drain(session: &Session, expected: &[Vec<u8>]) -> Result<Done, Fai
         drain.dropped = more.dropped;
         drain.datagrams.extend(more.datagrams);
     }
-    let found: Vec<&[u8]> = drain.datagrams.iter().map(|message| &message.data[..]).collect();
-    if !expected.is_empty() && found != expected {
-        let list = |all: &[&[u8]]| {
-            all.iter().map(|data| data.escape_ascii().to_string()).collect::<Vec<_>>().join(", ")
-        };
-        let expected: Vec<&[u8]> = expected.iter().map(Vec::as_slice).collect();
-        return Err(Failure::Unexpected {
-            expected: format!("the datagrams {}", list(&expected)),
-            found: format!("{} came", list(&found)),
-        });
-    }
-    let arrived = |message| Arrived::new(message, wskdrv_abi::IOCTL_WSKDRV_DRAIN);
-    let datagrams = drain.datagrams.iter().map(arrived).collect::<Result<_, _>>()?;
+    let datagrams = many::arrived(&drain.datagrams, expected, wskdrv_abi::IOCTL_WSKDRV_DRAIN)?;
     Ok(Done::Drain { datagrams, dropped: drain.dropped })
 }
 

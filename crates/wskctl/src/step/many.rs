@@ -126,7 +126,7 @@ pub struct Arrived {
 
 impl Arrived {
     /// A datagram of an answer to the request with this code.
-    pub(super) fn new(datagram: &Datagram, code: u32) -> Result<Self, Failure> {
+    fn new(datagram: &Datagram, code: u32) -> Result<Self, Failure> {
         let control = datagram.controls().map_err(|wrong| Error::Reply { code, what: wrong.to_string() })?;
         Ok(Self {
             from: datagram.from,
@@ -200,6 +200,15 @@ pub(super) fn receive(session: &Session, expected: &[Vec<u8>]) -> Result<Done, F
     while messages.len() < expected.len() {
         messages.extend(session.receive_many(ROOM)?);
     }
+    Ok(Done::ReceiveMany { datagrams: arrived(&messages, expected, wskdrv_abi::IOCTL_WSKDRV_RECEIVE)? })
+}
+
+/// The datagrams of an answer to the request with this code; if some are expected, they must be these.
+pub(super) fn arrived(
+    messages: &[Datagram],
+    expected: &[Vec<u8>],
+    code: u32,
+) -> Result<Vec<Arrived>, Failure> {
     if !expected.is_empty() && !messages.iter().map(|message| &message.data).eq(expected) {
         let list = |all: &mut dyn Iterator<Item = &Vec<u8>>| {
             all.map(|data| data.escape_ascii().to_string()).collect::<Vec<_>>().join(", ")
@@ -209,8 +218,7 @@ pub(super) fn receive(session: &Session, expected: &[Vec<u8>]) -> Result<Done, F
             found: format!("{} came", list(&mut messages.iter().map(|message| &message.data))),
         });
     }
-    let arrived = |message| Arrived::new(message, wskdrv_abi::IOCTL_WSKDRV_RECEIVE);
-    Ok(Done::ReceiveMany { datagrams: messages.iter().map(arrived).collect::<Result<_, _>>()? })
+    messages.iter().map(|message| Arrived::new(message, code)).collect()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use wskctl::Family;
-use wskctl::conformance::{Kind, Plan, VICTIM_COMMAND};
+use wskctl::conformance::{Kind, PEND_COMMAND, Plan};
 use wskctl::device::Completion;
 use wskctl::rows;
 use wskctl::step::Step;
@@ -96,7 +96,7 @@ enum Verb {
     #[command(after_help = conformance::AFTER_HELP)]
     Conformance(conformance::Arguments),
     /// Open handles, leave requests pending on them, and wait to be killed
-    #[command(name = VICTIM_COMMAND, hide = true)]
+    #[command(name = PEND_COMMAND, hide = true)]
     Pend {
         handles: usize,
         /// How many of each kind on each handle

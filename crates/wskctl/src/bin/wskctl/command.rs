@@ -13,8 +13,8 @@ use wskctl::step::{Failure, Step};
 use wskctl::{Device, Interrupt, Session};
 
 use crate::args::{Command, Global};
+use crate::demo::Output;
 use crate::print::{Form, INTERRUPTED, Printer};
-use crate::story::Teller;
 use crate::{conformance, service, table, verifier};
 
 /// Why a command did not do what it was asked to.
@@ -116,9 +116,9 @@ pub(crate) fn run(global: &Global, command: Command, printer: &mut Printer) -> R
     // That the device is not there is no claim that fails.
     device.open()?.close();
     let interrupt = interruptible();
-    let mut teller = Teller::begin(printer, &device);
-    let report = demo::run(&device, &mut teller, &interrupt);
-    teller.end(&report)?;
+    let mut output = Output::begin(printer, &device);
+    let report = demo::run(&device, &mut output, &interrupt);
+    output.end(&report)?;
     if printer.json() {
         printer.document(&serde_json::to_value(&report).map_err(io::Error::from)?)?;
     }

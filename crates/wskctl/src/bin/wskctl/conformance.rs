@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 use wskctl::Device;
 use wskctl::Interrupt;
-use wskctl::conformance::{self, Ending, Plan, Report, Runner, Test, Verdict, Watch};
+use wskctl::conformance::{self, Ending, Plan, Report, Runner, Test, TestResult, Watch};
 use wskctl::device::{Hosted, Network};
 
 use crate::args::Global;
@@ -217,15 +217,15 @@ impl Watch for Lines<'_> {
         self.printer.doing(|| format!("{} of {}: {}", self.begun, self.count, test.name));
     }
 
-    fn ended(&mut self, verdict: &Verdict) {
+    fn ended(&mut self, result: &TestResult) {
         if self.printed.is_err() {
             return;
         }
         self.printed = match self.format {
-            Format::Text => line(self.printer, verdict),
-            Format::JsonLines => serde_json::to_value(verdict)
+            Format::Text => line(self.printer, result),
+            Format::JsonLines => serde_json::to_value(result)
                 .map_err(io::Error::from)
-                .and_then(|verdict| self.printer.json_line(&verdict)),
+                .and_then(|result| self.printer.json_line(&result)),
             Format::Json | Format::Junit => Ok(()),
         };
         if self.printed.is_err() {
@@ -235,20 +235,20 @@ impl Watch for Lines<'_> {
     }
 }
 
-fn line(printer: &mut Printer, verdict: &Verdict) -> io::Result<()> {
-    let (style, word) = match verdict.ending {
+fn line(printer: &mut Printer, result: &TestResult) -> io::Result<()> {
+    let (style, word) = match result.ending {
         Ending::Passed => (GOOD, "passed"),
         Ending::Failed => (BAD, "FAILED"),
         Ending::NotApplicable => (ASIDE, "not applicable"),
     };
-    let Verdict { name, milliseconds, .. } = verdict;
+    let TestResult { name, milliseconds, .. } = result;
     writeln!(printer, "  {style}{word:<14}{style:#}  {name} {ASIDE}({milliseconds} ms){ASIDE:#}")?;
-    if let Some(detail) = &verdict.detail {
+    if let Some(detail) = &result.detail {
         for line in detail.lines() {
             writeln!(printer, "                  {line}")?;
         }
     }
-    if let Some(place) = &verdict.place {
+    if let Some(place) = &result.place {
         writeln!(printer, "                  {ASIDE}{place}{ASIDE:#}")?;
     }
     Ok(())

@@ -14,10 +14,10 @@ use std::process::ExitCode;
 mod args;
 mod command;
 mod conformance;
+mod demo;
 mod print;
 mod progress;
 mod service;
-mod story;
 mod table;
 mod verifier;
 

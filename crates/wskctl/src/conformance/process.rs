@@ -49,7 +49,7 @@ impl Plan {
 
 /// A process with requests under way.
 #[derive(Debug)]
-pub struct Victim {
+pub struct ChildProcess {
     addresses: Vec<SocketAddr>,
     process: Where,
 }
@@ -72,7 +72,7 @@ impl Drop for Running {
     }
 }
 
-impl Victim {
+impl ChildProcess {
     pub(super) fn start(lab: &Lab, plan: &Plan) -> Outcome<Self> {
         if let Some(process) = lab.device().process() {
             let begun = Begun::new(&|| process.open(), lab.device(), plan)?;
@@ -123,9 +123,9 @@ impl Victim {
     pub fn kill(self) -> Outcome {
         match self.process {
             Where::OfTheMachine(process, begun) => {
-                begun.go_on()?;
+                begun.check_running()?;
                 process.kill();
-                begun.are_over()
+                begun.check_ended()
             }
             Where::Program(mut running) => {
                 if let Some(status) = running.0.try_wait()? {
@@ -142,12 +142,12 @@ impl Victim {
 /// Kills a process that has all of this under way, and sees that nothing of it is left.
 pub(super) fn kill_with(lab: &Lab, kinds: &[&'static Kind], handles: usize, requests: usize) -> Outcome {
     let watcher = lab.watcher()?;
-    let victim = lab.victim(&Plan { handles, requests, kinds: kinds.to_vec() })?;
-    let addresses = victim.addresses().to_vec();
+    let child = lab.child_process(&Plan { handles, requests, kinds: kinds.to_vec() })?;
+    let addresses = child.addresses().to_vec();
     let (before, now, handles) = (lab.before(), watcher.statistics()?, handles as u64);
     equal(now.handles_open, before.handles_open + 1 + handles, "handles open, the process' among them")?;
     equal(now.sockets_open, before.sockets_open + handles, "sockets open")?;
-    victim.kill()?;
+    child.kill()?;
     eventually(|| {
         let now = watcher.statistics()?;
         equal(now.handles_open, before.handles_open + 1, "handles open")?;
@@ -280,7 +280,7 @@ impl Begun {
     }
 
     /// That the threads repeat their requests.
-    fn go_on(&self) -> Outcome {
+    fn check_running(&self) -> Outcome {
         match self.told.try_recv() {
             Ok(Some(error)) => Err(Failure::from(error).while_doing("before the process was killed")),
             Ok(None) | Err(_) => Ok(()),
@@ -288,7 +288,7 @@ impl Begun {
     }
 
     /// That everything has ended with its handle.
-    fn are_over(mut self) -> Outcome {
+    fn check_ended(mut self) -> Outcome {
         for (kind, pending) in std::mem::take(&mut self.pending) {
             let completed = ended(pending)?;
             status_is(completed.status, STATUS_CANCELLED, format_args!("{} of the process", kind.name))?;

@@ -10,20 +10,20 @@ use wskctl::step::status_name;
 
 use crate::print::{ASIDE, BAD, GOOD, Printer, TITLE};
 
-/// How far a claim may run before its witness is put on a line of its own.
+/// How far a claim may run before who has seen it is put on a line of its own.
 const WIDTH: usize = 96;
 
 /// Tells the demo, to people only; the first failure to print ends the telling, and is kept.
-pub(crate) struct Teller<'a> {
+pub(crate) struct Output<'a> {
     printer: &'a mut Printer,
     printed: io::Result<()>,
 }
 
-impl<'a> Teller<'a> {
+impl<'a> Output<'a> {
     pub(crate) fn begin(printer: &'a mut Printer, device: &Device) -> Self {
-        let mut teller = Self { printer, printed: Ok(()) };
-        teller.tell(|out| writeln!(out, "{TITLE}wskdrv{TITLE:#} {ASIDE}({}){ASIDE:#}", device.describe()));
-        teller
+        let mut output = Self { printer, printed: Ok(()) };
+        output.tell(|out| writeln!(out, "{TITLE}wskdrv{TITLE:#} {ASIDE}({}){ASIDE:#}", device.describe()));
+        output
     }
 
     pub(crate) fn end(self, report: &Report) -> io::Result<()> {
@@ -47,8 +47,8 @@ impl<'a> Teller<'a> {
     }
 }
 
-impl Watch for Teller<'_> {
-    fn scene(&mut self, number: usize, title: &str) {
+impl Watch for Output<'_> {
+    fn section(&mut self, number: usize, title: &str) {
         self.printer.doing(|| title.to_owned());
         self.tell(|out| writeln!(out, "\n{TITLE}{number}  {title}{TITLE:#}"));
     }
@@ -61,7 +61,7 @@ impl Watch for Teller<'_> {
         };
         self.tell(|out| {
             write!(out, "   {style}{mark}{style:#} {}", claim.claim)?;
-            match claim.witness {
+            match claim.seen_by {
                 Some(who) if claim.claim.chars().count() > WIDTH => {
                     writeln!(out, "\n     {ASIDE}[seen by {who}]{ASIDE:#}")?;
                 }
