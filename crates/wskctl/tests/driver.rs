@@ -26,9 +26,11 @@ fn outsider() -> UdpSocket {
 fn info_tells_versions_and_counts() {
     let run = hosted(&["info"]);
     assert_eq!(exit_code(&run), 0, "{}", stderr(&run));
-    assert!(stdout(&run).contains("contract 1.0 (this program: 1.0)"), "{}", stdout(&run));
+    let contract = format!("{}.{}", wskdrv_abi::ABI_MAJOR, wskdrv_abi::ABI_MINOR);
+    let both = format!("contract {contract} (this program: {contract})");
+    assert!(stdout(&run).contains(&both), "{}", stdout(&run));
     let info = json(&hosted(&["info", "--json"]));
-    assert_eq!((&info["contract"], &info["serves"]), (&"1.0".into(), &true.into()));
+    assert_eq!((&info["contract"], &info["serves"]), (&contract.into(), &true.into()));
     assert_eq!(info["wsk"]["lowest"], "1.0");
     assert_eq!(info["statistics"]["handles_open"], 1);
     assert_eq!(info["statistics"]["sockets_open"], 0);
