@@ -15,9 +15,22 @@ struct Layer {
 }
 
 const LAYERS: &[Layer] = &[
+    // For any driver.
+    Layer { part: "nt_sys", apart_from: &["nt", "wsk_sys", "wsk", "wskdrv"] },
+    Layer { part: "nt", apart_from: &["wsk_sys", "wsk", "wskdrv"] },
     // Data that user mode shares, or that describes WSK.
     Layer { part: "wskdrv_abi", apart_from: &["kmdf", "netio", "ntos", "wsk"] },
     Layer { part: "wsk_requests", apart_from: &["kmdf", "netio", "ntos", "wsk"] },
+    // The client, and the hosted kernel: each for others than this driver.
+    Layer { part: "wsk", apart_from: &["kmdf", "netio", "wskdrv", "wskdrv_abi"] },
+    Layer { part: "ntos", apart_from: &["kmdf", "netio", "wsk", "wskdrv"] },
+    Layer { part: "kmdf", apart_from: &["netio", "wsk", "wskdrv"] },
+    Layer { part: "netio", apart_from: &["kmdf", "wsk", "wskdrv"] },
+    // A network that knows no IRP.
+    Layer {
+        part: "netio::net",
+        apart_from: &["netio::run", "netio::call", "netio::socket", "netio::event", "netio::client"],
+    },
 ];
 
 /// The breaches, each with its file and line.
