@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{ACCESS, ECHO, NEITHER, Options, PATH, REVERSE, Rig, SUM, boot, load};
+use common::{ACCESS, ECHO, NEITHER, Opened, Options, PATH, REVERSE, Rig, SUM, boot, load, succeeds};
 use kmdf::_WDF_EXECUTION_LEVEL as Level;
 use kmdf::_WDF_IO_QUEUE_DISPATCH_TYPE as Type;
 use kmdf::_WDF_SYNCHRONIZATION_SCOPE as Scope;
@@ -36,55 +36,45 @@ fn buffered_input_comes_back() {
 
 #[test]
 fn empty_and_short_buffers_are_refused() {
-    let rig = Rig::new(Options::default());
-    let file = rig.open();
-    assert_eq!(file.device_io_control(ECHO, b"", &mut [0; 4]), (STATUS_BUFFER_TOO_SMALL, 0));
-    assert_eq!(file.device_io_control(ECHO, b"12345", &mut [0; 4]), (STATUS_BUFFER_TOO_SMALL, 0));
-    file.close();
-    rig.end();
+    let test = Opened::new(Options::default());
+    assert_eq!(test.file.device_io_control(ECHO, b"", &mut [0; 4]), (STATUS_BUFFER_TOO_SMALL, 0));
+    assert_eq!(test.file.device_io_control(ECHO, b"12345", &mut [0; 4]), (STATUS_BUFFER_TOO_SMALL, 0));
+    test.end();
 }
 
 #[test]
 fn direct_output_is_written_through_the_mdl() {
-    let rig = Rig::new(Options::default());
-    let file = rig.open();
+    let test = Opened::new(Options::default());
     let mut output = [0; 6];
-    assert_eq!(file.device_io_control(REVERSE, b"abc", &mut output), (STATUS_SUCCESS, 3));
+    assert_eq!(test.file.device_io_control(REVERSE, b"abc", &mut output), (STATUS_SUCCESS, 3));
     assert_eq!(&output, b"cba\0\0\0");
-    assert_eq!(file.device_io_control(REVERSE, b"abc", &mut []), (STATUS_BUFFER_TOO_SMALL, 0));
-    file.close();
-    rig.end();
+    assert_eq!(test.file.device_io_control(REVERSE, b"abc", &mut []), (STATUS_BUFFER_TOO_SMALL, 0));
+    test.end();
 }
 
 #[test]
 fn direct_input_is_read_through_the_mdl() {
-    let rig = Rig::new(Options::default());
-    let file = rig.open();
-    rig.taken();
-    assert_eq!(file.device_io_control(SUM, b"x", &mut [1, 2, 3]), (STATUS_SUCCESS, 0));
-    assert_eq!(rig.taken()[0], "sum Ok(6)");
-    file.close();
-    rig.end();
+    let test = Opened::new(Options::default());
+    test.taken();
+    assert_eq!(test.file.device_io_control(SUM, b"x", &mut [1, 2, 3]), (STATUS_SUCCESS, 0));
+    assert_eq!(test.taken()[0], "sum Ok(6)");
+    test.end();
 }
 
 #[test]
 fn unknown_requests_are_refused_by_the_driver() {
-    let rig = Rig::new(Options::default());
-    let file = rig.open();
+    let test = Opened::new(Options::default());
     let unknown = kmdf::CTL_CODE(0x8057, 0x8FF, kmdf::METHOD_BUFFERED, 0);
-    assert_eq!(file.device_io_control(unknown, b"", &mut []), (STATUS_INVALID_DEVICE_REQUEST, 0));
-    file.close();
-    rig.end();
+    assert_eq!(test.file.device_io_control(unknown, b"", &mut []), (STATUS_INVALID_DEVICE_REQUEST, 0));
+    test.end();
 }
 
 #[test]
 fn untested_user_buffers_are_not_handed_out() {
-    let rig = Rig::on(common::boot_lenient(), Options::default());
-    let file = rig.open();
-    assert_eq!(file.device_io_control(NEITHER, b"x", &mut [0]), (STATUS_INVALID_DEVICE_REQUEST, 0));
-    assert_eq!(file.device_io_control(NEITHER, b"", &mut [0]), (STATUS_BUFFER_TOO_SMALL, 0));
-    file.close();
-    rig.end();
+    let test = Opened::on(common::boot_lenient(), Options::default());
+    assert_eq!(test.file.device_io_control(NEITHER, b"x", &mut [0]), (STATUS_INVALID_DEVICE_REQUEST, 0));
+    assert_eq!(test.file.device_io_control(NEITHER, b"", &mut [0]), (STATUS_BUFFER_TOO_SMALL, 0));
+    test.end();
 }
 
 #[test]
@@ -96,13 +86,11 @@ fn every_queue_kind_level_and_scope_serves() {
                 Scope::WdfSynchronizationScopeQueue,
                 Scope::WdfSynchronizationScopeNone,
             ] {
-                let rig = Rig::new(Options { queue, level, scope, ..Options::default() });
-                let file = rig.open();
+                let test = Opened::new(Options { queue, level, scope, ..Options::default() });
                 let mut output = [0; 2];
-                assert_eq!(file.device_io_control(ECHO, b"ok", &mut output), (STATUS_SUCCESS, 2));
+                assert_eq!(test.file.device_io_control(ECHO, b"ok", &mut output), (STATUS_SUCCESS, 2));
                 assert_eq!(&output, b"ok");
-                file.close();
-                rig.end();
+                test.end();
             }
         }
     }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{ACCESS, ECHO, Made, Options, PATH, Rig, SPECIAL, trace, wdf};
+use common::{ACCESS, ECHO, Made, Opened, Options, PATH, Rig, SPECIAL, trace, wdf};
 use kmdf::{
     _WDF_EXECUTION_LEVEL as Level, _WDF_SYNCHRONIZATION_SCOPE as Scope, NTSTATUS,
     PFN_WDF_OBJECT_CONTEXT_CLEANUP, STATUS_ACCESS_DENIED, STATUS_DEVICE_NOT_READY, STATUS_SUCCESS, WDFDEVICE,
@@ -45,14 +45,12 @@ fn files_and_requests_know_their_process() {
         trace(format!("{} {}", wdf::file_process(file), wdf::request_process(request)));
         wdf::complete(request, STATUS_SUCCESS);
     };
-    let rig = Rig::new(Options { special: Some(special), ..Options::default() });
-    let file = rig.open();
-    rig.taken();
-    assert_eq!(file.device_io_control(SPECIAL, b"", &mut []).0, STATUS_SUCCESS);
-    let id = rig.process.id();
-    assert_eq!(rig.taken()[0], format!("{id} {id}"));
-    file.close();
-    rig.end();
+    let test = Opened::new(Options { special: Some(special), ..Options::default() });
+    test.taken();
+    assert_eq!(test.send(SPECIAL), STATUS_SUCCESS);
+    let id = test.process.id();
+    assert_eq!(test.taken()[0], format!("{id} {id}"));
+    test.end();
 }
 
 #[test]

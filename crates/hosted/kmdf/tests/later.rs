@@ -4,21 +4,22 @@ mod common;
 
 use std::time::Duration;
 
-use common::{DPC, FINISH, HOLD, LIMIT, Made, Options, Rig, SPECIAL, TIMED, WORK, trace, until, wdf};
+use common::{
+    DPC, FINISH, HOLD, Made, Opened, Options, Rig, SPECIAL, TIMED, WORK, ended, succeeds, succeeds_on, trace,
+    until, wdf,
+};
 use kmdf::{
     _WDF_EXECUTION_LEVEL as Level, _WDF_SYNCHRONIZATION_SCOPE as Scope, STATUS_INVALID_DEVICE_REQUEST,
     STATUS_NOT_SUPPORTED, STATUS_SUCCESS, STATUS_TIMEOUT, STATUS_WDF_PARENT_NOT_SPECIFIED, WDFTIMER,
 };
 
 fn held_request_ends_by(code: u32, callback: &str, options: Options) {
-    let rig = Rig::new(options);
-    let file = rig.open();
-    let held = file.begin(HOLD, vec![], vec![]);
-    assert_eq!(file.device_io_control(code, b"", &mut []).0, STATUS_SUCCESS);
-    assert_eq!(held.wait_for(LIMIT).expect("the callback completes it").status, STATUS_SUCCESS);
-    assert!(rig.taken().contains(&callback.to_owned()), "{callback}");
-    file.close();
-    rig.end();
+    let test = Opened::new(options);
+    let held = test.begin(HOLD);
+    assert_eq!(test.send(code), STATUS_SUCCESS);
+    assert_eq!(ended(held).status, STATUS_SUCCESS);
+    assert!(test.has_seen(callback), "{callback}");
+    test.end();
 }
 
 #[test]
@@ -58,11 +59,7 @@ fn a_stopped_timer_does_not_fire() {
         assert!(!wdf::timer_stop(made.timer, true));
         wdf::complete(request, STATUS_SUCCESS);
     };
-    let rig = Rig::new(Options { special: Some(special), ..Options::default() });
-    let file = rig.open();
-    assert_eq!(file.device_io_control(SPECIAL, b"", &mut []).0, STATUS_SUCCESS);
-    file.close();
-    rig.end();
+    succeeds(special);
 }
 
 #[test]
@@ -79,19 +76,17 @@ fn a_timer_that_starts_itself_again_is_stopped_for_good() {
         assert!(!wdf::timer_stop(made.timer, true), "and was not started again");
         trace("done");
     };
-    let rig = Rig::new(Options {
+    let test = Opened::new(Options {
         level: Level::WdfExecutionLevelPassive,
         timer: Some(timer),
         work: Some(work),
         ..Options::default()
     });
-    let file = rig.open();
-    assert_eq!(file.device_io_control(TIMED, b"", &mut []).0, STATUS_SUCCESS);
-    rig.wait_for("in");
-    assert_eq!(file.device_io_control(WORK, b"", &mut []).0, STATUS_SUCCESS);
-    rig.wait_for("done");
-    file.close();
-    rig.end();
+    assert_eq!(test.send(TIMED), STATUS_SUCCESS);
+    test.wait_for("in");
+    assert_eq!(test.send(WORK), STATUS_SUCCESS);
+    test.wait_for("done");
+    test.end();
 }
 
 #[test]
@@ -103,11 +98,7 @@ fn a_timer_that_is_being_deleted_is_not_started() {
         wdf::dereference(made.timer.cast());
         wdf::complete(request, STATUS_SUCCESS);
     };
-    let rig = Rig::on(common::boot_lenient(), Options { special: Some(special), ..Options::default() });
-    let file = rig.open();
-    assert_eq!(file.device_io_control(SPECIAL, b"", &mut []).0, STATUS_SUCCESS);
-    file.close();
-    rig.end();
+    succeeds_on(common::boot_lenient(), special);
 }
 
 #[test]
@@ -142,12 +133,10 @@ fn a_timer_deleted_in_a_dpc_ends_in_a_worker_thread() {
         wdf::delete(timer.cast());
         let _ = made;
     };
-    let rig = Rig::new(Options { timer: Some(timer), ..Options::default() });
-    let file = rig.open();
-    assert_eq!(file.device_io_control(TIMED, b"", &mut []).0, STATUS_SUCCESS);
-    rig.wait_for("EvtTimerFunc at 2");
-    file.close();
-    rig.end();
+    let test = Opened::new(Options { timer: Some(timer), ..Options::default() });
+    assert_eq!(test.send(TIMED), STATUS_SUCCESS);
+    test.wait_for("EvtTimerFunc at 2");
+    test.end();
 }
 
 #[test]
@@ -158,24 +147,20 @@ fn a_flushed_work_item_has_run() {
         trace("flushed");
         wdf::complete(request, STATUS_SUCCESS);
     };
-    let rig = Rig::new(Options { special: Some(special), ..Options::default() });
-    let file = rig.open();
-    rig.taken();
-    assert_eq!(file.device_io_control(SPECIAL, b"", &mut []).0, STATUS_SUCCESS);
-    assert_eq!(rig.taken()[..2], ["EvtWorkItem at 0", "flushed"]);
-    file.close();
-    rig.end();
+    let test = Opened::new(Options { special: Some(special), ..Options::default() });
+    test.taken();
+    assert_eq!(test.send(SPECIAL), STATUS_SUCCESS);
+    assert_eq!(test.taken()[..2], ["EvtWorkItem at 0", "flushed"]);
+    test.end();
 }
 
 #[test]
 fn a_work_item_may_delete_itself() {
     let work = |_: &Made, item: kmdf::WDFWORKITEM| wdf::delete(item.cast());
-    let rig = Rig::new(Options { work: Some(work), ..Options::default() });
-    let file = rig.open();
-    assert_eq!(file.device_io_control(WORK, b"", &mut []).0, STATUS_SUCCESS);
-    rig.wait_for("EvtWorkItem at 0");
-    file.close();
-    rig.end();
+    let test = Opened::new(Options { work: Some(work), ..Options::default() });
+    assert_eq!(test.send(WORK), STATUS_SUCCESS);
+    test.wait_for("EvtWorkItem at 0");
+    test.end();
 }
 
 #[test]
@@ -207,12 +192,10 @@ fn a_work_item_that_was_queued_before_it_deleted_itself_runs_once_more() {
         trace("deleted");
         wdf::delete(item.cast());
     };
-    let rig = Rig::new(Options { work: Some(work), ..Options::default() });
-    let file = rig.open();
-    assert_eq!(file.device_io_control(WORK, b"", &mut []).0, STATUS_SUCCESS);
-    rig.wait_for("ran again");
-    file.close();
-    rig.end();
+    let test = Opened::new(Options { work: Some(work), ..Options::default() });
+    assert_eq!(test.send(WORK), STATUS_SUCCESS);
+    test.wait_for("ran again");
+    test.end();
 }
 
 #[test]
@@ -221,12 +204,10 @@ fn without_the_verifier_a_flush_in_the_work_item_s_own_callback_returns() {
         wdf::work_item_flush(item);
         trace("flushed");
     };
-    let rig = Rig::on(common::boot_lenient(), Options { work: Some(work), ..Options::default() });
-    let file = rig.open();
-    assert_eq!(file.device_io_control(WORK, b"", &mut []).0, STATUS_SUCCESS);
-    rig.wait_for("flushed");
-    file.close();
-    rig.end();
+    let test = Opened::on(common::boot_lenient(), Options { work: Some(work), ..Options::default() });
+    assert_eq!(test.send(WORK), STATUS_SUCCESS);
+    test.wait_for("flushed");
+    test.end();
 }
 
 #[test]
@@ -263,11 +244,7 @@ fn a_wait_lock_lets_one_thread_in() {
         wdf::delete(lock.cast());
         wdf::complete(request, STATUS_SUCCESS);
     };
-    let rig = Rig::new(Options { special: Some(special), ..Options::default() });
-    let file = rig.open();
-    assert_eq!(file.device_io_control(SPECIAL, b"", &mut []).0, STATUS_SUCCESS);
-    file.close();
-    rig.end();
+    succeeds(special);
 }
 
 #[test]
@@ -276,35 +253,18 @@ fn completing_at_dispatch_level_presents_the_next_at_passive_level() {
         assert_eq!(wdf::irql(), 0, "the handler is at passive level");
         wdf::complete(request, STATUS_SUCCESS);
     };
-    let rig = Rig::new(Options {
+    let test = Opened::new(Options {
         queue: kmdf::_WDF_IO_QUEUE_DISPATCH_TYPE::WdfIoQueueDispatchSequential,
         level: Level::WdfExecutionLevelPassive,
         special: Some(special),
-        entry: Some(|made: &Made| {
-            let mut made = *made;
-            made.timer =
-                wdf::timer_create(made.device.cast(), Some(finish_later), 0, false).expect("a timer");
-            wdf::set_made(made.device, made);
-            wdf::timer_start(made.timer, Duration::from_millis(20));
-            STATUS_SUCCESS
-        }),
+        entry: Some(common::start_finishing),
         ..Options::default()
     });
-    let file = rig.open();
-    let held = file.begin(HOLD, vec![], vec![]);
-    let behind = file.begin(SPECIAL, vec![], vec![]);
-    rig.let_go("both are sent");
-    assert_eq!(held.wait_for(LIMIT).expect("by the timer").status, STATUS_SUCCESS);
-    assert_eq!(behind.wait_for(LIMIT).expect("by a worker thread").status, STATUS_SUCCESS);
-    assert_ne!(file.device_io_control(FINISH, b"", &mut []).0, STATUS_SUCCESS);
-    file.close();
-    rig.end();
-}
-
-/// Completes the held request at dispatch level, when the test lets it.
-extern "C" fn finish_later(timer: WDFTIMER) {
-    let finish = || common::finish(&wdf::made(wdf::timer_parent(timer).cast()));
-    if !common::seen("both are sent") || !finish() {
-        wdf::timer_start(timer, Duration::from_millis(5));
-    }
+    let held = test.begin(HOLD);
+    let behind = test.begin(SPECIAL);
+    test.release("both are sent");
+    assert_eq!(ended(held).status, STATUS_SUCCESS);
+    assert_eq!(ended(behind).status, STATUS_SUCCESS);
+    assert_ne!(test.send(FINISH), STATUS_SUCCESS);
+    test.end();
 }

@@ -4,7 +4,7 @@
 mod common;
 
 use common::wdf::UserBuffer;
-use common::{ECHO, LIMIT, Options, RELEASE, Rig, SPECIAL, boot, boot_lenient, trace, wdf};
+use common::{ECHO, LIMIT, Opened, Options, RELEASE, Rig, SPECIAL, boot, boot_lenient, trace, wdf};
 use kmdf::{
     CTL_CODE, METHOD_NEITHER, NTSTATUS, STATUS_ACCESS_VIOLATION, STATUS_BUFFER_TOO_SMALL, STATUS_CANCELLED,
     STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_USER_BUFFER, STATUS_SUCCESS,
@@ -78,39 +78,33 @@ fn asking(in_caller: fn(WDFDEVICE, WDFREQUEST)) -> Options {
 
 /// Sends a request to a driver whose callback is this; its status.
 fn ask(in_caller: fn(WDFDEVICE, WDFREQUEST), input: &[u8], output: usize) -> NTSTATUS {
-    let rig = Rig::new(asking(in_caller));
-    let file = rig.open();
-    let (status, _) = file.device_io_control(REVERSE, input, &mut vec![0; output]);
-    file.close();
-    rig.end();
+    let test = Opened::new(asking(in_caller));
+    let (status, _) = test.file.device_io_control(REVERSE, input, &mut vec![0; output]);
+    test.end();
     status
 }
 
 #[test]
 fn locked_buffers_are_served_by_the_queue() {
-    let rig = Rig::new(driver());
-    let file = rig.open();
-    rig.taken();
+    let test = Opened::new(driver());
+    test.taken();
     let mut output = *b"......";
-    assert_eq!(file.device_io_control(REVERSE, b"abc", &mut output), (STATUS_SUCCESS, 3));
+    assert_eq!(test.file.device_io_control(REVERSE, b"abc", &mut output), (STATUS_SUCCESS, 3));
     assert_eq!(&output, b"cba...");
-    assert_eq!(rig.taken(), ["EvtIoInCallerContext", "cleanup WDFREQUEST"]);
-    file.close();
-    rig.end();
+    assert_eq!(test.taken(), ["EvtIoInCallerContext", "cleanup WDFREQUEST"]);
+    test.end();
 }
 
 #[test]
 fn locked_buffers_are_served_by_another_thread() {
-    let rig = Rig::new(driver());
-    let file = rig.open();
-    let request = file.begin(LATER, b"abc".to_vec(), vec![0; 3]);
-    let other = file.clone();
-    let release = rig.machine.spawn("other", move || other.device_io_control(RELEASE, b"", &mut []).0);
+    let test = Opened::new(driver());
+    let request = test.file.begin(LATER, b"abc".to_vec(), vec![0; 3]);
+    let other = test.file.clone();
+    let release = test.machine.spawn("other", move || other.device_io_control(RELEASE, b"", &mut []).0);
     assert_eq!(release.join().expect("the request is sent"), STATUS_SUCCESS);
     let completed = request.wait_for(LIMIT).expect("it was released");
     assert_eq!((completed.status, completed.output.as_slice()), (STATUS_SUCCESS, &b"cba"[..]));
-    file.close();
-    rig.end();
+    test.end();
 }
 
 #[test]
@@ -207,16 +201,14 @@ fn a_queue_that_accepts_nothing_leaves_the_request_with_the_driver() {
         wdf::queue_start(made.queue);
         assert_eq!(wdf::enqueue(device, request), Ok(()));
     }
-    let rig = Rig::new(asking(busy));
-    let file = rig.open();
-    assert_eq!(file.device_io_control(ECHO, b"ok", &mut [0; 2]), (STATUS_SUCCESS, 2));
-    file.close();
-    rig.end();
+    let test = Opened::new(asking(busy));
+    assert_eq!(test.file.device_io_control(ECHO, b"ok", &mut [0; 2]), (STATUS_SUCCESS, 2));
+    test.end();
 }
 
 #[test]
 fn a_lenient_machine_answers_as_windows_does() {
-    let rig = Rig::on(
+    let test = Opened::on(
         boot_lenient(),
         Options {
             special: Some(|made, request| {
@@ -228,10 +220,8 @@ fn a_lenient_machine_answers_as_windows_does() {
             ..driver()
         },
     );
-    let file = rig.open();
-    assert_eq!(file.device_io_control(SPECIAL, b"x", &mut [0]).0, STATUS_SUCCESS);
-    file.close();
-    rig.end();
+    assert_eq!(test.file.device_io_control(SPECIAL, b"x", &mut [0]).0, STATUS_SUCCESS);
+    test.end();
 }
 
 #[test]
@@ -242,11 +232,9 @@ fn a_lenient_machine_refuses_to_write_what_was_locked_to_be_read() {
         assert_eq!(wdf::memory_write(memory, 0, &mut [0]), STATUS_ACCESS_VIOLATION);
         wdf::complete(request, STATUS_SUCCESS);
     });
-    let rig = Rig::on(boot_lenient(), options);
-    let file = rig.open();
-    assert_eq!(file.device_io_control(REVERSE, b"x", &mut []).0, STATUS_SUCCESS);
-    file.close();
-    rig.end();
+    let test = Opened::on(boot_lenient(), options);
+    assert_eq!(test.file.device_io_control(REVERSE, b"x", &mut []).0, STATUS_SUCCESS);
+    test.end();
 }
 
 #[test]
@@ -255,12 +243,10 @@ fn a_request_forgotten_in_the_callback_is_named() {
     let machine = Machine::boot(config);
     let inside = machine.clone();
     let report = machine.catch_bug_check(move || {
-        let rig = Rig::on(inside, asking(|_, _| trace("forgotten")));
-        let file = rig.open();
-        drop(file.begin(REVERSE, b"x".to_vec(), vec![]));
-        assert_eq!(kmdf::owned_requests(&rig.machine).len(), 1);
-        file.close();
-        rig.end();
+        let test = Opened::on(inside, asking(|_, _| trace("forgotten")));
+        drop(test.file.begin(REVERSE, b"x".to_vec(), vec![]));
+        assert_eq!(kmdf::owned_requests(&test.machine).len(), 1);
+        test.end();
     });
     let report = report.expect_err("the driver cannot be unloaded");
     common::assert_rule(&report, &io_rules::UNLOAD_STUCK, "since EvtIoInCallerContext, of WDFDEVICE");
@@ -270,14 +256,12 @@ fn a_request_forgotten_in_the_callback_is_named() {
 fn each_step_can_run_out_of_memory() {
     let mut failed = Vec::new();
     for n in 0..200 {
-        let rig = Rig::on(boot(), driver());
-        let file = rig.open();
-        rig.machine.faults().fail_nth(n);
-        let (status, _) = file.device_io_control(REVERSE, b"abc", &mut [0; 3]);
-        let fired = rig.machine.faults().fired();
-        rig.machine.faults().disarm();
-        file.close();
-        rig.end();
+        let test = Opened::on(boot(), driver());
+        test.machine.faults().fail_nth(n);
+        let (status, _) = test.file.device_io_control(REVERSE, b"abc", &mut [0; 3]);
+        let fired = test.machine.faults().fired();
+        test.machine.faults().disarm();
+        test.end();
         let Some(what) = fired else {
             assert_eq!(status, STATUS_SUCCESS);
             for what in ["WdfRequestProbeAndLockUserBufferForRead", "MmProbeAndLockPages"] {

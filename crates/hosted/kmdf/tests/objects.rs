@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{Made, Options, Rig, SPECIAL, trace, wdf};
+use common::{Made, Opened, Options, Rig, SPECIAL, trace, wdf};
 use kmdf::{
     _WDF_EXECUTION_LEVEL as Level, _WDF_IO_QUEUE_DISPATCH_TYPE as Type, NTSTATUS, STATUS_BUFFER_TOO_SMALL,
     STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER,
@@ -268,14 +268,12 @@ fn a_parallel_queue_presents_up_to_its_number() {
         wdf::set_made(made.device, made);
         STATUS_SUCCESS
     };
-    let rig = Rig::new(Options { entry: Some(entry), ..Options::default() });
-    let file = rig.open();
-    let waiting = file.begin(common::PEND, vec![], vec![]);
+    let test = Opened::new(Options { entry: Some(entry), ..Options::default() });
+    let waiting = test.begin(common::PEND);
     assert!(!waiting.is_done(), "a queue of a zeroed configuration presents nothing at all");
     waiting.cancel();
     assert_eq!(waiting.wait().status, kmdf::STATUS_CANCELLED);
-    file.close();
-    rig.end();
+    test.end();
 }
 
 #[test]
@@ -287,11 +285,9 @@ fn parameters_are_those_of_the_request() {
         assert_eq!(wdf::control_parameters(&parameters), (3, 2, SPECIAL));
         wdf::complete(request, STATUS_SUCCESS);
     };
-    let rig = Rig::new(Options { special: Some(special), ..Options::default() });
-    let file = rig.open();
-    assert_eq!(file.device_io_control(SPECIAL, b"ab", &mut [0; 3]).0, STATUS_SUCCESS);
-    file.close();
-    rig.end();
+    let test = Opened::new(Options { special: Some(special), ..Options::default() });
+    assert_eq!(test.file.device_io_control(SPECIAL, b"ab", &mut [0; 3]).0, STATUS_SUCCESS);
+    test.end();
 }
 
 #[test]
@@ -300,13 +296,11 @@ fn a_request_that_the_driver_never_saw_has_neither_cleanup_nor_destroy_callback(
         wdf::queue_stop(made.queue, None);
         STATUS_SUCCESS
     };
-    let rig = Rig::new(Options { entry: Some(entry), destroyed: true, ..Options::default() });
-    let file = rig.open();
-    rig.taken();
-    let unseen = file.begin(SPECIAL, vec![], vec![]);
+    let test = Opened::new(Options { entry: Some(entry), destroyed: true, ..Options::default() });
+    test.taken();
+    let unseen = test.begin(SPECIAL);
     unseen.cancel();
     assert_eq!(unseen.wait().status, kmdf::STATUS_CANCELLED);
-    assert!(rig.taken().is_empty());
-    file.close();
-    rig.end();
+    assert!(test.taken().is_empty());
+    test.end();
 }

@@ -4,58 +4,50 @@ mod common;
 
 use std::sync::{Arc, Barrier};
 
-use common::{FINISH, HOLD, LIMIT, Made, Options, PEND, RELEASE, Rig, SPECIAL, finish, trace, until, wdf};
+use common::{
+    FINISH, HOLD, Made, Opened, Options, PEND, RELEASE, Rig, SPECIAL, complete_cancelled, ended, finish,
+    indices, joined, state_changed, succeeds, trace, until, wdf,
+};
 use kmdf::{
     _WDF_IO_QUEUE_DISPATCH_TYPE as Type, _WDF_IO_QUEUE_STATE as Bits, STATUS_CANCELLED,
-    STATUS_INVALID_DEVICE_STATE, STATUS_NO_MORE_ENTRIES, STATUS_SUCCESS, STATUS_WDF_PAUSED, WDFCONTEXT,
-    WDFFILEOBJECT, WDFQUEUE, WDFREQUEST,
+    STATUS_INVALID_DEVICE_STATE, STATUS_NO_MORE_ENTRIES, STATUS_SUCCESS, STATUS_WDF_PAUSED, WDFFILEOBJECT,
+    WDFREQUEST,
 };
-use ntos::{Completed, Overlapped};
-
-fn ended(request: Overlapped) -> Completed {
-    request.wait_for(LIMIT).expect("the request ends in time")
-}
 
 #[test]
 fn the_manual_queue_keeps_the_order() {
-    let rig = Rig::new(Options::default());
-    let file = rig.open();
-    let first = file.begin(PEND, b"1".to_vec(), vec![]);
-    let second = file.begin(PEND, b"2".to_vec(), vec![]);
+    let test = Opened::new(Options::default());
+    let first = test.file.begin(PEND, b"1".to_vec(), vec![]);
+    let second = test.file.begin(PEND, b"2".to_vec(), vec![]);
     assert!(!first.is_done() && !second.is_done());
-    assert_eq!(file.device_io_control(RELEASE, b"", &mut []).0, STATUS_SUCCESS);
+    assert_eq!(test.send(RELEASE), STATUS_SUCCESS);
     assert_eq!(ended(first).status, STATUS_SUCCESS);
     assert!(!second.is_done());
-    assert_eq!(file.device_io_control(RELEASE, b"", &mut []).0, STATUS_SUCCESS);
+    assert_eq!(test.send(RELEASE), STATUS_SUCCESS);
     assert_eq!(ended(second).status, STATUS_SUCCESS);
-    assert_eq!(file.device_io_control(RELEASE, b"", &mut []).0, STATUS_NO_MORE_ENTRIES);
-    file.close();
-    rig.end();
+    assert_eq!(test.send(RELEASE), STATUS_NO_MORE_ENTRIES);
+    test.end();
 }
 
 #[test]
 fn a_waiting_request_is_cancelled_without_the_driver() {
-    let rig = Rig::new(Options::default());
-    let file = rig.open();
-    let waiting = file.begin(PEND, vec![], vec![]);
+    let test = Opened::new(Options::default());
+    let waiting = test.begin(PEND);
     waiting.cancel();
     let completed = ended(waiting);
     assert_eq!((completed.status, completed.information), (STATUS_CANCELLED, 0));
-    assert_eq!(file.device_io_control(RELEASE, b"", &mut []).0, STATUS_NO_MORE_ENTRIES);
-    file.close();
-    rig.end();
+    assert_eq!(test.send(RELEASE), STATUS_NO_MORE_ENTRIES);
+    test.end();
 }
 
 #[test]
 fn the_driver_may_complete_what_is_cancelled_in_a_queue() {
-    let rig = Rig::new(Options { canceled_on_queue: true, ..Options::default() });
-    let file = rig.open();
-    let waiting = file.begin(PEND, vec![], vec![]);
-    file.cancel_all();
+    let test = Opened::new(Options { canceled_on_queue: true, ..Options::default() });
+    let waiting = test.begin(PEND);
+    test.file.cancel_all();
     assert_eq!(ended(waiting).status, STATUS_CANCELLED);
-    assert!(rig.taken().contains(&"EvtIoCanceledOnQueue".to_owned()));
-    file.close();
-    rig.end();
+    assert!(test.has_seen("EvtIoCanceledOnQueue"));
+    test.end();
 }
 
 #[test]
@@ -77,7 +69,7 @@ fn closing_the_handle_cancels_what_waits_after_the_cleanup_callback() {
             "cleanup WDFFILEOBJECT"
         ]
     );
-    assert!(!others.is_done(), "another handle's requests go on");
+    assert!(!others.is_done(), "another handle's requests are left alone");
     others.cancel();
     assert_eq!(ended(others).status, STATUS_CANCELLED);
     other.close();
@@ -86,29 +78,25 @@ fn closing_the_handle_cancels_what_waits_after_the_cleanup_callback() {
 
 #[test]
 fn a_held_request_is_cancelled_by_its_callback() {
-    let rig = Rig::new(Options::default());
-    let file = rig.open();
-    let held = file.begin(HOLD, vec![], vec![]);
+    let test = Opened::new(Options::default());
+    let held = test.begin(HOLD);
     assert!(!held.is_done());
     held.cancel();
     assert_eq!(ended(held).status, STATUS_CANCELLED);
-    assert!(rig.taken().contains(&"EvtRequestCancel".to_owned()));
-    assert_eq!(file.device_io_control(FINISH, b"", &mut []).0, STATUS_CANCELLED);
-    file.close();
-    rig.end();
+    assert!(test.has_seen("EvtRequestCancel"));
+    assert_eq!(test.send(FINISH), STATUS_CANCELLED);
+    test.end();
 }
 
 #[test]
 fn an_unmarked_request_is_not_cancelled() {
-    let rig = Rig::new(Options::default());
-    let file = rig.open();
-    let held = file.begin(HOLD, vec![], vec![]);
-    assert_eq!(file.device_io_control(FINISH, b"", &mut []).0, STATUS_SUCCESS);
+    let test = Opened::new(Options::default());
+    let held = test.begin(HOLD);
+    assert_eq!(test.send(FINISH), STATUS_SUCCESS);
     held.cancel();
     assert_eq!(ended(held).status, STATUS_SUCCESS);
-    assert!(!rig.taken().contains(&"EvtRequestCancel".to_owned()));
-    file.close();
-    rig.end();
+    assert!(!test.has_seen("EvtRequestCancel"));
+    test.end();
 }
 
 #[test]
@@ -146,51 +134,36 @@ fn wait_until_cancelled(request: WDFREQUEST) {
     until(|| wdf::is_canceled(request), "the request is cancelled");
 }
 
-extern "C" fn late_cancel(request: WDFREQUEST) {
-    trace("called back");
-    wdf::complete(request, STATUS_CANCELLED);
-}
-
-/// Begins a request whose handler waits for its cancellation, cancels it, and returns what it ended with.
-fn cancel_before_mark(rig: &Rig) -> Completed {
-    let file = rig.open();
-    let sender = {
-        let file = file.clone();
-        rig.machine.spawn("sender", move || ended(file.begin(SPECIAL, vec![], vec![])))
-    };
-    rig.wait_for("waiting");
-    file.cancel_all();
-    let completed = sender.join().expect("the sender returns");
-    file.close();
-    completed
+/// Sends a request whose handler, `special`, waits for its cancellation, and cancels it; what the driver saw.
+fn cancelled_in_the_handler(special: fn(&Made, WDFREQUEST)) -> Vec<String> {
+    let test = Opened::new(Options { special: Some(special), ..Options::default() });
+    let sender = test.send_special("waiting");
+    test.file.cancel_all();
+    assert_eq!(joined(sender), STATUS_CANCELLED);
+    let seen = test.taken();
+    test.end();
+    seen
 }
 
 #[test]
 fn marking_a_cancelled_request_calls_back() {
     let special = |_: &Made, request| {
         wait_until_cancelled(request);
-        wdf::mark(request, Some(late_cancel));
+        wdf::mark(request, Some(complete_cancelled));
         trace("marked");
     };
-    let rig = Rig::new(Options { special: Some(special), ..Options::default() });
-    assert_eq!(cancel_before_mark(&rig).status, STATUS_CANCELLED);
-    let seen = rig.taken();
-    let at = |what: &str| seen.iter().position(|seen| seen == what).expect("seen");
-    assert!(at("marked") < at("called back"), "on this thread, when its handler has returned");
-    rig.end();
+    let (marked, called_back) = indices(&cancelled_in_the_handler(special), "marked", "called back");
+    assert!(marked < called_back, "on this thread, when its handler has returned");
 }
 
 #[test]
 fn marking_a_cancelled_request_with_ex_returns_it() {
     let special = |_: &Made, request| {
         wait_until_cancelled(request);
-        assert_eq!(wdf::mark_ex(request, Some(late_cancel)), Err(STATUS_CANCELLED));
+        assert_eq!(wdf::mark_ex(request, Some(complete_cancelled)), Err(STATUS_CANCELLED));
         wdf::complete(request, STATUS_CANCELLED);
     };
-    let rig = Rig::new(Options { special: Some(special), ..Options::default() });
-    assert_eq!(cancel_before_mark(&rig).status, STATUS_CANCELLED);
-    assert!(!rig.taken().contains(&"called back".to_owned()));
-    rig.end();
+    assert!(!cancelled_in_the_handler(special).contains(&"called back".to_owned()));
 }
 
 #[test]
@@ -199,9 +172,7 @@ fn forwarding_a_cancelled_request_completes_it() {
         wait_until_cancelled(request);
         assert_eq!(wdf::forward(request, made.manual), Ok(()));
     };
-    let rig = Rig::new(Options { special: Some(special), ..Options::default() });
-    assert_eq!(cancel_before_mark(&rig).status, STATUS_CANCELLED);
-    rig.end();
+    cancelled_in_the_handler(special);
 }
 
 #[test]
@@ -288,27 +259,21 @@ fn a_requeued_request_is_the_next_again() {
     rig.end();
 }
 
-extern "C" fn told(_queue: WDFQUEUE, _context: WDFCONTEXT) {
-    trace("told");
-}
-
 #[test]
 fn a_purged_queue_cancels_and_refuses() {
     let special = |made: &Made, request| {
-        wdf::queue_purge(made.manual, Some(told));
+        wdf::queue_purge(made.manual, Some(state_changed));
         assert_eq!(wdf::queue_state(made.manual).0 & Bits::WdfIoQueueAcceptRequests, 0);
         wdf::complete(request, STATUS_SUCCESS);
     };
-    let rig = Rig::new(Options { special: Some(special), ..Options::default() });
-    let file = rig.open();
-    let waiting = file.begin(PEND, vec![], vec![]);
-    assert_eq!(file.device_io_control(SPECIAL, b"", &mut []).0, STATUS_SUCCESS);
+    let test = Opened::new(Options { special: Some(special), ..Options::default() });
+    let waiting = test.begin(PEND);
+    assert_eq!(test.send(SPECIAL), STATUS_SUCCESS);
     assert_eq!(ended(waiting).status, STATUS_CANCELLED);
-    assert!(rig.taken().contains(&"told".to_owned()));
+    assert!(test.has_seen("state changed"));
     // The manual queue accepts nothing: the driver reports what forwarding returned, as the framework translates it.
-    assert_eq!(file.device_io_control(PEND, b"", &mut []).0, kmdf::STATUS_DEVICE_BUSY);
-    file.close();
-    rig.end();
+    assert_eq!(test.send(PEND), kmdf::STATUS_DEVICE_BUSY);
+    test.end();
 }
 
 #[test]
@@ -320,15 +285,13 @@ fn purging_the_default_queue_cancels_what_the_driver_marked() {
     let cleanup = |made: &Made, _: WDFFILEOBJECT| {
         assert!(!finish(made), "the cancel callback has completed it");
     };
-    let rig = Rig::new(Options { work: Some(work), cleanup: Some(cleanup), ..Options::default() });
-    let file = rig.open();
-    let held = file.begin(HOLD, vec![], vec![]);
-    assert_eq!(file.device_io_control(common::WORK, b"", &mut []).0, STATUS_SUCCESS);
+    let test = Opened::new(Options { work: Some(work), cleanup: Some(cleanup), ..Options::default() });
+    let held = test.begin(HOLD);
+    assert_eq!(test.send(common::WORK), STATUS_SUCCESS);
     assert_eq!(ended(held).status, STATUS_CANCELLED);
-    rig.wait_for("purged");
-    assert_eq!(file.device_io_control(common::ECHO, b"x", &mut [0]).0, STATUS_INVALID_DEVICE_STATE);
-    file.close();
-    rig.end();
+    test.wait_for("purged");
+    assert_eq!(test.file.device_io_control(common::ECHO, b"x", &mut [0]).0, STATUS_INVALID_DEVICE_STATE);
+    test.end();
 }
 
 #[test]
@@ -336,38 +299,34 @@ fn a_stopped_queue_keeps_its_requests_until_it_is_started() {
     let work = |made: &Made, _| {
         wdf::queue_stop_and_wait(made.manual);
         assert_eq!(wdf::retrieve_next(made.manual).err(), Some(STATUS_WDF_PAUSED));
-        wdf::queue_stop(made.queue, Some(told));
+        wdf::queue_stop(made.queue, Some(state_changed));
         trace("stopped");
         until(|| wdf::queue_state(made.queue).1 == 1, "a request waits in the stopped queue");
         wdf::queue_start(made.queue);
         wdf::queue_start(made.manual);
     };
     for kind in [Type::WdfIoQueueDispatchSequential, Type::WdfIoQueueDispatchParallel] {
-        let rig = Rig::new(Options { work: Some(work), queue: kind, ..Options::default() });
-        let file = rig.open();
-        assert_eq!(file.device_io_control(common::WORK, b"", &mut []).0, STATUS_SUCCESS);
-        rig.wait_for("stopped");
-        rig.wait_for("told");
+        let test = Opened::new(Options { work: Some(work), queue: kind, ..Options::default() });
+        assert_eq!(test.send(common::WORK), STATUS_SUCCESS);
+        test.wait_for("stopped");
+        test.wait_for("state changed");
         let mut output = [0; 1];
-        assert_eq!(file.device_io_control(common::ECHO, b"x", &mut output), (STATUS_SUCCESS, 1));
-        file.close();
-        rig.end();
+        assert_eq!(test.file.device_io_control(common::ECHO, b"x", &mut output), (STATUS_SUCCESS, 1));
+        test.end();
     }
 }
 
 #[test]
 fn a_sequential_queue_presents_one_at_a_time() {
-    let rig = Rig::new(Options { queue: Type::WdfIoQueueDispatchSequential, ..Options::default() });
-    let file = rig.open();
-    let held = file.begin(HOLD, vec![], vec![]);
-    let behind = file.begin(common::ECHO, b"x".to_vec(), vec![0; 1]);
+    let test = Opened::new(Options { queue: Type::WdfIoQueueDispatchSequential, ..Options::default() });
+    let held = test.begin(HOLD);
+    let behind = test.file.begin(common::ECHO, b"x".to_vec(), vec![0; 1]);
     assert!(!behind.is_done(), "the driver still has the first one");
     held.cancel();
     assert_eq!(ended(held).status, STATUS_CANCELLED);
     assert_eq!(ended(behind).status, STATUS_SUCCESS);
-    assert_eq!(file.device_io_control(FINISH, b"", &mut []).0, STATUS_CANCELLED);
-    file.close();
-    rig.end();
+    assert_eq!(test.send(FINISH), STATUS_CANCELLED);
+    test.end();
 }
 
 #[test]
@@ -376,29 +335,25 @@ fn deleting_a_queue_cancels_what_waits_in_it() {
         wdf::delete(made.manual.cast());
         wdf::complete(request, STATUS_SUCCESS);
     };
-    let rig = Rig::new(Options { special: Some(special), ..Options::default() });
-    let file = rig.open();
-    let waiting = file.begin(PEND, vec![], vec![]);
-    assert_eq!(file.device_io_control(SPECIAL, b"", &mut []).0, STATUS_SUCCESS);
+    let test = Opened::new(Options { special: Some(special), ..Options::default() });
+    let waiting = test.begin(PEND);
+    assert_eq!(test.send(SPECIAL), STATUS_SUCCESS);
     assert_eq!(ended(waiting).status, STATUS_CANCELLED);
-    file.close();
-    rig.end();
+    test.end();
 }
 
 #[test]
 fn unmark_loses_to_a_canceller_that_has_the_routine() {
     let special = |_: &Made, request| {
-        assert_eq!(wdf::mark_ex(request, Some(late_cancel)), Ok(()));
+        assert_eq!(wdf::mark_ex(request, Some(complete_cancelled)), Ok(()));
         let routine = wdf::take_cancel_routine(request).expect("the request is marked");
         assert_eq!(wdf::unmark(request), STATUS_CANCELLED, "the callback is about to come");
         wdf::run_cancel_routine(request, routine);
     };
-    let rig = Rig::new(Options { special: Some(special), ..Options::default() });
-    let file = rig.open();
-    assert_eq!(file.device_io_control(SPECIAL, b"", &mut []).0, STATUS_CANCELLED);
-    assert!(rig.taken().contains(&"called back".to_owned()));
-    file.close();
-    rig.end();
+    let test = Opened::new(Options { special: Some(special), ..Options::default() });
+    assert_eq!(test.send(SPECIAL), STATUS_CANCELLED);
+    assert!(test.has_seen("called back"));
+    test.end();
 }
 
 #[test]
@@ -411,11 +366,9 @@ fn a_request_that_is_being_cancelled_is_not_handed_out() {
         wdf::run_cancel_routine(waiting, routine);
         wdf::complete(request, STATUS_SUCCESS);
     };
-    let rig = Rig::on(common::boot_lenient(), Options { special: Some(special), ..Options::default() });
-    let file = rig.open();
-    let waiting = file.begin(PEND, vec![], vec![]);
-    assert_eq!(file.device_io_control(SPECIAL, b"", &mut []).0, STATUS_SUCCESS);
+    let test = Opened::on(common::boot_lenient(), Options { special: Some(special), ..Options::default() });
+    let waiting = test.begin(PEND);
+    assert_eq!(test.send(SPECIAL), STATUS_SUCCESS);
     assert_eq!(ended(waiting).status, STATUS_CANCELLED);
-    file.close();
-    rig.end();
+    test.end();
 }

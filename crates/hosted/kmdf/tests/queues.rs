@@ -2,29 +2,16 @@
 
 mod common;
 
-use std::thread::JoinHandle;
-use std::time::Duration;
-
-use common::{ECHO, HOLD, LIMIT, Made, Options, PEND, Rig, SPECIAL, WORK, places, trace, wait_for, wdf};
+use common::{
+    ECHO, HOLD, Made, Opened, Options, PEND, SPECIAL, WORK, complete_cancelled, ended, indices, joined,
+    state_changed, succeeds, trace, wait_for, wdf,
+};
 use kmdf::{
     _WDF_EXECUTION_LEVEL as Level, _WDF_IO_QUEUE_DISPATCH_TYPE as Type, _WDF_SYNCHRONIZATION_SCOPE as Scope,
-    NTSTATUS, STATUS_CANCELLED, STATUS_SUCCESS, WDFCONTEXT, WDFQUEUE, WDFREQUEST, WDFTIMER,
+    STATUS_CANCELLED, STATUS_SUCCESS, WDFQUEUE, WDFREQUEST,
 };
-use ntos::{Completed, File, Overlapped};
 
-fn ended(request: Overlapped) -> Completed {
-    request.wait_for(LIMIT).expect("the request ends in time")
-}
-
-extern "C" fn told(_queue: WDFQUEUE, _context: WDFCONTEXT) {
-    trace("told");
-}
-
-extern "C" fn cancelled(request: WDFREQUEST) {
-    wdf::complete(request, STATUS_CANCELLED);
-}
-
-/// A handler that stays until the test lets it go.
+/// A handler that stays until the test releases it.
 fn stays(_: &Made, request: WDFREQUEST) {
     trace("in");
     wait_for("go");
@@ -32,49 +19,33 @@ fn stays(_: &Made, request: WDFREQUEST) {
     wdf::complete(request, STATUS_SUCCESS);
 }
 
-/// Sends [`SPECIAL`] from another thread, and waits until its handler is in.
-fn send_special(rig: &Rig, file: &File) -> JoinHandle<Completed> {
-    let file = file.clone();
-    let sender = rig.machine.spawn("sender", move || ended(file.begin(SPECIAL, vec![], vec![])));
-    rig.wait_for("in");
-    sender
-}
-
-fn has_seen(rig: &Rig, what: &str) -> bool {
-    rig.seen().iter().any(|seen| seen == what)
-}
-
 #[test]
 fn a_cancel_callback_waits_for_the_handler_that_runs() {
-    let rig = Rig::new(Options { special: Some(stays), ..Options::default() });
-    let file = rig.open();
-    let held = file.begin(HOLD, vec![], vec![]);
-    let sender = send_special(&rig, &file);
+    let test = Opened::new(Options { special: Some(stays), ..Options::default() });
+    let held = test.begin(HOLD);
+    let sender = test.send_special("in");
     held.cancel();
-    assert!(!has_seen(&rig, "EvtRequestCancel"), "another thread is in a handler of the queue");
-    rig.let_go("go");
+    assert!(!test.has_seen("EvtRequestCancel"), "another thread is in a handler of the queue");
+    test.release("go");
     assert_eq!(ended(held).status, STATUS_CANCELLED);
-    assert_eq!(sender.join().expect("the sender returns").status, STATUS_SUCCESS);
-    let (out, callback) = places(&rig.seen(), "out", "EvtRequestCancel");
+    assert_eq!(joined(sender), STATUS_SUCCESS);
+    let (out, callback) = indices(&test.seen(), "out", "EvtRequestCancel");
     assert!(out < callback);
-    file.close();
-    rig.end();
+    test.end();
 }
 
 #[test]
 fn the_next_request_brings_a_cancel_callback_that_waits() {
-    let rig = Rig::new(Options { special: Some(stays), ..Options::default() });
-    let file = rig.open();
-    let held = file.begin(HOLD, vec![], vec![]);
-    let sender = send_special(&rig, &file);
+    let test = Opened::new(Options { special: Some(stays), ..Options::default() });
+    let held = test.begin(HOLD);
+    let sender = test.send_special("in");
     held.cancel();
-    assert_eq!(file.device_io_control(ECHO, b"x", &mut [0]).0, STATUS_SUCCESS);
-    assert!(has_seen(&rig, "EvtRequestCancel"), "by the thread that came with the request");
+    assert_eq!(test.file.device_io_control(ECHO, b"x", &mut [0]).0, STATUS_SUCCESS);
+    assert!(test.has_seen("EvtRequestCancel"), "by the thread that came with the request");
     assert_eq!(ended(held).status, STATUS_CANCELLED);
-    rig.let_go("go");
-    assert_eq!(sender.join().expect("the sender returns").status, STATUS_SUCCESS);
-    file.close();
-    rig.end();
+    test.release("go");
+    assert_eq!(joined(sender), STATUS_SUCCESS);
+    test.end();
 }
 
 #[test]
@@ -85,15 +56,13 @@ fn a_request_cancelled_in_its_handler_is_called_back_after_it() {
         wait_for("go");
         trace("out");
     };
-    let rig = Rig::new(Options { special: Some(special), ..Options::default() });
-    let file = rig.open();
-    let sender = send_special(&rig, &file);
-    file.cancel_all();
-    assert!(!has_seen(&rig, "EvtRequestCancel"), "the handler that marked it still runs");
-    rig.let_go("go");
-    assert_eq!(sender.join().expect("the sender returns").status, STATUS_CANCELLED);
-    file.close();
-    rig.end();
+    let test = Opened::new(Options { special: Some(special), ..Options::default() });
+    let sender = test.send_special("in");
+    test.file.cancel_all();
+    assert!(!test.has_seen("EvtRequestCancel"), "the handler that marked it still runs");
+    test.release("go");
+    assert_eq!(joined(sender), STATUS_CANCELLED);
+    test.end();
 }
 
 #[test]
@@ -105,32 +74,30 @@ fn a_change_of_state_is_done_when_no_handler_runs_any_more() {
         trace("out");
     }
     let stop = |made: &Made, _| {
-        wdf::queue_stop(made.queue, Some(told));
+        wdf::queue_stop(made.queue, Some(state_changed));
         trace("asked");
     };
     let purge = |made: &Made, _| {
-        wdf::queue_purge(made.queue, Some(told));
+        wdf::queue_purge(made.queue, Some(state_changed));
         trace("asked");
     };
     let drain = |made: &Made, _| {
-        wdf::queue_drain(made.queue, Some(told));
+        wdf::queue_drain(made.queue, Some(state_changed));
         trace("asked");
     };
     let changes: [fn(&Made, kmdf::WDFWORKITEM); 3] = [stop, purge, drain];
     for work in changes {
-        let rig = Rig::new(Options { special: Some(lingers), work: Some(work), ..Options::default() });
-        let file = rig.open();
-        let sender = send_special(&rig, &file);
-        assert_eq!(file.device_io_control(WORK, b"", &mut []).0, STATUS_SUCCESS);
-        rig.wait_for("asked");
-        assert!(!has_seen(&rig, "told"), "its requests are completed, but a handler is still in");
-        rig.let_go("go");
-        rig.wait_for("told");
-        let (out, told) = places(&rig.seen(), "out", "told");
+        let test = Opened::new(Options { special: Some(lingers), work: Some(work), ..Options::default() });
+        let sender = test.send_special("in");
+        assert_eq!(test.send(WORK), STATUS_SUCCESS);
+        test.wait_for("asked");
+        assert!(!test.has_seen("state changed"), "its requests are completed, but a handler is still in");
+        test.release("go");
+        test.wait_for("state changed");
+        let (out, told) = indices(&test.seen(), "out", "state changed");
         assert!(out < told);
-        assert_eq!(sender.join().expect("the sender returns").status, STATUS_SUCCESS);
-        file.close();
-        rig.end();
+        assert_eq!(joined(sender), STATUS_SUCCESS);
+        test.end();
     }
 }
 
@@ -142,47 +109,37 @@ fn a_sequential_queue_presents_the_next_beside_a_handler_that_has_completed_its_
         wait_for("go");
     }
     let queue = Type::WdfIoQueueDispatchSequential;
-    let rig = Rig::new(Options { queue, special: Some(lingers), ..Options::default() });
-    let file = rig.open();
-    let sender = send_special(&rig, &file);
-    assert_eq!(file.device_io_control(ECHO, b"x", &mut [0]), (STATUS_SUCCESS, 1));
-    rig.let_go("go");
-    sender.join().expect("the sender returns");
-    file.close();
-    rig.end();
+    let test = Opened::new(Options { queue, special: Some(lingers), ..Options::default() });
+    let sender = test.send_special("in");
+    assert_eq!(test.file.device_io_control(ECHO, b"x", &mut [0]), (STATUS_SUCCESS, 1));
+    test.release("go");
+    joined(sender);
+    test.end();
 }
 
 #[test]
 fn a_queue_that_was_stopped_and_purged_lets_nothing_be_marked_until_it_is_started() {
     let special = |made: &Made, request| {
         wdf::queue_stop_and_purge(made.queue, None);
-        assert_eq!(wdf::mark_ex(request, Some(cancelled)), Err(STATUS_CANCELLED));
+        assert_eq!(wdf::mark_ex(request, Some(complete_cancelled)), Err(STATUS_CANCELLED));
         wdf::queue_start(made.queue);
-        assert_eq!(wdf::mark_ex(request, Some(cancelled)), Ok(()));
+        assert_eq!(wdf::mark_ex(request, Some(complete_cancelled)), Ok(()));
         assert_eq!(wdf::unmark(request), STATUS_SUCCESS);
         wdf::complete(request, STATUS_SUCCESS);
     };
-    let rig = Rig::new(Options { special: Some(special), ..Options::default() });
-    let file = rig.open();
-    assert_eq!(file.device_io_control(SPECIAL, b"", &mut []).0, STATUS_SUCCESS);
-    file.close();
-    rig.end();
+    succeeds(special);
 }
 
 #[test]
-fn a_purge_goes_on_over_a_stop() {
+fn a_stop_does_not_end_a_purge() {
     let special = |made: &Made, request| {
         wdf::queue_purge(made.queue, None);
         wdf::queue_stop(made.queue, None);
-        assert_eq!(wdf::mark_ex(request, Some(cancelled)), Err(STATUS_CANCELLED));
+        assert_eq!(wdf::mark_ex(request, Some(complete_cancelled)), Err(STATUS_CANCELLED));
         wdf::queue_start(made.queue);
         wdf::complete(request, STATUS_SUCCESS);
     };
-    let rig = Rig::new(Options { special: Some(special), ..Options::default() });
-    let file = rig.open();
-    assert_eq!(file.device_io_control(SPECIAL, b"", &mut []).0, STATUS_SUCCESS);
-    file.close();
-    rig.end();
+    succeeds(special);
 }
 
 #[test]
@@ -196,13 +153,11 @@ fn a_request_can_be_requeued_to_a_queue_that_accepts_none() {
         wdf::complete(waiting, STATUS_SUCCESS);
         wdf::complete(request, STATUS_SUCCESS);
     };
-    let rig = Rig::new(Options { special: Some(special), ..Options::default() });
-    let file = rig.open();
-    let waiting = file.begin(PEND, vec![], vec![]);
-    assert_eq!(file.device_io_control(SPECIAL, b"", &mut []).0, STATUS_SUCCESS);
+    let test = Opened::new(Options { special: Some(special), ..Options::default() });
+    let waiting = test.begin(PEND);
+    assert_eq!(test.send(SPECIAL), STATUS_SUCCESS);
     assert_eq!(ended(waiting).status, STATUS_SUCCESS);
-    file.close();
-    rig.end();
+    test.end();
 }
 
 #[test]
@@ -218,14 +173,12 @@ fn a_request_requeued_during_a_purge_is_cancelled_there() {
         wdf::complete(request, STATUS_SUCCESS);
     };
     for canceled_on_queue in [false, true] {
-        let rig = Rig::new(Options { canceled_on_queue, special: Some(special), ..Options::default() });
-        let file = rig.open();
-        let waiting = file.begin(PEND, vec![], vec![]);
-        assert_eq!(file.device_io_control(SPECIAL, b"", &mut []).0, STATUS_SUCCESS);
+        let test = Opened::new(Options { canceled_on_queue, special: Some(special), ..Options::default() });
+        let waiting = test.begin(PEND);
+        assert_eq!(test.send(SPECIAL), STATUS_SUCCESS);
         assert_eq!(ended(waiting).status, STATUS_CANCELLED);
-        assert_eq!(has_seen(&rig, "EvtIoCanceledOnQueue"), canceled_on_queue);
-        file.close();
-        rig.end();
+        assert_eq!(test.has_seen("EvtIoCanceledOnQueue"), canceled_on_queue);
+        test.end();
     }
 }
 
@@ -236,54 +189,37 @@ fn a_cancelled_request_that_is_forwarded_is_cancelled_in_the_other_queue() {
         common::until(|| wdf::is_canceled(request), "the request is cancelled");
         assert_eq!(wdf::forward(request, made.manual), Ok(()));
     };
-    let rig = Rig::new(Options { canceled_on_queue: true, special: Some(special), ..Options::default() });
-    let file = rig.open();
-    let sender = send_special(&rig, &file);
-    file.cancel_all();
-    assert_eq!(sender.join().expect("the sender returns").status, STATUS_CANCELLED);
-    assert!(has_seen(&rig, "EvtIoCanceledOnQueue"), "the driver has had it, and wants to know");
-    file.close();
-    rig.end();
-}
-
-/// Completes the held request at dispatch level, when the test lets it.
-extern "C" fn finish_later(timer: WDFTIMER) {
-    let finish = || common::finish(&wdf::made(wdf::timer_parent(timer).cast()));
-    if !common::seen("both are sent") || !finish() {
-        wdf::timer_start(timer, Duration::from_millis(5));
-    }
+    let test = Opened::new(Options { canceled_on_queue: true, special: Some(special), ..Options::default() });
+    let sender = test.send_special("in");
+    test.file.cancel_all();
+    assert_eq!(joined(sender), STATUS_CANCELLED);
+    assert!(test.has_seen("EvtIoCanceledOnQueue"), "the driver has had it, and wants to know");
+    test.end();
 }
 
 #[test]
 fn the_next_request_is_presented_before_the_last_one_is_destroyed() {
-    fn entry(made: &Made) -> NTSTATUS {
-        let timer = wdf::timer_create(made.device.cast(), Some(finish_later), 0, false).expect("a timer");
-        wdf::timer_start(timer, Duration::from_millis(20));
-        STATUS_SUCCESS
-    }
     let special = |_: &Made, request| {
         trace("next");
         wdf::complete(request, STATUS_SUCCESS);
     };
-    let rig = Rig::new(Options {
+    let test = Opened::new(Options {
         queue: Type::WdfIoQueueDispatchSequential,
         special: Some(special),
-        entry: Some(entry),
+        entry: Some(common::start_finishing),
         destroyed: true,
         ..Options::default()
     });
-    let file = rig.open();
-    rig.taken();
-    let held = file.begin(HOLD, vec![], vec![]);
-    let behind = file.begin(SPECIAL, vec![], vec![]);
-    rig.let_go("both are sent");
+    test.taken();
+    let held = test.begin(HOLD);
+    let behind = test.begin(SPECIAL);
+    test.release("both are sent");
     assert_eq!(ended(held).status, STATUS_SUCCESS);
     assert_eq!(ended(behind).status, STATUS_SUCCESS);
-    rig.wait_for("destroy WDFREQUEST");
-    let (next, destroyed) = places(&rig.seen(), "next", "destroy WDFREQUEST");
+    test.wait_for("destroy WDFREQUEST");
+    let (next, destroyed) = indices(&test.seen(), "next", "destroy WDFREQUEST");
     assert!(next < destroyed);
-    file.close();
-    rig.end();
+    test.end();
 }
 
 #[test]
@@ -301,15 +237,13 @@ fn a_sequential_queue_may_be_asked_for_more_while_the_driver_has_one() {
         wdf::complete(request, STATUS_SUCCESS);
     };
     let queue = Type::WdfIoQueueDispatchSequential;
-    let rig = Rig::new(Options { queue, special: Some(special), ..Options::default() });
-    let file = rig.open();
-    let sender = send_special(&rig, &file);
-    let second = file.begin(ECHO, b"x".to_vec(), vec![0]);
-    rig.let_go("go");
+    let test = Opened::new(Options { queue, special: Some(special), ..Options::default() });
+    let sender = test.send_special("in");
+    let second = test.file.begin(ECHO, b"x".to_vec(), vec![0]);
+    test.release("go");
     assert_eq!(ended(second).status, STATUS_SUCCESS);
-    assert_eq!(sender.join().expect("the sender returns").status, STATUS_SUCCESS);
-    file.close();
-    rig.end();
+    assert_eq!(joined(sender), STATUS_SUCCESS);
+    test.end();
 }
 
 extern "C" fn other(_queue: WDFQUEUE, request: WDFREQUEST, _output: usize, _input: usize, _code: u32) {
@@ -326,17 +260,15 @@ fn a_handler_that_holds_the_device_s_lock_is_not_interrupted_by_another_one() {
     for (level, later) in
         [(Level::WdfExecutionLevelPassive, "other at 0"), (Level::WdfExecutionLevelDispatch, "other at 2")]
     {
-        let rig = Rig::new(Options {
+        let test = Opened::new(Options {
             level,
             scope: Scope::WdfSynchronizationScopeDevice,
             special: Some(special),
             ..Options::default()
         });
-        let file = rig.open();
-        assert_eq!(ended(file.begin(SPECIAL, vec![], vec![])).status, STATUS_SUCCESS);
-        let (forwarded, other) = places(&rig.seen(), "forwarded", later);
+        assert_eq!(ended(test.begin(SPECIAL)).status, STATUS_SUCCESS);
+        let (forwarded, other) = indices(&test.seen(), "forwarded", later);
         assert!(forwarded < other, "later, by a thread that gets the lock");
-        file.close();
-        rig.end();
+        test.end();
     }
 }

@@ -4,7 +4,9 @@ mod common;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{HOLD, LIMIT, Made, NEITHER, Options, Rig, SPECIAL, WORK, boot_lenient, trace, wdf};
+use common::{
+    HOLD, LIMIT, Made, NEITHER, Opened, Options, SPECIAL, WORK, boot_lenient, succeeds_on, trace, wdf,
+};
 use kmdf::{
     STATUS_BUFFER_TOO_SMALL, STATUS_CANCELLED, STATUS_INVALID_DEVICE_REQUEST, STATUS_SUCCESS,
     WDF_OBJECT_ATTRIBUTES, WDFOBJECT, WDFREQUEST,
@@ -12,11 +14,9 @@ use kmdf::{
 use ntos::Machine;
 
 fn send(options: Options, code: u32, input: &[u8], output: &mut [u8]) -> (i32, usize) {
-    let rig = Rig::new(options);
-    let file = rig.open();
-    let outcome = file.device_io_control(code, input, output);
-    file.close();
-    rig.end();
+    let test = Opened::new(options);
+    let outcome = test.file.device_io_control(code, input, output);
+    test.end();
     outcome
 }
 
@@ -61,7 +61,7 @@ fn a_copied_buffer_has_one_mdl_until_the_request_is_completed() {
 
 #[test]
 fn unmarking_a_request_that_its_cancel_callback_completed_says_that_it_is_gone() {
-    let rig = Rig::on(
+    let test = Opened::on(
         boot_lenient(),
         Options {
             cancelled: Some(|request| wdf::complete(request, STATUS_CANCELLED)),
@@ -73,14 +73,12 @@ fn unmarking_a_request_that_its_cancel_callback_completed_says_that_it_is_gone()
             ..Options::default()
         },
     );
-    let file = rig.open();
-    let held = file.begin(HOLD, vec![], vec![]);
+    let held = test.begin(HOLD);
     held.cancel();
     assert_eq!(held.wait_for(LIMIT).expect("cancelled").status, STATUS_CANCELLED);
-    assert_eq!(file.device_io_control(WORK, b"", &mut []).0, STATUS_SUCCESS);
-    rig.wait_for(&format!("{STATUS_INVALID_DEVICE_REQUEST:#x}"));
-    file.close();
-    rig.end();
+    assert_eq!(test.send(WORK), STATUS_SUCCESS);
+    test.wait_for(&format!("{STATUS_INVALID_DEVICE_REQUEST:#x}"));
+    test.end();
 }
 
 #[test]
@@ -89,21 +87,15 @@ fn unmarking_what_is_not_marked_is_cancelled_without_the_verifier() {
         assert_eq!(wdf::unmark(request), STATUS_CANCELLED);
         wdf::complete(request, STATUS_SUCCESS);
     };
-    let rig = Rig::on(boot_lenient(), Options { special: Some(special), ..Options::default() });
-    let file = rig.open();
-    assert_eq!(file.device_io_control(SPECIAL, b"", &mut []).0, STATUS_SUCCESS);
-    file.close();
-    rig.end();
+    succeeds_on(common::boot_lenient(), special);
 }
 
 #[test]
 fn a_create_in_its_callback_is_in_no_queue() {
     let creating = |request| trace(format!("{:?}", wdf::request_queue(request)));
-    let rig = Rig::on(boot_lenient(), Options { creating: Some(creating), ..Options::default() });
-    let file = rig.open();
-    assert!(rig.taken().contains(&format!("{:?}", std::ptr::null::<u8>())));
-    file.close();
-    rig.end();
+    let test = Opened::on(boot_lenient(), Options { creating: Some(creating), ..Options::default() });
+    assert!(test.taken().contains(&format!("{:?}", std::ptr::null::<u8>())));
+    test.end();
 }
 
 /// The handle of the memory that [`gives_back`] gives back.

@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{HOLD, Options, PEND, Rig, SPECIAL, trace};
+use common::{HOLD, Opened, Options, PEND, Rig, SPECIAL, trace};
 use ntos::{BugCheck, Config, Machine, io_rules};
 
 /// The bug check of a machine that waits only for a moment.
@@ -43,9 +43,7 @@ fn a_process_is_told_who_has_its_request() {
 
 #[test]
 fn a_request_that_is_cancelled_when_its_handle_is_closed_keeps_nobody() {
-    let rig = Rig::new(Options::default());
-    let file = rig.open();
-    drop(file.begin(PEND, vec![], vec![]));
-    file.close();
-    rig.end();
+    let test = Opened::new(Options::default());
+    drop(test.begin(PEND));
+    test.end();
 }

@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use common::{Options, Rig, boot, boot_lenient, trace, wdf};
+use common::{Opened, Options, Rig, boot, boot_lenient, trace, wdf};
 use kmdf::{
     GUID, NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER,
     STATUS_SUCCESS, UNICODE_STRING, WDF_PNPPOWER_EVENT_CALLBACKS, WDFDEVICE,
@@ -60,16 +60,14 @@ fn a_device_that_is_gone_is_not_told() {
 fn a_handle_may_be_open_and_requests_under_way() {
     let options =
         Options { init: Some(|init| wdf::init_set_shutdown(init, Some(down), 1)), ..Options::default() };
-    let rig = Rig::new(options);
-    let file = rig.open();
-    let waiting = file.begin(common::PEND, vec![], vec![]);
-    rig.taken();
-    rig.machine.notify_shutdown();
-    assert_eq!(rig.taken(), ["down WDFDEVICE"]);
+    let test = Opened::new(options);
+    let waiting = test.begin(common::PEND);
+    test.taken();
+    test.machine.notify_shutdown();
+    assert_eq!(test.taken(), ["down WDFDEVICE"]);
     waiting.cancel();
     drop(waiting.wait());
-    file.close();
-    rig.end();
+    test.end();
 }
 
 #[test]
@@ -180,22 +178,20 @@ fn strings_and_versions_can_run_out_of_memory() {
         }),
         ..Options::default()
     };
-    let rig = Rig::new(options);
-    let file = rig.open();
+    let test = Opened::new(options);
     let mut failed = Vec::new();
     for n in 0..50 {
-        rig.machine.faults().fail_nth(n);
-        file.device_io_control(common::SPECIAL, b"", &mut []);
-        failed.extend(rig.machine.faults().fired());
+        test.machine.faults().fail_nth(n);
+        test.file.device_io_control(common::SPECIAL, b"", &mut []);
+        failed.extend(test.machine.faults().fired());
     }
-    rig.machine.faults().disarm();
+    test.machine.faults().disarm();
     for what in ["WdfStringCreate", "WdfDriverRetrieveVersionString"] {
         assert!(failed.contains(&what), "{what} is a fault point, of {failed:?}");
     }
     // The context of the string is one more.
     assert!(FAILED.load(Ordering::Relaxed) >= 2);
-    file.close();
-    rig.end();
+    test.end();
 }
 
 #[test]

@@ -17,8 +17,8 @@ use kmdf::{
     _WDF_SYNCHRONIZATION_SCOPE as Scope, CTL_CODE, DRIVER_OBJECT, METHOD_BUFFERED, METHOD_IN_DIRECT,
     METHOD_NEITHER, METHOD_OUT_DIRECT, NT_SUCCESS, NTSTATUS, PCUNICODE_STRING, PWDFDEVICE_INIT,
     STATUS_BUFFER_TOO_SMALL, STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_REQUEST,
-    STATUS_SUCCESS, WDF_IO_QUEUE_CONFIG, WDFDEVICE, WDFDPC, WDFDRIVER, WDFFILEOBJECT, WDFOBJECT, WDFQUEUE,
-    WDFREQUEST, WDFSPINLOCK, WDFTIMER, WDFWORKITEM,
+    STATUS_SUCCESS, WDF_IO_QUEUE_CONFIG, WDFCONTEXT, WDFDEVICE, WDFDPC, WDFDRIVER, WDFFILEOBJECT, WDFOBJECT,
+    WDFQUEUE, WDFREQUEST, WDFSPINLOCK, WDFTIMER, WDFWORKITEM,
 };
 
 /// The driver's service name.
@@ -414,4 +414,30 @@ impl Handle {
     pub(crate) fn get(self) -> WDFOBJECT {
         std::ptr::without_provenance_mut(self.0)
     }
+}
+
+/// A queue's change of state is done.
+pub(crate) extern "C" fn state_changed(_queue: WDFQUEUE, _context: WDFCONTEXT) {
+    trace("state changed");
+}
+
+/// Completes what is cancelled.
+pub(crate) extern "C" fn complete_cancelled(request: WDFREQUEST) {
+    trace("called back");
+    wdf::complete(request, STATUS_CANCELLED);
+}
+
+/// Completes the held request at dispatch level, once the test has released it.
+extern "C" fn finish_when_released(timer: WDFTIMER) {
+    let finish = || finish(&wdf::made(wdf::timer_parent(timer).cast()));
+    if !seen("both are sent") || !finish() {
+        wdf::timer_start(timer, Duration::from_millis(5));
+    }
+}
+
+/// Starts a timer that completes the held request at dispatch level, once the test releases `both are sent`.
+pub(crate) fn start_finishing(made: &Made) -> NTSTATUS {
+    let timer = wdf::timer_create(made.device.cast(), Some(finish_when_released), 0, false).expect("a timer");
+    wdf::timer_start(timer, Duration::from_millis(5));
+    STATUS_SUCCESS
 }

@@ -1,12 +1,15 @@
 //! The machine with the driver, and what the driver saw there.
 
+use std::ops::Deref;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use ntos::{BugCheck, Config, Driver, File, Machine, Process, Token};
+use kmdf::{NTSTATUS, STATUS_SUCCESS, WDFREQUEST};
+use ntos::{BugCheck, Completed, Config, Driver, File, Machine, Overlapped, Process, Token};
 use wsk_sys::NamedStatus;
 
-use super::{ACCESS, Options, PATH, SERVICE, driver_entry};
+use super::{ACCESS, Made, Options, PATH, SERVICE, driver_entry};
 
 /// How long a test waits for what must happen.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
@@ -38,7 +41,7 @@ pub(crate) fn trace(what: impl Into<String>) {
     lock(&Machine::current().extension(Trace::default).0).push(what.into());
 }
 
-/// Waits, in the driver, until the test lets it go on.
+/// Waits, in the driver, until the test or another callback traces `what`.
 pub(crate) fn wait_for(what: &str) {
     until(|| seen(what), what);
 }
@@ -49,11 +52,11 @@ pub(crate) fn seen(what: &str) -> bool {
     lock(&trace.0).iter().any(|seen| seen == what)
 }
 
-/// The places of two things among what was seen.
+/// The indices of two things among what was seen.
 #[track_caller]
-pub(crate) fn places(seen: &[String], first: &str, second: &str) -> (usize, usize) {
-    let place = |what: &str| seen.iter().position(|seen| seen == what);
-    match (place(first), place(second)) {
+pub(crate) fn indices(seen: &[String], first: &str, second: &str) -> (usize, usize) {
+    let index = |what: &str| seen.iter().position(|seen| seen == what);
+    match (index(first), index(second)) {
         (Some(first), Some(second)) => (first, second),
         _ => panic!("{first:?} and {second:?} are to be seen in {seen:?}"),
     }
@@ -111,8 +114,8 @@ impl Rig {
         self.machine.extension(Trace::default).seen()
     }
 
-    /// Lets go on what waits in the driver for `what`.
-    pub(crate) fn let_go(&self, what: &str) {
+    /// Releases what waits in the driver for `what`.
+    pub(crate) fn release(&self, what: &str) {
         let _entered = self.machine.enter();
         trace(what);
     }
@@ -123,11 +126,97 @@ impl Rig {
         until(|| lock(&trace.0).iter().any(|seen| seen == what), what);
     }
 
+    /// Whether the driver has seen `what`.
+    pub(crate) fn has_seen(&self, what: &str) -> bool {
+        self.seen().iter().any(|seen| seen == what)
+    }
+
+    /// Sends [`SPECIAL`](super::SPECIAL) from another thread, and waits until its handler traces `inside`.
+    pub(crate) fn send_special(&self, file: &File, inside: &str) -> JoinHandle<Completed> {
+        let file = file.clone();
+        let sender = self.machine.spawn("sender", move || ended(file.begin(super::SPECIAL, vec![], vec![])));
+        self.wait_for(inside);
+        sender
+    }
+
     /// Unloads the driver and ends the machine, both of which look for leaks.
     pub(crate) fn end(self) {
         self.driver.unload().expect("the driver unloads");
         self.machine.shutdown();
     }
+}
+
+/// What a request ends with, which it does in time.
+#[track_caller]
+pub(crate) fn ended(request: Overlapped) -> Completed {
+    request.wait_for(LIMIT).expect("the request ends in time")
+}
+
+/// What a request ends with that another thread sends.
+#[track_caller]
+pub(crate) fn joined(sender: JoinHandle<Completed>) -> NTSTATUS {
+    sender.join().expect("the sender returns").status
+}
+
+/// A machine with the driver loaded, and its device open.
+pub(crate) struct Opened {
+    rig: Rig,
+    pub(crate) file: File,
+}
+
+impl Deref for Opened {
+    type Target = Rig;
+
+    fn deref(&self) -> &Rig {
+        &self.rig
+    }
+}
+
+impl Opened {
+    pub(crate) fn new(options: Options) -> Opened {
+        Opened::on(boot(), options)
+    }
+
+    pub(crate) fn on(machine: Machine, options: Options) -> Opened {
+        let rig = Rig::on(machine, options);
+        let file = rig.open();
+        Opened { rig, file }
+    }
+
+    /// Sends a control without buffers; its status.
+    pub(crate) fn send(&self, code: u32) -> NTSTATUS {
+        self.file.device_io_control(code, b"", &mut []).0
+    }
+
+    /// Sends a control without buffers, which need not end at once.
+    pub(crate) fn begin(&self, code: u32) -> Overlapped {
+        self.file.begin(code, vec![], vec![])
+    }
+
+    /// Sends [`SPECIAL`](super::SPECIAL) from another thread, and waits until its handler traces `inside`.
+    pub(crate) fn send_special(&self, inside: &str) -> JoinHandle<Completed> {
+        self.rig.send_special(&self.file, inside)
+    }
+
+    /// Closes the device, unloads the driver and ends the machine.
+    pub(crate) fn end(self) {
+        self.file.close();
+        self.rig.end();
+    }
+}
+
+/// Loads a driver that does `special` for [`SPECIAL`](super::SPECIAL), and sends that; it is to succeed.
+#[track_caller]
+pub(crate) fn succeeds(special: fn(&Made, WDFREQUEST)) {
+    succeeds_on(boot(), special);
+}
+
+/// The same, on a given machine.
+#[track_caller]
+pub(crate) fn succeeds_on(machine: Machine, special: fn(&Made, WDFREQUEST)) {
+    let test = Opened::on(machine, Options { special: Some(special), ..Options::default() });
+    assert_eq!(test.send(super::SPECIAL), STATUS_SUCCESS);
+    test.end();
 }
 
 /// Waits, within the limit, until something is so.

@@ -13,7 +13,7 @@ mod start;
 mod stuck;
 mod users;
 
-use common::{Options, Rig, SPECIAL, boot_lenient, bug_check};
+use common::{Opened, Options, Rig, SPECIAL, boot_lenient, bug_check};
 use ntos::Rule;
 
 /// One wrong driver, and what a process does to show it.
@@ -102,9 +102,7 @@ fn a_lenient_machine_takes_what_only_the_verifier_reports() {
         assert_eq!(requests::mark(request), Err(kmdf::STATUS_INVALID_DEVICE_REQUEST));
         common::wdf::complete(request, kmdf::STATUS_SUCCESS);
     };
-    let rig = Rig::on(boot_lenient(), Options { special: Some(special), ..Options::default() });
-    let file = rig.open();
-    assert_eq!(file.device_io_control(SPECIAL, b"input", &mut [0; 4]).0, kmdf::STATUS_SUCCESS);
-    file.close();
-    rig.end();
+    let test = Opened::on(boot_lenient(), Options { special: Some(special), ..Options::default() });
+    assert_eq!(test.file.device_io_control(SPECIAL, b"input", &mut [0; 4]).0, kmdf::STATUS_SUCCESS);
+    test.end();
 }

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use kmdf::{
     _WDF_DEVICE_IO_TYPE as IoType, _WDF_EXECUTION_LEVEL as Level, _WDF_IO_QUEUE_DISPATCH_TYPE as Type,
-    _WDF_SYNCHRONIZATION_SCOPE as Scope, STATUS_CANCELLED, STATUS_SUCCESS, STATUS_WDF_BUSY, WDFCONTEXT,
-    WDFQUEUE, WDFREQUEST, rules,
+    _WDF_SYNCHRONIZATION_SCOPE as Scope, STATUS_CANCELLED, STATUS_SUCCESS, STATUS_WDF_BUSY, WDFQUEUE,
+    WDFREQUEST, rules,
 };
 use ntos::Rule;
 
-use super::common::{HOLD, LIMIT, Made, Options, Rig, SPECIAL, TIMED, WORK, trace, until, wdf};
+use super::common::{
+    HOLD, Made, Options, Rig, SPECIAL, TIMED, WORK, complete_cancelled, ended, joined, state_changed, trace,
+    until, wdf,
+};
 use super::sender;
 use super::users;
 
@@ -47,12 +50,6 @@ fn send_work(rig: &Rig) {
     file.close();
 }
 
-extern "C" fn told(_queue: WDFQUEUE, _context: WDFCONTEXT) {}
-
-extern "C" fn cancel(request: WDFREQUEST) {
-    wdf::complete(request, STATUS_CANCELLED);
-}
-
 extern "C" fn tick(_timer: kmdf::WDFTIMER) {}
 
 fn done(request: WDFREQUEST) {
@@ -68,21 +65,19 @@ extern "C" fn sends_on(queue: WDFQUEUE, request: WDFREQUEST, _output: usize, _in
 
 /// The cancellation of a request that its handler has marked takes the request; the handler leaves it to the callback.
 fn leaves_it_to_the_callback(_: &Made, request: WDFREQUEST) {
-    assert_eq!(wdf::mark_ex(request, Some(cancel)), Ok(()));
+    assert_eq!(wdf::mark_ex(request, Some(complete_cancelled)), Ok(()));
     trace("marked");
-    until(|| wdf::unmark_or_again(request, cancel) == STATUS_CANCELLED, "the request is cancelled");
+    until(
+        || wdf::unmark_or_again(request, complete_cancelled) == STATUS_CANCELLED,
+        "the request is cancelled",
+    );
 }
 
 fn cancel_while_handled(rig: &Rig) {
     let file = rig.open();
-    let sender = {
-        let file = file.clone();
-        rig.machine.spawn("sender", move || file.begin(SPECIAL, vec![], vec![]).wait_for(LIMIT))
-    };
-    rig.wait_for("marked");
+    let sender = rig.send_special(&file, "marked");
     file.cancel_all();
-    let ended = sender.join().expect("the sender returns").expect("in time");
-    assert_eq!(ended.status, STATUS_CANCELLED);
+    assert_eq!(joined(sender), STATUS_CANCELLED);
     file.close();
 }
 
@@ -163,25 +158,25 @@ fn requests() -> Vec<Right> {
             done(request);
         }),
         Right::special(&rules::STILL_CANCELABLE, |_, request| {
-            assert_eq!(wdf::mark_ex(request, Some(cancel)), Ok(()));
+            assert_eq!(wdf::mark_ex(request, Some(complete_cancelled)), Ok(()));
             assert_eq!(wdf::unmark(request), STATUS_SUCCESS);
             done(request);
         }),
         Right::special(&rules::MARKED_TWICE, |_, request| {
             for _ in 0..2 {
-                assert_eq!(wdf::mark_ex(request, Some(cancel)), Ok(()));
+                assert_eq!(wdf::mark_ex(request, Some(complete_cancelled)), Ok(()));
                 assert_eq!(wdf::unmark(request), STATUS_SUCCESS);
             }
             done(request);
         }),
         Right::special(&rules::NOT_MARKED, |_, request| {
-            wdf::mark(request, Some(cancel));
+            wdf::mark(request, Some(complete_cancelled));
             assert_eq!(wdf::unmark(request), STATUS_SUCCESS);
             done(request);
         }),
         Right::special(&rules::IS_CANCELED_MARKED, |_, request| {
             assert!(!wdf::is_canceled(request));
-            assert_eq!(wdf::mark_ex(request, Some(cancel)), Ok(()));
+            assert_eq!(wdf::mark_ex(request, Some(complete_cancelled)), Ok(()));
             assert_eq!(wdf::unmark(request), STATUS_SUCCESS);
             assert!(!wdf::is_canceled(request));
             done(request);
@@ -316,8 +311,8 @@ fn waits() -> Vec<Right> {
     vec![
         Right::special(&rules::QUEUE_STATE, |made, request| {
             // A stop and a purge have a callback each.
-            wdf::queue_stop(made.queue, Some(told));
-            wdf::queue_purge(made.queue, Some(told));
+            wdf::queue_stop(made.queue, Some(state_changed));
+            wdf::queue_purge(made.queue, Some(state_changed));
             done(request);
         }),
         Right::special(&rules::QUEUE_WAIT, |made, request| {
@@ -359,7 +354,7 @@ fn waits() -> Vec<Right> {
                 let file = rig.open();
                 let held = file.begin(HOLD, vec![], vec![]);
                 assert_eq!(file.device_io_control(WORK, b"", &mut []).0, STATUS_SUCCESS);
-                assert_eq!(held.wait_for(LIMIT).expect("purged").status, STATUS_CANCELLED);
+                assert_eq!(ended(held).status, STATUS_CANCELLED);
                 rig.wait_for("done");
                 file.close();
             },

@@ -200,7 +200,7 @@ fn children_of_a_request_are_destroyed_before_its_irp_is_completed() {
     }
     on(Rig::new(driver(|config| config.EvtIoWrite = Some(with_child))), |rig| {
         assert_eq!(write(below(), b"x").wait().status, STATUS_SUCCESS);
-        let (child, irp) = common::places(&rig.taken(), "child destroyed", "the IRP is completed");
+        let (child, irp) = common::indices(&rig.taken(), "child destroyed", "the IRP is completed");
         assert!(child < irp);
     });
 }
