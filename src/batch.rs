@@ -12,10 +12,8 @@ use wsk_sys::STATUS_SUCCESS;
 use wskdrv_abi::RECEIVE_MAX;
 
 use crate::file::File;
-
-use crate::operation::Buffers;
+use crate::operation::{Buffers, InFlight};
 use crate::request::Slots;
-use crate::wdf_request::InFlight;
 
 /// The operations of a request.
 #[derive(Debug)]
@@ -93,8 +91,8 @@ impl Batch {
     }
 
     /// Calls `f` with the request, on behalf of an operation that has not been counted as completed.
-    pub(crate) fn with_request<R>(&self, f: impl FnOnce(&InFlight) -> R + Send) -> Option<R> {
-        self.request.with(|request| request.as_ref().map(f))
+    pub(crate) fn with_request<R>(&self, f: impl FnOnce(&mut InFlight) -> R + Send) -> Option<R> {
+        self.request.with(|request| request.as_mut().map(f))
     }
 
     /// Takes the request out, to complete it.

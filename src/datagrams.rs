@@ -4,7 +4,7 @@ use wsk::{Error, Result};
 use wskdrv_abi::{Datagrams, Received, address};
 use zerocopy::IntoBytes;
 
-use crate::wdf_request::Uncompleted;
+use crate::request::Uncompleted;
 
 /// The head of a record. It is the list's last until another is linked.
 pub(crate) fn head(
@@ -37,13 +37,13 @@ impl List {
     ///
     /// # Errors
     /// For want of memory to map the output, the first time that it is written to.
-    pub(crate) fn begin(request: &Uncompleted) -> Result<List> {
+    pub(crate) fn begin(request: &mut Uncompleted) -> Result<List> {
         request.write_output(Datagrams { first: 0, reserved: 0, dropped: 0 }.as_bytes())?;
         Ok(List::default())
     }
 
     /// Links the record at `position`, which is behind all others. Its head is written before.
-    pub(crate) fn link(&mut self, request: &Uncompleted, position: usize) -> Result {
+    pub(crate) fn link(&mut self, request: &mut Uncompleted, position: usize) -> Result {
         let number = |value| u32::try_from(value).map_err(|_| Error::INVALID_BUFFER_SIZE);
         if self.first == 0 {
             self.first = position;
@@ -56,7 +56,7 @@ impl List {
     }
 
     /// Writes the head of the list.
-    pub(crate) fn end(self, request: &Uncompleted, dropped: u64) -> Result {
+    pub(crate) fn end(self, request: &mut Uncompleted, dropped: u64) -> Result {
         let first = u32::try_from(self.first).map_err(|_| Error::INVALID_BUFFER_SIZE)?;
         request.write_output(Datagrams { first, reserved: 0, dropped }.as_bytes()).map(|_| ())
     }

@@ -1,24 +1,88 @@
-//! The driver's state, from `DriverEntry` to unload.
+//! The driver: `DriverEntry`, its state from there to unload, and what it counts.
+#![expect(
+    unsafe_code,
+    reason = "an entry point, a doorbell, and a state that lives as long as all that refers to it"
+)]
 
+use core::ptr;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use wsk::{CompletionQueue, Error, Registration, Result};
+use wdf::raw::{PCUNICODE_STRING, PDRIVER_OBJECT};
+use wdf::{ControlDevice, Device, Request, WorkItem};
+use wsk::{CompletionQueue, Doorbell, Error, Passive, Registration, Result, Version};
+use wsk_sys::NTSTATUS;
 use wskdrv_abi::Statistics;
+use wskdrv_abi::device::{DEVICE_NAME_UTF16, LINK_NAME_UTF16, SDDL_UTF16};
 
-use crate::operation::Buffers;
+use crate::file::File;
+use crate::operation::{Buffers, Cancel};
+use crate::request;
 
-/// The driver's state: the context of the framework's driver object.
+/// The driver's state.
 ///
 /// The fields are dropped in this order: the queue waits for operations, the registration for sockets.
 #[derive(Debug)]
 pub(crate) struct Driver {
-    /// Where operations go when they have finished. What it holds, a socket that was made, is of the registration beside it,
-    /// which everybody but `evt_unload` has for `'static`: see [`driver_of`](crate::device::driver_of).
+    /// Where operations go when they have completed. What it holds, a socket that was made, is of the registration beside
+    /// it, which everybody has for `'static`: see [`Driver::for_handles`].
     pub(crate) queue: CompletionQueue<'static, Buffers>,
     /// The registration with WSK.
     pub(crate) registration: Registration,
     /// What has been counted.
     pub(crate) counters: Counters,
+}
+
+/// The driver's entry point.
+///
+/// # Safety
+/// Called once by the system for each load, at `PASSIVE_LEVEL`, with the arguments of `DRIVER_INITIALIZE`.
+// The name is the one that the framework's stub calls; nothing else in the image has it.
+#[cfg_attr(feature = "kernel", unsafe(export_name = "DriverEntry"))]
+pub unsafe extern "system" fn driver_entry(driver: PDRIVER_OBJECT, path: PCUNICODE_STRING) -> NTSTATUS {
+    // SAFETY: DriverEntry's own contract.
+    unsafe { wdf::driver_entry::<Driver>(driver, path) }
+}
+
+impl wdf::Driver for Driver {
+    const DEVICE: ControlDevice =
+        ControlDevice { name: &DEVICE_NAME_UTF16, link: &LINK_NAME_UTF16, sddl: &SDDL_UTF16 };
+    type File = File;
+    type Cancel = Cancel;
+
+    fn create(device: &Device<'_, Driver>, passive: &Passive) -> Result<Driver> {
+        let work_item = WorkItem::new(device, Driver::finish_completed)?;
+        // SAFETY: a work item may be enqueued at IRQL <= DISPATCH_LEVEL on any thread, until all of the driver's code has run.
+        let doorbell = unsafe { Doorbell::new(wdf::enqueue_raw, work_item.as_raw()) };
+        let queue = CompletionQueue::new(doorbell, passive)?;
+        let registration = Registration::register(Version::V1_0, passive)?;
+        Ok(Driver { queue, registration, counters: Counters::default() })
+    }
+
+    fn device_control(&self, request: Request<Driver>) {
+        request::serve(self.for_handles(), request);
+    }
+
+    fn unload(&self, passive: &Passive) {
+        self.queue.run_down(passive);
+    }
+}
+
+impl Driver {
+    /// The driver, for what handles and requests have of it: sockets, which borrow the registration.
+    pub(crate) fn for_handles(&self) -> &'static Driver {
+        // SAFETY: the framework has the driver at an address that stays, until its unload. By then every handle is closed and
+        // every request completed, and with them their sockets and operations are gone; the queue, which may hold a socket, is
+        // dropped before the registration. What runs in the work item is waited for before the driver is dropped.
+        unsafe { &*ptr::from_ref(self) }
+    }
+
+    /// The work item's routine: takes every operation that has completed, and completes its request.
+    fn finish_completed(&self, _: &Passive) {
+        let driver = self.for_handles();
+        for completion in driver.queue.drain() {
+            request::finish(driver, completion);
+        }
+    }
 }
 
 macro_rules! counters {

@@ -6,21 +6,14 @@
 //!     ▲                   │              ▲              │
 //!     └────── failed ─────┘              └─── failed ───┘           any ── cleanup ──▶ Closed
 //! ```
-#![expect(unsafe_code, reason = "the framework hands out handles and contexts as raw pointers")]
 
 use nt::SpinLock;
 use wsk::{Canceller, Error, Op, Result, Socket};
-use wsk_sys::STATUS_SUCCESS;
 use wskdrv_abi::{PENDING_MAX, RECEIVE_MAX};
 
-use crate::context::{Context, ContextType, context};
-use crate::device;
 use crate::driver::Driver;
-
 use crate::operation::Buffers;
 use crate::request;
-use crate::wdf::{WDFDEVICE, WDFFILEOBJECT, WDFREQUEST};
-use crate::wdf_request::Request;
 
 /// A handle: the context of the framework's file object.
 #[derive(Debug)]
@@ -65,25 +58,24 @@ impl State {
     }
 }
 
-static TYPE: ContextType = ContextType::new::<File>(c"wskdrv::File", &TYPE);
+impl wdf::File<Driver> for File {
+    fn create(driver: &Driver) -> Result<File> {
+        driver.counters.handles_open.increment();
+        let inner =
+            Inner { state: State::NoSocket, transport_change: None, spare: Default::default(), taken: 0 };
+        Ok(File { driver: driver.for_handles(), inner: SpinLock::new(inner) })
+    }
 
-impl Context for File {
-    const TYPE: &'static ContextType = &TYPE;
+    fn cleanup(&self, _: &Driver) {
+        request::close(self);
+    }
+
+    fn close(&self, driver: &Driver) {
+        driver.counters.handles_open.decrement();
+    }
 }
 
 impl File {
-    /// The handle of a framework file object.
-    ///
-    /// # Safety
-    /// `file` is a file object of this driver's device, after its `EvtDeviceFileCreate` and before its
-    /// `EvtFileClose`; the reference is not used after that.
-    pub(crate) unsafe fn of<'f>(file: WDFFILEOBJECT) -> &'f File {
-        // SAFETY: the file object exists, by the caller's promise.
-        let file = unsafe { context::<File>(file.cast()) };
-        // SAFETY: `evt_create` has written the context, which has the lifetime of the file object.
-        unsafe { &*file }
-    }
-
     /// The driver's state.
     pub(crate) const fn driver(&self) -> &'static Driver {
         self.driver
@@ -158,45 +150,4 @@ impl File {
         let spare = self.inner.with(|inner| core::mem::take(&mut inner.spare));
         self.driver.counters.irps_freed.add(spare.iter().flatten().count());
     }
-}
-
-/// `EvtDeviceFileCreate`: a handle is being opened.
-///
-/// # Safety
-/// Called by the framework, at `PASSIVE_LEVEL`.
-pub(crate) unsafe extern "C" fn evt_create(device: WDFDEVICE, request: WDFREQUEST, file: WDFFILEOBJECT) {
-    // SAFETY: the framework passes this driver's device.
-    let driver = unsafe { device::driver_of(device) };
-    // SAFETY: the framework passes a new file object, whose context has the type set in `device`.
-    let place = unsafe { context::<File>(file.cast()) };
-    let inner = Inner { state: State::NoSocket, transport_change: None, spare: Default::default(), taken: 0 };
-    let new = File { driver, inner: SpinLock::new(inner) };
-    // SAFETY: the context is memory for a `File`, which nobody uses before the request is completed.
-    unsafe { place.write(new) };
-    driver.counters.handles_open.increment();
-    // SAFETY: the framework presents the create request with this call.
-    unsafe { Request::new(request) }.complete(STATUS_SUCCESS, 0);
-}
-
-/// `EvtFileCleanup`: the last handle to the file object is closed; requests may still be pending.
-///
-/// # Safety
-/// Called by the framework, at `PASSIVE_LEVEL`.
-pub(crate) unsafe extern "C" fn evt_cleanup(file: WDFFILEOBJECT) {
-    // SAFETY: the framework calls this between create and close.
-    request::close(unsafe { File::of(file) });
-}
-
-/// `EvtFileClose`: every request of the file object is complete.
-///
-/// # Safety
-/// Called by the framework, at `PASSIVE_LEVEL`.
-pub(crate) unsafe extern "C" fn evt_close(file: WDFFILEOBJECT) {
-    // SAFETY: the file object exists until this callback has returned.
-    let file = unsafe { context::<File>(file.cast()) };
-    // SAFETY: written by `evt_create`; the framework calls this once, and nothing of the file object afterwards.
-    let driver = unsafe { (*file).driver };
-    // SAFETY: as above.
-    unsafe { file.drop_in_place() };
-    driver.counters.handles_open.decrement();
 }

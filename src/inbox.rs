@@ -24,11 +24,10 @@ use wskdrv_abi::{Datagrams, Received};
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 use crate::datagrams::{self, List};
-
 use crate::operation::Buffers;
+use crate::request::Uncompleted;
 use crate::ring::Ring;
 use crate::switch::{Switched, Switching};
-use crate::wdf_request::Uncompleted;
 
 /// A socket's queue of datagrams, which is the handler of its events.
 #[derive(Debug)]
@@ -175,15 +174,15 @@ impl Inbox {
     ///
     /// # Errors
     /// [`CANCELLED`](Error::CANCELLED): the handle is closed.
-    pub(crate) fn drain(&self, request: &Uncompleted) -> Result<Taken> {
+    pub(crate) fn drain(&self, request: &mut Uncompleted) -> Result<Taken> {
         let taken = self.take(request);
         self.inner.with(|inner| inner.draining = false);
         self.wake_drains();
         taken
     }
 
-    fn take(&self, request: &Uncompleted) -> Result<Taken> {
-        let room = request.output_size()?;
+    fn take(&self, request: &mut Uncompleted) -> Result<Taken> {
+        let room = request.output_len();
         let (mut list, mut taken) = (List::begin(request)?, Taken::default());
         let mut position = size_of::<Datagrams>();
         taken.information = position;

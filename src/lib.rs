@@ -5,10 +5,10 @@
 //! when the operation has completed.
 //!
 //! ```text
-//!  EvtIoDeviceControl      io ─▶ request: decode, start ── wsk ──▶ WskControlSocket, WskBind, ...
+//!  EvtIoDeviceControl      request: decode, start     ── wsk ──▶ WskControlSocket, WskBind, ...
 //!                                                │                          │ IRP completes
 //!  EvtRequestCancel ───────────────────── cancels│                          ▼
-//!  EvtWorkItem             io ─▶ request: finish ◀── CompletionQueue ◀── completion routine (MORE_PROCESSING_REQUIRED)
+//!  EvtWorkItem             request: finish ◀── CompletionQueue ◀── completion routine (MORE_PROCESSING_REQUIRED)
 //!  EvtFileCleanup          request::close: closes the socket, which cancels what is pending
 //!
 //!  WskReceiveFromEvent     inbox ─▶ ring ─▶ a drain that waits is woken, and goes to the CompletionQueue
@@ -16,17 +16,15 @@
 //!
 //! | module | what it owns |
 //! |---|---|
-//! | `device` | `DriverEntry`, the control device, unload |
-//! | `driver` | the driver's state: registration with WSK, completion queue, counters |
+//! | `driver` | `DriverEntry`, and the driver's state: registration with WSK, completion queue, counters |
 //! | `file` | a handle: its socket, the socket's state, and spare operations |
-//! | `io` | where requests come in, and completed operations go out |
 //! | `request` | each request of the contract in a file of its own: decode, start, finish |
 //! | `input` | what user mode has sent, read from its bytes |
 //! | `operation`, `batch` | what an operation carries; several operations for one request |
 //! | `datagrams` | the list of datagrams in a request's output |
 //! | `inbox`, `ring`, `switch` | a socket's queue of datagrams, filled by WSK's event and drained by requests |
-//! | `wdf_request` | a WDF request while its operation is pending; who completes it |
-//! | `wdf`, `context` | KMDF's names, typed contexts |
+//!
+//! The framework is [`wdf`]'s, the kernel [`nt`]'s, WSK [`wsk`]'s.
 //!
 //! The crate is the same for every kernel it runs in. With the feature `kernel` it is linked against Windows, with
 //! `hosted`, the default, against the user-mode kernel of `crates/hosted`.
@@ -38,24 +36,17 @@ compile_error!("the features `kernel` and `hosted` exclude each other: add --no-
 compile_error!("choose a kernel: the feature `hosted` (the default) or `kernel`");
 
 mod batch;
-mod context;
 mod datagrams;
-mod device;
 mod driver;
 mod file;
 mod inbox;
 mod input;
-mod io;
-#[cfg(feature = "kernel")]
-mod layout;
 mod operation;
 mod request;
 mod ring;
 mod switch;
-mod wdf;
-mod wdf_request;
 
-pub use device::driver_entry;
+pub use driver::driver_entry;
 
 // Hosted, these crates supply the functions that a driver imports.
 #[cfg(feature = "hosted")]

@@ -3,11 +3,47 @@
 
 use core::ptr;
 
-use wsk::{BufferList, Payload, PayloadList, Shared, dispatch_drop};
+use wsk::{BufferList, Canceller, Op, Payload, PayloadList, Shared, dispatch_drop};
 use wsk_sys::{MDL, ULONG, WSK_BUF, WSK_BUF_LIST};
 
 use crate::batch::Batch;
-use crate::wdf_request::InFlight;
+use crate::driver::Driver;
+use crate::file::File;
+
+/// A request with operations.
+pub(crate) type InFlight = wdf::InFlight<Driver>;
+
+/// What a cancel of a request goes to. The request is completed when its operations have completed.
+#[derive(Debug)]
+pub(crate) enum Cancel {
+    /// Its operation.
+    One(Canceller),
+    /// Its operations, which come back with it.
+    Many(Shared<Batch>),
+}
+
+impl wdf::Cancel<Driver> for Cancel {
+    /// The operation, if it is one.
+    type Outcome = Option<Op<Buffers>>;
+
+    fn cancel(&self) {
+        match self {
+            Cancel::One(canceller) => canceller.cancel(),
+            Cancel::Many(batch) => batch.cancel(),
+        }
+    }
+
+    fn end(self, file: &File, op: Option<Op<Buffers>>) {
+        // Nobody cancels any more: once the operation can serve another request, a cancel would meet that one.
+        match self {
+            Cancel::One(canceller) => drop(canceller),
+            Cancel::Many(batch) => batch.give_back(file),
+        }
+        if let Some(op) = op {
+            file.keep_op(op);
+        }
+    }
+}
 
 /// The kind of request that an operation serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

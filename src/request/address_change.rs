@@ -23,7 +23,7 @@ impl AddressListChange {
     }
 
     pub(super) fn start(self, call: &mut Call) -> Result<Disposition> {
-        let ((socket, _), passive) = (call.file()?.socket()?, passive()?);
+        let ((socket, _), passive) = (call.file.socket()?, passive()?);
         call.submit(Kind::AddressChange, self.limit, Data::None, |queue, op, limit| {
             socket.submit_to(queue, op, wsk::AddressListChange::new(&passive), limit);
         })
@@ -35,14 +35,14 @@ pub(super) fn finish(result: Result) -> Result<usize> {
 }
 
 /// `SIO_ADDRESS_LIST_QUERY`: tells the local addresses.
-pub(super) fn list(call: &Call) -> Result<Disposition> {
-    let (socket, _) = call.file()?.socket()?;
+pub(super) fn list(call: &mut Call) -> Result<Disposition> {
+    let (socket, _) = call.file.socket()?;
     write(call, &socket.address_list(&passive()?)?)
 }
 
 /// `SIO_ADDRESS_LIST_SORT`: sorts addresses, which come one `SOCKADDR` after the other.
-pub(super) fn sort(call: &Call, input: &[u8]) -> Result<Disposition> {
-    let (socket, _) = call.file()?.socket()?;
+pub(super) fn sort(call: &mut Call, input: &[u8]) -> Result<Disposition> {
+    let (socket, _) = call.file.socket()?;
     let none = SocketAddr::from(([0, 0, 0, 0], 0));
     let (mut addresses, mut count) = ([none; SORT_ADDRESSES_MAX], 0);
     for address in address::decode_all(input) {
@@ -54,7 +54,7 @@ pub(super) fn sort(call: &Call, input: &[u8]) -> Result<Disposition> {
 }
 
 /// Writes the addresses of a list to the output, one `SOCKADDR` after the other.
-fn write(call: &Call, list: &wsk::AddressList) -> Result<Disposition> {
+fn write(call: &mut Call, list: &wsk::AddressList) -> Result<Disposition> {
     let (request, mut size) = (call.request()?, 0);
     for address in list.iter() {
         let (bytes, length) = address::encode(address);

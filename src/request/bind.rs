@@ -55,7 +55,7 @@ fn end(file: &File, bound: bool) {
     });
 }
 
-pub(super) fn finish(finished: &Finished<'_>, result: Result) -> Result<usize> {
+pub(super) fn finish(finished: &mut Finished<'_>, result: Result) -> Result<usize> {
     end(finished.file, result.is_ok());
     result.map(|()| 0)
 }

@@ -57,7 +57,7 @@ impl<'a> Set<'a> {
     }
 
     fn start(self, call: &mut Call) -> Result<Disposition> {
-        let (socket, bound) = call.file()?.socket()?;
+        let (socket, bound) = call.file.socket()?;
         if !self.row.permits(bound) {
             return Err(Error::INVALID_DEVICE_STATE);
         }
@@ -139,13 +139,13 @@ impl<'a> Command<'a> for Raw<'a> {
 }
 
 fn start(call: &mut Call, control: Control<'_>, limit: Option<Duration>) -> Result<Disposition> {
-    let (socket, _) = call.file()?.socket()?;
+    let (socket, _) = call.file.socket()?;
     call.submit(Kind::Control, limit, Data::None, |queue, op, limit| {
         socket.submit_to(queue, op, control, limit);
     })
 }
 
-pub(super) fn finish(finished: &Finished<'_>, result: Result<&[u8]>) -> Result<usize> {
+pub(super) fn finish(finished: &mut Finished<'_>, result: Result<&[u8]>) -> Result<usize> {
     finished.request.write_output(result?)
 }
 

@@ -73,7 +73,7 @@ fn end(file: &File, socket: Option<Socket<'static>>) -> Result {
     result
 }
 
-pub(super) fn finish(finished: &Finished<'_>, result: Result<Option<Socket<'static>>>) -> Result<usize> {
+pub(super) fn finish(finished: &mut Finished<'_>, result: Result<Option<Socket<'static>>>) -> Result<usize> {
     let (result, socket) = match result {
         Ok(socket) => (Ok(0), socket),
         Err(error) => (Err(error), None),

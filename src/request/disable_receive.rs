@@ -34,7 +34,7 @@ impl Command<'_> for DisableReceive {
     }
 
     fn start(self, call: &mut Call) -> Result<Disposition> {
-        let socket = call.file()?.bound_socket()?;
+        let socket = call.file.bound_socket()?;
         let reception = Reception::of(&socket, 0)?;
         match self {
             DisableReceive::Soon => {
@@ -55,7 +55,7 @@ impl Command<'_> for DisableReceive {
     }
 }
 
-pub(super) fn finish(finished: &Finished<'_>, result: Result) -> Result<usize> {
+pub(super) fn finish(finished: &mut Finished<'_>, result: Result) -> Result<usize> {
     // The queue is gone with the socket if the handle is closed.
     if let Ok(socket) = finished.file.bound_socket()
         && let Ok(reception) = Reception::of(&socket, 0)

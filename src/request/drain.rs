@@ -23,7 +23,7 @@ impl Command<'_> for Drain {
     }
 
     fn start(self, call: &mut Call) -> Result<Disposition> {
-        let socket = call.file()?.bound_socket()?;
+        let socket = call.file.bound_socket()?;
         // Every socket of the driver's has one.
         let inbox = socket.handler::<Inbox>().ok_or(Error::INVALID_DEVICE_STATE)?;
         call.submit(Kind::Drain, self.limit, Data::None, |queue, op, limit| inbox.wait(queue, op, limit))
@@ -31,7 +31,7 @@ impl Command<'_> for Drain {
 }
 
 /// The queue is not empty, and no other drain takes from it meanwhile.
-pub(super) fn finish(finished: &Finished<'_>, result: Result) -> Result<usize> {
+pub(super) fn finish(finished: &mut Finished<'_>, result: Result) -> Result<usize> {
     result?;
     let socket = finished.file.bound_socket().map_err(|_| Error::CANCELLED)?;
     let inbox = socket.handler::<Inbox>().ok_or(Error::INVALID_DEVICE_STATE)?;

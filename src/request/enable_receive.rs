@@ -25,7 +25,7 @@ impl Command<'_> for EnableReceive {
     }
 
     fn start(self, call: &mut Call) -> Result<Disposition> {
-        let socket = call.file()?.bound_socket()?;
+        let socket = call.file.bound_socket()?;
         switch::enable(&Reception::of(&socket, self.capacity)?)?;
         Ok(Disposition::Done(0))
     }

@@ -39,7 +39,8 @@ impl Command<'_> for Statistics {
     }
 
     fn start(self, call: &mut Call) -> Result<Disposition> {
-        call.reply(&call.driver.counters.read())
+        let counted = call.driver.counters.read();
+        call.reply(&counted)
     }
 }
 

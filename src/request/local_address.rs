@@ -21,14 +21,14 @@ impl Command<'_> for LocalAddress {
     }
 
     fn start(self, call: &mut Call) -> Result<Disposition> {
-        let socket = call.file()?.bound_socket()?;
+        let socket = call.file.bound_socket()?;
         call.submit(Kind::LocalAddress, self.limit, Data::None, |queue, op, limit| {
             socket.submit_to(queue, op, wsk::LocalAddress, limit);
         })
     }
 }
 
-pub(super) fn finish(finished: &Finished<'_>, result: Result<Option<SocketAddr>>) -> Result<usize> {
+pub(super) fn finish(finished: &mut Finished<'_>, result: Result<Option<SocketAddr>>) -> Result<usize> {
     let (bytes, length) = address::encode(result?.ok_or(Error::INVALID_ADDRESS_COMPONENT)?);
     finished.request.write_output(&bytes[..length])
 }

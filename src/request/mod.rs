@@ -8,17 +8,17 @@
 
 #![expect(unsafe_code, reason = "an operation is given memory of the request")]
 
+use core::slice;
 use core::time::Duration;
 
+use wdf::FileRef;
 use wsk::{Completion, CompletionQueue, Error, Op, Passive, Result};
-use wsk_sys::{NTSTATUS, STATUS_SUCCESS};
 use wskdrv_abi as abi;
 use zerocopy::{Immutable, IntoBytes};
 
 use crate::driver::Driver;
 use crate::file::File;
-use crate::operation::{Buffers, Data, Kind, Locked};
-use crate::wdf_request::{Cancel, InFlight, Request, Uncompleted};
+use crate::operation::{Buffers, Cancel, Data, InFlight, Kind, Locked};
 
 mod address_change;
 mod bind;
@@ -37,6 +37,9 @@ mod transport_change;
 
 pub(crate) use close::close;
 pub(crate) use receive::Slots;
+
+/// A request of the driver's, presented or pending.
+pub(crate) type Uncompleted = wdf::Uncompleted<Driver>;
 
 /// A request, read from its bytes.
 trait Command<'a>: Sized {
@@ -72,11 +75,25 @@ pub(crate) enum Disposition {
     Pending,
 }
 
+/// Serves a request: completes it, or submits the operation that will.
+pub(crate) fn serve(driver: &'static Driver, request: wdf::Request<Driver>) {
+    let code = request.code();
+    // An unknown code may have any transfer method: its buffers are not even looked for.
+    let input = if abi::code::find(code).is_some() { request.input() } else { Ok(&[][..]) };
+    // SAFETY: it is as long as the request is not completed and no output is written. A command reads what it needs of it
+    // before it writes output, and before it submits the operation that could complete the request.
+    let input = input.map(|input| unsafe { slice::from_raw_parts(input.as_ptr(), input.len()) });
+    let mut call =
+        Call { driver, file: request.file(), output: request.output_len(), request: Some(request) };
+    let result = input.and_then(|input| dispatch(&mut call, code, input));
+    call.end(result);
+}
+
 /// Reads and starts the request of a control code.
 ///
 /// # Errors
 /// The request is refused, and nothing of it remains.
-pub(crate) fn dispatch(call: &mut Call, code: u32, input: &[u8]) -> Result<Disposition> {
+fn dispatch(call: &mut Call, code: u32, input: &[u8]) -> Result<Disposition> {
     match code {
         abi::IOCTL_WSKDRV_VERSION => call.serve::<info::Version>(input),
         abi::IOCTL_WSKDRV_CREATE => call.serve::<create::Create>(input),
@@ -105,26 +122,24 @@ pub(crate) fn dispatch(call: &mut Call, code: u32, input: &[u8]) -> Result<Dispo
 #[derive(Debug)]
 pub(crate) struct Call {
     driver: &'static Driver,
-    /// None when an operation has it.
-    request: Option<Request>,
+    /// The handle that the request was made of.
+    file: FileRef<Driver>,
+    /// The number of bytes of output.
     output: usize,
+    /// None when an operation has it.
+    request: Option<wdf::Request<Driver>>,
 }
 
 impl Call {
-    /// A request with so many bytes of output.
-    pub(crate) const fn new(driver: &'static Driver, request: Request, output: usize) -> Call {
-        Call { driver, request: Some(request), output }
-    }
-
     /// Completes the request, unless an operation will.
-    pub(crate) fn end(self, result: Result<Disposition>) {
-        let (status, information) = match result {
+    fn end(self, result: Result<Disposition>) {
+        let information = match result {
             Ok(Disposition::Pending) => return,
-            Ok(Disposition::Done(information)) => (STATUS_SUCCESS, information),
-            Err(error) => (error.status(), 0),
+            Ok(Disposition::Done(information)) => Ok(information),
+            Err(error) => Err(error),
         };
         if let Some(request) = self.request {
-            request.complete(status, information);
+            request.complete(information);
         }
     }
 
@@ -132,17 +147,12 @@ impl Call {
         C::decode(input, self.output)?.start(self)
     }
 
-    fn request(&self) -> Result<&Uncompleted> {
-        self.request.as_deref().ok_or(Error::INVALID_DEVICE_STATE)
-    }
-
-    /// The handle that the request was made of.
-    fn file(&self) -> Result<&File> {
-        self.request().map(Uncompleted::file)
+    fn request(&mut self) -> Result<&mut Uncompleted> {
+        self.request.as_deref_mut().ok_or(Error::INVALID_DEVICE_STATE)
     }
 
     /// Answers with a structure.
-    fn reply<T: IntoBytes + Immutable>(&self, reply: &T) -> Result<Disposition> {
+    fn reply<T: IntoBytes + Immutable>(&mut self, reply: &T) -> Result<Disposition> {
         self.request()?.write_output(reply.as_bytes()).map(Disposition::Done)
     }
 
@@ -150,11 +160,11 @@ impl Call {
     ///
     /// # Errors
     /// [`BUFFER_TOO_SMALL`](Error::BUFFER_TOO_SMALL): there is no such part.
-    fn locked(&self, offset: usize, length: usize) -> Result<Locked> {
+    fn locked(&mut self, offset: usize, length: usize) -> Result<Locked> {
         if offset.checked_add(length).is_none_or(|end| end > self.output) {
             return Err(Error::BUFFER_TOO_SMALL);
         }
-        let mdl = self.request()?.mdl(self.output)?;
+        let mdl = self.request()?.output_mdl()?;
         // SAFETY: the MDL is of the request's second buffer, which has as many bytes, locked for the request. What has this
         // value is an operation that serves the request, whose data is taken out before the request is completed
         // (`File::keep_op`).
@@ -186,19 +196,19 @@ impl Call {
         change: Change<impl FnOnce(&File, &Op<Buffers>) -> Result<G>, impl FnOnce(&File)>,
         submit: impl FnOnce(G, &Queue, Op<Buffers>, Option<Duration>) -> Result<(), (Error, Op<Buffers>)>,
     ) -> Result<Disposition> {
-        let (driver, mut op) = (self.driver, self.file()?.take_op()?);
-        let changed = self.file().and_then(|file| (change.begin)(file, &op));
+        let (driver, mut op) = (self.driver, self.file.take_op()?);
+        let changed = (change.begin)(&self.file, &op);
         let begun = changed.and_then(|changed| match self.mark_cancelable(Cancel::One(op.canceller())) {
             Ok(request) => Ok((changed, request)),
             Err(error) => {
-                self.file().map(change.undo)?;
+                (change.undo)(&self.file);
                 Err(error)
             }
         });
         let (changed, request) = match begun {
             Ok(begun) => begun,
             Err(error) => {
-                self.file()?.keep_op(op);
+                self.file.keep_op(op);
                 return Err(error);
             }
         };
@@ -207,7 +217,7 @@ impl Call {
         if let Err((error, mut op)) = submit(changed, &driver.queue, op, limit) {
             driver.counters.completed(Err(error));
             if let Some(request) = op.buffers_mut().request.take() {
-                request.finish(Some(op), error.status(), 0);
+                request.finish(Some(op), Err(error));
             }
         }
         Ok(Disposition::Pending)
@@ -238,7 +248,7 @@ fn passive() -> Result<Passive> {
 struct Finished<'a> {
     driver: &'static Driver,
     file: &'a File,
-    request: &'a Uncompleted,
+    request: &'a mut Uncompleted,
 }
 
 /// Completes the request of an operation that has completed.
@@ -249,31 +259,22 @@ pub(crate) fn finish(driver: &'static Driver, mut completion: Completion<'static
     if kind == Kind::Receive {
         return receive::finish(driver, completion);
     }
-    let Some(request) = completion.buffers_mut().request.take() else { return };
-    let finished = Finished { driver, file: request.file(), request: &request };
+    let Some(mut request) = completion.buffers_mut().request.take() else { return };
+    let finished = &mut Finished { driver, file: &request.file(), request: &mut request };
     let done = result.map(|_| ());
     let information = match kind {
-        Kind::Create => create::finish(&finished, result.map(|_| completion.take_socket())),
-        Kind::Bind => bind::finish(&finished, done),
-        Kind::LocalAddress => local_address::finish(&finished, result.map(|_| completion.address())),
-        Kind::Control => control::finish(&finished, result.map(|_| completion.output())),
+        Kind::Create => create::finish(finished, result.map(|_| completion.take_socket())),
+        Kind::Bind => bind::finish(finished, done),
+        Kind::LocalAddress => local_address::finish(finished, result.map(|_| completion.address())),
+        Kind::Control => control::finish(finished, result.map(|_| completion.output())),
         Kind::SetSecurity => security::set_finished(done),
-        Kind::GetSecurity => security::get_finished(&finished, result.map(|_| completion.take_security())),
-        Kind::Send => send::finish(&finished, completion.buffers().data.datagrams(), result),
-        Kind::DisableReceive => disable_receive::finish(&finished, done),
-        Kind::Drain => drain::finish(&finished, done),
-        Kind::TransportChange => transport_change::finish(&finished, done),
+        Kind::GetSecurity => security::get_finished(finished, result.map(|_| completion.take_security())),
+        Kind::Send => send::finish(finished, completion.buffers().data.datagrams(), result),
+        Kind::DisableReceive => disable_receive::finish(finished, done),
+        Kind::Drain => drain::finish(finished, done),
+        Kind::TransportChange => transport_change::finish(finished, done),
         Kind::AddressChange => address_change::finish(done),
         Kind::Receive => return,
     };
-    let (status, information) = outcome(information);
-    request.finish(Some(completion.into_op()), status, information);
-}
-
-/// How a request ends: status and `Information`.
-fn outcome(information: Result<usize>) -> (NTSTATUS, usize) {
-    match information {
-        Ok(information) => (STATUS_SUCCESS, information),
-        Err(error) => (error.status(), 0),
-    }
+    request.finish(Some(completion.into_op()), information);
 }

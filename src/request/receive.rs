@@ -13,13 +13,12 @@ use wskdrv_abi::receive::control_offset;
 use wskdrv_abi::{Datagrams, Received};
 use zerocopy::IntoBytes;
 
-use super::{Call, Command, Disposition, outcome};
+use super::{Call, Command, Disposition, Uncompleted};
 use crate::batch::Batch;
 use crate::datagrams::{self, List};
 use crate::driver::Driver;
 use crate::input::{ensure_room, read_exact, time_limit};
-use crate::operation::{Buffers, Data, Kind};
-use crate::wdf_request::{Cancel, Uncompleted};
+use crate::operation::{Buffers, Cancel, Data, Kind};
 
 #[derive(Debug)]
 pub(super) struct Receive {
@@ -73,15 +72,15 @@ impl Command<'_> for Receive {
 
     fn start(self, call: &mut Call) -> Result<Disposition> {
         let Receive { slots, limit } = self;
-        let socket = call.file()?.bound_socket()?;
+        let socket = call.file.bound_socket()?;
         // Maps the output, so that no datagram can be lost later for want of a mapping.
         List::begin(call.request()?)?;
         let memory = call.locked(0, call.output)?;
-        let batch = Batch::new(slots, call.file()?)?;
+        let batch = Batch::new(slots, &call.file)?;
         match call.mark_cancelable(Cancel::Many(batch.clone())) {
             Ok(request) => batch.put_request(request),
             Err(error) => {
-                batch.give_back(call.file()?);
+                batch.give_back(&call.file);
                 return Err(error);
             }
         }
@@ -146,13 +145,13 @@ fn write(
 
 /// Completes a request whose operations have all completed.
 fn end(batch: &Batch) {
-    let Some(request) = batch.take_request() else { return };
-    let (status, information) = outcome(list(batch, &request));
-    request.finish(None, status, information);
+    let Some(mut request) = batch.take_request() else { return };
+    let information = list(batch, &mut request);
+    request.finish(None, information);
 }
 
 /// Links the records that have come; or tells the first failure, if none has.
-fn list(batch: &Batch, request: &Uncompleted) -> Result<usize> {
+fn list(batch: &Batch, request: &mut Uncompleted) -> Result<usize> {
     let (mut list, mut information) = (List::default(), 0);
     for (slot, size) in batch.records() {
         let position = batch.slots().position(slot);

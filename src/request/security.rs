@@ -29,7 +29,7 @@ impl<'a> Command<'a> for SetSecurity<'a> {
     }
 
     fn start(self, call: &mut Call) -> Result<Disposition> {
-        let (socket, bound) = call.file()?.socket()?;
+        let (socket, bound) = call.file.socket()?;
         if bound {
             return Err(Error::INVALID_DEVICE_STATE);
         }
@@ -57,7 +57,7 @@ impl Command<'_> for GetSecurity {
     }
 
     fn start(self, call: &mut Call) -> Result<Disposition> {
-        let (socket, _) = call.file()?.socket()?;
+        let (socket, _) = call.file.socket()?;
         let change = Change { begin: |_: &File, _: &Op<_>| Ok(()), undo: |_: &File| () };
         call.submit_with(Kind::GetSecurity, self.limit, Data::None, change, |(), queue, op, limit| {
             socket.submit_get_security(queue, op, limit)
@@ -66,7 +66,7 @@ impl Command<'_> for GetSecurity {
 }
 
 pub(super) fn get_finished(
-    finished: &Finished<'_>,
+    finished: &mut Finished<'_>,
     result: Result<Option<SecurityDescriptor<'_>>>,
 ) -> Result<usize> {
     let security = result?.ok_or(Error::INVALID_SECURITY_DESCR)?;

@@ -56,7 +56,7 @@ impl<'a> Command<'a> for Send<'a> {
     }
 
     fn start(self, call: &mut Call) -> Result<Disposition> {
-        let socket = call.file()?.bound_socket()?;
+        let socket = call.file.bound_socket()?;
         // What was let through fits. WSK wants the padding of the last message, too.
         let control = ControlInfo::copied(self.control).unwrap_or_default().padded();
         let data = call.locked(0, call.output)?;
@@ -73,7 +73,7 @@ impl<'a> Command<'a> for Send<'a> {
     }
 }
 
-pub(super) fn finish(finished: &Finished<'_>, datagrams: usize, result: Result<usize>) -> Result<usize> {
+pub(super) fn finish(finished: &mut Finished<'_>, datagrams: usize, result: Result<usize>) -> Result<usize> {
     let sent = result?;
     finished.driver.counters.datagrams_sent.add(datagrams);
     finished.driver.counters.bytes_sent.add(sent);

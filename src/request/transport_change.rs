@@ -51,7 +51,7 @@ fn end(file: &File) {
     drop(canceller);
 }
 
-pub(super) fn finish(finished: &Finished<'_>, result: Result) -> Result<usize> {
+pub(super) fn finish(finished: &mut Finished<'_>, result: Result) -> Result<usize> {
     end(finished.file);
     result.map(|()| 0)
 }

@@ -135,7 +135,7 @@ impl<D: Driver> Uncompleted<D> {
 
     /// Copies `bytes` to the output, from `offset`, and tells how many they are (`WdfRequestRetrieveOutputBuffer`).
     ///
-    /// With `METHOD_BUFFERED`, what lies between the bytes written so far and `offset` becomes zero.
+    /// With `METHOD_BUFFERED`, what lies between the bytes written so far and `offset` becomes zero. No bytes fit anywhere.
     ///
     /// # IRQL
     /// <= `DISPATCH_LEVEL`
@@ -145,11 +145,11 @@ impl<D: Driver> Uncompleted<D> {
     /// [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES) the first time: the buffer cannot be mapped.
     /// [`INVALID_DEVICE_REQUEST`](Error::INVALID_DEVICE_REQUEST): a code with `METHOD_NEITHER`.
     pub fn write_output_at(&mut self, offset: usize, bytes: &[u8]) -> Result<usize> {
-        let end = offset.checked_add(bytes.len()).filter(|end| *end <= self.output);
-        let end = end.ok_or(Error::BUFFER_TOO_SMALL)?;
         if bytes.is_empty() {
             return Ok(0);
         }
+        let end = offset.checked_add(bytes.len()).filter(|end| *end <= self.output);
+        let end = end.ok_or(Error::BUFFER_TOO_SMALL)?;
         let mut buffer = ptr::null_mut();
         // SAFETY: by the type's invariant the request is the driver's; the outputs are this frame's.
         check(unsafe {

@@ -17,21 +17,21 @@ pub(crate) struct Mutant {
 pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "the driver does not complete its requests",
-        file: "src/wdf_request.rs",
-        line: "    request.complete(outcome.status, outcome.information);\n",
+        file: "crates/wdf/src/in_flight.rs",
+        line: "    unsafe { request::complete(request, &ending) };\n",
         instead: "",
         caught_by: "basics::a_socket_is_created_bound_and_closed_v4",
     },
     Mutant {
         name: "a request is completed while it is marked cancelable",
-        file: "src/wdf_request.rs",
-        line: "unsafe { wdf::call_unsafe_wdf_function_binding!(WdfRequestUnmarkCancelable, request) };",
-        instead: "STATUS_SUCCESS;",
+        file: "crates/wdf/src/in_flight.rs",
+        line: "unsafe { call_unsafe_wdf_function_binding!(WdfRequestUnmarkCancelable, handle) };",
+        instead: "nt_sys::STATUS_SUCCESS;",
         caught_by: "basics::a_socket_is_created_bound_and_closed_v4",
     },
     Mutant {
         name: "a cancel does not reach the operation",
-        file: "src/wdf_request.rs",
+        file: "src/operation.rs",
         line: "Cancel::One(canceller) => canceller.cancel(),",
         instead: "Cancel::One(_) => {}",
         caught_by: "cancelling::a_cancelled_receive_is_cancelled",
@@ -39,7 +39,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "the close of a handle leaves its socket open",
         file: "src/file.rs",
-        line: "    request::close(unsafe { File::of(file) });\n",
+        line: "        request::close(self);\n",
         instead: "",
         caught_by: "closing::closing_the_handle_ends_its_receives",
     },
