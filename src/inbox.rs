@@ -247,9 +247,13 @@ impl Inner {
             (size_of::<Received>(), size_of::<Received>(), length),
             (control_offset(record.length as usize), control_offset(length), control_length),
         ] {
-            let [front, back] = ring.read(from, length);
-            write(to, front)?;
-            write(to + front.len(), back)?;
+            let mut at = to;
+            for piece in ring.read(from, length) {
+                if !piece.is_empty() {
+                    write(at, piece)?;
+                }
+                at += piece.len();
+            }
         }
         ring.pop(record_size(record.length as usize, record.control_length as usize));
         Ok(Some(head))
@@ -381,5 +385,61 @@ impl ReceiveHandler for Inbox {
             }
         });
         self.wake_drains();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::vec::Vec;
+
+    use ntos::{Config, Machine};
+    use wskdrv_abi::receive;
+
+    use super::*;
+
+    const PAYLOAD: &[u8] = b"9 letters";
+    const CONTROL: &[u8] = &[7; 24];
+
+    /// A queue with one datagram.
+    fn queue() -> Inner {
+        let mut ring = Ring::new(1024).unwrap();
+        let from = "1.2.3.4:5".parse().unwrap();
+        let head = datagrams::head(from, 0, PAYLOAD.len(), CONTROL.len()).unwrap();
+        assert!(ring.write(0, head.as_bytes()) && ring.write(size_of::<Received>(), PAYLOAD));
+        assert!(ring.write(control_offset(PAYLOAD.len()), CONTROL));
+        ring.push(record_size(PAYLOAD.len(), CONTROL.len()));
+        Inner { ring: Some(ring), phase: Phase::On, draining: true, dropped: 0, unreported: 0 }
+    }
+
+    /// What a drain with this room for it reads: payload, control information and flags.
+    fn drained(room: usize, cut: bool) -> Option<(Vec<u8>, Vec<u8>, u32)> {
+        let mut inner = queue();
+        let mut output = Datagrams { first: 16, reserved: 0, dropped: 0 }.as_bytes().to_vec();
+        output.resize(16 + room, 0xAA);
+        let write = |offset: usize, piece: &[u8]| {
+            output[16..][offset..][..piece.len()].copy_from_slice(piece);
+            Ok(())
+        };
+        let head = inner.pop(room, cut, write).unwrap();
+        let left = inner.ring.map_or(0, |ring| ring.used());
+        assert_eq!(left == 0, head.is_some(), "all of it is taken, or nothing");
+        output.truncate(16 + head?.size());
+        let datagram = receive::list(&output).unwrap().1.next().unwrap().unwrap();
+        Some((datagram.payload.to_vec(), datagram.control.to_vec(), datagram.flags))
+    }
+
+    #[test]
+    fn a_datagram_is_cut_to_the_room_for_it_its_payload_first() {
+        let machine = Machine::boot(Config::default());
+        let _entered = machine.enter();
+        let whole = Some((PAYLOAD.to_vec(), CONTROL.to_vec(), 0));
+        assert_eq!([drained(500, false), drained(48 + 16 + 24, false)], [whole.clone(), whole]);
+        assert_eq!(drained(48 + 16 + 23, false), None);
+        let cut = (b"9 letter".to_vec(), CONTROL.to_vec(), MSG_TRUNC);
+        assert_eq!(drained(48 + 16 + 23, true), Some(cut));
+        assert_eq!(drained(48 + 23, true), Some((PAYLOAD.to_vec(), Vec::new(), MSG_CTRUNC)));
+        assert_eq!(drained(48 + 2, true), Some((b"9 ".to_vec(), Vec::new(), MSG_TRUNC | MSG_CTRUNC)));
     }
 }

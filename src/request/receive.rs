@@ -7,7 +7,6 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use wsk::{Completion, Error, ReceiveFrom, Result};
-use wsk_sys::MSG_CTRUNC;
 use wskdrv_abi as abi;
 use wskdrv_abi::receive::control_offset;
 use wskdrv_abi::{Datagrams, Received};
@@ -130,15 +129,12 @@ fn write(
     flags: u32,
     control: &[u8],
 ) -> Result<usize> {
-    let slots = batch.slots();
-    // WSK knows the room; what it says is not relied on.
-    let room = slots.control_room.min(control.len());
-    let cut = if room < control.len() { MSG_CTRUNC } else { 0 };
-    let head = datagrams::head(from, flags | cut, length, room)?;
-    let position = slots.position(slot);
+    // It has at most as much room as the operation was told.
+    let head = datagrams::head(from, flags, length, control.len())?;
+    let position = batch.slots().position(slot);
     let written = batch.with_request(|request| {
         request.write_output_at(position, head.as_bytes())?;
-        request.write_output_at(position + control_offset(length), &control[..room])
+        request.write_output_at(position + control_offset(length), control)
     });
     written.unwrap_or(Err(Error::CANCELLED)).map(|_| head.size())
 }
