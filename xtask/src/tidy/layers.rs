@@ -22,7 +22,7 @@ const LAYERS: &[Layer] = &[
     Layer { part: "wskdrv_abi", apart_from: &["kmdf", "netio", "ntos", "wsk"] },
     Layer { part: "wsk_requests", apart_from: &["kmdf", "netio", "ntos", "wsk"] },
     // The client, and the hosted kernel: each for others than this driver.
-    Layer { part: "wsk", apart_from: &["kmdf", "netio", "wskdrv", "wskdrv_abi"] },
+    Layer { part: "wsk", apart_from: &["wskdrv", "wskdrv_abi"] },
     Layer { part: "ntos", apart_from: &["kmdf", "netio", "wsk", "wskdrv"] },
     Layer { part: "kmdf", apart_from: &["netio", "wsk", "wskdrv"] },
     Layer { part: "netio", apart_from: &["kmdf", "wsk", "wskdrv"] },

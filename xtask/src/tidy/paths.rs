@@ -66,48 +66,79 @@ impl Crate {
     }
 
     /// What a path means that stands in `module`.
-    fn resolve(&self, module: &Path, path: &Path, depth: usize) -> Path {
-        let mut from = module.clone();
-        let mut rest = path.as_slice();
-        while let Some((first, further)) = rest.split_first() {
-            match first.as_str() {
-                "crate" => from.truncate(1),
-                "self" => {}
-                "super" => drop(from.pop()),
-                _ => break,
-            }
-            rest = further;
-        }
+    fn resolve(&self, module: &Path, path: &[String], depth: usize) -> Path {
+        let (mut from, rest) = start(module, path);
         let Some(first) = rest.first() else { return from };
         // A name that neither stands behind such a word nor is known here is a crate's.
         if rest.len() == path.len() && self.find(&from, first, depth).is_none() {
-            return path.clone();
+            return path.to_vec();
         }
         for segment in rest {
-            from = self.find(&from, segment, depth).unwrap_or_else(|| {
-                from.push(segment.clone());
-                from
-            });
+            from = self.find(&from, segment, depth).unwrap_or_else(|| child(&from, segment));
         }
         from
     }
 
-    /// Where a name of a module is declared.
+    /// Where a name of a module is declared: there, where it is imported from, or in a module of which all is imported.
     fn find(&self, module: &Path, name: &str, depth: usize) -> Option<Path> {
-        let content = self.modules.get(module)?;
-        if content.items.contains(name) {
-            return Some(module.iter().cloned().chain([name.to_owned()]).collect());
-        }
         let depth = depth.checked_sub(1)?;
-        let named = content.imports.iter().find(|import| import.name.as_deref() == Some(name));
-        if let Some(import) = named {
-            // `use nt::x as nt` begins with the crate.
-            let own = import.path.first().is_some_and(|first| first == name);
-            return Some(if own { import.path.clone() } else { self.resolve(module, &import.path, depth) });
+        let mut searched = vec![module.clone()];
+        let mut at = 0;
+        while let Some(here) = searched.get(at).cloned() {
+            at += 1;
+            let Some(content) = self.modules.get(&here) else { continue };
+            if content.items.contains(name) {
+                return Some(child(&here, name));
+            }
+            for import in &content.imports {
+                match &import.name {
+                    // `use nt::x as nt` begins with the crate.
+                    Some(named) if named == name && import.path[0] == name => {
+                        return Some(import.path.clone());
+                    }
+                    Some(named) if named == name => return Some(self.resolve(&here, &import.path, depth)),
+                    Some(_) => {}
+                    None => {
+                        let all = content.all_of(&here, &import.path);
+                        if !searched.contains(&all) {
+                            searched.push(all);
+                        }
+                    }
+                }
+            }
         }
-        let globs = content.imports.iter().filter(|import| import.name.is_none());
-        globs.map(|glob| self.resolve(module, &glob.path, depth)).find_map(|all| self.find(&all, name, depth))
+        None
     }
+}
+
+impl Module {
+    /// The module of which all is imported, as far as it is told without other imports.
+    fn all_of(&self, own: &Path, path: &[String]) -> Path {
+        let (from, rest) = start(own, path);
+        let external =
+            rest.len() == path.len() && rest.first().is_some_and(|first| !self.items.contains(first));
+        if external { path.to_vec() } else { from.iter().chain(rest).cloned().collect() }
+    }
+}
+
+/// The module from which a path goes on after its first words `crate`, `self` and `super`, and the rest of the path.
+fn start<'p>(module: &Path, path: &'p [String]) -> (Path, &'p [String]) {
+    let mut from = module.clone();
+    let mut rest = path;
+    while let Some((first, further)) = rest.split_first() {
+        match first.as_str() {
+            "crate" => from.truncate(1),
+            "self" => {}
+            "super" => drop(from.pop()),
+            _ => break,
+        }
+        rest = further;
+    }
+    (from, rest)
+}
+
+fn child(module: &Path, name: &str) -> Path {
+    module.iter().cloned().chain([name.to_owned()]).collect()
 }
 
 struct Reader<'c> {
@@ -143,7 +174,7 @@ impl Reader<'_> {
                 if word == "mod"
                     && let Some(TokenTree::Group(body)) = tokens.get(at + 1)
                 {
-                    let inner = module.iter().cloned().chain([name.clone()]).collect();
+                    let inner = child(module, &name);
                     self.read(body.stream(), &inner, true);
                     at += 2;
                 }
