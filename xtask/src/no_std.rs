@@ -15,8 +15,17 @@ use anyhow::{Context, Result, bail};
 use crate::{root, target_directory};
 
 /// The crates that a driver links.
-const PACKAGES: [&str; 8] =
-    ["nt-sys", "nt", "wsk-cmsg", "wsk-descriptor", "wsk-requests", "wsk-sys", "wsk", "wskdrv-abi"];
+const PACKAGES: [&str; 9] = [
+    "nt-sys",
+    "nt",
+    "wsk-cmsg",
+    "wsk-descriptor",
+    "wsk-requests",
+    "wsk-sockaddr",
+    "wsk-sys",
+    "wsk",
+    "wskdrv-abi",
+];
 
 /// What the sysroot holds: `core`, and the functions that its code calls.
 const LIBRARIES: [&str; 2] = ["libcore-", "libcompiler_builtins-"];

@@ -36,7 +36,6 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
-pub mod address;
 pub mod code;
 pub mod device;
 pub mod event;
@@ -45,6 +44,8 @@ pub mod reply;
 pub mod request;
 pub mod send;
 pub mod status;
+
+pub use wsk_sockaddr as address;
 
 pub use address::{
     AF_INET, AF_INET6, AddressError, MAX_SOCKADDR_LENGTH, SOCKADDR_IN_LENGTH, SOCKADDR_IN6_LENGTH,

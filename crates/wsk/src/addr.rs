@@ -1,7 +1,7 @@
 //! Socket addresses: `core::net` outside, `SOCKADDR_IN` and `SOCKADDR_IN6` inside.
 #![expect(unsafe_code, reason = "SOCKADDR_INET is a union")]
 
-use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use core::net::SocketAddr;
 
 use wsk_sys::{ADDRESS_FAMILY, AF_INET, AF_INET6, SOCKADDR_IN, SOCKADDR_IN6, SOCKADDR_INET};
 
@@ -55,64 +55,26 @@ impl Family {
 
 /// The C form of an address.
 pub(crate) fn encode(address: &SocketAddr) -> SOCKADDR_INET {
-    match address {
-        SocketAddr::V4(address) => {
-            // The IPv6 variant is the larger: setting it first leaves no byte undefined.
-            let mut raw = SOCKADDR_INET { Ipv6: SOCKADDR_IN6::default() };
-            raw.Ipv4 = SOCKADDR_IN {
-                sin_family: AF_INET,
-                sin_port: address.port().to_be(),
-                sin_addr: u32::from_ne_bytes(address.ip().octets()),
-                sin_zero: [0; 8],
-            };
-            raw
-        }
-        SocketAddr::V6(address) => SOCKADDR_INET {
-            Ipv6: SOCKADDR_IN6 {
-                sin6_family: AF_INET6,
-                sin6_port: address.port().to_be(),
-                sin6_flowinfo: address.flowinfo(),
-                sin6_addr: address.ip().octets(),
-                sin6_scope_id: address.scope_id(),
-            },
-        },
-    }
+    let (bytes, _) = encode_bytes(address);
+    // SAFETY: every byte is defined, and both types are plain data of 28 bytes.
+    unsafe { core::mem::transmute::<[u8; 28], SOCKADDR_INET>(bytes) }
 }
 
 /// The address of a C form all of whose bytes are defined, or `None` if its family is neither IPv4 nor IPv6.
 pub(crate) fn decode(raw: &SOCKADDR_INET) -> Option<SocketAddr> {
-    // SAFETY: every byte is defined, and every bit pattern is an address of this type.
-    let v6 = unsafe { raw.Ipv6 };
-    match Family::from_number(v6.sin6_family)? {
-        Family::V4 => {
-            // SAFETY: as above.
-            let v4 = unsafe { raw.Ipv4 };
-            let ip = Ipv4Addr::from(v4.sin_addr.to_ne_bytes());
-            Some(SocketAddrV4::new(ip, u16::from_be(v4.sin_port)).into())
-        }
-        Family::V6 => {
-            let ip = Ipv6Addr::from(v6.sin6_addr);
-            let port = u16::from_be(v6.sin6_port);
-            Some(SocketAddrV6::new(ip, port, v6.sin6_flowinfo, v6.sin6_scope_id).into())
-        }
-    }
+    // SAFETY: every byte is defined, says the caller, and both types are plain data of 28 bytes.
+    decode_bytes(&unsafe { core::mem::transmute::<SOCKADDR_INET, [u8; 28]>(*raw) })
 }
 
-/// The address of the bytes of a C form, or `None` if they are none: too few, or of another family.
+/// The address at the beginning of these bytes, or `None` if there is none: too few, or another family.
 pub(crate) fn decode_bytes(bytes: &[u8]) -> Option<SocketAddr> {
     let family = Family::from_number(u16::from_ne_bytes(*bytes.first_chunk()?))?;
-    let mut whole = [0; size_of::<SOCKADDR_INET>()];
-    let size = family.address_size();
-    whole[..size].copy_from_slice(bytes.get(..size)?);
-    // SAFETY: every byte is defined, and both types are plain data of 28 bytes.
-    decode(&unsafe { core::mem::transmute::<[u8; 28], SOCKADDR_INET>(whole) })
+    wsk_sockaddr::decode(bytes.get(..family.address_size())?).ok()
 }
 
 /// The first `size_of` bytes of the C form, as `WskControlSocket` takes them.
 pub(crate) fn encode_bytes(address: &SocketAddr) -> ([u8; 28], usize) {
-    // SAFETY: every byte of an encoded address is defined, and both types are plain data of 28 bytes.
-    let bytes = unsafe { core::mem::transmute::<SOCKADDR_INET, [u8; 28]>(encode(address)) };
-    (bytes, Family::of(address).address_size())
+    wsk_sockaddr::encode(*address)
 }
 
 #[cfg(test)]

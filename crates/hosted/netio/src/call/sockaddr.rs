@@ -1,12 +1,10 @@
 //! The client's `SOCKADDR`s: between its memory and `core::net`.
 #![expect(unsafe_code, reason = "reads and writes the client's SOCKADDR buffers")]
 
-use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use core::net::SocketAddr;
+use core::slice;
 
-use wsk_sys::{
-    ADDRESS_FAMILY, AF_INET, AF_INET6, NTSTATUS, SOCKADDR, SOCKADDR_IN, SOCKADDR_IN6,
-    STATUS_INVALID_PARAMETER,
-};
+use wsk_sys::{ADDRESS_FAMILY, NTSTATUS, SOCKADDR, STATUS_INVALID_PARAMETER};
 
 use crate::net::address::Family;
 use crate::platform::Used;
@@ -32,24 +30,9 @@ pub(crate) unsafe fn read(from: *const SOCKADDR, family: Family) -> Result<Socke
     if Family::from_number(number) != Some(family) {
         return Err(STATUS_INVALID_PARAMETER);
     }
-    Ok(match family {
-        Family::V4 => {
-            // SAFETY: its family is AF_INET, so the buffer holds a SOCKADDR_IN.
-            let raw = unsafe { from.cast::<SOCKADDR_IN>().read_unaligned() };
-            SocketAddrV4::new(Ipv4Addr::from(raw.sin_addr.to_ne_bytes()), u16::from_be(raw.sin_port)).into()
-        }
-        Family::V6 => {
-            // SAFETY: its family is AF_INET6, so the buffer holds a SOCKADDR_IN6.
-            let raw = unsafe { from.cast::<SOCKADDR_IN6>().read_unaligned() };
-            SocketAddrV6::new(
-                Ipv6Addr::from(raw.sin6_addr),
-                u16::from_be(raw.sin6_port),
-                raw.sin6_flowinfo,
-                raw.sin6_scope_id,
-            )
-            .into()
-        }
-    })
+    // SAFETY: it has the size of its family's SOCKADDR, whose bytes the client leaves alone in this call.
+    let bytes = unsafe { slice::from_raw_parts(from.cast(), family.sockaddr_size()) };
+    wsk_sockaddr::decode(bytes).map_err(|_| STATUS_INVALID_PARAMETER)
 }
 
 /// Writes an address into the client's buffer.
@@ -57,33 +40,15 @@ pub(crate) unsafe fn read(from: *const SOCKADDR, family: Family) -> Result<Socke
 /// # Safety
 /// `to` points to a writable buffer of at least the size of the address's `SOCKADDR`.
 pub(crate) unsafe fn write(to: *mut SOCKADDR, address: SocketAddr) {
-    match address {
-        SocketAddr::V4(address) => {
-            let raw = SOCKADDR_IN {
-                sin_family: AF_INET,
-                sin_port: address.port().to_be(),
-                sin_addr: u32::from_ne_bytes(address.ip().octets()),
-                sin_zero: [0; 8],
-            };
-            // SAFETY: by this function's contract the buffer has room for a SOCKADDR_IN.
-            unsafe { to.cast::<SOCKADDR_IN>().write_unaligned(raw) };
-        }
-        SocketAddr::V6(address) => {
-            let raw = SOCKADDR_IN6 {
-                sin6_family: AF_INET6,
-                sin6_port: address.port().to_be(),
-                sin6_flowinfo: address.flowinfo(),
-                sin6_addr: address.ip().octets(),
-                sin6_scope_id: address.scope_id(),
-            };
-            // SAFETY: by this function's contract the buffer has room for a SOCKADDR_IN6.
-            unsafe { to.cast::<SOCKADDR_IN6>().write_unaligned(raw) };
-        }
-    }
+    let (bytes, length) = wsk_sockaddr::encode(address);
+    // SAFETY: by this function's contract there is room for the `SOCKADDR` of its family, which has this size.
+    unsafe { to.cast::<u8>().copy_from_nonoverlapping(bytes.as_ptr(), length) };
 }
 
 #[cfg(test)]
 mod tests {
+    use core::net::SocketAddrV6;
+
     use super::*;
 
     fn through_memory(address: SocketAddr, family: Family) -> Result<SocketAddr, NTSTATUS> {
@@ -101,14 +66,6 @@ mod tests {
         assert_eq!(through_memory(v4, Family::V4), Ok(v4));
         let v6 = SocketAddr::from(SocketAddrV6::new("fe80::1".parse().unwrap(), 4660, 5, 6));
         assert_eq!(through_memory(v6, Family::V6), Ok(v6));
-    }
-
-    #[test]
-    fn bytes_are_in_network_order() {
-        let mut buffer = [0_u8; 16];
-        // SAFETY: sixteen bytes are a SOCKADDR_IN; the function asks for no alignment.
-        unsafe { write(buffer.as_mut_ptr().cast(), "1.2.3.4:258".parse().unwrap()) };
-        assert_eq!(buffer[2..8], [1, 2, 1, 2, 3, 4]);
     }
 
     #[test]

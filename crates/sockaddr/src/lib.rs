@@ -6,6 +6,13 @@
 //! | `SOCKADDR_IN6` | 28 | 0..2 | 2..4 | 4..8 | 8..24 | 24..28 |
 //!
 //! Port and address are in network byte order, the other fields in the machine's.
+//!
+//! ```
+//! let (bytes, length) = wsk_sockaddr::encode("192.0.2.7:80".parse().unwrap());
+//! assert_eq!(bytes[2..8], [0, 80, 192, 0, 2, 7]);
+//! assert_eq!(wsk_sockaddr::decode(&bytes[..length]), Ok("192.0.2.7:80".parse().unwrap()));
+//! ```
+#![no_std]
 
 use core::fmt;
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
