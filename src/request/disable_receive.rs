@@ -65,3 +65,18 @@ pub(super) fn finish(finished: &mut Finished<'_>, result: Result) -> Result<usiz
     result?;
     finished.request.write_output(Disabled { pending: 0, reserved: 0 }.as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_two_forms() {
+        let decode = |form, output| DisableReceive::decode(&[9, 0, 0, 0, form, 0, 0, 0], output);
+        let limit = Some(Duration::from_millis(9));
+        assert!(matches!(decode(0, 8), Ok(DisableReceive::AndWait(found)) if found == limit));
+        assert!(matches!(decode(1, 8), Ok(DisableReceive::Soon)));
+        assert_eq!(decode(2, 8).unwrap_err(), Error::INVALID_PARAMETER);
+        assert_eq!(decode(1, 7).unwrap_err(), Error::BUFFER_TOO_SMALL);
+    }
+}

@@ -42,3 +42,16 @@ pub(super) fn finish(finished: &mut Finished<'_>, result: Result) -> Result<usiz
     counters.datagrams_dropped.add(taken.dropped);
     Ok(taken.information)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_output_has_room_for_a_head_of_each_kind() {
+        let decode = |output| Drain::decode(&[0; 8], output).map(|drain| drain.limit);
+        assert_eq!(decode(16 + 48), Ok(Some(Duration::ZERO)));
+        assert_eq!(decode(16 + 48 - 1), Err(Error::BUFFER_TOO_SMALL));
+        assert_eq!(Drain::decode(&[0; 9], 64).unwrap_err(), Error::INVALID_BUFFER_SIZE);
+    }
+}

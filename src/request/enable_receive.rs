@@ -30,3 +30,22 @@ impl Command<'_> for EnableReceive {
         Ok(Disposition::Done(0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wskdrv_abi::{QUEUE_MAX, QUEUE_MIN};
+    use zerocopy::IntoBytes;
+
+    use super::*;
+
+    #[test]
+    fn a_queue_has_its_bounds() {
+        let decode = |capacity: u32, reserved: u32| {
+            EnableReceive::decode([capacity, reserved].as_bytes(), 0).map(|enable| enable.capacity)
+        };
+        assert_eq!([decode(1024, 0), decode(1 << 20, 0)], [Ok(QUEUE_MIN), Ok(QUEUE_MAX)]);
+        for (capacity, reserved) in [(1016, 0), (1025, 0), ((1 << 20) + 8, 0), (1024, 1)] {
+            assert_eq!(decode(capacity, reserved), Err(Error::INVALID_PARAMETER), "{capacity}, {reserved}");
+        }
+    }
+}
