@@ -14,7 +14,9 @@
 //! | bind | [`IOCTL_WSKDRV_BIND`] | has a bound socket: it can send and receive |
 //! | `CloseHandle` | | everything pending is cancelled and the socket is closed |
 //!
-//! A bound socket can also have a queue that datagrams come to by themselves: see [`event`].
+//! [`IOCTL_WSKDRV_SEND`] sends one datagram or several, [`IOCTL_WSKDRV_RECEIVE`] receives them. A bound socket can also have a
+//! queue that datagrams come to by themselves: see [`event`]. However they come, user mode gets them in one form, which is
+//! in [`receive`].
 //!
 //! What a handle takes of the machine's non-paged memory is bounded: its queue has at most [`QUEUE_MAX`] bytes, and its
 //! pending requests at most [`PENDING_MAX`] operations, of some 2 KiB each.
