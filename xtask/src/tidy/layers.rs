@@ -29,7 +29,19 @@ const LAYERS: &[Layer] = &[
     // A network that knows no IRP.
     Layer {
         part: "netio::net",
-        apart_from: &["netio::run", "netio::call", "netio::socket", "netio::event", "netio::client"],
+        apart_from: &[
+            "netio::run",
+            "netio::call",
+            "netio::socket",
+            "netio::event",
+            "netio::client",
+            "netio::provider",
+            "netio::platform",
+        ],
+    },
+    Layer {
+        part: "netio::run",
+        apart_from: &["netio::call", "netio::socket", "netio::event", "netio::client", "netio::net"],
     },
 ];
 

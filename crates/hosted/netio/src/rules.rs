@@ -95,7 +95,7 @@ rules! {
     SECURITY_RELEASED = OWN + 0x51, "WskSecurityReleased", "WSK_RELEASE_SD";
 }
 
-/// Demands that the calling thread is at `limit` or below.
+/// Requires that the calling thread is at `limit` or below.
 pub(crate) fn at_most(limit: KIRQL, what: &str) {
     // SAFETY: the function reads the calling thread's level and has no precondition.
     let irql = unsafe { KeGetCurrentIrql() };

@@ -83,17 +83,17 @@ unsafe impl Send for Memory {}
 
 impl Memory {
     pub(crate) fn allocate(dispatch: *const c_void) -> Option<Memory> {
-        let place = platform::on_behalf_of(Owner::SYSTEM, || {
+        let memory = platform::on_behalf_of(Owner::SYSTEM, || {
             // SAFETY: a valid size, one pool, and a tag.
             unsafe { ExAllocatePool2(POOL_FLAG_NON_PAGED, size_of::<WSK_SOCKET>(), TAG) }
         });
-        let place: *mut WSK_SOCKET = place.cast();
-        if place.is_null() {
+        let memory: *mut WSK_SOCKET = memory.cast();
+        if memory.is_null() {
             return None;
         }
         // SAFETY: a fresh block of this size.
-        unsafe { place.write(WSK_SOCKET { Dispatch: dispatch }) };
-        Some(Memory(place))
+        unsafe { memory.write(WSK_SOCKET { Dispatch: dispatch }) };
+        Some(Memory(memory))
     }
 
     pub(crate) fn address(&self) -> usize {

@@ -15,20 +15,20 @@ use std::ptr;
 use support::{Address, Client, Request, Socket, everywhere, in_memory};
 use wsk_sys::*;
 
-/// `SIO_ADDRESS_LIST_QUERY` with so much room: the status, and the size.
+/// `SIO_ADDRESS_LIST_QUERY` with so large a buffer: the status, and the size.
 fn query(socket: Socket, list: &mut [u64]) -> (NTSTATUS, usize) {
     let control = socket.basic_table().WskControlSocket.unwrap();
-    let (mut size, room) = (usize::MAX, size_of_val(list));
+    let (mut size, capacity) = (usize::MAX, size_of_val(list));
     let output = if list.is_empty() { ptr::null_mut() } else { list.as_mut_ptr().cast() };
     let none = ptr::null_mut;
     let code = SIO_ADDRESS_LIST_QUERY;
     let status = unsafe {
-        control(socket.0, WskIoctl, code, 0, 0, none(), room, output, &raw mut size, none().cast())
+        control(socket.0, WskIoctl, code, 0, 0, none(), capacity, output, &raw mut size, none().cast())
     };
     (status, size)
 }
 
-/// The addresses, with exactly as much room as they need.
+/// The addresses, in a buffer of exactly their size.
 fn addresses(socket: Socket) -> Vec<SocketAddr> {
     let (status, size) = query(socket, &mut []);
     assert_eq!(status, STATUS_BUFFER_OVERFLOW);
@@ -82,12 +82,12 @@ fn the_list_has_the_addresses_of_the_sockets_family() {
 }
 
 /// `SIO_ADDRESS_LIST_SORT` of these addresses, in a list whose entries are `length` bytes long; in place, or elsewhere
-/// with so much room.
+/// with so large a buffer.
 fn sort(
     socket: Socket,
     list: &[&str],
     length: LONG,
-    room: Option<usize>,
+    capacity: Option<usize>,
 ) -> (NTSTATUS, usize, Vec<SocketAddr>) {
     let places: Vec<Address> = list.iter().map(|text| Address::new(text.parse().unwrap())).collect();
     let mut words = vec![list.len() as u64];
@@ -96,18 +96,18 @@ fn sort(
         words.push(u64::from(length.cast_unsigned()));
     }
     let input = size_of_val(&words[..]);
-    // In place there is room for the addresses as well.
+    // In place the buffer has the size for the addresses as well.
     words.resize(words.len() + list.len() * 4, 0);
-    let mut other = vec![0_u64; room.unwrap_or(0).div_ceil(8)];
+    let mut other = vec![0_u64; capacity.unwrap_or(0).div_ceil(8)];
     let from = words.as_mut_ptr().cast();
-    let (output, room) = match room {
-        Some(room) => (other.as_mut_ptr().cast(), room),
+    let (output, capacity) = match capacity {
+        Some(capacity) => (other.as_mut_ptr().cast(), capacity),
         None => (from, size_of_val(&words[..])),
     };
     let control = socket.basic_table().WskControlSocket.unwrap();
     let (mut size, code) = (usize::MAX, SIO_ADDRESS_LIST_SORT);
     let (sized, irp) = (&raw mut size, ptr::null_mut());
-    let status = unsafe { control(socket.0, WskIoctl, code, 0, input, from, room, output, sized, irp) };
+    let status = unsafe { control(socket.0, WskIoctl, code, 0, input, from, capacity, output, sized, irp) };
     let sorted = if output == from { words } else { other };
     (status, size, if status == STATUS_SUCCESS { read(&sorted) } else { Vec::new() })
 }
@@ -120,8 +120,8 @@ fn addresses_are_sorted_by_how_well_they_are_reached() {
             // What nobody can reach, and what everybody reaches from itself.
             let list = ["[::ffff:127.0.0.1]:5", "[::]:7", "[::1]:6"];
             let expected = ["[::1]:6", "[::ffff:127.0.0.1]:5"].map(|text| text.parse().unwrap());
-            for room in [None, Some(8 + 2 * (16 + 28))] {
-                assert_eq!(sort(socket, &list, 28, room), (STATUS_SUCCESS, 96, expected.to_vec()));
+            for capacity in [None, Some(8 + 2 * (16 + 28))] {
+                assert_eq!(sort(socket, &list, 28, capacity), (STATUS_SUCCESS, 96, expected.to_vec()));
             }
             let short = sort(socket, &list, 28, Some(95));
             assert_eq!(short, (STATUS_BUFFER_OVERFLOW, 96, Vec::new()));

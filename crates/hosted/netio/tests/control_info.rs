@@ -13,7 +13,7 @@ use std::ptr;
 
 use ::netio::Completion;
 use ::netio::memory::{Net, Peer};
-use support::{Address, Buffer, Client, LIMIT, MODES, Place, Request, Socket, World, everywhere, in_memory};
+use support::{Address, Buffer, Client, LIMIT, MODES, Pinned, Request, Socket, World, everywhere, in_memory};
 use wsk_cmsg::{Control, Message, Messages};
 use wsk_sys::*;
 
@@ -30,21 +30,21 @@ fn info(messages: &[Message<'_>]) -> Info {
 
 /// Sends the parts as datagrams, one of them by `WskSendTo`, several by `WskSendMessages`.
 fn send(socket: Socket, parts: &[&[u8]], to: SocketAddr, info: &Info) -> Result<usize, NTSTATUS> {
-    let (to, info) = (Address::new(to), Place::new(*info));
+    let (to, info) = (Address::new(to), Pinned::new(*info));
     let length = info.as_bytes().len().try_into().unwrap();
     let bytes = if length == 0 { ptr::null_mut() } else { info.pointer().cast::<CMSGHDR>() };
     let buffers: Vec<Buffer> = parts.iter().map(|part| Buffer::new(part)).collect();
-    let mut nodes = Vec::<Place<WSK_BUF_LIST>>::new();
+    let mut nodes = Vec::<Pinned<WSK_BUF_LIST>>::new();
     for buffer in buffers.iter().rev() {
-        let next = nodes.last().map_or(ptr::null_mut(), Place::pointer);
-        nodes.push(Place::new(WSK_BUF_LIST { Next: next, Buffer: unsafe { buffer.wsk().read() } }));
+        let next = nodes.last().map_or(ptr::null_mut(), Pinned::pointer);
+        nodes.push(Pinned::new(WSK_BUF_LIST { Next: next, Buffer: unsafe { buffer.wsk().read() } }));
     }
     let request = if let [buffer] = &buffers[..] {
         let send = socket.table().WskSendTo.unwrap();
         Request::start(|irp| unsafe { send(socket.0, buffer.wsk(), 0, to.pointer(), length, bytes, irp) })
     } else {
         let send = socket.table().WskSendMessages.unwrap();
-        let first = nodes.last().map_or(ptr::null_mut(), Place::pointer);
+        let first = nodes.last().map_or(ptr::null_mut(), Pinned::pointer);
         Request::start(|irp| unsafe { send(socket.0, first, 0, to.pointer(), length, bytes, irp) })
     };
     match request.wait() {
@@ -53,17 +53,17 @@ fn send(socket: Socket, parts: &[&[u8]], to: SocketAddr, info: &Info) -> Result<
     }
 }
 
-/// Receives a datagram with `room` for control information: what came of it, and the flags.
-fn receive(socket: Socket, room: ULONG) -> (Vec<u8>, ULONG) {
+/// Receives a datagram with a buffer of `capacity` bytes for control information: what came of it, and the flags.
+fn receive(socket: Socket, capacity: ULONG) -> (Vec<u8>, ULONG) {
     let (buffer, from) = (Buffer::new(&[0; 8]), Address::empty());
-    let (control, length, flags) = (Place::new(Info::new()), Place::new(room), Place::new(0));
+    let (control, length, flags) = (Pinned::new(Info::new()), Pinned::new(capacity), Pinned::new(0));
     let receive = socket.table().WskReceiveFrom.unwrap();
     let (info, size, flag) = (control.pointer().cast(), length.pointer(), flags.pointer());
     let request = Request::start(|irp| unsafe {
         receive(socket.0, buffer.wsk(), 0, from.pointer(), size, info, flag, irp)
     });
     assert_eq!(request.wait().0, STATUS_SUCCESS);
-    assert!(*length <= room);
+    assert!(*length <= capacity);
     let bytes = unsafe { control.pointer().cast::<[u8; 256]>().read() };
     (bytes[..*length as usize].to_vec(), *flags)
 }
@@ -147,11 +147,11 @@ fn too_little_room_is_told() {
         for (level, name) in ASKING[0] {
             assert_eq!(socket.set(level, name, 1), STATUS_SUCCESS);
         }
-        for (room, whole) in [(0, 0), (23, 0), (24, 1), (60, 2), (95, 3), (96, 4)] {
+        for (capacity, complete) in [(0, 0), (23, 0), (24, 1), (60, 2), (95, 3), (96, 4)] {
             peer.send_to(b"x", socket.local_address()).unwrap();
-            let (control, flags) = receive(socket, room);
-            assert_eq!(messages(&control).len(), whole, "room for {room}");
-            assert_eq!(flags, if whole < 4 { MSG_CTRUNC } else { 0 }, "room for {room}");
+            let (control, flags) = receive(socket, capacity);
+            assert_eq!(messages(&control).len(), complete, "{capacity} bytes");
+            assert_eq!(flags, if complete < 4 { MSG_CTRUNC } else { 0 }, "{capacity} bytes");
         }
         // Data and control information are cut independently of each other.
         peer.send_to(b"too long for it", socket.local_address()).unwrap();
@@ -239,14 +239,14 @@ fn sends_that_cannot_be_as_they_say_are_refused() {
             assert_eq!(send(socket, &[b"x"], to, &info(&[message])), Err(status), "{message:?}");
             assert_eq!(send(socket, &[b"x", b"y"], to, &info(&[message])), Err(status), "{message:?}");
         }
-        let whole = info(&[Message::TimeToLive(3)]);
+        let complete = info(&[Message::TimeToLive(3)]);
         // Cut in its data, and in its padding.
         for length in [19, 20, 23] {
-            let cut = Info::copied(&whole.as_bytes()[..length]).unwrap();
+            let cut = Info::copied(&complete.as_bytes()[..length]).unwrap();
             assert_eq!(send(socket, &[b"x"], to, &cut), Err(STATUS_INVALID_PARAMETER), "{length} bytes");
         }
         // Neither none that has a length, nor one that is not aligned.
-        let (address, buffer, place) = (Address::new(to), Buffer::new(b"x"), Place::new(whole));
+        let (address, buffer, place) = (Address::new(to), Buffer::new(b"x"), Pinned::new(complete));
         let call = socket.table().WskSendTo.unwrap();
         let control: *mut CMSGHDR = place.pointer().cast();
         for (length, control) in [(24, ptr::null_mut()), (16, control.wrapping_byte_add(4))] {
@@ -268,7 +268,7 @@ fn a_buffer_without_control_information_is_none() {
         let client = Client::new();
         let (socket, peer) = (client.bound("127.0.0.1:0"), world.peer("127.0.0.1:0"));
         let (address, buffer, place) =
-            (Address::new(peer.address()), Buffer::new(b"x"), Place::new(info(&[])));
+            (Address::new(peer.address()), Buffer::new(b"x"), Pinned::new(info(&[])));
         let call = socket.table().WskSendTo.unwrap();
         let control: *mut CMSGHDR = place.pointer().cast();
         let request = Request::start(|irp| unsafe {

@@ -144,7 +144,7 @@ fn a_node_that_was_released_with_its_list() {
 }
 
 #[test]
-fn a_list_that_goes_on_at_anything() {
+fn a_list_linked_to_anything() {
     caught(&rules::RELEASE_LINK, "goes on at 0x10, ", |_| {
         let (socket, [_, second]) = two_kept();
         unsafe { (*node(second)).Next = ptr::without_provenance_mut(16) };

@@ -1,4 +1,4 @@
-//! `IP_RECVERR` and `IPV6_RECVERR`: what becomes of datagrams to nobody, on the network in memory.
+//! `IP_RECVERR` and `IPV6_RECVERR`: ICMP errors of datagrams that no socket receives, on the network in memory.
 #![allow(missing_docs, reason = "a test")]
 
 mod support;
@@ -12,7 +12,7 @@ use wsk_sys::*;
 const V4: Message<'_> = Message::ErrorV4(ReceiveError { protocol: 1, info: 0, kind: 3, code: 3 });
 const V6: Message<'_> = Message::ErrorV6(ReceiveError { protocol: 58, info: 0, kind: 1, code: 4 });
 
-/// A socket's address, where nobody is, what the socket asks by, and what it is told.
+/// A socket's address, one that no socket has, what the socket asks by, and what it is told.
 type Case = (&'static str, &'static str, (ULONG, ULONG), Message<'static>);
 
 const CASES: [Case; 2] = [
@@ -37,14 +37,14 @@ fn nothing_else(world: &World, socket: Socket) {
 fn an_error_is_told_where_the_option_asks_for_it() {
     in_memory(|world| {
         let client = Client::new();
-        for (own, nobody, asking, error) in CASES {
-            let (socket, nobody): (_, SocketAddr) = (client.bound(own), nobody.parse().unwrap());
-            socket.send(b"lost", Some(nobody));
+        for (own, unbound, asking, error) in CASES {
+            let (socket, unbound): (_, SocketAddr) = (client.bound(own), unbound.parse().unwrap());
+            socket.send(b"lost", Some(unbound));
             nothing_else(world, socket);
             set(socket, asking, 1);
-            socket.send(b"lost", Some(nobody));
+            socket.send(b"lost", Some(unbound));
             let told = socket.receive_told(100);
-            assert_eq!((&told.bytes[..], told.from, told.flags), (&b"lost"[..], nobody, 0));
+            assert_eq!((&told.bytes[..], told.from, told.flags), (&b"lost"[..], unbound, 0));
             assert_eq!(told.messages(), [error]);
             // What somebody gets makes none, and the socket goes on.
             let peer = world.peer(own);
@@ -52,7 +52,7 @@ fn an_error_is_told_where_the_option_asks_for_it() {
             assert_eq!(peer.receive().unwrap().0, b"found");
             nothing_else(world, socket);
             set(socket, asking, 0);
-            socket.send(b"lost", Some(nobody));
+            socket.send(b"lost", Some(unbound));
             nothing_else(world, socket);
             socket.close();
         }
@@ -145,17 +145,17 @@ fn errors_are_indicated_and_are_never_together() {
         let client = Client::new();
         let sink = Sink::new();
         let socket = client.listening("127.0.0.1:0", &raw const EVENTS, sink.context());
-        let nobody = "127.0.0.1:9".parse().unwrap();
+        let unbound = "127.0.0.1:9".parse().unwrap();
         set(socket, (IPPROTO_IP, IP_RECVERR), 1);
         set(socket, (IPPROTO_UDP, UDP_RECV_MAX_COALESCED_SIZE), 1000);
         // Each segment is a datagram, and causes an error of its own.
         set(socket, (IPPROTO_UDP, UDP_SEND_MSG_SIZE), 3);
-        socket.send(b"aaabbb", Some(nobody));
+        socket.send(b"aaabbb", Some(unbound));
         assert_eq!(socket.event(WSK_EVENT_RECEIVE_FROM), STATUS_SUCCESS);
-        socket.send(b"", Some(nobody));
+        socket.send(b"", Some(unbound));
         let indicated = sink.wait_for(3);
         let told: Vec<_> = indicated.iter().map(|one| (&one.bytes[..], one.from)).collect();
-        assert_eq!(told, [&b"aaa"[..], b"bbb", b""].map(|bytes| (bytes, nobody)));
+        assert_eq!(told, [&b"aaa"[..], b"bbb", b""].map(|bytes| (bytes, unbound)));
         assert!(indicated.iter().all(|one| messages(&one.control) == [V4]), "{indicated:?}");
         socket.close();
         client.end();

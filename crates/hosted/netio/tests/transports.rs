@@ -14,11 +14,11 @@ use std::ptr;
 use support::{Client, Request, in_memory};
 use wsk_sys::*;
 
-/// `WSK_TRANSPORT_LIST_QUERY` with room for so many entries: the status, and the size.
-fn query(client: &Client, room: &mut [WSK_TRANSPORT]) -> (NTSTATUS, usize) {
+/// `WSK_TRANSPORT_LIST_QUERY` with so many entries: the status, and the size.
+fn query(client: &Client, entries: &mut [WSK_TRANSPORT]) -> (NTSTATUS, usize) {
     let control = unsafe { (*client.npi.Dispatch).WskControlClient }.unwrap();
-    let (mut size, length, none) = (usize::MAX, size_of_val(room), ptr::null_mut());
-    let output = if room.is_empty() { none } else { room.as_mut_ptr().cast() };
+    let (mut size, length, none) = (usize::MAX, size_of_val(entries), ptr::null_mut());
+    let output = if entries.is_empty() { none } else { entries.as_mut_ptr().cast() };
     let (code, returned) = (WSK_TRANSPORT_LIST_QUERY, &raw mut size);
     let status =
         unsafe { control(client.npi.Client, code, 0, none, length, output, returned, ptr::null_mut()) };

@@ -134,7 +134,7 @@ unsafe fn pieces(buffer: *const WSK_BUF, what: &str) -> Result<Vec<Piece>, NTSTA
     Ok(pieces)
 }
 
-/// Demands that the pages of an MDL are resident.
+/// Requires that the pages of an MDL are resident.
 ///
 /// # Safety
 /// As [`describe`].

@@ -118,7 +118,7 @@ impl Buffer {
     /// Puts bytes at the beginning.
     ///
     /// # Errors
-    /// `STATUS_BUFFER_TOO_SMALL`: there is no room for them. n/d
+    /// `STATUS_BUFFER_TOO_SMALL`: they do not fit. n/d
     ///
     /// # Safety
     /// As for [`Buffer::read`].

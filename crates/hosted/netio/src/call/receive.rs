@@ -165,9 +165,9 @@ impl Buffers {
         used.push(Used::of("the control flags", self.control_flags));
         if !self.control_info.is_null()
             // SAFETY: null, or the client's variable.
-            && let Some(room) = unsafe { self.control_length.as_ref() }
+            && let Some(capacity) = unsafe { self.control_length.as_ref() }
         {
-            used.push(Used::new("the control information", self.control_info, *room as usize));
+            used.push(Used::new("the control information", self.control_info, *capacity as usize));
         }
         used
     }
@@ -207,14 +207,14 @@ impl Buffers {
     fn fill_control(&self, datagram: &Datagram) -> bool {
         let control = control_info::of(datagram, &self.socket.options().values);
         // SAFETY: the client's variable, of a request that is not completed.
-        let room = unsafe { self.control_length.read() } as usize;
-        let room = if self.control_info.is_null() { 0 } else { room };
-        let (fits, cut) = control_info::fitting(control.as_bytes(), room);
+        let capacity = unsafe { self.control_length.read() } as usize;
+        let capacity = if self.control_info.is_null() { 0 } else { capacity };
+        let (fits, cut) = control_info::fitting(control.as_bytes(), capacity);
         if !fits.is_empty() {
-            // SAFETY: the client's buffer, with room for at least so much.
+            // SAFETY: the client's buffer, which is at least so large.
             unsafe { self.control_info.cast::<u8>().copy_from_nonoverlapping(fits.as_ptr(), fits.len()) };
         }
-        #[expect(clippy::cast_possible_truncation, reason = "at most the room, which was a ULONG")]
+        #[expect(clippy::cast_possible_truncation, reason = "at most the capacity, which was a ULONG")]
         let length = fits.len() as ULONG;
         // SAFETY: as above.
         unsafe { self.control_length.write(length) };

@@ -37,7 +37,7 @@ fn default() -> Vec<u8> {
 #[derive(Debug)]
 pub(crate) struct Cached {
     /// What the client has a pointer to: the same bytes in non-paged pool.
-    place: NonNull<u8>,
+    pointer: NonNull<u8>,
     /// The number of its registration.
     pub(crate) client: u64,
     bytes: Arc<[u8]>,
@@ -48,21 +48,21 @@ unsafe impl Send for Cached {}
 
 impl Cached {
     fn new(client: u64, bytes: Arc<[u8]>) -> Result<Cached, NTSTATUS> {
-        let place = platform::on_behalf_of(Owner::SYSTEM, || {
+        let pointer = platform::on_behalf_of(Owner::SYSTEM, || {
             // SAFETY: a valid size, one pool, and a tag.
             unsafe { ExAllocatePool2(POOL_FLAG_NON_PAGED, bytes.len(), TAG) }
         });
-        let place = NonNull::new(place.cast::<u8>()).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
+        let pointer = NonNull::new(pointer.cast::<u8>()).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
         // SAFETY: a fresh block of this size.
-        unsafe { place.as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
-        Ok(Cached { place, client, bytes })
+        unsafe { pointer.as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        Ok(Cached { pointer, client, bytes })
     }
 }
 
 impl Drop for Cached {
     fn drop(&mut self) {
         // SAFETY: from ExAllocatePool2 with this tag, and freed nowhere else.
-        unsafe { ExFreePoolWithTag(self.place.as_ptr().cast(), TAG) };
+        unsafe { ExFreePoolWithTag(self.pointer.as_ptr().cast(), TAG) };
     }
 }
 
@@ -70,12 +70,12 @@ impl Provider {
     /// Caches a descriptor for a client, who gets the pointer.
     fn cache(&self, client: u64, bytes: Arc<[u8]>) -> Result<PSECURITY_DESCRIPTOR, NTSTATUS> {
         let cached = Cached::new(client, bytes)?;
-        let place = cached.place;
+        let pointer = cached.pointer;
         let mut state = self.lock();
-        let address = place.addr().get();
+        let address = pointer.addr().get();
         state.released_descriptors.retain(|former| *former != address);
         state.descriptors.insert(address, cached);
-        Ok(place.as_ptr().cast())
+        Ok(pointer.as_ptr().cast())
     }
 
     /// The bytes behind a pointer that a client passes as that of a cached descriptor. If it is none, that is a bug check.
@@ -130,12 +130,12 @@ type Variable = (SIZE_T, PVOID);
 ///
 /// # Safety
 /// The variable is the client's, of this size.
-unsafe fn read((size, place): Variable) -> Result<PSECURITY_DESCRIPTOR, NTSTATUS> {
-    if place.is_null() || size != SIZE {
+unsafe fn read((size, pointer): Variable) -> Result<PSECURITY_DESCRIPTOR, NTSTATUS> {
+    if pointer.is_null() || size != SIZE {
         return Err(STATUS_INVALID_PARAMETER);
     }
     // SAFETY: this function's contract.
-    let pointer = unsafe { place.cast::<PSECURITY_DESCRIPTOR>().read_unaligned() };
+    let pointer = unsafe { pointer.cast::<PSECURITY_DESCRIPTOR>().read_unaligned() };
     if pointer.is_null() { Err(STATUS_INVALID_SECURITY_DESCR) } else { Ok(pointer) }
 }
 

@@ -164,7 +164,7 @@ struct Destination {
     address: SocketAddr,
     outgoing: Outgoing,
     overrides: Overrides,
-    /// The size of the datagrams that the data is sent as; none if it is sent whole.
+    /// The size of the datagrams that the data is sent as; none if it is sent as one.
     segment: Option<usize>,
 }
 

@@ -9,7 +9,7 @@ use wsk_sys::{ADDRESS_FAMILY, NTSTATUS, SOCKADDR, STATUS_INVALID_PARAMETER};
 use crate::net::address::Family;
 use crate::platform::Used;
 
-/// The memory of an address of the family, or of the room for one, which a request uses; none if it is null.
+/// The memory of an address of the family, or of the buffer for one, which a request uses; none if it is null.
 pub(crate) fn used(role: &'static str, address: *const SOCKADDR, family: Family) -> Used {
     Used::new(role, address, if address.is_null() { 0 } else { family.sockaddr_size() })
 }
@@ -41,7 +41,7 @@ pub(crate) unsafe fn read(from: *const SOCKADDR, family: Family) -> Result<Socke
 /// `to` points to a writable buffer of at least the size of the address's `SOCKADDR`.
 pub(crate) unsafe fn write(to: *mut SOCKADDR, address: SocketAddr) {
     let (bytes, length) = wsk_sockaddr::encode(address);
-    // SAFETY: by this function's contract there is room for the `SOCKADDR` of its family, which has this size.
+    // SAFETY: by this function's contract the buffer has the size of the `SOCKADDR` of its family, which is this.
     unsafe { to.cast::<u8>().copy_from_nonoverlapping(bytes.as_ptr(), length) };
 }
 
@@ -53,11 +53,11 @@ mod tests {
 
     fn through_memory(address: SocketAddr, family: Family) -> Result<SocketAddr, NTSTATUS> {
         let mut buffer = [0_u16; 14];
-        let place = buffer.as_mut_ptr().cast::<SOCKADDR>();
+        let pointer = buffer.as_mut_ptr().cast::<SOCKADDR>();
         // SAFETY: the buffer has 28 bytes, the larger of the two sizes.
-        unsafe { write(place, address) };
+        unsafe { write(pointer, address) };
         // SAFETY: `write` has just put an address there.
-        unsafe { read(place, family) }
+        unsafe { read(pointer, family) }
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::socket::Entry;
 /// Ends a registration: waits until nothing of the client is left.
 ///
 /// On Windows a client that left a socket open, a provider unreleased or a request pending waits here for ever. What
-/// nobody is about to end is a bug check instead; for the rest the wait is bounded by
+/// no thread is about to end is a bug check instead; for the rest the wait is bounded by
 /// [`Config::deregister_limit`](crate::Config::deregister_limit). On a lenient machine it is as on Windows.
 ///
 /// # IRQL

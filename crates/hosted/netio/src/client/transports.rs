@@ -54,10 +54,10 @@ impl State {
 /// Output and `returned` are the client's, in this call, or null.
 pub(crate) unsafe fn query(
     provider: &Provider,
-    (room, output): (SIZE_T, PVOID),
+    (capacity, output): (SIZE_T, PVOID),
     returned: *mut SIZE_T,
 ) -> NTSTATUS {
-    if returned.is_null() || (room == 0) != output.is_null() {
+    if returned.is_null() || (capacity == 0) != output.is_null() {
         return STATUS_INVALID_PARAMETER;
     }
     if platform::fault("WskControlClient") {
@@ -67,12 +67,12 @@ pub(crate) unsafe fn query(
     let size = size_of_val(&transports[..]);
     // SAFETY: the client's variable.
     unsafe { returned.write_unaligned(size) };
-    if room < size {
+    if capacity < size {
         return STATUS_BUFFER_OVERFLOW;
     }
     for (at, transport) in transports.into_iter().enumerate() {
         let place = output.cast::<WSK_TRANSPORT>().wrapping_add(at);
-        // SAFETY: within the client's buffer, which has room for all of them.
+        // SAFETY: within the client's buffer, which is large enough for all of them.
         unsafe { place.write_unaligned(transport) };
     }
     STATUS_SUCCESS

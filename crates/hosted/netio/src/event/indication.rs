@@ -127,7 +127,7 @@ impl Provider {
     /// Tells a dead socket's callback so, if it is on.
     pub(crate) fn tell_dead(self: &Arc<Self>, socket: u64) {
         let Some(call) = self.begin_call(socket, |_, _, _| Some(Vec::new())) else { return };
-        // SAFETY: no list. There is nothing to be answered. n/d
+        // SAFETY: no list. The answer does not matter. n/d
         let _ = unsafe { call.invoke(ptr::null_mut()) };
         self.end_call(call, None);
     }

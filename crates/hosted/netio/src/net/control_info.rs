@@ -57,7 +57,7 @@ pub(crate) fn of(datagram: &Datagram, values: &Values) -> Control<LARGEST> {
     let segment = header.segment.map(Message::CoalescedInfo);
     let mut control = Control::new();
     for message in [packet_info, hops, class, ecn, error, segment].into_iter().flatten() {
-        // There is room for all of them.
+        // All of them fit.
         let _ = control.push(&message);
     }
     control
@@ -68,11 +68,11 @@ fn end(message: &Raw<'_>) -> usize {
     message.offset.saturating_add(wsk_cmsg::space(message.data.len()))
 }
 
-/// As much of control information as a client has room for, and whether there is more: whole messages, in their order,
+/// As much of control information as fits into a client's buffer, and whether there is more: complete messages, in order,
 /// up to the first that does not fit. n/d
-pub(crate) fn fitting(control: &[u8], room: usize) -> (&[u8], bool) {
+pub(crate) fn fitting(control: &[u8], capacity: usize) -> (&[u8], bool) {
     let ends = Messages::new(control).map_while(Result::ok).map(|message| end(&message));
-    let end = ends.take_while(|end| *end <= room).last();
+    let end = ends.take_while(|end| *end <= capacity).last();
     let fits = control.get(..end.unwrap_or(0)).unwrap_or_default();
     (fits, fits.len() < control.len())
 }
@@ -95,12 +95,12 @@ pub(crate) struct Overrides {
 }
 
 impl Overrides {
-    /// Reads the control information of a send to an address, which wears no disguise.
+    /// Reads the control information of a send to an address, as [`canonical`] gives it.
     ///
     /// # Errors
     /// n/d: all of them. `STATUS_INVALID_PARAMETER`: it is malformed, has a value that cannot be, or a message of the
     /// other family, or one that is for receives; or it ends before the padding of its last message does, as the length
-    /// of one message does and the room for it does not. `STATUS_NOT_SUPPORTED`: a message of another type.
+    /// of one message does and the space for it does not. `STATUS_NOT_SUPPORTED`: a message of another type.
     pub(crate) fn read(control: &[u8], to: IpAddr) -> Result<Overrides, NTSTATUS> {
         let mut overrides = Overrides::default();
         for message in Messages::new(control) {
@@ -147,7 +147,7 @@ impl Overrides {
         outgoing.traffic_class = self.traffic_class.unwrap_or(outgoing.traffic_class);
     }
 
-    /// The size of the datagrams that the data is sent as, where the option says `by_option`; none if it is sent whole.
+    /// The size of the datagrams that the data is sent as, where the option says `by_option`; none if it is sent as one.
     pub(crate) fn segment(&self, by_option: ULONG) -> Option<usize> {
         Some(self.segment.unwrap_or(by_option) as usize).filter(|size| *size != 0)
     }
@@ -182,8 +182,9 @@ mod tests {
         control.push(&Message::PacketInfo { address: IpAddr::from([1, 2, 3, 4]), interface: 5 }).unwrap();
         control.push(&Message::EcnV4(1)).unwrap();
         let bytes = control.as_bytes();
-        for (room, fits) in [(0, 0), (23, 0), (24, 24), (47, 24), (48, 48), (71, 48), (72, 72), (500, 72)] {
-            assert_eq!(fitting(bytes, room), (&bytes[..fits], fits < 72), "room for {room}");
+        for (capacity, fits) in [(0, 0), (23, 0), (24, 24), (47, 24), (48, 48), (71, 48), (72, 72), (500, 72)]
+        {
+            assert_eq!(fitting(bytes, capacity), (&bytes[..fits], fits < 72), "{capacity} bytes");
         }
         assert_eq!(fitting(&[], 0), (&[][..], false));
     }

@@ -46,7 +46,7 @@ use poll::Source;
 /// The bindings of this process.
 static TABLE: Mutex<Table> = Mutex::new(Table::new());
 
-/// How long a send waits for room in the host's buffer.
+/// How long a send waits for space in the host's buffer.
 const SEND_LIMIT: Duration = Duration::from_secs(5);
 
 /// A bound socket of the host.
@@ -124,13 +124,13 @@ fn open(binding: &Binding, values: &Values, groups: &Memberships, shared: bool) 
 
 /// The addresses of the host.
 pub(crate) fn local_addresses() -> Result<Vec<net::LocalAddress>, NTSTATUS> {
-    let place = |one: interfaces::Address| {
+    let local = |one: interfaces::Address| {
         let link_local = matches!(one.address, IpAddr::V6(address) if address.is_unicast_link_local());
         let scope = if link_local { one.interface } else { 0 };
         net::LocalAddress { interface: one.interface, address: one.address, scope }
     };
     let found = interfaces::addresses().map_err(|error| status_of(&error))?;
-    Ok(found.into_iter().map(place).collect())
+    Ok(found.into_iter().map(local).collect())
 }
 
 fn share(socket: &Socket) -> io::Result<()> {

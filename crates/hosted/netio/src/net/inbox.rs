@@ -51,7 +51,7 @@ impl Datagram {
     /// As on network adapters that do it ("UDP Receive Segment Coalescing Offload"): the same sender, everything that
     /// is told of the two is the same, and so is the size, but for the last one's, which may be less. None is empty,
     /// broadcast or multicast.
-    fn goes_on_with(&self, next: &Datagram, size: usize) -> bool {
+    fn may_be_joined_by(&self, next: &Datagram, size: usize) -> bool {
         self.from == next.from
             && !self.broadcast
             && !next.broadcast
@@ -209,7 +209,7 @@ impl Inbox {
         self.lock().together = bytes.min(LARGEST);
     }
 
-    /// The number of datagrams dropped: for want of room, or by the fixed remote address.
+    /// The number of datagrams dropped: because the queue was full, or by the fixed remote address.
     pub(crate) fn dropped(&self) -> u64 {
         self.lock().dropped
     }
@@ -224,8 +224,8 @@ impl State {
         let mut count = 1;
         // A shorter one is the last.
         while count < MOST && first.bytes.len() == count * size {
-            let room = self.together.saturating_sub(first.bytes.len());
-            let fits = |next: &Datagram| first.goes_on_with(next, size) && next.bytes.len() <= room;
+            let left = self.together.saturating_sub(first.bytes.len());
+            let fits = |next: &Datagram| first.may_be_joined_by(next, size) && next.bytes.len() <= left;
             if !self.queue.front().is_some_and(fits) {
                 break;
             }

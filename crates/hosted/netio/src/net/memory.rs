@@ -40,7 +40,7 @@ pub use peer::{Arrived, Peer};
 
 /// The first of the ports that are given to sockets that ask for none.
 const FIRST_DYNAMIC_PORT: u16 = 49152;
-/// The room of a peer's receive buffer.
+/// The size of a peer's receive buffer.
 const PEER_BUFFER: usize = 4 << 20;
 /// The index of the loopback interface.
 const LOOPBACK: ULONG = 1;
@@ -289,24 +289,24 @@ impl State {
         header: &Header,
         own: bool,
     ) -> Vec<(Arc<Inbox>, Family)> {
-        let name = |place: &Bound| (Arc::clone(&place.inbox), place.family());
+        let name = |bound: &Bound| (Arc::clone(&bound.inbox), bound.family());
         let places =
-            || self.sockets.iter().filter(|place| place.filter.takes_from(header.interface, to.is_ipv6()));
+            || self.sockets.iter().filter(|bound| bound.filter.takes_from(header.interface, to.is_ipv6()));
         if to.ip().is_multicast() {
             let group = Group { address: to.ip(), interface: header.interface };
             // Without hops it does not leave the machine.
-            let reaches = |place: &&Bound| place.own == own || header.hops != Some(0);
-            let hears = |place: &&Bound| place.hears(group, to.port(), source, own);
+            let reaches = |bound: &&Bound| bound.own == own || header.hops != Some(0);
+            let hears = |bound: &&Bound| bound.hears(group, to.port(), source, own);
             return places().filter(reaches).filter(hears).map(name).collect();
         }
         if to.ip() == IpAddr::V4(Ipv4Addr::BROADCAST) {
             let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, to.port()));
-            let takes = |place: &&Bound| place.fit(everywhere) == 2 && place.filter.takes_broadcast();
+            let takes = |bound: &&Bound| bound.fit(everywhere) == 2 && bound.filter.takes_broadcast();
             return places().filter(takes).map(name).collect();
         }
         // `max_by_key` takes the last of equals: the one bound last. Its options may refuse the datagram, in silence.
-        let best = self.sockets.iter().filter(|place| place.fit(to) > 0).max_by_key(|place| place.fit(to));
-        let takes = |place: &&Bound| place.filter.takes_from(header.interface, to.is_ipv6());
+        let best = self.sockets.iter().filter(|bound| bound.fit(to) > 0).max_by_key(|bound| bound.fit(to));
+        let takes = |bound: &&Bound| bound.filter.takes_from(header.interface, to.is_ipv6());
         best.filter(takes).map(name).into_iter().collect()
     }
 }
@@ -326,8 +326,8 @@ impl Endpoint {
     /// Sets what the socket takes from the net.
     pub(crate) fn filter(&self, values: &Values, groups: &Memberships) {
         let mut state = self.net.lock();
-        if let Some(place) = state.sockets.iter_mut().find(|place| place.id == self.id) {
-            place.filter = Filter::new(values, groups);
+        if let Some(bound) = state.sockets.iter_mut().find(|bound| bound.id == self.id) {
+            bound.filter = Filter::new(values, groups);
         }
     }
 }
@@ -373,7 +373,7 @@ impl Drop for Endpoint {
     fn drop(&mut self) {
         let mut state = self.net.lock();
         state.table.remove(self.id);
-        state.sockets.retain(|place| place.id != self.id);
+        state.sockets.retain(|bound| bound.id != self.id);
     }
 }
 

@@ -101,7 +101,7 @@ impl Values {
         self.number(&socket::SO_RCVBUF) as usize
     }
 
-    /// How datagrams go out to an address, which wears no disguise.
+    /// How datagrams go out to an address, as [`canonical`] gives it.
     pub(crate) fn outgoing(&self, to: IpAddr) -> Outgoing {
         let rows = if to.is_ipv4() { &V4 } else { &V6 };
         let hops = if to.is_multicast() { &rows.multicast_hops } else { &rows.hops };
@@ -154,7 +154,7 @@ static V6: Sending = Sending {
     multicast_interface: ipv6::IPV6_MULTICAST_IF,
 };
 
-/// The value of an option that nobody has set: the documented one, or the transport's own.
+/// The value of an option that was not set: the documented one, or the transport's own.
 fn default(row: &Row) -> ULONG {
     row.default.unwrap_or(match row.kind {
         kind if kind == socket::SO_RCVBUF.kind => 0x1_0000,

@@ -82,23 +82,23 @@ fn is_loopback(ip: Ipv6Addr) -> bool {
     ip.to_canonical().is_loopback()
 }
 
-/// Whether something can be sent to a destination from a place: it is the same one; or both are loopback addresses, or
+/// Whether something can be sent to a destination from a local address: it is the same one; or both are loopback addresses, or
 /// neither is; and on one link, if the destination says on which.
-fn is_candidate(place: &LocalAddress, to: &SocketAddrV6) -> bool {
-    let (source, ip) = (mapped(place.address), *to.ip());
+fn is_candidate(local: &LocalAddress, to: &SocketAddrV6) -> bool {
+    let (source, ip) = (mapped(local.address), *to.ip());
     let same_family = source.to_ipv4_mapped().is_some() == ip.to_ipv4_mapped().is_some();
-    let elsewhere = scope(ip) == LINK_LOCAL && ![0, place.interface].contains(&to.scope_id());
+    let elsewhere = scope(ip) == LINK_LOCAL && ![0, local.interface].contains(&to.scope_id());
     source == ip || (same_family && is_loopback(source) == is_loopback(ip) && !elsewhere)
 }
 
 /// The address that datagrams to a destination come from (section 5); none if there is no way to it.
-fn source_of(to: &SocketAddrV6, places: &[LocalAddress]) -> Option<Address> {
+fn source_of(to: &SocketAddrV6, locals: &[LocalAddress]) -> Option<Address> {
     if to.ip().to_canonical().is_unspecified() {
         return None;
     }
     let destination = Address::new(*to.ip());
-    let candidates = places.iter().filter(|place| is_candidate(place, to));
-    candidates.map(|place| Address::new(mapped(place.address))).min_by_key(|source| {
+    let candidates = locals.iter().filter(|local| is_candidate(local, to));
+    candidates.map(|local| Address::new(mapped(local.address))).min_by_key(|source| {
         // Of scopes that reach it, the smallest; otherwise, of those that do not, the largest.
         let reaches = source.scope >= destination.scope;
         let scope = if reaches { source.scope } else { u8::MAX - source.scope };
@@ -113,9 +113,9 @@ fn source_of(to: &SocketAddrV6, places: &[LocalAddress]) -> Option<Address> {
 
 /// Sorts destinations, the best first, for a machine with these addresses (section 6). Those without a way are left
 /// out. IPv4 addresses are mapped ones.
-pub(crate) fn sort(destinations: Vec<SocketAddrV6>, places: &[LocalAddress]) -> Vec<SocketAddrV6> {
+pub(crate) fn sort(destinations: Vec<SocketAddrV6>, locals: &[LocalAddress]) -> Vec<SocketAddrV6> {
     let mut usable: Vec<_> =
-        destinations.into_iter().filter_map(|to| Some((source_of(&to, places)?, to))).collect();
+        destinations.into_iter().filter_map(|to| Some((source_of(&to, locals)?, to))).collect();
     // Stable, as the last rule has it.
     usable.sort_by_key(|(source, to)| {
         let destination = Address::new(*to.ip());
@@ -135,12 +135,12 @@ pub(crate) fn sort(destinations: Vec<SocketAddrV6>, places: &[LocalAddress]) -> 
 mod tests {
     use super::*;
 
-    fn places(addresses: &[&str]) -> Vec<LocalAddress> {
-        let place = |text: &&str| {
+    fn locals(addresses: &[&str]) -> Vec<LocalAddress> {
+        let local = |text: &&str| {
             let address: IpAddr = text.parse().unwrap();
             LocalAddress { interface: if address.is_loopback() { 1 } else { 2 }, address, scope: 0 }
         };
-        addresses.iter().map(place).collect()
+        addresses.iter().map(local).collect()
     }
 
     fn destination(text: &str) -> SocketAddrV6 {
@@ -149,7 +149,7 @@ mod tests {
 
     fn sorted(sources: &[&str], destinations: &[&str]) -> Vec<String> {
         let destinations = destinations.iter().map(|text| destination(text)).collect();
-        let sorted = sort(destinations, &places(sources));
+        let sorted = sort(destinations, &locals(sources));
         sorted.iter().map(|to| to.ip().to_canonical().to_string()).collect()
     }
 
@@ -188,11 +188,11 @@ mod tests {
             ("127.0.0.1", &["10.0.0.1", "127.0.0.1"], "127.0.0.1"),
             ("10.0.0.9", &["127.0.0.1", "10.0.0.1"], "10.0.0.1"),
         ] {
-            let mut places = places(sources);
+            let mut locals = locals(sources);
             for _ in 0..2 {
-                let source = source_of(&destination(to), &places).unwrap();
-                assert_eq!(source.ip, mapped(expected.parse().unwrap()), "to {to} from {places:?}");
-                places.reverse();
+                let source = source_of(&destination(to), &locals).unwrap();
+                assert_eq!(source.ip, mapped(expected.parse().unwrap()), "to {to} from {locals:?}");
+                locals.reverse();
             }
         }
     }
@@ -209,9 +209,9 @@ mod tests {
 
     #[test]
     fn a_link_is_reached_from_itself_and_the_whole_address_comes_back() {
-        let places = places(&["fe80::2", "::1"]);
+        let locals = locals(&["fe80::2", "::1"]);
         let on = |link| SocketAddrV6::new("fe80::1".parse().unwrap(), 9, 5, link);
-        assert_eq!(sort(vec![on(3), on(2), on(0)], &places), [on(2), on(0)]);
+        assert_eq!(sort(vec![on(3), on(2), on(0)], &locals), [on(2), on(0)]);
     }
 
     #[test]

@@ -106,12 +106,12 @@ pub(crate) fn let_go(block: *mut WSK_REGISTRATION) {
     ntos::in_flight::let_go(block);
 }
 
-/// Demands that there is a living MDL at this address.
+/// Requires that there is a living MDL at this address.
 pub(crate) fn require_mdl(mdl: *mut MDL, what: &str) {
     ntos::mdl::require_mdl(mdl, what);
 }
 
-/// Demands that the memory that an MDL describes still exists.
+/// Requires that the memory that an MDL describes still exists.
 pub(crate) fn require_pages(mdl: *mut MDL, what: &str) {
     ntos::mdl::require_live(mdl, what);
 }

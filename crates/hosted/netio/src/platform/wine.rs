@@ -1,7 +1,7 @@
 //! Wine's kernel: `ntoskrnl.exe` in the process that Wine runs drivers in, with one provider for each process.
 //!
 //! Nothing there has an IRQL: every thread is at `PASSIVE_LEVEL`, so the rules on IRQL hold trivially. No fault point
-//! fires, there is no log, and which memory is an IRP nobody knows.
+//! fires, there is no log, and which memory is an IRP is not known.
 
 use std::env;
 use std::fmt;
@@ -85,7 +85,7 @@ pub(crate) fn who(_process: PEPROCESS) -> Who {
 /// There is no log.
 pub(crate) fn sent(_irp: *mut IRP, _what: &str) {}
 
-/// Some memory of a client's: nobody there is told when it is freed.
+/// Some memory of a client's: its free is not seen there.
 pub(crate) struct Used;
 
 impl Used {
@@ -98,7 +98,7 @@ impl Used {
     }
 }
 
-/// Nobody takes note.
+/// Not recorded.
 pub(crate) fn in_flight(_irp: *mut IRP, _request: &str, _used: impl FnOnce() -> Vec<Used>) {}
 
 /// As [`in_flight`].
@@ -107,13 +107,13 @@ pub(crate) fn hold(_block: *mut WSK_REGISTRATION, _registration: &str, _used: im
 /// As [`in_flight`].
 pub(crate) fn let_go(_block: *mut WSK_REGISTRATION) {}
 
-/// What is an MDL nobody knows.
+/// Which memory is an MDL is not known.
 pub(crate) fn require_mdl(_mdl: *mut MDL, _what: &str) {}
 
-/// Nor what it describes.
+/// Nor is what it describes.
 pub(crate) fn require_pages(_mdl: *mut MDL, _what: &str) {}
 
-/// Whether the calling thread runs a driver's `DriverEntry`: nobody knows.
+/// Whether the calling thread runs a driver's `DriverEntry`: not known.
 pub(crate) fn in_driver_entry() -> bool {
     false
 }

@@ -5,7 +5,7 @@ use std::ptr;
 use ::netio::rules;
 use wsk_sys::*;
 
-use crate::support::{self, Address, Client, EVENTS, NO_EVENTS, Place, Sink, Socket, World};
+use crate::support::{self, Address, Client, EVENTS, NO_EVENTS, Pinned, Sink, Socket, World};
 use crate::{Right, at, event, wait};
 
 const ON: ULONG = WSK_EVENT_RECEIVE_FROM;
@@ -24,7 +24,7 @@ fn echo_and_release(socket: Socket, list: usize) {
         STATUS_MORE_PROCESSING_REQUIRED
     }
     let event = event();
-    let echo = Place::new(Echo { socket, list, event });
+    let echo = Pinned::new(Echo { socket, list, event });
     let to = Address::new(unsafe { support::read(node(list)) }[0].from);
     let irp = support::irp();
     unsafe { IoSetCompletionRoutine(irp, Some(release), echo.pointer().cast(), true, true, true) };

@@ -5,7 +5,7 @@ use std::ptr;
 use ::netio::rules;
 use wsk_sys::*;
 
-use crate::support::{self, Address, Buffer, Client, Place, Request, Socket, capture, pool};
+use crate::support::{self, Address, Buffer, Client, Pinned, Request, Socket, capture, pool};
 use crate::{Right, at, event, wait, with_socket};
 
 fn local_address(socket: Socket, address: &Address, irp: *mut IRP) -> NTSTATUS {
@@ -181,7 +181,7 @@ fn sockets() -> Vec<Right> {
                 let block = unsafe { ExAllocatePool2(POOL_FLAG_PAGED, 16, tag) };
                 let mdl = unsafe { IoAllocateMdl(block, 16, FALSE, FALSE, ptr::null_mut()) };
                 unsafe { MmProbeAndLockPages(mdl, KernelMode, IoReadAccess) };
-                let buffer = Place::new(WSK_BUF { Mdl: mdl, Offset: 0, Length: 16 });
+                let buffer = Pinned::new(WSK_BUF { Mdl: mdl, Offset: 0, Length: 16 });
                 let to = Address::new(socket.local_address());
                 assert_eq!(socket.start_send(buffer.pointer(), to.pointer()).wait(), (STATUS_SUCCESS, 16));
                 unsafe { MmUnlockPages(mdl) };

@@ -18,14 +18,14 @@ pub fn pool<T>(size: usize) -> *mut T {
 }
 
 /// A value at an address that stays valid wherever its owner goes, as a kernel's memory does.
-pub struct Place<T>(*mut T);
+pub struct Pinned<T>(*mut T);
 
 // Whoever has the place has the value.
-unsafe impl<T: Send> Send for Place<T> {}
+unsafe impl<T: Send> Send for Pinned<T> {}
 
-impl<T> Place<T> {
-    pub fn new(value: T) -> Place<T> {
-        Place(Box::into_raw(Box::new(value)))
+impl<T> Pinned<T> {
+    pub fn new(value: T) -> Pinned<T> {
+        Pinned(Box::into_raw(Box::new(value)))
     }
 
     pub fn pointer(&self) -> *mut T {
@@ -33,7 +33,7 @@ impl<T> Place<T> {
     }
 }
 
-impl<T> Deref for Place<T> {
+impl<T> Deref for Pinned<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -41,13 +41,13 @@ impl<T> Deref for Place<T> {
     }
 }
 
-impl<T> DerefMut for Place<T> {
+impl<T> DerefMut for Pinned<T> {
     fn deref_mut(&mut self) -> &mut T {
         unsafe { &mut *self.0 }
     }
 }
 
-impl<T> Drop for Place<T> {
+impl<T> Drop for Pinned<T> {
     fn drop(&mut self) {
         drop(unsafe { Box::from_raw(self.0) });
     }
@@ -58,7 +58,7 @@ pub struct Buffer {
     pool: *mut u8,
     length: usize,
     mdls: Vec<*mut MDL>,
-    pub wsk: Place<WSK_BUF>,
+    pub wsk: Pinned<WSK_BUF>,
 }
 
 // Pool belongs to no thread.
@@ -88,7 +88,7 @@ impl Buffer {
             offset += part;
         }
         let first = mdls.first().copied().unwrap_or(ptr::null_mut());
-        let wsk = Place::new(WSK_BUF { Mdl: first, Offset: 0, Length: bytes.len() });
+        let wsk = Pinned::new(WSK_BUF { Mdl: first, Offset: 0, Length: bytes.len() });
         Buffer { pool, length: bytes.len(), mdls, wsk }
     }
 
@@ -111,14 +111,14 @@ impl Drop for Buffer {
 }
 
 /// A `SOCKADDR` of either family.
-pub struct Address(Place<Sockaddr>);
+pub struct Address(Pinned<Sockaddr>);
 
 #[repr(C, align(8))]
 struct Sockaddr([u8; 32]);
 
 impl Address {
     pub fn empty() -> Address {
-        Address(Place::new(Sockaddr([0; 32])))
+        Address(Pinned::new(Sockaddr([0; 32])))
     }
 
     pub fn new(address: SocketAddr) -> Address {
@@ -134,7 +134,7 @@ impl Address {
                 bytes[8..24].copy_from_slice(&address.ip().octets());
             }
         }
-        Address(Place::new(Sockaddr(bytes)))
+        Address(Pinned::new(Sockaddr(bytes)))
     }
 
     pub fn bytes(&self) -> &[u8; 32] {

@@ -21,7 +21,7 @@ mod told;
 
 pub use client::*;
 pub use events::*;
-pub use memory::{Address, Buffer, Place, pool};
+pub use memory::{Address, Buffer, Pinned, pool};
 pub use request::{Gate, Request, irp};
 pub use security::{Variable, descriptor};
 pub use socket::{Receive, Received, Socket};

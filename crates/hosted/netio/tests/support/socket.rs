@@ -5,7 +5,7 @@ use std::ptr;
 
 use wsk_sys::*;
 
-use super::memory::{Address, Buffer, Place};
+use super::memory::{Address, Buffer, Pinned};
 use super::request::Request;
 
 /// A datagram that was received.
@@ -21,8 +21,8 @@ pub struct Receive {
     pub request: Request,
     buffer: Buffer,
     from: Address,
-    control_length: Place<ULONG>,
-    flags: Place<ULONG>,
+    control_length: Pinned<ULONG>,
+    flags: Pinned<ULONG>,
 }
 
 impl Receive {
@@ -128,8 +128,8 @@ impl Socket {
 
     pub fn start_receive_with(self, mut request: Request, buffer: Buffer) -> Receive {
         let from = Address::empty();
-        let control_length = Place::new(0);
-        let flags = Place::new(0);
+        let control_length = Pinned::new(0);
+        let flags = Pinned::new(0);
         let receive = self.table().WskReceiveFrom.unwrap();
         let (control, flag) = (control_length.pointer(), flags.pointer());
         let irp = request.irp;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use wsk_cmsg::{Message, Messages};
 use wsk_sys::*;
 
-use super::memory::{Address, Buffer, Place};
+use super::memory::{Address, Buffer, Pinned};
 use super::request::Request;
 use super::socket::Socket;
 
@@ -35,8 +35,8 @@ impl Socket {
     /// Receives a datagram of at most `size` bytes, with all of its control information.
     pub fn receive_told(self, size: usize) -> Told {
         let (buffer, from) = (Buffer::new(&vec![0; size]), Address::empty());
-        let (control, flags) = (Place::new(Control([0; 256])), Place::new(0));
-        let length = Place::new(256);
+        let (control, flags) = (Pinned::new(Control([0; 256])), Pinned::new(0));
+        let length = Pinned::new(256);
         let receive = self.table().WskReceiveFrom.unwrap();
         let (info, size, flag) = (control.pointer().cast(), length.pointer(), flags.pointer());
         let request = Request::start(|irp| unsafe {

@@ -24,12 +24,12 @@ const ENTRY: usize = size_of::<SOCKET_ADDRESS>();
 /// Writes the addresses of the socket's family into the client's buffer. Returns the status, and the size of the list.
 ///
 /// # Safety
-/// `output` is null and `room` zero, or it points to `room` bytes of the client's.
+/// `output` is null and `capacity` zero, or it points to `capacity` bytes of the client's.
 pub(crate) unsafe fn query(
     provider: &Provider,
     socket: &Socket,
     output: *mut u8,
-    room: usize,
+    capacity: usize,
 ) -> (NTSTATUS, SIZE_T) {
     let places = match provider.config.network.local_addresses() {
         Ok(places) => places,
@@ -37,14 +37,14 @@ pub(crate) unsafe fn query(
     };
     let addresses: Vec<SocketAddr> = places
         .iter()
-        .filter_map(|place| match (socket.family, place.address) {
+        .filter_map(|local| match (socket.family, local.address) {
             (Family::V4, IpAddr::V4(address)) => Some((address, 0).into()),
-            (Family::V6, IpAddr::V6(address)) => Some(SocketAddrV6::new(address, 0, 0, place.scope).into()),
+            (Family::V6, IpAddr::V6(address)) => Some(SocketAddrV6::new(address, 0, 0, local.scope).into()),
             _ => None,
         })
         .collect();
     // SAFETY: this function's contract.
-    unsafe { write(&addresses, socket.family, output, room) }
+    unsafe { write(&addresses, socket.family, output, capacity) }
 }
 
 /// Sorts the addresses of a list by how well this machine reaches them. Returns the status, and the size of the list.
@@ -61,7 +61,7 @@ pub(crate) unsafe fn sorted(
     provider: &Provider,
     input: &[u8],
     output: *mut u8,
-    room: usize,
+    capacity: usize,
 ) -> Result<(NTSTATUS, SIZE_T), NTSTATUS> {
     // SAFETY: this function's contract.
     let addresses = unsafe { read(input) }?;
@@ -70,7 +70,7 @@ pub(crate) unsafe fn sorted(
         .map(SocketAddr::from)
         .collect();
     // SAFETY: this function's contract.
-    Ok(unsafe { write(&addresses, Family::V6, output, room) })
+    Ok(unsafe { write(&addresses, Family::V6, output, capacity) })
 }
 
 /// Reads the addresses of a list.
@@ -112,27 +112,27 @@ unsafe fn write(
     addresses: &[SocketAddr],
     family: Family,
     output: *mut u8,
-    room: usize,
+    capacity: usize,
 ) -> (NTSTATUS, SIZE_T) {
     let length = family.sockaddr_size();
     let size = ENTRIES + addresses.len() * (ENTRY + length);
-    if room < size {
+    if capacity < size {
         return (STATUS_BUFFER_OVERFLOW, size);
     }
     let (Ok(count), Ok(each)) = (LONG::try_from(addresses.len()), LONG::try_from(length)) else {
         return (STATUS_INVALID_PARAMETER, 0);
     };
-    // SAFETY: the buffer has room for the whole list, by the comparison above; the count is at its beginning.
+    // SAFETY: the buffer is large enough for the list, by the comparison above; the count is at its beginning.
     unsafe { output.cast::<LONG>().write_unaligned(count) };
     for (at, item) in addresses.iter().enumerate() {
-        let place = output.wrapping_add(ENTRIES + addresses.len() * ENTRY + at * length).cast::<SOCKADDR>();
+        let address = output.wrapping_add(ENTRIES + addresses.len() * ENTRY + at * length).cast::<SOCKADDR>();
         // The client reads the address through the pointer in the list.
-        let _ = place.expose_provenance();
+        let _ = address.expose_provenance();
         let to = output.wrapping_add(ENTRIES + at * ENTRY).cast::<SOCKET_ADDRESS>();
         // SAFETY: as above; the entries follow the count.
-        unsafe { to.write_unaligned(SOCKET_ADDRESS { lpSockaddr: place, iSockaddrLength: each }) };
+        unsafe { to.write_unaligned(SOCKET_ADDRESS { lpSockaddr: address, iSockaddrLength: each }) };
         // SAFETY: as above; the addresses follow the entries, each with the size of its family's SOCKADDR.
-        unsafe { sockaddr::write(place, *item) };
+        unsafe { sockaddr::write(address, *item) };
     }
     (STATUS_SUCCESS, size)
 }

@@ -136,9 +136,9 @@ fn index(provider: &Provider, interface: Interface) -> Result<ULONG, NTSTATUS> {
     if interface == Interface::Any {
         return Ok(0);
     }
-    let fits = |place: &LocalAddress| match interface {
-        Interface::Address(address) => place.address == IpAddr::V4(address),
-        Interface::Index(index) => place.interface == index,
+    let fits = |local: &LocalAddress| match interface {
+        Interface::Address(address) => local.address == IpAddr::V4(address),
+        Interface::Index(index) => local.interface == index,
         Interface::Any => false,
     };
     provider
@@ -146,8 +146,8 @@ fn index(provider: &Provider, interface: Interface) -> Result<ULONG, NTSTATUS> {
         .network
         .local_addresses()?
         .iter()
-        .find(|place| fits(place))
-        .map(|place| place.interface)
+        .find(|local| fits(local))
+        .map(|local| local.interface)
         .ok_or(STATUS_INVALID_ADDRESS_COMPONENT)
 }
 

@@ -66,7 +66,7 @@ impl Watched {
         let Some(to) = header.to else { return true };
         let filter = self.filter();
         let group = Group { address: to, interface: header.interface };
-        // What becomes of this machine's own is the sender's option here.
+        // Whether this machine's own are taken is the sender's option here.
         filter.takes_from(header.interface, to.is_ipv6())
             && (!datagram.broadcast || filter.takes_broadcast())
             && (!to.is_multicast() || filter.takes_group(group, canonical(datagram.from).ip(), false))

@@ -231,8 +231,8 @@ fn a_datagram_that_must_not_be_fragmented_is_refused() {
     assert_eq!(own.send(&bytes[..1232], to, &[]), Ok(()));
 }
 
-/// An address of this machine where nobody is.
-fn nobody(address: &str) -> SocketAddr {
+/// An address of this machine that no socket is bound to.
+fn unbound(address: &str) -> SocketAddr {
     let socket = UdpSocket::bind((address.parse::<IpAddr>().unwrap(), 0)).unwrap();
     socket.local_addr().unwrap()
 }
@@ -253,7 +253,7 @@ fn errors_are_told_to_those_who_ask() {
         } else {
             crate::net::address::Family::V4
         };
-        let (closed, witness) = (nobody(reached), UdpSocket::bind((reached, 0)).unwrap());
+        let (closed, witness) = (unbound(reached), UdpSocket::bind((reached, 0)).unwrap());
         witness.set_read_timeout(LIMIT).unwrap();
         let to = crate::net::address::in_family(closed, family);
         let alive = crate::net::address::in_family(witness.local_addr().unwrap(), family);
