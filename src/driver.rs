@@ -15,7 +15,7 @@ use wskdrv_abi::Statistics;
 use wskdrv_abi::device::{DEVICE_NAME_UTF16, LINK_NAME_UTF16, SDDL_UTF16};
 
 use crate::file::File;
-use crate::operation::{Buffers, Cancel};
+use crate::operation::Cancel;
 use crate::request;
 
 /// The driver's state.
@@ -25,7 +25,7 @@ use crate::request;
 pub(crate) struct Driver {
     /// Where operations go when they have completed. What it holds, a socket that was made, is of the registration beside
     /// it, which everybody has for `'static`: see [`Driver::for_handles`].
-    pub(crate) queue: CompletionQueue<'static, Buffers>,
+    pub(crate) queue: request::Queue,
     /// The registration with WSK.
     pub(crate) registration: Registration,
     /// What has been counted.
@@ -79,8 +79,8 @@ impl Driver {
     /// The work item's routine: takes every operation that has completed, and completes its request.
     fn finish_completed(&self, _: &Passive) {
         let driver = self.for_handles();
-        for completion in driver.queue.drain() {
-            request::finish(driver, completion);
+        for (completion, op) in driver.queue.drain() {
+            request::finish(driver, completion, op);
         }
     }
 }
@@ -114,10 +114,10 @@ impl Counters {
         self.operations_submitted.increment();
     }
 
-    /// An operation has ended, or could not be submitted after all: once for each.
-    pub(crate) fn completed(&self, result: Result<usize>) {
+    /// An operation has ended: once for each.
+    pub(crate) fn completed(&self, error: Option<Error>) {
         self.operations_completed.increment();
-        let Err(error) = result else { return };
+        let Some(error) = error else { return };
         self.operations_failed.increment();
         if error == Error::CANCELLED {
             self.operations_cancelled.increment();

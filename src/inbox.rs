@@ -17,7 +17,7 @@ use core::time::Duration;
 
 use nt::SpinLock;
 use wsk::event::{self, Answer, Indicated, Indication, ReceiveHandler};
-use wsk::{CompletionQueue, Error, Op, Result, Socket, Waiters, dispatch_drop};
+use wsk::{Error, Op, Result, Socket, Waiters, dispatch_drop};
 use wsk_sys::{MSG_CTRUNC, MSG_TRUNC};
 use wskdrv_abi::receive::{control_offset, record_size};
 use wskdrv_abi::{Datagrams, Received};
@@ -25,7 +25,7 @@ use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 use crate::datagrams::{self, List};
 use crate::operation::Buffers;
-use crate::request::Uncompleted;
+use crate::request::{Queue, Uncompleted};
 use crate::ring::Ring;
 use crate::switch::{Switched, Switching};
 
@@ -142,12 +142,7 @@ impl Inbox {
     }
 
     /// Lets a drain wait until it is woken.
-    pub(crate) fn wait(
-        &self,
-        queue: &CompletionQueue<'_, Buffers>,
-        op: Op<Buffers>,
-        limit: Option<Duration>,
-    ) {
+    pub(crate) fn wait(&self, queue: &Queue, op: Op<Buffers>, limit: Option<Duration>) {
         // What it waits for may be there: then it is not too late, whatever the time limit.
         self.waiters.submit_and_look(queue, op, limit, || self.wake_drains());
     }

@@ -45,28 +45,9 @@ impl wdf::Cancel<Driver> for Cancel {
     }
 }
 
-/// The kind of request that an operation serves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Create,
-    Bind,
-    LocalAddress,
-    Control,
-    SetSecurity,
-    GetSecurity,
-    Send,
-    Receive,
-    DisableReceive,
-    Drain,
-    TransportChange,
-    AddressChange,
-}
-
 /// The buffers of an operation.
 #[derive(Debug, Default)]
 pub(crate) struct Buffers {
-    /// None while the operation is spare.
-    pub(crate) kind: Option<Kind>,
     /// None while the operation is spare, and if it is one of a batch, which has the request.
     pub(crate) request: Option<InFlight>,
     pub(crate) data: Data,
@@ -176,4 +157,4 @@ unsafe impl PayloadList for Buffers {
 // SAFETY: a buffer's description, and a list that may be dropped at DISPATCH_LEVEL.
 unsafe impl wsk::DispatchDrop for Data {}
 dispatch_drop!(Locked(buffer: Copy));
-dispatch_drop!(Buffers { kind: Copy, request, data, batch });
+dispatch_drop!(Buffers { request, data, batch });

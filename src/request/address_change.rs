@@ -8,7 +8,7 @@ use wskdrv_abi::{SORT_ADDRESSES_MAX, address};
 
 use super::{Call, Disposition, passive};
 use crate::input::{ensure_empty, time_limit};
-use crate::operation::{Data, Kind};
+use crate::operation::Data;
 
 /// `SIO_ADDRESS_LIST_CHANGE`
 #[derive(Debug)]
@@ -24,7 +24,7 @@ impl AddressListChange {
 
     pub(super) fn start(self, call: &mut Call) -> Result<Disposition> {
         let ((socket, _), passive) = (call.file.socket()?, passive()?);
-        call.submit(Kind::AddressChange, self.limit, Data::None, |queue, op, limit| {
+        call.submit(self.limit, Data::None, |queue, op, limit| {
             socket.submit_to(queue, op, wsk::AddressListChange::new(&passive), limit);
         })
     }

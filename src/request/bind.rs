@@ -9,7 +9,7 @@ use wsk::{Op, Result, Socket};
 use super::{Call, Change, Command, Disposition, Finished};
 use crate::file::{File, State};
 use crate::input::{read_timed, socket_address};
-use crate::operation::{Data, Kind};
+use crate::operation::Data;
 
 #[derive(Debug)]
 pub(super) struct Bind {
@@ -26,9 +26,8 @@ impl Command<'_> for Bind {
     fn start(self, call: &mut Call) -> Result<Disposition> {
         let change =
             Change { begin: |file: &File, _: &Op<_>| begin(file), undo: |file: &File| end(file, false) };
-        call.submit_with(Kind::Bind, self.limit, Data::None, change, |socket, queue, op, limit| {
+        call.submit_with(self.limit, Data::None, change, |socket, queue, op, limit| {
             socket.submit_to(queue, op, wsk::Bind(self.address), limit);
-            Ok(())
         })
     }
 }

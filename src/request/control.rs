@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use wsk::row::{Row, ValueKind};
-use wsk::{CONTROL_MAX, Control, Error, Family, Result};
+use wsk::{CONTROL_MAX, Control, Error, Family, Output, Result};
 use wsk_sys::{SIO_ADDRESS_LIST_CHANGE, SIO_ADDRESS_LIST_QUERY, SIO_ADDRESS_LIST_SORT};
 use wskdrv_abi::{IoctlRequest, OptionRequest, RawRequest};
 
@@ -13,7 +13,7 @@ use super::{Call, Command, Disposition, Finished, address_change};
 use crate::input::{
     ensure_empty, ensure_room, ensure_zero, read_exact, read_prefix, socket_address, time_limit,
 };
-use crate::operation::{Data, Kind};
+use crate::operation::Data;
 
 /// Reads an option. Any state of the socket will do.
 #[derive(Debug)]
@@ -140,13 +140,13 @@ impl<'a> Command<'a> for Raw<'a> {
 
 fn start(call: &mut Call, control: Control<'_>, limit: Option<Duration>) -> Result<Disposition> {
     let (socket, _) = call.file.socket()?;
-    call.submit(Kind::Control, limit, Data::None, |queue, op, limit| {
+    call.submit(limit, Data::None, |queue, op, limit| {
         socket.submit_to(queue, op, control, limit);
     })
 }
 
-pub(super) fn finish(finished: &mut Finished<'_>, result: Result<&[u8]>) -> Result<usize> {
-    finished.request.write_output(result?)
+pub(super) fn finish(finished: &mut Finished<'_>, result: &Result<Output>) -> Result<usize> {
+    finished.request.write_output(result.as_ref().map_err(|error| *error)?)
 }
 
 #[cfg(test)]

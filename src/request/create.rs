@@ -9,7 +9,7 @@ use super::{Call, Change, Command, Disposition, Finished};
 use crate::file::{File, State};
 use crate::inbox::Inbox;
 use crate::input::{ensure_zero, read_exact, time_limit};
-use crate::operation::{Data, Kind};
+use crate::operation::Data;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Create {
@@ -29,11 +29,9 @@ impl Command<'_> for Create {
         let Create { family, limit } = self;
         // Captured for each socket, so that neither DriverEntry nor a request waits for a provider that is not ready.
         let provider = call.driver.registration.try_provider()?;
-        let inbox = Inbox::new()?;
+        let create = provider.socket(family).handler(Inbox::new()?).create()?;
         let change = Change { begin: |file: &File, op: &wsk::Op<_>| begin(file, op.canceller()), undo };
-        call.submit_with(Kind::Create, limit, Data::None, change, |(), queue, op, limit| {
-            provider.submit_datagram_with(queue, op, family, inbox, limit)
-        })
+        call.submit_with(limit, Data::None, change, |(), queue, op, limit| create.submit_to(queue, op, limit))
     }
 }
 
@@ -73,9 +71,9 @@ fn end(file: &File, socket: Option<Socket<'static>>) -> Result {
     result
 }
 
-pub(super) fn finish(finished: &mut Finished<'_>, result: Result<Option<Socket<'static>>>) -> Result<usize> {
+pub(super) fn finish(finished: &mut Finished<'_>, result: Result<Socket<'static>>) -> Result<usize> {
     let (result, socket) = match result {
-        Ok(socket) => (Ok(0), socket),
+        Ok(socket) => (Ok(0), Some(socket)),
         Err(error) => (Err(error), None),
     };
     end(finished.file, socket).and(result)

@@ -11,7 +11,7 @@ use super::{Call, Change, Command, Disposition, Finished};
 use crate::file::File;
 use crate::inbox::Reception;
 use crate::input::{ensure_room, read_exact, time_limit};
-use crate::operation::{Data, Kind};
+use crate::operation::Data;
 use crate::switch;
 
 #[derive(Debug)]
@@ -46,9 +46,8 @@ impl Command<'_> for DisableReceive {
                     begin: |_: &File, _: &Op<_>| switch::begin_disable(&reception),
                     undo: |_: &File| switch::end_disable(&reception, false),
                 };
-                call.submit_with(Kind::DisableReceive, limit, Data::None, change, |(), queue, op, limit| {
+                call.submit_with(limit, Data::None, change, |(), queue, op, limit| {
                     socket.submit_to(queue, op, wsk::DisableReceive, limit);
-                    Ok(())
                 })
             }
         }

@@ -8,7 +8,7 @@ use wskdrv_abi::{Datagrams, Received};
 use super::{Call, Command, Disposition, Finished};
 use crate::inbox::Inbox;
 use crate::input::{ensure_room, read_time_limit};
-use crate::operation::{Data, Kind};
+use crate::operation::Data;
 
 #[derive(Debug)]
 pub(super) struct Drain {
@@ -26,7 +26,7 @@ impl Command<'_> for Drain {
         let socket = call.file.bound_socket()?;
         // Every socket of the driver's has one.
         let inbox = socket.handler::<Inbox>().ok_or(Error::INVALID_DEVICE_STATE)?;
-        call.submit(Kind::Drain, self.limit, Data::None, |queue, op, limit| inbox.wait(queue, op, limit))
+        call.submit(self.limit, Data::None, |queue, op, limit| inbox.wait(queue, op, limit))
     }
 }
 

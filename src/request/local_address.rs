@@ -3,12 +3,12 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use wsk::{Error, Result};
+use wsk::Result;
 use wskdrv_abi::address;
 
 use super::{Call, Command, Disposition, Finished};
 use crate::input::read_time_limit;
-use crate::operation::{Data, Kind};
+use crate::operation::Data;
 
 #[derive(Debug)]
 pub(super) struct LocalAddress {
@@ -22,13 +22,13 @@ impl Command<'_> for LocalAddress {
 
     fn start(self, call: &mut Call) -> Result<Disposition> {
         let socket = call.file.bound_socket()?;
-        call.submit(Kind::LocalAddress, self.limit, Data::None, |queue, op, limit| {
+        call.submit(self.limit, Data::None, |queue, op, limit| {
             socket.submit_to(queue, op, wsk::LocalAddress, limit);
         })
     }
 }
 
-pub(super) fn finish(finished: &mut Finished<'_>, result: Result<Option<SocketAddr>>) -> Result<usize> {
-    let (bytes, length) = address::encode(result?.ok_or(Error::INVALID_ADDRESS_COMPONENT)?);
+pub(super) fn finish(finished: &mut Finished<'_>, result: Result<SocketAddr>) -> Result<usize> {
+    let (bytes, length) = address::encode(result?);
     finished.request.write_output(&bytes[..length])
 }

@@ -18,7 +18,7 @@ use zerocopy::{Immutable, IntoBytes};
 
 use crate::driver::Driver;
 use crate::file::File;
-use crate::operation::{Buffers, Cancel, Data, InFlight, Kind, Locked};
+use crate::operation::{Buffers, Cancel, Data, InFlight, Locked};
 
 mod address_change;
 mod bind;
@@ -175,26 +175,21 @@ impl Call {
     /// it the handle may go.
     fn submit(
         &mut self,
-        kind: Kind,
         limit: Option<Duration>,
         data: Data,
         submit: impl FnOnce(&Queue, Op<Buffers>, Option<Duration>),
     ) -> Result<Disposition> {
         let change = Change { begin: |_: &File, _: &Op<Buffers>| Ok(()), undo: |_: &File| () };
-        self.submit_with(kind, limit, data, change, |(), queue, op, limit| {
-            submit(queue, op, limit);
-            Ok(())
-        })
+        self.submit_with(limit, data, change, |(), queue, op, limit| submit(queue, op, limit))
     }
 
     /// Submits an operation that goes with a change of the handle's state.
     fn submit_with<G>(
         &mut self,
-        kind: Kind,
         limit: Option<Duration>,
         data: Data,
         change: Change<impl FnOnce(&File, &Op<Buffers>) -> Result<G>, impl FnOnce(&File)>,
-        submit: impl FnOnce(G, &Queue, Op<Buffers>, Option<Duration>) -> Result<(), (Error, Op<Buffers>)>,
+        submit: impl FnOnce(G, &Queue, Op<Buffers>, Option<Duration>),
     ) -> Result<Disposition> {
         let (driver, mut op) = (self.driver, self.file.take_op()?);
         let changed = (change.begin)(&self.file, &op);
@@ -212,14 +207,9 @@ impl Call {
                 return Err(error);
             }
         };
-        *op.buffers_mut() = Buffers { kind: Some(kind), request: Some(request), data, batch: None };
+        *op.buffers_mut() = Buffers { request: Some(request), data, batch: None };
         driver.counters.submitted();
-        if let Err((error, mut op)) = submit(changed, &driver.queue, op, limit) {
-            driver.counters.completed(Err(error));
-            if let Some(request) = op.buffers_mut().request.take() {
-                request.finish(Some(op), Err(error));
-            }
-        }
+        submit(changed, &driver.queue, op, limit);
         Ok(Disposition::Pending)
     }
 
@@ -236,7 +226,7 @@ impl Call {
     }
 }
 
-type Queue = CompletionQueue<'static, Buffers>;
+pub(crate) type Queue = CompletionQueue<'static, Buffers, Completion<'static>>;
 
 /// Leave to make what is for `PASSIVE_LEVEL`: a request of user mode comes at that level, but another driver may send
 /// one at a higher.
@@ -252,29 +242,26 @@ struct Finished<'a> {
 }
 
 /// Completes the request of an operation that has completed.
-pub(crate) fn finish(driver: &'static Driver, mut completion: Completion<'static, Buffers>) {
-    let result = completion.result();
-    driver.counters.completed(result);
-    let Some(kind) = completion.buffers().kind else { return };
-    if kind == Kind::Receive {
-        return receive::finish(driver, completion);
+pub(crate) fn finish(driver: &'static Driver, completion: Completion<'static>, mut op: Op<Buffers>) {
+    driver.counters.completed(completion.error());
+    if let Completion::Receive(result) = completion {
+        return receive::finish(driver, &result, op);
     }
-    let Some(mut request) = completion.buffers_mut().request.take() else { return };
+    let Some(mut request) = op.buffers_mut().request.take() else { return };
     let finished = &mut Finished { driver, file: &request.file(), request: &mut request };
-    let done = result.map(|_| ());
-    let information = match kind {
-        Kind::Create => create::finish(finished, result.map(|_| completion.take_socket())),
-        Kind::Bind => bind::finish(finished, done),
-        Kind::LocalAddress => local_address::finish(finished, result.map(|_| completion.address())),
-        Kind::Control => control::finish(finished, result.map(|_| completion.output())),
-        Kind::SetSecurity => security::set_finished(done),
-        Kind::GetSecurity => security::get_finished(finished, result.map(|_| completion.take_security())),
-        Kind::Send => send::finish(finished, completion.buffers().data.datagrams(), result),
-        Kind::DisableReceive => disable_receive::finish(finished, done),
-        Kind::Drain => drain::finish(finished, done),
-        Kind::TransportChange => transport_change::finish(finished, done),
-        Kind::AddressChange => address_change::finish(done),
-        Kind::Receive => return,
+    let information = match completion {
+        Completion::Create(result) => create::finish(finished, result),
+        Completion::Bind(result) => bind::finish(finished, result),
+        Completion::LocalAddress(result) => local_address::finish(finished, result),
+        Completion::Control(result) => control::finish(finished, &result),
+        Completion::SetSecurity(result) => security::set_finished(result),
+        Completion::GetSecurity(result) => security::get_finished(finished, result),
+        Completion::Send(result) => send::finish(finished, op.buffers().data.datagrams(), result),
+        Completion::DisableReceive(result) => disable_receive::finish(finished, result),
+        Completion::Wait(result) => drain::finish(finished, result),
+        Completion::TransportChange(result) => transport_change::finish(finished, result),
+        Completion::AddressChange(result) => address_change::finish(result),
+        Completion::Receive(_) => return,
     };
-    request.finish(Some(completion.into_op()), information);
+    request.finish(Some(op), information);
 }

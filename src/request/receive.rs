@@ -6,7 +6,7 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use wsk::{Completion, Error, ReceiveFrom, Result};
+use wsk::{Error, Op, ReceiveFrom, Result};
 use wskdrv_abi as abi;
 use wskdrv_abi::receive::control_offset;
 use wskdrv_abi::{Datagrams, Received};
@@ -17,7 +17,7 @@ use crate::batch::Batch;
 use crate::datagrams::{self, List};
 use crate::driver::Driver;
 use crate::input::{ensure_room, read_exact, time_limit};
-use crate::operation::{Buffers, Cancel, Data, Kind};
+use crate::operation::{Buffers, Cancel, Data};
 
 #[derive(Debug)]
 pub(super) struct Receive {
@@ -87,12 +87,7 @@ impl Command<'_> for Receive {
         for (slot, mut op) in batch.ops() {
             let data = memory.part(slots.payload(slot), slots.payload_room);
             let buffers = op.buffers_mut();
-            *buffers = Buffers {
-                kind: Some(Kind::Receive),
-                request: None,
-                data: Data::One(data),
-                batch: Some((batch.clone(), slot)),
-            };
+            *buffers = Buffers { request: None, data: Data::One(data), batch: Some((batch.clone(), slot)) };
             driver.counters.submitted();
             // The first to complete ends all: one time limit is enough.
             let limit = limit.filter(|_| slot == 0);
@@ -106,16 +101,14 @@ impl Command<'_> for Receive {
 }
 
 /// Takes one of the operations of a request, and with the last one completes the request.
-pub(super) fn finish(driver: &'static Driver, mut completion: Completion<'static, Buffers>) {
-    let result = completion.result();
-    let Some((batch, slot)) = completion.buffers_mut().batch.take() else { return };
-    let record = result.and_then(|received| {
+pub(super) fn finish(driver: &'static Driver, result: &Result<wsk::Received>, mut op: Op<Buffers>) {
+    let Some((batch, slot)) = op.buffers_mut().batch.take() else { return };
+    let record = result.as_ref().map_err(|error| *error).and_then(|received| {
         driver.counters.datagrams_received.increment();
-        driver.counters.bytes_received.add(received);
-        let from = completion.address().ok_or(Error::INVALID_ADDRESS_COMPONENT)?;
-        write(&batch, slot, received, from, completion.flags(), completion.control())
+        driver.counters.bytes_received.add(received.length);
+        write(&batch, slot, received.length, received.from, received.flags, received.control.as_bytes())
     });
-    if batch.completed(slot, completion.into_op(), record) {
+    if batch.completed(slot, op, record) {
         end(&batch);
     }
 }

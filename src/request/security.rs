@@ -2,13 +2,12 @@
 
 use core::time::Duration;
 
-use wsk::{Buffer, Error, Op, Result, SecurityDescriptor};
+use wsk::{Buffer, Error, Result, SecurityDescriptor};
 use wskdrv_abi::SECURITY_MAX;
 
-use super::{Call, Change, Command, Disposition, Finished, passive};
-use crate::file::File;
+use super::{Call, Command, Disposition, Finished, passive};
 use crate::input::{read_time_limit, read_timed};
-use crate::operation::{Data, Kind};
+use crate::operation::Data;
 
 /// Has WSK cache a descriptor made of the input, and gives it to the socket. WSK keeps it as long as the socket; the
 /// driver's own reference is released when the request has ended.
@@ -35,8 +34,8 @@ impl<'a> Command<'a> for SetSecurity<'a> {
         }
         let provider = call.driver.registration.try_provider()?;
         let security = provider.cache_security(self.descriptor, &passive()?)?;
-        call.submit(Kind::SetSecurity, self.limit, Data::None, |queue, op, limit| {
-            socket.submit_set_security(queue, op, &security, limit);
+        call.submit(self.limit, Data::None, |queue, op, limit| {
+            socket.submit_to(queue, op, wsk::SetSecurity(&security), limit);
         })
     }
 }
@@ -58,18 +57,18 @@ impl Command<'_> for GetSecurity {
 
     fn start(self, call: &mut Call) -> Result<Disposition> {
         let (socket, _) = call.file.socket()?;
-        let change = Change { begin: |_: &File, _: &Op<_>| Ok(()), undo: |_: &File| () };
-        call.submit_with(Kind::GetSecurity, self.limit, Data::None, change, |(), queue, op, limit| {
-            socket.submit_get_security(queue, op, limit)
+        let request = wsk::GetSecurity::new(&socket)?;
+        call.submit(self.limit, Data::None, |queue, op, limit| {
+            socket.submit_to(queue, op, request, limit);
         })
     }
 }
 
 pub(super) fn get_finished(
     finished: &mut Finished<'_>,
-    result: Result<Option<SecurityDescriptor<'_>>>,
+    result: Result<SecurityDescriptor<'_>>,
 ) -> Result<usize> {
-    let security = result?.ok_or(Error::INVALID_SECURITY_DESCR)?;
+    let security = result?;
     let size = security.copy_to(&mut [])?;
     let mut bytes = Buffer::new(size)?;
     security.copy_to(&mut bytes)?;

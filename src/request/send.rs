@@ -9,7 +9,7 @@ use wskdrv_abi::{CONTROL_INFO_MAX, SEND_MAX};
 
 use super::{Call, Command, Disposition, Finished};
 use crate::input::{ensure_empty, ensure_zero, read_prefix, socket_address, split, time_limit};
-use crate::operation::{Data, Kind};
+use crate::operation::Data;
 
 const _: () = assert!(CONTROL_INFO_MAX == wsk::CONTROL_INFO_MAX, "what is let through fits an operation");
 
@@ -61,13 +61,13 @@ impl<'a> Command<'a> for Send<'a> {
         let control = ControlInfo::copied(self.control).unwrap_or_default().padded();
         let data = call.locked(0, call.output)?;
         if self.lengths.len() == 1 {
-            return call.submit(Kind::Send, self.limit, Data::One(data), |queue, op, limit| {
+            return call.submit(self.limit, Data::One(data), |queue, op, limit| {
                 socket.submit_to(queue, op, SendTo(self.to).with(control), limit);
             });
         }
         let mut list = BufferList::new(data, self.lengths.len())?;
         list.divide(self.lengths())?;
-        call.submit(Kind::Send, self.limit, Data::List(list), |queue, op, limit| {
+        call.submit(self.limit, Data::List(list), |queue, op, limit| {
             socket.submit_to(queue, op, SendMessages(self.to).with(control), limit);
         })
     }

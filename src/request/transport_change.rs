@@ -7,7 +7,7 @@ use wsk::{Canceller, Error, Op, Result};
 use super::{Call, Change, Command, Disposition, Finished};
 use crate::file::{File, State};
 use crate::input::read_time_limit;
-use crate::operation::{Data, Kind};
+use crate::operation::Data;
 
 #[derive(Debug)]
 pub(super) struct TransportChange {
@@ -25,9 +25,8 @@ impl Command<'_> for TransportChange {
             begin: |file: &File, op: &Op<_>| begin(file, op.canceller()),
             undo: |file: &File| end(file),
         };
-        call.submit_with(Kind::TransportChange, self.limit, Data::None, change, |(), queue, op, limit| {
+        call.submit_with(self.limit, Data::None, change, |(), queue, op, limit| {
             provider.submit_transport_change_to(queue, op, limit);
-            Ok(())
         })
     }
 }

@@ -53,6 +53,17 @@ impl Family {
     }
 }
 
+/// A C form that is no address, for WSK to write one.
+pub(crate) const UNSPECIFIED: SOCKADDR_INET = SOCKADDR_INET {
+    Ipv6: SOCKADDR_IN6 {
+        sin6_family: 0,
+        sin6_port: 0,
+        sin6_flowinfo: 0,
+        sin6_addr: [0; 16],
+        sin6_scope_id: 0,
+    },
+};
+
 /// The C form of an address.
 pub(crate) fn encode(address: &SocketAddr) -> SOCKADDR_INET {
     let (bytes, _) = encode_bytes(address);

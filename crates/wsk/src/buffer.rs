@@ -5,7 +5,7 @@ use core::ptr;
 
 use wsk_sys::WSK_BUF;
 
-use crate::op::Payload;
+use crate::payload::Payload;
 use crate::pool::POOL_TAG;
 
 /// Bytes in non-paged pool, with an MDL made once; see [`nt::Buffer`].

@@ -6,7 +6,7 @@ use core::ptr::{self, NonNull};
 use wsk_sys::{ULONG, WSK_BUF, WSK_BUF_LIST};
 
 use crate::error::{Error, Result};
-use crate::op::payload::{Payload, PayloadList, locate};
+use crate::payload::{Payload, PayloadList, locate};
 use crate::pool;
 
 /// A payload divided into datagrams, which lie in it one after the other.

@@ -15,12 +15,12 @@ use wsk_sys::{
 
 use crate::addr::Family;
 use crate::buffer::Buffer;
-use crate::call::Call;
 use crate::error::{Error, Result, check};
-use crate::irql::{Passive, Wait};
-use crate::op::{CompletionQueue, Op, Pending, submit};
+use crate::irql::Wait;
+use crate::op::{CompletionQueue, FromCompletion, Op, Pending};
 use crate::provider::{Captured, Provider};
 use crate::registration::Version;
+use crate::request::transport_change::TransportListChange;
 
 /// A request without an IRP: it is over when the call returns.
 #[derive(Clone, Copy, Debug)]
@@ -141,49 +141,6 @@ fn field<const N: usize>(entry: &[u8], at: usize) -> Option<[u8; N]> {
     entry.get(at..)?.first_chunk().copied()
 }
 
-/// `WSK_TRANSPORT_LIST_CHANGE` under way: it waits until a transport comes or goes.
-///
-/// It pends without limit: give it a time limit, or keep a [`Canceller`](crate::Canceller). It tells of one change; get
-/// the list again afterwards, with the next wait already submitted, so that no change is lost. `WskDeregister`, the
-/// drop of the [`Registration`](crate::Registration), ends it with [`CANCELLED`](Error::CANCELLED), so it keeps neither
-/// registration nor provider. Dropped, it is cancelled. Source: WSK's page of the same name.
-#[doc(alias = "WSK_TRANSPORT_LIST_CHANGE")]
-#[must_use = "dropping a pending operation cancels it"]
-#[derive(Debug)]
-pub struct TransportListChange<B>(Pending<B, ()>);
-
-impl<B: 'static> TransportListChange<B> {
-    /// Whether the result is there, so that [`TransportListChange::wait`] would not wait.
-    ///
-    /// # IRQL
-    /// <= `DISPATCH_LEVEL`
-    #[must_use]
-    pub fn is_done(&self) -> bool {
-        self.0.is_done()
-    }
-
-    /// Asks for the cancellation. The result comes all the same, and may be a success.
-    ///
-    /// # IRQL
-    /// <= `DISPATCH_LEVEL`
-    pub fn cancel(&self) {
-        self.0.cancel();
-    }
-
-    /// Waits for the change, and gives the operation back, ready for another flight.
-    ///
-    /// # IRQL
-    /// `PASSIVE_LEVEL`
-    ///
-    /// # Errors
-    /// [`CANCELLED`](Error::CANCELLED) after a cancel, and when the client is deregistered;
-    /// [`IO_TIMEOUT`](Error::IO_TIMEOUT) when the time limit passed; what WSK gave.
-    pub fn wait(self, passive: &Passive) -> (Result, Op<B>) {
-        let (result, op) = self.0.land(passive);
-        (result.map(drop), op)
-    }
-}
-
 impl Provider<'_> {
     /// The transports that sockets can be made for (`WSK_TRANSPORT_LIST_QUERY`).
     ///
@@ -228,43 +185,35 @@ impl Provider<'_> {
     /// What WSK gave; [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES);
     /// [`IO_TIMEOUT`](Error::IO_TIMEOUT) when the time limit passed.
     pub fn wait_for_transports<'p>(&self, wait: impl Into<Wait<'p>>) -> Result {
-        let wait = wait.into();
-        // SAFETY: a `Wait` is permission to wait, so this thread is at PASSIVE_LEVEL.
-        let passive = unsafe { Passive::assume() };
-        self.submit_transport_change(Op::new(())?, wait.timeout()).wait(&passive).0
+        Op::new(())?.submit_and_wait(self.captured(), TransportListChange, wait.into()).0
     }
 
-    /// Moves an operation into flight that waits until a transport comes or goes; see [`TransportListChange`].
+    /// Submits an operation that waits until a transport comes or goes; see [`TransportListChange`].
     ///
     /// # IRQL
     /// <= `DISPATCH_LEVEL`
     pub fn submit_transport_change<B: Send + 'static>(
         &self,
         op: Op<B>,
-        timeout: Option<Duration>,
-    ) -> TransportListChange<B> {
-        let block = op.into_raw();
-        let call = Call::TransportListChange { provider: self.captured().npi() };
-        // SAFETY: the operation was the caller's, and not in flight; the provider is captured while `self` is borrowed.
-        unsafe { submit::submit(block.cast(), &call, timeout, None) };
-        // SAFETY: submitted just now, without a queue.
-        TransportListChange(unsafe { Pending::new(block) })
+        limit: impl Into<Option<Duration>>,
+    ) -> Pending<B, ()> {
+        op.submit(self.captured(), TransportListChange, limit.into())
     }
 
     /// As [`Provider::submit_transport_change`]; the result goes to `queue`.
     ///
     /// # IRQL
     /// <= `DISPATCH_LEVEL`
-    pub fn submit_transport_change_to<B: Send + 'static>(
+    pub fn submit_transport_change_to<B, T>(
         &self,
-        queue: &CompletionQueue<'_, B>,
+        queue: &CompletionQueue<'_, B, T>,
         op: Op<B>,
-        timeout: Option<Duration>,
-    ) {
-        let block = op.into_raw();
-        let call = Call::TransportListChange { provider: self.captured().npi() };
-        // SAFETY: as in `submit_transport_change`; the caller's handle goes to the queue.
-        unsafe { submit::submit(block.cast(), &call, timeout, Some(queue.expect())) };
+        limit: impl Into<Option<Duration>>,
+    ) where
+        B: Send + 'static,
+        T: FromCompletion<TransportListChange>,
+    {
+        op.submit_to(queue, self.captured(), TransportListChange, limit.into());
     }
 
     /// Has WSK go past TDI filter drivers (`WSK_TDI_BEHAVIOR` with `WSK_TDI_BEHAVIOR_BYPASS_TDI`), for all sockets of the

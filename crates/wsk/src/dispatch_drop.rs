@@ -4,8 +4,7 @@
 pub(crate) use nt::DispatchDrop;
 
 use crate::{
-    AddressList, BufferList, Canceller, Doorbell, Family, Op, Pending, Received, TransportListChange,
-    Transports, Version, Waiters,
+    AddressList, BufferList, Canceller, Doorbell, Family, Op, Pending, Received, Transports, Version, Waiters,
 };
 
 macro_rules! plain {
@@ -27,8 +26,6 @@ unsafe impl<P: DispatchDrop> DispatchDrop for BufferList<P> {}
 unsafe impl<B> DispatchDrop for Op<B> {}
 // SAFETY: its drop cancels, which `IoCancelIrp` does at DISPATCH_LEVEL without a wait, and then drops as an `Op`'s.
 unsafe impl<B, R> DispatchDrop for Pending<B, R> {}
-// SAFETY: it is a `Pending`.
-unsafe impl<B> DispatchDrop for TransportListChange<B> {}
 // SAFETY: its drop frees the memory of an operation, at most.
 unsafe impl DispatchDrop for Canceller {}
 // SAFETY: its drop ends the waits of operations, whose results go to queues: no code of WSK or of a driver runs but the

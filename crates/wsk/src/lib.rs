@@ -46,7 +46,7 @@
 //!     let address = socket.local_address(passive)?;
 //!     socket.ioctl::<SetRemoteAddress>(Some(address), passive)?;
 //!
-//!     // 3. Operations: made once, flown many times. Each comes back with its buffers and its result.
+//!     // 3. Operations: made once, submitted many times. Each comes back with its buffers and its result.
 //!     let mut question = Buffer::new(1500)?;
 //!     question.fill(b"who is there?")?;
 //!     let (sent, _) = socket.submit(Op::new(question)?, SendTo(None), None).wait(passive);
@@ -81,7 +81,7 @@
 //! ```
 //! # use std::ffi::c_void;
 //! # use std::sync::atomic::{AtomicBool, Ordering};
-//! # use wsk::{Buffer, CompletionQueue, Doorbell, Family, Op, Passive, ReceiveFrom, Registration, Version};
+//! # use wsk::{Buffer, Completion, CompletionQueue, Doorbell, Family, Op, Passive, ReceiveFrom, Registration, Version};
 //! # fn main() { hosted(|| client().unwrap()); }
 //! # fn hosted(driver: impl FnOnce()) {
 //! #     let machine = ntos::Machine::boot(ntos::Config::default());
@@ -112,11 +112,13 @@
 //! # while !RUNG.load(Ordering::SeqCst) { std::thread::yield_now(); }
 //!
 //! // In the work item:
-//! for completion in queue.drain() {
-//!     let (received, from) = (completion.result()?, completion.address());
-//!     // ... use the data ...
-//! #   assert_eq!((received, from), (3, to));
-//!     socket.submit_to(&queue, completion.into_op(), ReceiveFrom, None);
+//! for (completion, op) in queue.drain() {
+//!     if let Completion::Receive(received) = completion {
+//!         let received = received?;
+//!         // ... use the data, in op.buffers() ...
+//! #       assert_eq!((received.length, Some(received.from)), (3, to));
+//!         socket.submit_to(&queue, op, ReceiveFrom, None);
+//!     }
 //! }
 //! # socket.close(passive)?;
 //! # drop(queue);
@@ -184,7 +186,7 @@
 //! | state | who has it | how it leaves |
 //! |---|---|---|
 //! | idle | the owner of the [`Op`], who reads and writes its buffers | `submit`, `submit_to`; or it is dropped |
-//! | in flight | the submitter until the call returns, WSK, the timer, cancellers: each may touch the IRP | the last of them is done with the IRP |
+//! | submitted | the submitter until the call returns, WSK, the timer, cancellers: each may touch the IRP | the last of them is done with the IRP |
 //! | delivered | the owner of the [`Pending`], or the queue | [`Pending::wait`], [`CompletionQueue::drain`] |
 //! | abandoned | nobody: the [`Pending`] was dropped, which cancels | it frees itself when the last one is done with the IRP |
 //!
@@ -210,7 +212,7 @@
 //! | [`Registration::try_provider`], [`characteristics`](Registration::characteristics); drop of a [`Provider`] | <= `DISPATCH_LEVEL` |
 //! | [`Provider::transports`], [`Provider::submit_transport_change`]; drop of a [`SecurityDescriptor`] | <= `DISPATCH_LEVEL` |
 //! | everything that takes a [`Wait`] or `&Passive` | `PASSIVE_LEVEL`, proven |
-//! | `submit`, `submit_to`, [`Provider::submit_datagram`], [`CompletionQueue::drain`], cancels, [`Pending::is_done`] | <= `DISPATCH_LEVEL` |
+//! | `submit`, `submit_to`, [`Create::submit_to`], [`CompletionQueue::drain`], cancels, [`Pending::is_done`] | <= `DISPATCH_LEVEL` |
 //! | [`Op::new`], [`Buffer::new`]; drops of these, of a [`Pending`], of a [`Canceller`], of a socket | <= `DISPATCH_LEVEL` |
 //! | drop of a [`CompletionQueue`], which waits | `PASSIVE_LEVEL` |
 //! | your buffers' drop, if an operation is abandoned in flight: [`DispatchDrop`]; the [`Doorbell`]; a [`ReceiveHandler`] and its drop | called at <= `DISPATCH_LEVEL` |
@@ -276,23 +278,19 @@ use nt::{bug_check as fatal, error, irql};
 mod addr;
 pub mod buffer;
 pub mod buffer_list;
-mod call;
 mod client;
-mod control;
 mod dispatch_drop;
 pub mod event;
-mod immediate;
 pub mod ioctl;
 pub mod op;
 pub mod option;
+mod payload;
 mod pool;
 mod provider;
-mod receive;
 mod registration;
 mod request;
 pub mod row;
 mod security;
-mod send;
 mod socket;
 pub mod state;
 mod sync;
@@ -301,23 +299,30 @@ mod time;
 pub use addr::Family;
 pub use buffer::Buffer;
 pub use buffer_list::BufferList;
-pub use client::{Transport, TransportListChange, Transports};
-pub use control::{AddressListChange, Control, Get, Ioctl, Set};
-pub use event::{DisableReceive, ReceiveHandler};
-pub use immediate::{AddressList, Extension};
+pub use client::{Transport, Transports};
+pub use event::ReceiveHandler;
 pub use nt::{DispatchDrop, Error, Passive, Result, Wait, check, dispatch_drop};
-pub use op::{
-    CONTROL_MAX, Canceller, Completion, CompletionQueue, Doorbell, Drain, Op, Payload, PayloadList, Pending,
-    Waiters,
-};
+pub use op::{Canceller, CompletionQueue, Doorbell, Drain, FromCompletion, Op, Pending, Request};
+pub use payload::{Payload, PayloadList};
 pub use pool::{POOL_TAG, Shared};
 pub use provider::Provider;
-pub use receive::{ReceiveFrom, Received, WithRoom};
 pub use registration::{Registration, Version};
-pub use request::{Bind, LocalAddress, Request, RequestIn};
-pub use security::{Ownership, SecurityDescriptor};
-pub use send::{CONTROL_INFO_MAX, ControlInfo, SendMessages, SendTo, WithControl};
-pub use socket::{Datagram, Socket, Unbound};
+pub use request::address_change::AddressListChange;
+pub use request::bind::Bind;
+pub use request::control::untyped::Control;
+pub use request::control::{CONTROL_MAX, Get, Ioctl, Output, Set};
+pub use request::create::Create;
+pub use request::disable_receive::DisableReceive;
+pub use request::local_address::LocalAddress;
+pub use request::receive::{ReceiveFrom, Received, WithRoom};
+pub use request::security::{GetSecurity, SetSecurity};
+pub use request::send::{CONTROL_INFO_MAX, ControlInfo, SendMessages, SendTo, WithControl};
+pub use request::transport_change::TransportListChange;
+pub use request::wait::{WaitRequest, Waiters};
+pub use request::{Completion, RequestIn, SocketRequest};
+pub use security::SecurityDescriptor;
+pub use socket::immediate::{AddressList, Extension};
+pub use socket::{Basic, Builder, Datagram, Socket, Unbound};
 /// Control messages, to be read from and written to [`ControlInfo`].
 pub use wsk_cmsg as cmsg;
 /// Security descriptors as bytes, and as text.

@@ -2,23 +2,16 @@
 #![expect(unsafe_code, reason = "the provider's functions are C functions behind pointers")]
 
 use core::ptr::{self, NonNull};
-use core::time::Duration;
 
 use wsk_sys::{
     ULONG, WSK_NO_WAIT, WSK_PROVIDER_NPI, WSK_REGISTRATION, WskCaptureProviderNPI, WskReleaseProviderNPI,
 };
 
 use crate::addr::Family;
-use crate::call::Call;
-use crate::error::{Error, Result, check};
-use crate::event::ReceiveHandler;
-use crate::event::listener::Nobody;
-use crate::irql::{Passive, Wait};
-use crate::op::{CompletionQueue, Op, Pending, submit};
-use crate::pool::Shared;
+use crate::error::{Result, check};
+use crate::irql::Wait;
 use crate::registration::{Version, Within};
-use crate::security::Ownership;
-use crate::socket::{Core, Unbound};
+use crate::socket::{Builder, Unbound};
 
 /// A captured NPI, released when it is dropped.
 ///
@@ -26,7 +19,7 @@ use crate::socket::{Core, Unbound};
 /// `npi` was captured with `registration`, which is valid at least until the NPI is released: `WskDeregister`, before
 /// which it is not freed, waits for that.
 #[derive(Debug)]
-pub(crate) struct Captured {
+pub struct Captured {
     npi: WSK_PROVIDER_NPI,
     registration: NonNull<WSK_REGISTRATION>,
     /// That of the registration.
@@ -78,18 +71,9 @@ impl Captured {
         self.npi
     }
 
-    /// A place for a socket to be.
-    fn prepare(&self, family: Family) -> Result<Shared<Core>> {
-        if self.static_events {
-            // What WSK does with a socket that has no function for its static events is not documented.
-            return self.prepare_with(family, Nobody);
-        }
-        Core::prepare(family, self.registration.as_ptr())
-    }
-
-    /// A place for a socket with a handler to be.
-    fn prepare_with<H: ReceiveHandler>(&self, family: Family, handler: H) -> Result<Shared<Core>> {
-        Core::prepare_with(family, self.registration.as_ptr(), handler, self.static_events)
+    /// That of the registration.
+    pub(crate) const fn has_static_events(&self) -> bool {
+        self.static_events
     }
 }
 
@@ -124,172 +108,25 @@ impl<'r> Provider<'r> {
         Version::from_raw(unsafe { (*self.captured.npi.Dispatch).Version })
     }
 
-    /// Makes a datagram socket (`WskSocket`), and waits.
+    /// Makes a datagram socket of the current process, without a handler, and waits.
+    ///
+    /// For anything more: [`Provider::socket`].
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
     ///
     /// # Errors
-    /// What WSK gave; [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES);
-    /// [`IO_TIMEOUT`](Error::IO_TIMEOUT) when the time limit passed.
+    /// As for [`Builder::datagram`].
     pub fn datagram<'p>(&self, family: Family, wait: impl Into<Wait<'p>>) -> Result<Unbound<'r>> {
-        self.datagram_owned(family, &Ownership::new(), wait)
+        self.socket(family).datagram(wait)
     }
 
-    /// Makes a datagram socket on somebody's behalf, and waits.
-    ///
-    /// # IRQL
-    /// `PASSIVE_LEVEL`
-    ///
-    /// # Errors
-    /// As for [`Provider::datagram`]; [`INVALID_PARAMETER`](Error::INVALID_PARAMETER): the security descriptor is
-    /// another registration's.
-    pub fn datagram_owned<'p>(
-        &self,
-        family: Family,
-        owner: &Ownership<'_, 'r>,
-        wait: impl Into<Wait<'p>>,
-    ) -> Result<Unbound<'r>> {
-        self.create(self.captured.prepare(family)?, family, owner, wait.into())
-    }
-
-    /// Makes a datagram socket with a handler for its events, and waits.
-    ///
-    /// The handler is not called before [`Datagram::enable_receive`](crate::Datagram::enable_receive), unless the events
-    /// are [static](crate::Registration::register_static). It lives until the socket is closed.
-    ///
-    /// # IRQL
-    /// `PASSIVE_LEVEL`
-    ///
-    /// # Errors
-    /// As for [`Provider::datagram`]; the handler is dropped.
-    pub fn datagram_with<'p, H: ReceiveHandler>(
-        &self,
-        family: Family,
-        handler: H,
-        wait: impl Into<Wait<'p>>,
-    ) -> Result<Unbound<'r>> {
-        self.datagram_with_owned(family, handler, &Ownership::new(), wait)
-    }
-
-    /// Makes a datagram socket with a handler for its events, on somebody's behalf, and waits.
-    ///
-    /// # IRQL
-    /// `PASSIVE_LEVEL`
-    ///
-    /// # Errors
-    /// As for [`Provider::datagram_owned`]; the handler is dropped.
-    pub fn datagram_with_owned<'p, H: ReceiveHandler>(
-        &self,
-        family: Family,
-        handler: H,
-        owner: &Ownership<'_, 'r>,
-        wait: impl Into<Wait<'p>>,
-    ) -> Result<Unbound<'r>> {
-        self.create(self.captured.prepare_with(family, handler)?, family, owner, wait.into())
+    /// A socket to be made.
+    pub const fn socket(&self, family: Family) -> Builder<'_, 'r> {
+        Builder::new(self, family)
     }
 
     pub(crate) const fn captured(&self) -> &Captured {
         &self.captured
-    }
-
-    fn create(
-        &self,
-        mut core: Shared<Core>,
-        family: Family,
-        owner: &Ownership<'_, 'r>,
-        wait: Wait<'_>,
-    ) -> Result<Unbound<'r>> {
-        // SAFETY: a `Wait` is permission to wait, so this thread is at PASSIVE_LEVEL.
-        let passive = unsafe { Passive::assume() };
-        if !owner.is_of(&self.captured) {
-            return Err(Error::INVALID_PARAMETER);
-        }
-        // The borrow keeps the descriptor, if there is one, until the operation has landed, below.
-        let owner = owner.parameters();
-        let call = Call::Create { provider: self.captured.npi, family, events: core.events(), owner };
-        let block = Op::new(())?.into_raw();
-        // SAFETY: the operation is new; the provider is captured while `self` is borrowed.
-        unsafe { submit::submit(block.cast(), &call, wait.timeout(), None) };
-        // SAFETY: submitted just now, without a queue. It is waited for below, whatever happens, so that a socket made
-        // late is not lost.
-        let creating = unsafe { Pending::<(), ()>::new(block) };
-        let information = creating.land(&passive).0?;
-        if let Some(core) = core.get_mut() {
-            // SAFETY: a successful WskSocket puts the new socket in IoStatus.Information.
-            unsafe { core.adopt(ptr::with_exposed_provenance_mut(information)) };
-        }
-        Ok(Unbound::new(core))
-    }
-
-    /// Makes a datagram socket without waiting: the result goes to `queue`, and the socket is taken from it with
-    /// [`Completion::take_socket`](crate::Completion::take_socket). The queue borrows the registration from then on, as the
-    /// socket does: it may be the one that holds it.
-    ///
-    /// The provider is kept until the operation has finished: WSK's pages do not say whether it may be released
-    /// earlier.
-    ///
-    /// # IRQL
-    /// <= `DISPATCH_LEVEL`
-    ///
-    /// # Errors
-    /// The operation comes back: [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES)
-    pub fn submit_datagram<B: Send + 'static>(
-        self,
-        queue: &CompletionQueue<'r, B>,
-        op: Op<B>,
-        family: Family,
-        timeout: Option<Duration>,
-    ) -> Result<(), (Error, Op<B>)> {
-        match self.captured.prepare(family) {
-            Ok(core) => self.submit_create(core, queue, op, family, timeout),
-            Err(error) => return Err((error, op)),
-        }
-        Ok(())
-    }
-
-    /// Makes a datagram socket with a handler for its events, without waiting: [`Provider::submit_datagram`] and
-    /// [`Provider::datagram_with`] in one.
-    ///
-    /// # IRQL
-    /// <= `DISPATCH_LEVEL`
-    ///
-    /// # Errors
-    /// The operation comes back, and the handler is dropped:
-    /// [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES)
-    pub fn submit_datagram_with<B: Send + 'static, H: ReceiveHandler>(
-        self,
-        queue: &CompletionQueue<'r, B>,
-        op: Op<B>,
-        family: Family,
-        handler: H,
-        timeout: Option<Duration>,
-    ) -> Result<(), (Error, Op<B>)> {
-        match self.captured.prepare_with(family, handler) {
-            Ok(core) => self.submit_create(core, queue, op, family, timeout),
-            Err(error) => return Err((error, op)),
-        }
-        Ok(())
-    }
-
-    fn submit_create<B: Send + 'static>(
-        self,
-        core: Shared<Core>,
-        queue: &CompletionQueue<'r, B>,
-        op: Op<B>,
-        family: Family,
-        timeout: Option<Duration>,
-    ) {
-        let events = core.events();
-        let Provider { captured, .. } = self;
-        // SAFETY: the operation is not in flight, so its arguments are the owner's, which the caller is.
-        let arguments = unsafe { &mut *op.header().arguments.get() };
-        arguments.socket = Some(core);
-        let provider = arguments.provider.insert(captured).npi;
-        let owner = Ownership::new().parameters();
-        let call = Call::Create { provider, family, events, owner };
-        let block = op.into_raw();
-        // SAFETY: as above; the provider stays captured in the operation's arguments until it has finished.
-        unsafe { submit::submit(block.cast(), &call, timeout, Some(queue.expect())) };
     }
 }

@@ -1,5 +1,9 @@
 //! The states of a socket, and when a request may be made.
 
+/// The state of a basic socket, which never has a local address.
+#[derive(Clone, Copy, Debug)]
+pub enum Basic {}
+
 /// The state of a socket that has no local address.
 #[derive(Clone, Copy, Debug)]
 pub enum Unbound {}
@@ -27,6 +31,7 @@ pub enum AnyTime {}
 )]
 pub trait Permits<S> {}
 
+impl Permits<Basic> for AnyTime {}
 impl Permits<Unbound> for BeforeBind {}
 impl Permits<Bound> for AfterBind {}
 impl Permits<Unbound> for AnyTime {}

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{Bell, SOON, World, in_every_mode, op_with};
-use wsk::{Buffer, LocalAddress, Op, ReceiveFrom, SendTo};
+use wsk::{Buffer, Completion, LocalAddress, Op, ReceiveFrom, Received, SendTo};
 
 /// Operations in all, over every mode.
 const OPERATIONS: usize = if cfg!(miri) { 20 } else { 10_000 };
@@ -44,18 +44,19 @@ fn the_queue_allocates_nothing() {
     in_every_mode(|world| {
         world.with_socket(|socket, address, passive| {
             let bell = Bell::default();
-            let queue = bell.queue::<Buffer>(passive);
+            let queue = bell.queue(passive);
             let mut op = op_with(b"data");
             for warm in [true, false] {
                 let before = allocations(world);
                 for _ in 0..if warm { 3 } else { OPERATIONS / common::MODES.len() } {
                     socket.submit_to(&queue, op, SendTo(Some(address)), Some(SOON));
-                    let sent = bell.take(&queue, 1).remove(0);
-                    assert_eq!(sent.result(), Ok(4));
-                    socket.submit_to(&queue, sent.into_op(), ReceiveFrom, None);
-                    let received = bell.take(&queue, 1).remove(0);
-                    assert_eq!(received.result(), Ok(4));
-                    op = received.into_op();
+                    let completion;
+                    (completion, op) = bell.take_one(&queue);
+                    assert!(matches!(completion, Completion::Send(Ok(4))));
+                    socket.submit_to(&queue, op, ReceiveFrom, None);
+                    let completion;
+                    (completion, op) = bell.take_one(&queue);
+                    assert!(matches!(completion, Completion::Receive(Ok(Received { length: 4, .. }))));
                 }
                 assert!(warm || allocations(world) == before, "{before:?}, then {:?}", allocations(world));
             }

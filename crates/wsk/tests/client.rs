@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::{BRIEFLY, Bell, SOON, in_every_mode, run};
 use netio::Completion;
-use wsk::{Error, Family, Op, Registration, Version};
+use wsk::{Error, Family, Op, Registration, Result, Version};
 
 #[test]
 fn the_transports_have_datagrams_of_both_families() {
@@ -69,12 +69,12 @@ fn a_wait_for_the_transports_is_cancelled_limited_and_abandoned() {
             drop(canceller);
 
             let bell = Bell::default();
-            let queue = bell.queue::<()>(passive);
+            let queue = bell.queue::<_, Result>(passive);
             let op = Op::new(()).unwrap();
             let canceller = op.canceller();
             provider.submit_transport_change_to(&queue, op, None);
             canceller.cancel();
-            assert_eq!(bell.take(&queue, 1).remove(0).result(), Err(Error::CANCELLED));
+            assert_eq!(bell.take_one(&queue).0, Err(Error::CANCELLED));
         });
     });
 }
@@ -85,7 +85,7 @@ fn a_wait_for_the_transports_ends_with_the_registration() {
     in_every_mode(|world| {
         let passive = world.passive();
         let bell = Bell::default();
-        let queue = bell.queue::<()>(&passive);
+        let queue = bell.queue::<_, Result>(&passive);
         let registration = Registration::register(Version::V1_0, &passive).unwrap();
         let provider = registration.provider(&passive).unwrap();
         let waiting = provider.submit_transport_change(Op::new(()).unwrap(), None);
@@ -94,7 +94,7 @@ fn a_wait_for_the_transports_ends_with_the_registration() {
         drop(registration);
         assert!(waiting.is_done());
         assert_eq!(waiting.wait(&passive).0, Err(Error::CANCELLED));
-        assert_eq!(bell.take(&queue, 1).remove(0).result(), Err(Error::CANCELLED));
+        assert_eq!(bell.take_one(&queue).0, Err(Error::CANCELLED));
     });
 }
 

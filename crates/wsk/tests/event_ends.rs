@@ -140,7 +140,7 @@ fn scenario(world: &World) -> Result {
     let registration = Registration::register(Version::V1_0, passive)?;
     let provider = registration.provider(passive)?;
     let (handler, _watch) = handler(accept);
-    let socket = provider.datagram_with(Family::V4, handler, passive)?;
+    let socket = provider.socket(Family::V4).handler(handler).datagram(passive)?;
     let socket = socket.bind(LOOPBACK_V4.parse().unwrap(), passive).map_err(|(error, _)| error)?;
     socket.enable_receive()?;
     socket.disable_receive(passive)?;

@@ -254,7 +254,7 @@ fn a_handler_goes_even_if_no_socket_was_made() {
         world.with_client(|_, provider, passive| {
             let (handler, watch) = handler(accept);
             world.netio.detach();
-            let refused = provider.datagram_with(Family::V4, handler, passive).map(drop);
+            let refused = provider.socket(Family::V4).handler(handler).datagram(passive).map(drop);
             assert_eq!(refused, Err(Error::DEVICE_NOT_READY));
             watch.gone();
         });

@@ -5,10 +5,13 @@
 mod common;
 
 use common::{BRIEFLY, Bell, LOOPBACK_V4, MODES, SOON, World, run};
-use netio::Completion;
+use netio::Completion as Mode;
 use wsk::ioctl::SetRemoteAddress;
 use wsk::option::socket::{Broadcast, ExclusiveAddressUse};
-use wsk::{Buffer, Error, Family, LocalAddress, Op, ReceiveFrom, Registration, Result, SendTo, Version};
+use wsk::{
+    Buffer, Completion, Error, Family, GetSecurity, LocalAddress, Op, ReceiveFrom, Registration, Result,
+    SendTo, Version,
+};
 
 /// A security descriptor without lists and identifiers.
 const EVERYONE: [u8; 20] = [1, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -45,24 +48,30 @@ fn scenario(world: &World) -> Result {
     drop(canceller);
 
     let bell = Bell::default();
-    let queue = bell.try_queue::<()>(passive)?;
+    let queue = bell.try_queue(passive)?;
     socket.submit_to(&queue, Op::new(())?, LocalAddress, None);
-    let completion = bell.take(&queue, 1).remove(0);
-    completion.result()?;
-    let made = provider.submit_datagram(&queue, completion.into_op(), Family::V6, None);
-    made.map_err(|(error, _)| error)?;
-    let mut completion = bell.take(&queue, 1).remove(0);
-    completion.result()?;
-    assert!(completion.take_socket().is_some());
-    drop(completion);
+    let (Completion::LocalAddress(address), op) = bell.take_one(&queue) else {
+        panic!("an address was asked for");
+    };
+    address?;
+    provider.socket(Family::V6).create()?.submit_to(&queue, op, None);
+    let (Completion::Create(created), op) = bell.take_one(&queue) else { panic!("a socket was asked for") };
+    let created = created?;
+    let request = GetSecurity::new(&created)?;
+    created.submit_to(&queue, op, request, None);
+    let (Completion::GetSecurity(security), _) = bell.take_one(&queue) else {
+        panic!("a descriptor was asked for");
+    };
+    drop(security?);
+    drop(created);
     socket.close(passive)
 }
 
 /// Miri is slow, and sees the same code at each fault point: some will do.
 const STEP: usize = if cfg!(miri) { 6 } else { 1 };
 
-fn modes() -> &'static [Completion] {
-    if cfg!(miri) { &[Completion::Inline] } else { MODES }
+fn modes() -> &'static [Mode] {
+    if cfg!(miri) { &[Mode::Inline] } else { MODES }
 }
 
 #[test]

@@ -4,16 +4,17 @@
 
 mod common;
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use common::{BRIEFLY, Bell, LOOPBACK_V4, SOON, in_every_mode, op_for, run};
-use netio::Completion;
+use netio::Completion as Mode;
 use wsk::option::socket::Broadcast;
 use wsk::{
-    Bind, Buffer, Error, Family, Get, LocalAddress, Op, Payload, ReceiveFrom, Registration, SendTo, Socket,
-    Version,
+    Bind, Buffer, Completion, Control, Error, Family, FromCompletion, Get, LocalAddress, Op, Payload,
+    ReceiveFrom, Received, Registration, Result, SendTo, Socket, Version,
 };
 use wsk_sys::WSK_BUF;
 
@@ -49,11 +50,11 @@ const RECEIVES: usize = 8;
 
 #[test]
 fn results_come_in_the_order_of_completion() {
-    for mode in [Completion::Inline, Completion::Deferred] {
+    for mode in [Mode::Inline, Mode::Deferred] {
         run(mode, |world| {
             world.with_socket(|socket, address, passive| {
                 let bell = Bell::default();
-                let queue = bell.queue(passive);
+                let queue = bell.queue::<_, Result<Received>>(passive);
                 for number in 0..RECEIVES {
                     socket.submit_to(&queue, numbered(number), ReceiveFrom, None);
                 }
@@ -61,12 +62,11 @@ fn results_come_in_the_order_of_completion() {
                 for byte in 0..RECEIVES {
                     peer.send_to(&[u8::try_from(byte).unwrap()], address).unwrap();
                 }
-                for (number, completion) in bell.take(&queue, RECEIVES).iter().enumerate() {
-                    assert_eq!(completion.result(), Ok(1));
-                    assert_eq!(completion.address(), Some(peer.local_addr().unwrap()));
-                    assert_eq!(completion.flags(), 0);
-                    assert_eq!(completion.buffers().number, number, "WSK serves receives in their order");
-                    assert_eq!(usize::from(completion.buffers().buffer[0]), number);
+                for (number, (received, op)) in bell.take(&queue, RECEIVES).into_iter().enumerate() {
+                    let Received { length, from, flags, .. } = received.unwrap();
+                    assert_eq!((length, from, flags), (1, peer.local_addr().unwrap(), 0));
+                    assert_eq!(op.buffers().number, number, "WSK serves receives in their order");
+                    assert_eq!(usize::from(op.buffers().buffer[0]), number);
                 }
                 assert_eq!(queue.drain().count(), 0);
                 drop(queue);
@@ -83,7 +83,7 @@ fn a_driver_that_never_waits() {
         world.with_socket(|socket, address, passive| {
             let rounds = if cfg!(miri) { 4 } else { 100 };
             let bell = Bell::default();
-            let queue = bell.queue::<Buffer>(passive);
+            let queue = bell.queue(passive);
             let echo = thread::scope(|scope| {
                 let peer = scope.spawn(|| {
                     let peer = world.peer();
@@ -99,24 +99,22 @@ fn a_driver_that_never_waits() {
                 socket.submit_to(&queue, op_for(4), ReceiveFrom, None);
                 while echoes < rounds {
                     bell.listen();
-                    for completion in queue.drain() {
-                        let result = completion.result();
-                        let from = completion.address();
-                        let op = completion.into_op();
-                        let is_receive = op.buffers().capacity() == 4;
-                        match result {
-                            Ok(length) if is_receive => {
+                    for (completion, op) in queue.drain() {
+                        match completion {
+                            Completion::Receive(received) => {
+                                let Received { length, from, .. } = received.unwrap();
                                 // The answer in a buffer of its own.
                                 let mut answer = Buffer::new(5).unwrap();
                                 answer.fill(&op.buffers()[..length]).unwrap();
-                                socket.submit_to(&queue, Op::new(answer).unwrap(), SendTo(from), Some(SOON));
+                                let (answer, to) = (Op::new(answer).unwrap(), SendTo(Some(from)));
+                                socket.submit_to(&queue, answer, to, Some(SOON));
                                 socket.submit_to(&queue, op, ReceiveFrom, None);
                             }
-                            Ok(sent) => {
-                                assert_eq!(sent, 4);
+                            Completion::Send(sent) => {
+                                assert_eq!(sent, Ok(4));
                                 echoes += 1;
                             }
-                            Err(error) => panic!("{error}"),
+                            other => panic!("nobody asked for {other:?}"),
                         }
                     }
                 }
@@ -134,11 +132,12 @@ fn a_driver_that_never_waits() {
 
 #[test]
 fn the_doorbell_rings_when_something_arrives_in_an_empty_queue() {
-    run(Completion::Inline, |world| {
+    run(Mode::Inline, |world| {
         world.with_socket(|socket, _, passive| {
             let bell = Bell::default();
-            let queue = bell.queue::<()>(passive);
+            let queue = bell.queue(passive);
             let submit = || socket.submit_to(&queue, Op::new(()).unwrap(), LocalAddress, None);
+            let _: &wsk::CompletionQueue<'_, (), Result<SocketAddr>> = &queue;
             assert_eq!(bell.rings(), 0);
             submit();
             submit();
@@ -162,7 +161,7 @@ fn several_threads_drain() {
         world.with_socket(|socket, address, passive| {
             let count = if cfg!(miri) { 6 } else { 200 };
             let bell = Bell::default();
-            let queue = bell.queue::<Numbered>(passive);
+            let queue = bell.queue::<_, Result<SocketAddr>>(passive);
             let taken: Vec<_> = (0..count).map(|_| AtomicUsize::new(0)).collect();
             let done = AtomicBool::new(false);
             let total = AtomicUsize::new(0);
@@ -171,9 +170,10 @@ fn several_threads_drain() {
                     scope.spawn(|| {
                         let _entered = world.machine.enter();
                         while !done.load(Ordering::SeqCst) {
-                            for completion in queue.drain() {
-                                assert_eq!(completion.address(), Some(address));
-                                taken[completion.buffers().number].fetch_add(1, Ordering::SeqCst);
+                            for (result, op) in queue.drain() {
+                                assert_eq!(result, Ok(address));
+                                let op: Op<Numbered> = op;
+                                taken[op.buffers().number].fetch_add(1, Ordering::SeqCst);
                                 total.fetch_add(1, Ordering::SeqCst);
                             }
                             thread::yield_now();
@@ -202,7 +202,8 @@ fn a_queue_is_dropped_while_operations_are_outstanding() {
     in_every_mode(|world| {
         world.with_socket(|socket, _, passive| {
             let bell = Bell::default();
-            let queue = bell.queue::<Buffer>(passive);
+            let queue = bell.queue(passive);
+            let _: &wsk::CompletionQueue<'_, Buffer, Completion<'_>> = &queue;
             for _ in 0..3 {
                 socket.submit_to(&queue, op_for(8), ReceiveFrom, Some(BRIEFLY));
                 socket.submit_to(&queue, op_for(8), LocalAddress, None);
@@ -219,21 +220,19 @@ fn queued_operations_are_cancelled_and_time_out() {
     in_every_mode(|world| {
         world.with_socket(|socket, _, passive| {
             let bell = Bell::default();
-            let queue = bell.queue::<Buffer>(passive);
+            let queue = bell.queue(passive);
             let op = op_for(8);
             let canceller = op.canceller();
             socket.submit_to(&queue, op, ReceiveFrom, None);
             canceller.cancel();
-            let completion = bell.take(&queue, 1).remove(0);
-            assert_eq!(completion.result(), Err(Error::CANCELLED));
-            socket.submit_to(&queue, completion.into_op(), ReceiveFrom, Some(BRIEFLY));
-            let mut completion = bell.take(&queue, 1).remove(0);
-            assert_eq!(completion.result(), Err(Error::IO_TIMEOUT));
-            assert!(completion.output().is_empty());
-            completion.buffers_mut().set_len(3);
-            assert_eq!(completion.buffers().len(), 3);
-            assert!(completion.take_socket().is_none());
-            drop(completion);
+            let (received, op): (Result<Received>, _) = bell.take_one(&queue);
+            assert_eq!(received, Err(Error::CANCELLED));
+            socket.submit_to(&queue, op, ReceiveFrom, Some(BRIEFLY));
+            let (received, mut op) = bell.take_one(&queue);
+            assert_eq!(received, Err(Error::IO_TIMEOUT));
+            op.buffers_mut().set_len(3);
+            assert_eq!(op.buffers().len(), 3);
+            drop(op);
             drop(canceller);
             drop(queue);
             drop(bell);
@@ -248,24 +247,24 @@ fn a_socket_is_made_without_waiting() {
         let registration = Registration::register(Version::V1_0, passive).unwrap();
         let provider = || registration.try_provider().unwrap();
         let bell = Bell::default();
-        let queue = bell.queue::<()>(passive);
-        provider().submit_datagram(&queue, Op::new(()).unwrap(), Family::V4, Some(SOON)).unwrap();
-        let mut completion = bell.take(&queue, 1).remove(0);
-        assert_eq!(completion.result(), Ok(0), "an address of the kernel's is not shown");
-        let socket = completion.take_socket().expect("a socket was made");
-        assert!(completion.take_socket().is_none(), "there is one");
+        let queue = bell.queue(passive);
+        let create = provider().socket(Family::V4).create().unwrap();
+        create.submit_to(&queue, Op::new(()).unwrap(), Some(SOON));
+        let (Completion::Create(Ok(socket)), op) = bell.take_one(&queue) else { panic!("a socket was made") };
         assert_eq!((socket.family(), world.netio.sockets()), (Family::V4, 1));
 
         // The operation goes on, for requests on that socket.
         let bind = Bind(LOOPBACK_V4.parse().unwrap());
-        socket.submit_to(&queue, completion.into_op(), bind, None);
-        let completion = bell.take(&queue, 1).remove(0);
-        assert_eq!(completion.result(), Ok(0));
-        socket.submit_to(&queue, completion.into_op(), Get::<Broadcast>::new(), None);
-        let completion = bell.take(&queue, 1).remove(0);
-        assert_eq!((completion.result(), completion.output()), (Ok(4), &[0; 4][..]));
-        drop(socket);
+        socket.submit_to(&queue, op, bind, None);
+        let (completion, op) = bell.take_one(&queue);
+        assert!(matches!(completion, Completion::Bind(Ok(()))));
         drop(completion);
+        socket.submit_to(&queue, op, Control::get(Broadcast::ROW).unwrap(), None);
+        let (completion, op) = bell.take_one(&queue);
+        assert!(matches!(&completion, Completion::Control(Ok(output)) if **output == [0; 4]));
+        drop(completion);
+        drop(socket);
+        drop(op);
         drop(queue);
         drop(bell);
         drop(registration);
@@ -279,20 +278,21 @@ fn a_socket_that_nobody_takes_is_closed() {
         let passive = &world.passive();
         let registration = Registration::register(Version::V1_0, passive).unwrap();
         let bell = Bell::default();
-        let queue = bell.queue::<()>(passive);
+        let queue = bell.queue(passive);
         let submit = |op| {
             let provider = registration.try_provider().unwrap();
-            provider.submit_datagram(&queue, op, Family::V6, None).unwrap();
+            provider.socket(Family::V6).create().unwrap().submit_to(&queue, op, None);
         };
+        let _: &wsk::CompletionQueue<'_, (), Completion<'_>> = &queue;
         // Dropped with the completion, although a canceller keeps the operation's memory.
         let op = Op::new(()).unwrap();
         let canceller = op.canceller();
         submit(op);
         drop(bell.take(&queue, 1));
         drop(canceller);
-        // Left behind when the operation is taken out.
+        // Left behind when the operation is taken.
         submit(Op::new(()).unwrap());
-        let op = bell.take(&queue, 1).remove(0).into_op();
+        let (_, op) = bell.take_one(&queue);
         drop(op);
         // Never drained at all; one of them is cancelled before it begins, and may or may not be made.
         let op = Op::new(()).unwrap();
@@ -312,10 +312,11 @@ fn a_handle_of_a_queue_made_socket_is_one_of_many() {
         let passive = &world.passive();
         let registration = Registration::register(Version::V1_0, passive).unwrap();
         let bell = Bell::default();
-        let queue = bell.queue::<()>(passive);
-        let provider = registration.try_provider().unwrap();
-        provider.submit_datagram(&queue, Op::new(()).unwrap(), Family::V4, None).unwrap();
-        let socket: Socket<'_> = bell.take(&queue, 1).remove(0).take_socket().unwrap();
+        let queue = bell.queue(passive);
+        let create = registration.try_provider().unwrap().socket(Family::V4).create().unwrap();
+        create.submit_to(&queue, Op::new(()).unwrap(), None);
+        let (socket, _): (Result<Socket<'_>>, _) = bell.take_one(&queue);
+        let socket = socket.unwrap();
         let other = socket.clone();
         drop(socket);
         assert_eq!(world.netio.sockets(), 1);
@@ -332,10 +333,11 @@ fn what_a_forgotten_drain_has_not_given_is_still_in_the_queue() {
         let passive = &world.passive();
         let registration = Registration::register(Version::V1_0, passive).unwrap();
         let bell = Bell::default();
-        let queue = bell.queue::<u32>(passive);
+        let queue = bell.queue(passive);
         let submit = |number| {
             let provider = registration.try_provider().unwrap();
-            provider.submit_datagram(&queue, Op::new(number).unwrap(), Family::V4, None).unwrap();
+            let op = Op::new(number).unwrap();
+            provider.socket(Family::V4).create().unwrap().submit_to(&queue, op, None);
         };
         (0..4).for_each(submit);
         let all_have_arrived = || {
@@ -349,12 +351,13 @@ fn what_a_forgotten_drain_has_not_given_is_still_in_the_queue() {
         let mut drain = queue.drain();
         let first = drain.next();
         core::mem::forget(drain);
-        let mut seen: Vec<u32> = first.iter().map(|one| *one.buffers()).collect();
+        let mut seen: Vec<u32> = first.iter().map(|(_, op)| *op.buffers()).collect();
+        let _: &Option<(Result<Socket<'_>>, _)> = &first;
         drop(first);
         // Another one takes what was left, and what has come since.
         submit(4);
         while seen.len() < 4 {
-            seen.extend(queue.drain().take(4 - seen.len()).map(|one| *one.buffers()));
+            seen.extend(queue.drain().take(4 - seen.len()).map(|(_, op)| *op.buffers()));
         }
         seen.sort_unstable();
         assert!(seen.windows(2).all(|pair| pair[0] != pair[1]), "{seen:?}");
@@ -365,5 +368,45 @@ fn what_a_forgotten_drain_has_not_given_is_still_in_the_queue() {
         drop(bell);
         drop(registration);
         assert_eq!(world.netio.sockets(), 0, "none was lost");
+    });
+}
+
+/// What a driver of its own makes of results: one counter for each request, and no more.
+#[derive(Debug, PartialEq)]
+enum Told {
+    Sent(usize),
+    Value(bool),
+    Failed(Error),
+}
+
+impl FromCompletion<SendTo> for Told {
+    fn from_completion(sent: Result<usize>) -> Told {
+        sent.map_or_else(Told::Failed, Told::Sent)
+    }
+}
+
+impl FromCompletion<Get<Broadcast>> for Told {
+    fn from_completion(value: Result<bool>) -> Told {
+        value.map_or_else(Told::Failed, Told::Value)
+    }
+}
+
+#[test]
+fn a_queue_gives_what_a_driver_makes_of_results() {
+    in_every_mode(|world| {
+        world.with_socket(|socket, address, passive| {
+            let bell = Bell::default();
+            let queue = bell.queue::<_, Told>(passive);
+            socket.submit_to(&queue, op_for(3), SendTo(Some(address)), None);
+            let (told, op) = bell.take_one(&queue);
+            assert_eq!(told, Told::Sent(3));
+            socket.submit_to(&queue, op, Get::<Broadcast>::new(), None);
+            let (told, op) = bell.take_one(&queue);
+            assert_eq!(told, Told::Value(false));
+            socket.submit_to(&queue, op, SendTo(Some("[::1]:1".parse().unwrap())), None);
+            let (told, _) = bell.take_one(&queue);
+            assert_eq!(told, Told::Failed(Error::INVALID_ADDRESS_COMPONENT));
+            drop(queue);
+        });
     });
 }

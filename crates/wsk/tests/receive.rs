@@ -8,9 +8,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use common::{Bell, SOON, World, in_every_mode, op_for, op_with, run, send};
-use netio::Completion;
+use netio::Completion as Mode;
 use wsk::option::socket::Broadcast;
-use wsk::{Buffer, Datagram, Error, Get, Op, Passive, ReceiveFrom, SendTo, Set};
+use wsk::{Buffer, Completion, Datagram, Error, Get, Op, Passive, ReceiveFrom, Received, SendTo, Set};
 
 /// Receives a datagram and sends it back, with one operation, by the door that waits.
 fn echo_waiting(socket: &Datagram<'_>, op: Op<Buffer>, passive: &Passive) -> Op<Buffer> {
@@ -27,26 +27,26 @@ fn echo_queued(socket: &Datagram<'_>, op: Op<Buffer>, passive: &Passive) -> Op<B
     let bell = Bell::default();
     let queue = bell.queue(passive);
     socket.submit_to(&queue, op, ReceiveFrom, Some(SOON));
-    let received = bell.take(&queue, 1).remove(0);
-    let length = received.result().unwrap();
-    assert_eq!(length, received.buffers().len());
-    let from = received.address();
-    socket.submit_to(&queue, received.into_op(), SendTo(from), Some(SOON));
-    let sent = bell.take(&queue, 1).remove(0);
-    assert_eq!(sent.result(), Ok(length));
-    sent.into_op()
+    let (Completion::Receive(Ok(received)), op) = bell.take_one(&queue) else {
+        panic!("a datagram was received");
+    };
+    assert_eq!(received.length, op.buffers().len());
+    socket.submit_to(&queue, op, SendTo(Some(received.from)), Some(SOON));
+    let (Completion::Send(sent), op) = bell.take_one(&queue) else { panic!("that was a send") };
+    assert_eq!(sent, Ok(received.length));
+    op
 }
 
 /// A way to echo one datagram.
 type Echo = fn(&Datagram<'_>, Op<Buffer>, &Passive) -> Op<Buffer>;
 
-const DOORS: [Echo; 2] = [echo_waiting, echo_queued];
+const ENTRY_POINTS: [Echo; 2] = [echo_waiting, echo_queued];
 
 #[test]
 fn an_echo_sends_one_client_nothing_of_what_another_has_sent() {
     in_every_mode(|world| {
         world.with_socket(|socket, address, passive| {
-            for echo in DOORS {
+            for echo in ENTRY_POINTS {
                 let (first, second) = (world.peer(), world.peer());
                 let mut op = op_for(64);
                 first.send_to(&[b'S'; 48], address).unwrap();
@@ -69,7 +69,7 @@ fn an_echo_sends_one_client_nothing_of_what_another_has_sent() {
 fn a_receive_has_the_whole_capacity_whatever_was_sent_before() {
     in_every_mode(|world| {
         world.with_socket(|socket, address, passive| {
-            for echo in DOORS {
+            for echo in ENTRY_POINTS {
                 let peer = world.peer();
                 let mut op = op_for(64);
                 for content in [&b"ping"[..], b""] {
@@ -93,12 +93,12 @@ fn a_receive_that_fails_leaves_nothing_to_send() {
             let bell = Bell::default();
             let queue = bell.queue(passive);
             socket.submit_to(&queue, op_with(b"mine"), ReceiveFrom, Some(Duration::ZERO));
-            let ended = bell.take(&queue, 1).remove(0);
-            assert_eq!((ended.result(), ended.buffers().len()), (Err(Error::IO_TIMEOUT), 0));
+            let (ended, op) = bell.take_one(&queue);
+            assert_eq!((ended, op.buffers().len()), (Err::<Received, _>(Error::IO_TIMEOUT), 0));
+            drop(op);
             // Other requests leave the content alone.
             let (result, op) = socket.submit(op_with(b"mine"), Get::<Broadcast>::new(), None).wait(passive);
             assert_eq!((result, &op.buffers()[..]), (Ok(false), &b"mine"[..]));
-            drop(ended);
             drop(queue);
         });
     });
@@ -109,7 +109,7 @@ const ROUNDS: u32 = if cfg!(miri) { 5 } else { 300 };
 /// A request of each kind, without time, which has what it wants at once.
 fn ask(world: &World, socket: &Datagram<'_>, address: SocketAddr, passive: &Passive) {
     let bell = Bell::default();
-    let queue = bell.queue(passive);
+    let queue = bell.queue::<_, wsk::Result<Received>>(passive);
     let (peer, now) = (world.peer(), Some(Duration::ZERO));
     for round in 0..ROUNDS {
         peer.send_to(b"there", address).unwrap();
@@ -117,10 +117,11 @@ fn ask(world: &World, socket: &Datagram<'_>, address: SocketAddr, passive: &Pass
         assert_eq!(result.map(|received| received.length), Ok(5), "round {round}");
         peer.send_to(b"there", address).unwrap();
         socket.submit_to(&queue, op, ReceiveFrom, now);
-        let ended = queue.drain().next().expect("it ends in the call");
-        assert_eq!((ended.result(), &ended.buffers()[..]), (Ok(5), &b"there"[..]), "round {round}");
+        let (ended, op) = queue.drain().next().expect("it ends in the call");
+        let length = ended.map(|received: Received| received.length);
+        assert_eq!((length, &op.buffers()[..]), (Ok(5), &b"there"[..]), "round {round}");
         assert_eq!(socket.set::<Broadcast>(true, passive.within(Duration::ZERO)), Ok(()));
-        let (result, _) = socket.submit(ended.into_op(), Set::<Broadcast>::new(false), now).wait(passive);
+        let (result, _) = socket.submit(op, Set::<Broadcast>::new(false), now).wait(passive);
         assert_eq!(result, Ok(()));
         // And nothing is there.
         let (result, _) = socket.submit(op_for(8), ReceiveFrom, now).wait(passive);
@@ -131,14 +132,14 @@ fn ask(world: &World, socket: &Datagram<'_>, address: SocketAddr, passive: &Pass
 
 #[test]
 fn what_is_there_at_once_never_loses_against_no_time() {
-    run(Completion::Inline, |world| {
+    run(Mode::Inline, |world| {
         world.with_socket(|socket, address, passive| ask(world, &socket, address, passive));
     });
 }
 
 #[test]
 fn without_time_a_request_that_completes_later_is_done_or_cancelled_and_nothing_is_lost() {
-    for mode in [Completion::Deferred, Completion::Delayed { seed: 1 }] {
+    for mode in [Mode::Deferred, Mode::Delayed { seed: 1 }] {
         run(mode, |world| {
             world.with_socket(|socket, address, passive| {
                 let peer = world.peer();

@@ -8,10 +8,13 @@ mod common;
 use std::net::SocketAddr;
 
 use common::{Bell, LOOPBACK_V4, SOON, World, in_every_mode, run};
-use netio::Completion;
+use netio::Completion as Mode;
 use ntos::Token;
 use wsk::descriptor::{Descriptor, sddl};
-use wsk::{Error, Family, Op, Ownership, Passive, Provider, Result, SecurityDescriptor, Socket, Unbound};
+use wsk::{
+    Completion, Error, Family, GetSecurity, Op, Passive, Provider, Result, SecurityDescriptor, SetSecurity,
+    Socket, Unbound,
+};
 
 const EVERYONE: &str = "D:P(A;;0x1f01ff;;;WD)";
 const NOBODY: &str = "D:P";
@@ -49,7 +52,7 @@ fn a_descriptor_is_released_with_its_last_handle() {
 
 #[test]
 fn a_descriptor_outlives_the_provider_that_cached_it() {
-    run(Completion::Deferred, |world| {
+    run(Mode::Deferred, |world| {
         let passive = &world.passive();
         let registration = wsk::Registration::register(wsk::Version::V1_0, passive).unwrap();
         let provider = registration.provider(passive).unwrap();
@@ -65,7 +68,7 @@ fn a_descriptor_outlives_the_provider_that_cached_it() {
 
 #[test]
 fn bytes_that_are_no_descriptor_are_not_given_to_wsk() {
-    run(Completion::Inline, |world| {
+    run(Mode::Inline, |world| {
         world.with_client(|_, provider, passive| {
             let mut bytes = [0; 256];
             let size = sddl::encode(EVERYONE, &mut bytes).unwrap();
@@ -89,8 +92,7 @@ fn a_socket_has_what_it_was_given() {
             assert_eq!(text(&bound.security(passive.within(SOON)).unwrap()), EVERYONE);
 
             let security = cache(provider, EVERYONE, passive);
-            let owner = Ownership::new().security(&security);
-            let socket = provider.datagram_owned(Family::V6, &owner, passive).unwrap();
+            let socket = provider.socket(Family::V6).security(&security).datagram(passive).unwrap();
             drop(security);
             assert_eq!(text(&socket.security(passive).unwrap()), EVERYONE);
         });
@@ -100,14 +102,13 @@ fn a_socket_has_what_it_was_given() {
 
 #[test]
 fn a_descriptor_is_for_its_own_client() {
-    run(Completion::Inline, |world| {
+    run(Mode::Inline, |world| {
         let passive = &world.passive();
         let other = wsk::Registration::register(wsk::Version::V1_0, passive).unwrap();
         let others = other.provider(passive).unwrap();
         let security = cache(&others, EVERYONE, passive);
         world.with_client(|_, provider, passive| {
-            let owner = Ownership::new().security(&security);
-            let made = provider.datagram_owned(Family::V4, &owner, passive);
+            let made = provider.socket(Family::V4).security(&security).datagram(passive);
             assert_eq!(made.err(), Some(Error::INVALID_PARAMETER));
             let socket = provider.datagram(Family::V4, passive).unwrap();
             assert_eq!(socket.set_security(&security, passive), Err(Error::INVALID_PARAMETER));
@@ -116,27 +117,28 @@ fn a_descriptor_is_for_its_own_client() {
 }
 
 #[test]
-fn requests_to_a_queue_keep_their_descriptor_until_they_have_landed() {
+fn requests_to_a_queue_keep_their_descriptor_until_their_result_is_taken() {
     in_every_mode(|world| {
         world.with_client(|_, provider, passive| {
             let bell = Bell::default();
-            let queue = bell.queue::<()>(passive);
+            let queue = bell.queue(passive);
             let socket: Socket<'_> = provider.datagram(Family::V4, passive).unwrap().into();
             let security = cache(provider, EVERYONE, passive);
             let hold = world.netio.hold("WskControlSocket");
-            socket.submit_set_security(&queue, Op::new(()).unwrap(), &security, None);
+            socket.submit_to(&queue, Op::new(()).unwrap(), SetSecurity(&security), None);
             drop(security);
             assert_eq!(world.netio.descriptors(), 1, "the request has it");
             drop(hold);
-            let set = bell.take(&queue, 1).remove(0);
-            assert_eq!((set.result(), world.netio.descriptors()), (Ok(0), 0));
-            socket.submit_get_security(&queue, set.into_op(), Some(SOON)).unwrap();
-            let mut got = bell.take(&queue, 1).remove(0);
-            assert_eq!((got.result(), got.output()), (Ok(0), &[][..]), "no address is told");
-            assert_eq!(text(&got.take_security().unwrap()), EVERYONE);
-            assert!(got.take_security().is_none());
+            let (Completion::SetSecurity(Ok(())), op) = bell.take_one(&queue) else { panic!("it was set") };
+            assert_eq!(world.netio.descriptors(), 0);
+            socket.submit_to(&queue, op, GetSecurity::new(&socket).unwrap(), Some(SOON));
+            let (Completion::GetSecurity(Ok(security)), op) = bell.take_one(&queue) else {
+                panic!("there is one");
+            };
+            assert_eq!(text(&security), EVERYONE);
+            drop(security);
             // Not taken, it is released all the same.
-            socket.submit_get_security(&queue, got.into_op(), None).unwrap();
+            socket.submit_to(&queue, op, GetSecurity::new(&socket).unwrap(), None);
             drop(bell.take(&queue, 1));
         });
         assert_eq!(world.netio.descriptors(), 0);
@@ -148,13 +150,13 @@ fn requests_that_are_cancelled_or_closed_under_leave_no_descriptor() {
     in_every_mode(|world| {
         world.with_client(|_, provider, passive| {
             let bell = Bell::default();
-            let queue = bell.queue::<()>(passive);
+            let queue = bell.queue(passive);
             let socket: Socket<'_> = provider.datagram(Family::V4, passive).unwrap().into();
             let hold = world.netio.hold("WskControlSocket");
             let (set, get) = (Op::new(()).unwrap(), Op::new(()).unwrap());
             let canceller = get.canceller();
-            socket.submit_set_security(&queue, set, &cache(provider, EVERYONE, passive), None);
-            socket.submit_get_security(&queue, get, None).unwrap();
+            socket.submit_to(&queue, set, SetSecurity(&cache(provider, EVERYONE, passive)), None);
+            socket.submit_to(&queue, get, GetSecurity::new(&socket).unwrap(), None);
             canceller.cancel();
             drop(socket);
             let mut ended = Vec::new();
@@ -162,7 +164,8 @@ fn requests_that_are_cancelled_or_closed_under_leave_no_descriptor() {
                 bell.listen();
                 ended.extend(queue.drain());
             }
-            assert!(ended.iter().all(|one| one.result() == Err(Error::CANCELLED)));
+            let was_cancelled = |completion: &Completion<'_>| completion.error() == Some(Error::CANCELLED);
+            assert!(ended.iter().all(|(completion, _)| was_cancelled(completion)));
             drop(hold);
         });
         assert_eq!(world.netio.descriptors(), 0);
@@ -177,25 +180,20 @@ fn share(first: Unbound<'_>, second: Unbound<'_>, passive: &Passive) -> Result {
     second.bind(specific, passive).map(drop).map_err(|(error, _)| error)
 }
 
-fn open<'r>(provider: &Provider<'r>, owner: &Ownership<'_, 'r>, passive: &Passive) -> Unbound<'r> {
-    provider.datagram_owned(Family::V4, owner, passive).unwrap()
-}
-
 #[test]
 fn descriptor_and_owner_decide_who_shares() {
-    run(Completion::Deferred, |world: &World| {
+    run(Mode::Deferred, |world: &World| {
         let (administrator, user) =
             (world.machine.process(Token::Administrator), world.machine.process(Token::User));
         world.with_client(|_, provider, passive| {
             let administrators = cache(provider, "D:P(A;;GA;;;BA)", passive);
             for (process, expected) in [(&administrator, Ok(())), (&user, Err(Error::ACCESS_DENIED))] {
+                let first = provider.socket(Family::V4).security(&administrators).datagram(passive).unwrap();
                 // SAFETY: the process lives until the end of the test, which is after that of the socket.
-                let owner = unsafe { Ownership::new().process(process.object()) };
-                let first = open(provider, &Ownership::new().security(&administrators), passive);
-                assert_eq!(share(first, open(provider, &owner, passive), passive), expected);
+                let second = unsafe { provider.socket(Family::V4).process(process.object()) };
+                assert_eq!(share(first, second.datagram(passive).unwrap(), passive), expected);
             }
-            let (first, second) =
-                (open(provider, &Ownership::new(), passive), open(provider, &Ownership::new(), passive));
+            let [first, second] = [(); 2].map(|()| provider.datagram(Family::V4, passive).unwrap());
             assert_eq!(share(first, second, passive), Err(Error::ACCESS_DENIED));
         });
     });

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{BRIEFLY, Bell, machine};
-use wsk::{Error, Op, Passive, Waiters};
+use wsk::{Error, Op, Passive, Result, Waiters};
 
 /// Calls `test` on a machine, which finds what is left.
 fn on_a_machine(test: impl FnOnce(&ntos::Machine, &Passive)) {
@@ -27,7 +27,7 @@ fn op(number: u32) -> Op<u32> {
 fn they_are_woken_in_the_order_in_which_they_came() {
     on_a_machine(|_, passive| {
         let (bell, waiters) = (Bell::default(), Waiters::new().unwrap());
-        let queue = bell.queue(passive);
+        let queue = bell.queue::<_, Result>(passive);
         assert!(waiters.is_empty());
         assert!(!waiters.wake_one());
         for number in 0..3 {
@@ -37,18 +37,18 @@ fn they_are_woken_in_the_order_in_which_they_came() {
         assert_eq!(queue.drain().count(), 0);
         for number in 0..3 {
             assert!(waiters.wake_one());
-            let woken = bell.take(&queue, 1).remove(0);
-            assert_eq!((woken.result(), *woken.buffers()), (Ok(0), number));
+            let (woken, op) = bell.take_one(&queue);
+            assert_eq!((woken, *op.buffers()), (Ok(()), number));
         }
         assert!(waiters.is_empty());
-        // Once more, with operations that have flown.
+        // Once more, with an operation that was submitted before.
         waiters.submit_to(&queue, op(7), None);
         waiters.fail_all(Error::FILE_FORCED_CLOSED);
-        let failed = bell.take(&queue, 1).remove(0);
-        assert_eq!(failed.result(), Err(Error::FILE_FORCED_CLOSED));
-        waiters.submit_to(&queue, failed.into_op(), None);
+        let (failed, op) = bell.take_one(&queue);
+        assert_eq!(failed, Err(Error::FILE_FORCED_CLOSED));
+        waiters.submit_to(&queue, op, None);
         drop(waiters);
-        assert_eq!(bell.take(&queue, 1).remove(0).result(), Err(Error::CANCELLED));
+        assert_eq!(bell.take_one(&queue).0, Err(Error::CANCELLED));
         drop(queue);
     });
 }
@@ -57,7 +57,7 @@ fn they_are_woken_in_the_order_in_which_they_came() {
 fn each_can_be_cancelled() {
     on_a_machine(|_, passive| {
         let (bell, waiters) = (Bell::default(), Waiters::new().unwrap());
-        let queue = bell.queue(passive);
+        let queue = bell.queue::<_, Result>(passive);
         let ops: Vec<_> = (0..3).map(op).collect();
         let cancellers: Vec<_> = ops.iter().map(Op::canceller).collect();
         // Before it is submitted.
@@ -65,16 +65,16 @@ fn each_can_be_cancelled() {
         for op in ops {
             waiters.submit_to(&queue, op, None);
         }
-        let first = bell.take(&queue, 1).remove(0);
-        assert_eq!((first.result(), *first.buffers()), (Err(Error::CANCELLED), 0));
+        let (first, op) = bell.take_one(&queue);
+        assert_eq!((first, *op.buffers()), (Err(Error::CANCELLED), 0));
         cancellers[2].cancel();
-        let third = bell.take(&queue, 1).remove(0);
-        assert_eq!((third.result(), *third.buffers()), (Err(Error::CANCELLED), 2));
+        let (third, op) = bell.take_one(&queue);
+        assert_eq!((third, *op.buffers()), (Err(Error::CANCELLED), 2));
         // What is left is whole: the last one was taken out, and another comes.
-        waiters.submit_to(&queue, op(3), None);
+        waiters.submit_to(&queue, self::op(3), None);
         for number in [1, 3] {
             assert!(waiters.wake_one());
-            assert_eq!(*bell.take(&queue, 1).remove(0).buffers(), number);
+            assert_eq!(*bell.take_one(&queue).1.buffers(), number);
         }
         // Too late.
         cancellers[1].cancel();
@@ -88,15 +88,15 @@ fn each_can_be_cancelled() {
 fn each_has_a_time_limit() {
     on_a_machine(|_, passive| {
         let (bell, waiters) = (Bell::default(), Waiters::new().unwrap());
-        let queue = bell.queue(passive);
+        let queue = bell.queue::<_, Result>(passive);
         waiters.submit_to(&queue, op(1), Some(BRIEFLY));
         waiters.submit_to(&queue, op(2), Some(Duration::ZERO));
         let ended = bell.take(&queue, 2);
-        assert!(ended.iter().all(|one| one.result() == Err(Error::IO_TIMEOUT)));
+        assert!(ended.iter().all(|(result, _)| *result == Err(Error::IO_TIMEOUT)));
         // Woken in time, the timer is cancelled.
         waiters.submit_to(&queue, op(3), Some(common::SOON));
         assert!(waiters.wake_one());
-        assert_eq!(bell.take(&queue, 1).remove(0).result(), Ok(0));
+        assert_eq!(bell.take_one(&queue).0, Ok(()));
         drop(queue);
     });
 }
@@ -105,15 +105,15 @@ fn each_has_a_time_limit() {
 fn what_is_there_at_once_does_not_lose_against_no_time() {
     on_a_machine(|_, passive| {
         let (bell, waiters) = (Bell::default(), Waiters::new().unwrap());
-        let queue = bell.queue(passive);
+        let queue = bell.queue::<_, Result>(passive);
         for number in 0..if cfg!(miri) { 5 } else { 300 } {
             let look = || assert!(waiters.wake_one());
             waiters.submit_and_look(&queue, op(number), Some(Duration::ZERO), look);
-            let woken = queue.drain().next().expect("it ends in the call");
-            assert_eq!((woken.result(), *woken.buffers()), (Ok(0), number));
-            waiters.submit_and_look(&queue, woken.into_op(), Some(Duration::ZERO), || ());
-            let ended = queue.drain().next().expect("it ends in the call");
-            assert_eq!(ended.result(), Err(Error::IO_TIMEOUT), "nobody has woken it");
+            let (woken, op) = queue.drain().next().expect("it ends in the call");
+            assert_eq!((woken, *op.buffers()), (Ok(()), number));
+            waiters.submit_and_look(&queue, op, Some(Duration::ZERO), || ());
+            let (ended, _) = queue.drain().next().expect("it ends in the call");
+            assert_eq!(ended, Err(Error::IO_TIMEOUT), "nobody has woken it");
         }
         assert!(waiters.is_empty());
         drop(queue);
@@ -125,7 +125,7 @@ fn wakers_and_cancellers_at_a_time() {
     const ROUNDS: u32 = if cfg!(miri) { 5 } else { 500 };
     on_a_machine(|machine, passive| {
         let (bell, waiters) = (Bell::default(), Arc::new(Waiters::new().unwrap()));
-        let queue = bell.queue(passive);
+        let queue = bell.queue::<_, Result>(passive);
         for round in 0..ROUNDS {
             let op = op(round);
             let canceller = op.canceller();
@@ -133,9 +133,9 @@ fn wakers_and_cancellers_at_a_time() {
             let waking = machine.spawn("wake", move || while !other.wake_one() && !other.is_empty() {});
             let cancelling = machine.spawn("cancel", move || canceller.cancel());
             waiters.submit_to(&queue, op, None);
-            let ended = bell.take(&queue, 1).remove(0);
-            assert!(matches!(ended.result(), Ok(0) | Err(Error::CANCELLED)));
-            assert_eq!(*ended.buffers(), round);
+            let (ended, op) = bell.take_one(&queue);
+            assert!(matches!(ended, Ok(()) | Err(Error::CANCELLED)));
+            assert_eq!(*op.buffers(), round);
             waking.join().unwrap();
             cancelling.join().unwrap();
         }
@@ -149,7 +149,7 @@ fn cancels_do_not_walk_past_the_others() {
     const COUNT: u32 = if cfg!(miri) { 20 } else { 30_000 };
     on_a_machine(|_, passive| {
         let (bell, waiters) = (Bell::default(), Waiters::new().unwrap());
-        let queue = bell.queue(passive);
+        let queue = bell.queue::<_, Result>(passive);
         let ops: Vec<_> = (0..COUNT).map(op).collect();
         let mut cancellers: Vec<_> = ops.iter().map(Op::canceller).collect();
         for op in ops {
@@ -163,15 +163,15 @@ fn cancels_do_not_walk_past_the_others() {
             canceller.cancel();
         }
         let mut ended = bell.take(&queue, COUNT as usize - 1);
-        assert!(ended.iter().all(|one| one.result() == Err(Error::CANCELLED)));
-        ended.sort_by_key(|one| *one.buffers());
-        let numbers: Vec<_> = ended.iter().map(|one| *one.buffers()).collect();
+        assert!(ended.iter().all(|(result, _)| *result == Err(Error::CANCELLED)));
+        ended.sort_by_key(|(_, op)| *op.buffers());
+        let numbers: Vec<_> = ended.iter().map(|(_, op)| *op.buffers()).collect();
         assert_eq!(numbers, (0..COUNT).filter(|number| *number != COUNT / 2).collect::<Vec<_>>());
         // What is left is whole.
         waiters.submit_to(&queue, op(COUNT), None);
         for number in [COUNT / 2, COUNT] {
             assert!(waiters.wake_one());
-            assert_eq!(*bell.take(&queue, 1).remove(0).buffers(), number);
+            assert_eq!(*bell.take_one(&queue).1.buffers(), number);
         }
         assert!(waiters.is_empty());
         drop((kept, cancellers, ended));

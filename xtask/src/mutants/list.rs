@@ -58,9 +58,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         caught_by: "basics::a_socket_is_created_bound_and_closed_v4",
     },
     Mutant {
-        name: "an operation that has completed stays in flight",
+        name: "an operation that has completed stays submitted",
         file: "crates/wsk/src/op/submit.rs",
-        line: "        // SAFETY: the provider's part ends here; nothing is touched afterwards.\n        unsafe { leave(header) };\n",
+        line: "        // SAFETY: the provider's reference ends here; nothing is touched afterwards.\n        unsafe { leave(header) };\n",
         instead: "",
         caught_by: "datagrams::datagrams_go_out_and_come_in_v4",
     },

@@ -1,31 +1,15 @@
 //! Enabling and disabling the event of a socket.
 #![expect(unsafe_code, reason = "the request carries a pointer")]
 
-use wsk_sys::{
-    NPI_WSK_INTERFACE_ID, SO_WSK_EVENT_CALLBACK, SOL_SOCKET, ULONG, WSK_EVENT_CALLBACK_CONTROL,
-    WSK_EVENT_DISABLE, WSK_EVENT_RECEIVE_FROM, WskSetOption,
-};
-
-use core::ptr::NonNull;
+use wsk_sys::{ULONG, WSK_EVENT_DISABLE, WSK_EVENT_RECEIVE_FROM};
 
 use super::ReceiveHandler;
 use super::listener::Listening;
-use crate::addr::Family;
-use crate::call::Operation;
 use crate::error::{Error, Result};
-use crate::immediate::{self, Immediate};
 use crate::irql::Wait;
-use crate::op::arguments::{Arguments, CONTROL_MAX};
-use crate::request::{Request, RequestIn, sealed};
+use crate::request::disable_receive::{self, DisableReceive};
+use crate::socket::immediate::{self, Immediate};
 use crate::socket::{Datagram, Socket, Unbound};
-use crate::state::Bound;
-
-const SIZE: usize = size_of::<WSK_EVENT_CALLBACK_CONTROL>();
-
-/// The value of `SO_WSK_EVENT_CALLBACK`.
-fn value(mask: ULONG) -> WSK_EVENT_CALLBACK_CONTROL {
-    WSK_EVENT_CALLBACK_CONTROL { NpiId: &raw const NPI_WSK_INTERFACE_ID, EventMask: mask }
-}
 
 /// How disabling the event without an IRP succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,39 +20,6 @@ pub enum Disabled {
     /// come.
     Soon,
 }
-
-/// `WskControlSocket` with `SO_WSK_EVENT_CALLBACK` and an IRP: disables the event.
-///
-/// The operation completes when the last call of the handler has returned; so it is not waited for there.
-#[derive(Clone, Copy, Debug)]
-#[doc(alias = "SO_WSK_EVENT_CALLBACK")]
-pub struct DisableReceive;
-
-impl<B> Request<B> for DisableReceive {
-    type Output = ();
-
-    fn output(_: usize, _: &Arguments) -> Result {
-        Ok(())
-    }
-}
-
-impl<B> sealed::Request<B> for DisableReceive {
-    fn prepare(self, _: Family, arguments: &mut Arguments, _: &B) -> Result<Operation> {
-        const { assert!(SIZE <= CONTROL_MAX) };
-        let input = (&raw mut arguments.input).cast::<WSK_EVENT_CALLBACK_CONTROL>();
-        // SAFETY: the input is as large as the value, and aligned for any.
-        unsafe { input.write(value(WSK_EVENT_RECEIVE_FROM | WSK_EVENT_DISABLE)) };
-        Ok(Operation::Control {
-            kind: WskSetOption,
-            code: SO_WSK_EVENT_CALLBACK,
-            level: SOL_SOCKET,
-            input: SIZE,
-            output: 0,
-        })
-    }
-}
-
-impl RequestIn<Bound> for DisableReceive {}
 
 impl Socket<'_> {
     /// Has WSK call the socket's handler from now on: [`Datagram::enable_receive`].
@@ -114,20 +65,11 @@ impl Socket<'_> {
     }
 
     fn event(&self, mask: ULONG) -> Result<Immediate> {
-        let input = value(mask);
-        let request = immediate::Request {
-            kind: WskSetOption,
-            code: SO_WSK_EVENT_CALLBACK,
-            level: SOL_SOCKET,
-            input_size: SIZE,
-            input: (&raw const input).cast(),
-            output_size: 0,
-            output: core::ptr::null_mut(),
-        };
-        let socket = NonNull::new(self.raw()).ok_or(Error::FILE_CLOSED)?;
-        // SAFETY: this handle keeps the socket. The input is this frame's and of the request's type; the identifier that
-        // it points to is constant. It may be made at any IRQL <= DISPATCH_LEVEL.
-        let (status, _) = unsafe { immediate::control(socket, &request, false) }?;
+        let input = disable_receive::value(mask);
+        let parameters = disable_receive::parameters(&raw const input);
+        // SAFETY: the input is this frame's and of the request's type; the identifier that it points to is constant. It
+        // may be made at any IRQL <= DISPATCH_LEVEL.
+        let (status, _) = unsafe { immediate::control(self.core().open()?, &parameters, false) }?;
         Immediate::of(status)
     }
 }

@@ -16,10 +16,10 @@ use wsk_sys::{
 };
 
 use super::{Answer, Indication, Indications, ReceiveHandler};
-use crate::call::{Call, Operation};
 use crate::error::Result;
 use crate::op::block::{self, Header};
 use crate::op::{Op, submit};
+use crate::request::close::Close;
 use crate::sync::{AtomicPtr, AtomicU32, Ordering};
 
 /// The close was asked for: no list is retained any more.
@@ -97,10 +97,11 @@ impl Hold {
         let hold = unsafe { this.as_ref() };
         let header = hold.close;
         if let Some(socket) = NonNull::new(hold.socket.load(Ordering::Relaxed)) {
-            let call = Call::Socket { socket, operation: Operation::Close };
-            // SAFETY: the operation was made for this and never flew; `close` gave the right to submit it. No call on
-            // the socket is in progress, and none will be made: neither by its owner nor for a list.
-            unsafe { submit::submit(header, &call, None, None) };
+            // SAFETY: no call on the socket is in progress, and none will be made: neither by its owner nor for a list.
+            let close = unsafe { Close::new(socket) };
+            // SAFETY: the operation was made for this and never submitted; `close` gave the right to do it. Its owner, who
+            // does not know its buffers, takes the result.
+            unsafe { submit::submit::<(), Close, Result>(header, &(), close, None, None) };
         }
         // SAFETY: the handle that `close` was given, used here for the last time.
         unsafe { block::release(header) };
@@ -177,7 +178,7 @@ impl Listening {
     /// [`INSUFFICIENT_RESOURCES`](crate::Error::INSUFFICIENT_RESOURCES); the handler is dropped.
     pub(crate) fn new<H: ReceiveHandler>(handler: H, is_static: bool) -> Result<(Listening, Op<()>)> {
         let op = Op::new_with(|header| Listener { hold: Hold::new(header), handler })?;
-        let listener = op.place();
+        let listener = op.address_of_buffers();
         // SAFETY: the operation holds a listener; only the field's address is taken.
         let hold = unsafe { &raw mut (*listener.as_ptr()).hold };
         // SAFETY: as above.
@@ -307,11 +308,11 @@ impl fmt::Debug for Retained {
 
 /// The handler of a socket that was made without one by a client whose events are static: it takes nothing.
 #[derive(Debug)]
-pub(crate) struct Nobody;
+pub(crate) struct RefuseAll;
 
-crate::dispatch_drop!(Nobody {});
+crate::dispatch_drop!(RefuseAll {});
 
-impl ReceiveHandler for Nobody {
+impl ReceiveHandler for RefuseAll {
     fn receive<'c>(&self, indication: Indication<'c>) -> Answer<'c> {
         indication.refuse()
     }

@@ -1,6 +1,6 @@
 //! Event callbacks: datagrams that WSK hands over by itself, without an IRP.
 //!
-//! A socket that was made with a handler ([`Provider::datagram_with`](crate::Provider::datagram_with)) can have WSK
+//! A socket that was made with a handler ([`Builder::handler`](crate::Builder::handler)) can have WSK
 //! call it: [`Datagram::enable_receive`](crate::Datagram::enable_receive) turns that on, once the socket is bound.
 //! The handler gets an [`Indication`], a list of datagrams in WSK's own memory, and answers in one of three ways:
 //!
@@ -40,7 +40,8 @@ use wsk_sys::{
 
 use crate::dispatch_drop::DispatchDrop;
 
-pub use control::{DisableReceive, Disabled};
+pub use crate::request::disable_receive::DisableReceive;
+pub use control::Disabled;
 pub use indicated::{Indicated, Indications, Segments};
 use listener::Hold;
 pub use listener::Retained;

@@ -1,63 +1,63 @@
-//! Operations: an IRP with everything it needs, made once and flown many times.
+//! Operations: an IRP with everything it needs, made once and submitted many times.
 //!
-//! An [`Op`] is an IRP, its state and the caller's buffers in one non-paged block. A socket's `submit` moves it
-//! into flight, which allocates nothing and cannot fail: whatever WSK returns, it completes the IRP, so the result
-//! has one way to come. It comes with the operation itself, to be read and flown again:
+//! An [`Op`] is an IRP, its state and the caller's buffers in one non-paged block. A socket's `submit` submits it for a
+//! request, which allocates nothing and cannot fail: whatever WSK returns, it completes the IRP, so the result has one
+//! way to come. It comes with the operation itself, to be submitted again, for whatever request:
 //!
 //! - from [`Pending::wait`], for a thread that may wait;
 //! - from a [`CompletionQueue`], for a driver whose threads never do.
 //!
 //! ```text
-//!            submit                 the last party leaves                 take
-//!   Op ────────────────▶ in flight ──────────────────────▶ delivered ────────────▶ Op
+//!            submit               the last reference is dropped           take
+//!   Op ────────────────▶ submitted ──────────────────────▶ delivered ────────────▶ Op
 //!   ▲                     │                                (event, or queue)        │
 //!   │                     ├─ Canceller::cancel, the time limit: IoCancelIrp         │
 //!   │                     └─ Pending dropped: cancel, and free when delivered       │
 //!   └───────────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! The completion routine copies the IRP's status, gives up the provider's part in the flight and returns
+//! The completion routine copies the IRP's status, drops the provider's reference and returns
 //! `STATUS_MORE_PROCESSING_REQUIRED`. It runs no user code and calls no WSK function.
-#![expect(unsafe_code, reason = "handles are raw pointers to a block that several parties share")]
+//!
+//! What an operation is submitted for, this module does not know: a [`Request`] prepares itself, calls WSK, and reads its
+//! own result, out of a state that lies in the block until then and is gone afterwards.
+#![expect(unsafe_code, reason = "handles are raw pointers to a block that several threads share")]
 
-pub(crate) mod arguments;
 pub(crate) mod block;
-pub(crate) mod completion;
-pub(crate) mod flight;
-pub(crate) mod payload;
 pub(crate) mod pending;
 pub(crate) mod queue;
+pub(crate) mod request;
+pub(crate) mod submission;
 pub(crate) mod submit;
 #[cfg(all(test, not(loom)))]
 mod tests;
-pub(crate) mod waiters;
 
 use core::marker::PhantomData;
 use core::ptr::NonNull;
+use core::time::Duration;
 
 use block::{Block, Header};
 
 use crate::dispatch_drop::DispatchDrop;
 use crate::error::Result;
+use crate::irql::Wait;
 
-pub use arguments::CONTROL_MAX;
-pub use completion::Completion;
-pub use payload::{Payload, PayloadList};
 pub use pending::Pending;
 pub use queue::{CompletionQueue, Doorbell, Drain};
-pub use waiters::Waiters;
+pub(crate) use request::Submit;
+pub use request::{FromCompletion, Request};
 
-/// An operation that is not in flight, with the buffers `B` that it carries.
+/// An operation that is not submitted, with the buffers `B` that it carries.
 ///
 /// # Invariants
-/// The operation is not in flight, and this is its owner: the handle that may submit it.
+/// The operation is not submitted, and this is its owner: the handle that may submit it.
 #[derive(Debug)]
 pub struct Op<B> {
     block: NonNull<Block<B>>,
     _owns: PhantomData<B>,
 }
 
-// SAFETY: an `Op` is its block; nobody else touches the block's content while it is not in flight.
+// SAFETY: an `Op` is its block; nobody else touches the block's content while it is not submitted.
 unsafe impl<B: Send> Send for Op<B> {}
 // SAFETY: `&Op` gives `&B` only.
 unsafe impl<B: Sync> Sync for Op<B> {}
@@ -65,8 +65,8 @@ unsafe impl<B: Sync> Sync for Op<B> {}
 impl<B: Send + 'static> Op<B> {
     /// Allocates an operation: one IRP, one non-paged block.
     ///
-    /// The buffers go into the block and stay at one address. If the operation is abandoned in flight, they are
-    /// dropped when it completes, at IRQL <= `DISPATCH_LEVEL`, possibly within the completion of the IRP: so they
+    /// The buffers go into the block and stay at one address. If the operation is abandoned while it is submitted, they
+    /// are dropped when it completes, at IRQL <= `DISPATCH_LEVEL`, possibly within the completion of the IRP: so they
     /// hold nothing that waits or calls WSK when it is dropped, which is what [`DispatchDrop`] says.
     ///
     /// # IRQL
@@ -81,12 +81,6 @@ impl<B: Send + 'static> Op<B> {
         Op::new_with(|_| buffers)
     }
 
-    /// As [`Op::new`], with buffers that know the header of their block.
-    pub(crate) fn new_with(buffers: impl FnOnce(NonNull<Header>) -> B) -> Result<Op<B>> {
-        // INVARIANT: the block is new, so this is its only handle.
-        Ok(Op { block: block::new(buffers)?, _owns: PhantomData })
-    }
-
     /// The same operation, for owners that do not know its buffers. They are dropped with it.
     pub(crate) fn erase(self) -> Op<()> {
         // INVARIANT: the owner is the same. The header is the beginning of the block, and all that such an owner uses;
@@ -94,25 +88,32 @@ impl<B: Send + 'static> Op<B> {
         Op { block: self.into_raw().cast(), _owns: PhantomData }
     }
 
-    /// A handle that can cancel this operation from anywhere, in this flight and in later ones. It keeps the memory of the
-    /// operation, but neither IRP nor buffers: so it may be among the buffers itself.
+    /// A handle that can cancel this operation from anywhere, in this submission and in later ones. It keeps the memory of
+    /// the operation, but neither IRP nor buffers: so it may be among the buffers itself.
     ///
     /// # IRQL
     /// <= `DISPATCH_LEVEL`
     #[must_use]
     pub fn canceller(&self) -> Canceller {
-        self.header().flight.watch();
+        self.header().submission.watch();
         // INVARIANT: counted just now.
         Canceller { header: self.block.cast() }
     }
 }
 
 impl<B> Op<B> {
-    /// Forgets a cancel that was asked for after the result was delivered, so that the next flight begins afresh.
+    /// As [`Op::new`], with buffers that know the header of their block, or are not abandoned.
+    pub(crate) fn new_with(buffers: impl FnOnce(NonNull<Header>) -> B) -> Result<Op<B>> {
+        // INVARIANT: the block is new, so this is its only handle.
+        Ok(Op { block: block::new(buffers)?, _owns: PhantomData })
+    }
+
+    /// Forgets a cancel that was asked for after the result was delivered, so that the next submission begins
+    /// afresh.
     ///
     /// For owners that use an operation again for something else, once every [`Canceller`] of the old one is gone.
     pub fn reset(&mut self) {
-        self.header().flight.land();
+        self.header().submission.reset();
     }
 
     /// The buffers.
@@ -134,16 +135,11 @@ impl<B> Op<B> {
     }
 
     /// Where the buffers are, for as long as the block exists.
-    pub(crate) fn place(&self) -> NonNull<B> {
+    pub(crate) fn address_of_buffers(&self) -> NonNull<B> {
         // SAFETY: the block lives as long as this handle.
         let buffers = unsafe { self.block.as_ref() }.buffers.get();
         // SAFETY: a field's address.
         unsafe { NonNull::new_unchecked(buffers) }
-    }
-
-    /// Where the header is, for as long as the block exists.
-    pub(crate) fn place_of_header(&self) -> NonNull<Header> {
-        self.block.cast()
     }
 
     pub(crate) fn header(&self) -> &Header {
@@ -157,10 +153,63 @@ impl<B> Op<B> {
     }
 
     /// # Safety
-    /// The caller owns the operation, which is not in flight, and gives it up.
+    /// The caller owns the operation, which is not submitted, and gives it up.
     pub(crate) unsafe fn from_raw(block: NonNull<Block<B>>) -> Op<B> {
         // INVARIANT: the caller's promise.
         Op { block, _owns: PhantomData }
+    }
+}
+
+/// Submission, for the modules that know requests. It allocates nothing, and a refusal is the request's result.
+impl<B> Op<B> {
+    /// Submits the operation; the result goes to whoever waits for it. Nobody need do so: the state owns nothing.
+    pub(crate) fn submit<R>(
+        self,
+        target: &R::Target,
+        request: R,
+        limit: Option<Duration>,
+    ) -> Pending<B, R::Output>
+    where
+        B: Send + 'static,
+        R: Submit<B, State: Copy + 'static>,
+    {
+        let block = self.into_raw();
+        // SAFETY: the operation was the caller's, and is not submitted; its result is taken by `Pending`.
+        unsafe { submit::submit::<B, R, Result<R::Output>>(block.cast(), target, request, limit, None) };
+        // SAFETY: submitted just now, without a queue.
+        unsafe { Pending::new(block) }
+    }
+
+    /// Submits the operation; the result goes to `queue`, which is gone before what the state borrows is.
+    pub(crate) fn submit_to<'r, R, T>(
+        self,
+        queue: &CompletionQueue<'r, B, T>,
+        target: &R::Target,
+        request: R,
+        limit: Option<Duration>,
+    ) where
+        B: Send + 'static,
+        R: Submit<B, State: 'r>,
+        T: FromCompletion<R>,
+    {
+        let (block, queue) = (self.into_raw(), Some(queue.expect()));
+        // SAFETY: the operation was the caller's, and is not submitted; the queue takes its result, and its handle.
+        unsafe { submit::submit::<B, R, T>(block.cast(), target, request, limit, queue) };
+    }
+
+    /// Submits the operation, and waits for it: so neither state nor buffers outlive the call.
+    pub(crate) fn submit_and_wait<R: Submit<B>>(
+        self,
+        target: &R::Target,
+        request: R,
+        wait: Wait<'_>,
+    ) -> (Result<R::Output>, Op<B>) {
+        let block = self.into_raw();
+        let limit = wait.timeout();
+        // SAFETY: the operation was the caller's, and is not submitted; its result is taken below.
+        unsafe { submit::submit::<B, R, Result<R::Output>>(block.cast(), target, request, limit, None) };
+        // SAFETY: submitted just now, without a queue.
+        unsafe { Pending::new(block) }.wait(wait.passive())
     }
 }
 
@@ -184,7 +233,7 @@ pub struct Canceller {
     header: NonNull<Header>,
 }
 
-// SAFETY: `cancel` may be called on any thread (`Flight`), and the memory may be freed on any.
+// SAFETY: `cancel` may be called on any thread (`Submission`), and the memory may be freed on any.
 unsafe impl Send for Canceller {}
 // SAFETY: as above.
 unsafe impl Sync for Canceller {}

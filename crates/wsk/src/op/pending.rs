@@ -1,5 +1,5 @@
-//! An operation in flight whose result goes to the thread that waits for it.
-#![expect(unsafe_code, reason = "the block is shared while the operation is in flight")]
+//! A submitted operation whose result goes to the thread that waits for it.
+#![expect(unsafe_code, reason = "the block is shared while the operation is submitted")]
 
 use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
@@ -11,33 +11,32 @@ use super::{Op, submit};
 use crate::error::Result;
 use crate::fatal;
 use crate::irql::Passive;
-use crate::request::Request;
 
-/// An operation in flight.
+/// A submitted operation, whose result is a `Result<O>`.
 ///
 /// Dropped, it is cancelled, and frees itself when WSK has let go of it.
 ///
 /// # Invariants
-/// `block` is kept by a handle of this value's own: the owner's.
+/// `block` is kept by a handle of this value's own: the owner's. It was or will be submitted for a `Result<O>`.
 #[must_use = "dropping a pending operation cancels it"]
 #[derive(Debug)]
-pub struct Pending<B, R> {
+pub struct Pending<B, O> {
     block: NonNull<Block<B>>,
-    _request: PhantomData<(B, fn() -> R)>,
+    _output: PhantomData<(B, fn() -> O)>,
 }
 
 // SAFETY: the buffers go where the handle goes, and everything else behind it is made for several threads.
-unsafe impl<B: Send, R> Send for Pending<B, R> {}
+unsafe impl<B: Send, O> Send for Pending<B, O> {}
 // SAFETY: `&Pending` gives no access to the buffers.
-unsafe impl<B: Send, R> Sync for Pending<B, R> {}
+unsafe impl<B: Send, O> Sync for Pending<B, O> {}
 
-impl<B, R> Pending<B, R> {
+impl<B, O> Pending<B, O> {
     /// # Safety
-    /// The caller owns the operation, has submitted it without a queue, or has seen to it that somebody will, and gives
-    /// it up.
-    pub(crate) unsafe fn new(block: NonNull<Block<B>>) -> Pending<B, R> {
+    /// The caller owns the operation, has submitted it without a queue and for a `Result<O>`, or has seen to it that
+    /// somebody will, and gives it up.
+    pub(crate) unsafe fn new(block: NonNull<Block<B>>) -> Pending<B, O> {
         // INVARIANT: the caller's promise.
-        Pending { block, _request: PhantomData }
+        Pending { block, _output: PhantomData }
     }
 
     /// Whether the result is there, so that [`Pending::wait`] would not wait.
@@ -71,24 +70,7 @@ impl<B, R> Pending<B, R> {
         unsafe { block::release(pending.block.cast()) };
     }
 
-    /// Waits for the result, as [`submit::land`] gives it, and the operation.
-    pub(crate) fn land(self, _: &Passive) -> (Result<usize>, Op<B>) {
-        let event = self.header().event.get();
-        fatal::unless_it_can_wait();
-        // SAFETY: PASSIVE_LEVEL is proven; the event is in the block, which this value keeps. A kernel-mode wait
-        // without alerts or a limit ends only when the event is set.
-        unsafe { KeWaitForSingleObject(event.cast(), Executive, KernelMode, FALSE, ptr::null()) };
-        let block = core::mem::ManuallyDrop::new(self).block;
-        // SAFETY: the event is set, so the result was delivered; the owner's handle was this value's.
-        let result = unsafe { submit::land(block.cast()) };
-        // SAFETY: as above: the operation has landed, and its owner is the new `Op`.
-        let op = unsafe { Op::from_raw(block) };
-        (result, op)
-    }
-}
-
-impl<B: 'static, R: Request<B>> Pending<B, R> {
-    /// Waits for the result, and gives it with the operation, ready for another flight.
+    /// Waits for the result, and gives it with the operation, ready to be submitted again.
     ///
     /// # IRQL
     /// `PASSIVE_LEVEL`
@@ -96,16 +78,23 @@ impl<B: 'static, R: Request<B>> Pending<B, R> {
     /// # Errors
     /// What WSK gave. [`CANCELLED`](crate::Error::CANCELLED) after a cancel,
     /// [`IO_TIMEOUT`](crate::Error::IO_TIMEOUT) when the time limit passed.
-    pub fn wait(self, passive: &Passive) -> (Result<R::Output>, Op<B>) {
-        let (result, op) = self.land(passive);
-        // SAFETY: the operation has landed, so its arguments are the owner's.
-        let arguments = unsafe { &*op.header().arguments.get() };
-        let output = result.and_then(|information| R::output(information, arguments));
-        (output, op)
+    pub fn wait(self, _: &Passive) -> (Result<O>, Op<B>) {
+        let event = self.header().event.get();
+        fatal::unless_it_can_wait();
+        // SAFETY: PASSIVE_LEVEL is proven; the event is in the block, which this value keeps. A kernel-mode wait
+        // without alerts or a limit ends only when the event is set.
+        unsafe { KeWaitForSingleObject(event.cast(), Executive, KernelMode, FALSE, ptr::null()) };
+        let block = core::mem::ManuallyDrop::new(self).block;
+        // SAFETY: the event is set, so the result was delivered: by the type's invariant a `Result<O>`. The owner's
+        // handle was this value's.
+        let result = unsafe { submit::take(block.cast()) };
+        // SAFETY: the operation is not submitted any more, and its owner is the new `Op`.
+        let op = unsafe { Op::from_raw(block) };
+        (result, op)
     }
 }
 
-impl<B, R> Drop for Pending<B, R> {
+impl<B, O> Drop for Pending<B, O> {
     fn drop(&mut self) {
         // In this order: a cancel after the handle is gone could meet freed memory.
         self.cancel();

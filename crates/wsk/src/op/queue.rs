@@ -12,7 +12,6 @@ use wsk_sys::{
 };
 
 use super::block::{Block, Header};
-use super::completion::Completion;
 use super::{Op, submit};
 use crate::error::Result;
 use crate::fatal;
@@ -51,7 +50,7 @@ struct Ready {
     count: usize,
 }
 
-/// The part of a queue that operations in flight keep.
+/// The part of a queue that submitted operations keep.
 ///
 /// # Invariants
 /// `ready` is touched under `lock` only. The operations in it, and those behind `head`, are the queue's, with the
@@ -167,6 +166,9 @@ impl Inner {
 
 /// Where operations with the buffers `B` go when they have finished, to be taken in the order of their completion.
 ///
+/// With each comes a `T`, made of the result of its request: [`Completion`](crate::Completion), which says what request
+/// it was; for a queue of one kind of request, its `Result`; or a type of the driver's own. See [`FromCompletion`].
+///
 /// The doorbell is rung whenever something arrives in an empty queue; what it starts, a work item, takes everything
 /// there is with [`CompletionQueue::drain`]. Several threads may drain at a time; each operation goes to one.
 ///
@@ -176,15 +178,17 @@ impl Inner {
 /// Dropping the queue waits for every operation that was submitted to it, so it is dropped at `PASSIVE_LEVEL`,
 /// after the sockets whose close cancels what is pending. At `DISPATCH_LEVEL` the drop is a bug check.
 #[derive(Debug)]
-pub struct CompletionQueue<'r, B: Send + 'static> {
+pub struct CompletionQueue<'r, B: Send + 'static, T> {
     inner: Shared<Inner>,
+    /// What goes in comes out.
     _operations: PhantomData<fn(Op<B>) -> Op<B>>,
-    /// What goes in comes out: with a longer lifetime a socket could outlive its registration, and with a shorter one
+    _results: PhantomData<fn(T) -> T>,
+    /// With a longer lifetime a socket could outlive its registration, and with a shorter one
     /// such a socket could be put in.
     _registration: PhantomData<fn(&'r ()) -> &'r ()>,
 }
 
-impl<'r, B: Send + 'static> CompletionQueue<'r, B> {
+impl<'r, B: Send + 'static, T> CompletionQueue<'r, B, T> {
     /// Makes a queue.
     ///
     /// # IRQL
@@ -192,7 +196,7 @@ impl<'r, B: Send + 'static> CompletionQueue<'r, B> {
     ///
     /// # Errors
     /// [`INSUFFICIENT_RESOURCES`](crate::Error::INSUFFICIENT_RESOURCES)
-    pub fn new(doorbell: Doorbell, _: &Passive) -> Result<CompletionQueue<'r, B>> {
+    pub fn new(doorbell: Doorbell, _: &Passive) -> Result<CompletionQueue<'r, B, T>> {
         let inner = Shared::new(Inner {
             head: AtomicPtr::new(ptr::null_mut()),
             // Zero is an initialised spin lock, by the header's `KeInitializeSpinLock`.
@@ -204,7 +208,12 @@ impl<'r, B: Send + 'static> CompletionQueue<'r, B> {
         })?;
         // SAFETY: the event is in non-paged memory that stays where it is.
         unsafe { KeInitializeEvent(inner.stepped.get(), SynchronizationEvent, FALSE) };
-        Ok(CompletionQueue { inner, _operations: PhantomData, _registration: PhantomData })
+        Ok(CompletionQueue {
+            inner,
+            _operations: PhantomData,
+            _results: PhantomData,
+            _registration: PhantomData,
+        })
     }
 
     /// Takes the operations that have finished by now, in the order of their completion.
@@ -212,7 +221,7 @@ impl<'r, B: Send + 'static> CompletionQueue<'r, B> {
     /// # IRQL
     /// <= `DISPATCH_LEVEL`
     #[must_use]
-    pub fn drain(&self) -> Drain<'_, 'r, B> {
+    pub fn drain(&self) -> Drain<'_, 'r, B, T> {
         Drain { queue: self, left: self.inner.gather() }
     }
 
@@ -245,7 +254,7 @@ impl<'r, B: Send + 'static> CompletionQueue<'r, B> {
     }
 }
 
-impl<B: Send + 'static> Drop for CompletionQueue<'_, B> {
+impl<B: Send + 'static, T> Drop for CompletionQueue<'_, B, T> {
     fn drop(&mut self) {
         fatal::unless_it_can_wait();
         loop {
@@ -262,34 +271,35 @@ impl<B: Send + 'static> Drop for CompletionQueue<'_, B> {
     }
 }
 
-/// The operations that are to be taken from a queue, one by one. Those not looked at are dropped with it.
+/// The operations that are to be taken from a queue, one by one, each with what was made of its result. Those not
+/// looked at are dropped with it.
 ///
 /// Until it is looked at, an operation stays the queue's: should this value be forgotten, the next drain takes it.
 #[derive(Debug)]
-pub struct Drain<'q, 'r, B: Send + 'static> {
-    queue: &'q CompletionQueue<'r, B>,
+pub struct Drain<'q, 'r, B: Send + 'static, T> {
+    queue: &'q CompletionQueue<'r, B, T>,
     /// At most so many: what arrives meanwhile rings for another drain.
     left: usize,
 }
 
-impl<'r, B: Send + 'static> Iterator for Drain<'_, 'r, B> {
-    type Item = Completion<'r, B>;
+impl<B: Send + 'static, T> Iterator for Drain<'_, '_, B, T> {
+    type Item = (T, Op<B>);
 
-    fn next(&mut self) -> Option<Completion<'r, B>> {
+    fn next(&mut self) -> Option<(T, Op<B>)> {
         self.left = self.left.checked_sub(1)?;
         // None: others drain as well, and have taken it.
         let header = self.queue.inner.pop()?;
-        // SAFETY: the result was delivered to the queue, with the owner's handle.
-        let result = unsafe { submit::land(header) };
-        // SAFETY: as above. Only operations with the buffers `B` are submitted to this queue.
+        // SAFETY: the result was delivered to the queue, with the owner's handle. Only operations for a `T` are submitted
+        // to this queue.
+        let result = unsafe { submit::take(header) };
+        // SAFETY: the owner's handle. Only operations with the buffers `B` are submitted to this queue.
         let op = unsafe { Op::from_raw(header.cast::<Block<B>>()) };
         self.queue.inner.step();
-        // SAFETY: as above. What it holds is of a registration that is borrowed for as long as `'r`.
-        Some(unsafe { Completion::new(op, result) })
+        Some((result, op))
     }
 }
 
-impl<B: Send + 'static> Drop for Drain<'_, '_, B> {
+impl<B: Send + 'static, T> Drop for Drain<'_, '_, B, T> {
     fn drop(&mut self) {
         while self.next().is_some() {}
     }

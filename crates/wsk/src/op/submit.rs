@@ -1,230 +1,327 @@
-//! The flight of an operation, from submit to delivery.
+//! A submission, from the call of WSK to the result.
 #![expect(unsafe_code, reason = "the block is shared with WSK, the timer and the completion routine")]
 
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 use core::time::Duration;
 
 use wsk_sys::{
-    DEVICE_OBJECT, FALSE, IO_STATUS_BLOCK, IRP, IoCancelIrp, IoReuseIrp, IoSetCompletionRoutine, KDPC,
-    KeCancelTimer, KeClearEvent, KeSetEvent, KeSetTimerEx, NTSTATUS, PVOID, STATUS_CANCELLED,
-    STATUS_IO_TIMEOUT, STATUS_MORE_PROCESSING_REQUIRED, STATUS_UNSUCCESSFUL,
+    DEVICE_OBJECT, FALSE, IO_STATUS_BLOCK, IRP, IoReuseIrp, IoSetCompletionRoutine, KDPC, KeCancelTimer,
+    KeClearEvent, KeSetEvent, KeSetTimerEx, NTSTATUS, PVOID, STATUS_CANCELLED, STATUS_IO_TIMEOUT,
+    STATUS_MORE_PROCESSING_REQUIRED, STATUS_UNSUCCESSFUL,
 };
 
-use super::block::{self, Block, Header};
+use super::block::{self, Area, Block, Header};
 use super::queue::Inner;
-use crate::call::Call;
+use super::request::{FromCompletion, IoStatus, Irp, Submit};
 use crate::error::Result;
 use crate::pool::Shared;
-use crate::request::sealed::Request;
 use crate::time;
 
-/// Sends the operation's IRP down with `call`, and returns when WSK has returned.
+/// What is done with a request whose type is not known any more: the functions of one `R`, submitted by an operation with
+/// the buffers `B`, for a result of the type `T`.
+#[derive(Debug)]
+pub(crate) struct Functions {
+    /// [`Submit::cancel`]
+    cancel: unsafe fn(NonNull<Header>),
+    /// [`Submit::complete`]; writes the `T`.
+    complete: unsafe fn(NonNull<Header>, IoStatus, *mut ()),
+    /// Drops the state, and wipes its memory.
+    discard: unsafe fn(NonNull<Header>),
+}
+
+struct Typed<B, R, T>(PhantomData<(B, R, T)>);
+
+impl<B, R: Submit<B>, T: FromCompletion<R>> Typed<B, R, T> {
+    const FUNCTIONS: &'static Functions = &Functions {
+        cancel: Typed::<B, R, T>::cancel,
+        complete: Typed::<B, R, T>::complete,
+        discard: Typed::<B, R, T>::discard,
+    };
+
+    /// Where the state is.
+    ///
+    /// # Safety
+    /// The block is kept.
+    unsafe fn state(header: NonNull<Header>) -> NonNull<R::State> {
+        Area::fits::<R::State>();
+        // SAFETY: the caller's promise.
+        let area = unsafe { header.as_ref() }.state.get();
+        // SAFETY: a field's address.
+        unsafe { NonNull::new_unchecked(area) }.cast()
+    }
+
+    /// # Safety
+    /// The caller holds a reference to a submission with this request's state.
+    unsafe fn cancel(header: NonNull<Header>) {
+        // SAFETY: the submission keeps the block.
+        let state = unsafe { Self::state(header) };
+        // SAFETY: passed on.
+        unsafe { R::cancel(state, Irp::new(header)) };
+    }
+
+    /// # Safety
+    /// The caller owns the operation, which has the buffers `B`, and whose submission for this request, with a result of
+    /// the type `T`, has ended with this status. `to` has room for a `T`.
+    unsafe fn complete(header: NonNull<Header>, status: IoStatus, to: *mut ()) {
+        // SAFETY: the caller's handle keeps the block, which has the buffers `B`.
+        let block = unsafe { header.cast::<Block<B>>().as_ref() };
+        // SAFETY: the submission has ended, so the cell is the owner's.
+        let result = if let Some(error) = unsafe { *block.header.refused.get() } {
+            Err(error)
+        } else {
+            // SAFETY: the handle keeps the block.
+            let mut state = unsafe { Self::state(header) };
+            // SAFETY: the submission has ended, so the state, which is there, is the owner's.
+            let state = unsafe { state.as_mut() };
+            // SAFETY: so are the buffers.
+            R::complete(state, unsafe { &mut *block.buffers.get() }, status)
+        };
+        // SAFETY: the caller's promise.
+        unsafe { to.cast::<T>().write(T::from_completion(result)) };
+    }
+
+    /// # Safety
+    /// The caller owns the operation, which is not submitted; the state is this request's.
+    unsafe fn discard(header: NonNull<Header>) {
+        // SAFETY: the caller's handle keeps the block.
+        let state = unsafe { Self::state(header) };
+        // SAFETY: the state is the owner's, and is not used again.
+        unsafe { state.drop_in_place() };
+        // SAFETY: its memory, in which no address and no input of a request is to stay.
+        unsafe { state.cast::<u8>().write_bytes(0, size_of::<R::State>()) };
+    }
+
+    /// Puts the request's state into the block; or why it is refused, which is the result.
+    ///
+    /// A function of its own, so that the states that it moves are not on the stack below WSK.
+    ///
+    /// # Safety
+    /// The caller owns the operation, which is not submitted and has the buffers `B`.
+    #[inline(never)]
+    unsafe fn prepare(header: NonNull<Header>, target: &R::Target, request: R) -> Result {
+        // SAFETY: the caller's handle keeps the block, which has the buffers `B`.
+        let block = unsafe { header.cast::<Block<B>>().as_ref() };
+        // SAFETY: outside a submission the buffers are the owner's.
+        let prepared = request.prepare(target, unsafe { &mut *block.buffers.get() });
+        // SAFETY: so are the cells.
+        unsafe { *block.header.refused.get() = prepared.as_ref().err().copied() };
+        // SAFETY: as said; the functions are those of the state written below.
+        unsafe { *block.header.functions.get() = Some(Self::FUNCTIONS) };
+        // SAFETY: the handle keeps the block.
+        let place = unsafe { Self::state(header) };
+        // SAFETY: the area is large and aligned enough, and has no state: the last one went with its result.
+        prepared.map(|state| unsafe { place.write(state) })
+    }
+}
+
+/// Sends the operation's IRP down for a request, and returns when WSK has returned.
 ///
-/// The result goes to `queue`, with the caller's handle; or to the event, in which case the caller keeps its
-/// handle and the flight takes one of its own. Whatever WSK returns, it completes the IRP, so the result is read
+/// The result, a `T`, goes to `queue`, with the caller's handle; or to the event, in which case the caller keeps its
+/// handle and the submission takes one of its own. Whatever WSK returns, it completes the IRP, so the result is read
 /// there and nowhere else.
 ///
 /// A time limit of zero is no timer: the request is made, and if it has not completed when the call returns, it is
 /// cancelled. So a result that is there at once never loses.
 ///
 /// # Safety
-/// The caller owns the operation, which is not in flight. `call` fits the operation's arguments and a socket or
-/// client that lives at least until this function returns.
-pub(crate) unsafe fn submit(
+/// The caller owns the operation, which is not submitted and has the buffers `B`. The result is taken as a `T`.
+pub(crate) unsafe fn submit<B, R: Submit<B>, T: FromCompletion<R>>(
     header: NonNull<Header>,
-    call: &Call,
-    timeout: Option<Duration>,
+    target: &R::Target,
+    request: R,
+    limit: Option<Duration>,
     queue: Option<Shared<Inner>>,
 ) {
     // SAFETY: passed on.
-    unsafe { submit_and(header, call, timeout, queue, || ()) };
+    let prepared = unsafe { Typed::<B, R, T>::prepare(header, target, request) };
+    // SAFETY: passed on.
+    unsafe { begin(header, limit, queue) };
+    // SAFETY: the submitter's reference keeps the block.
+    let state = unsafe { Typed::<B, R, T>::state(header) };
+    // SAFETY: prepared above with this target, and submitted just now. The state is the call's from here on.
+    let called = prepared.and_then(|()| unsafe { R::call(target, state, Irp::new(header)) });
+    if let Err(error) = called {
+        // WSK was not called, so the IRP is completed in its place.
+        // SAFETY: the provider's reference was not given to WSK: it is this thread's.
+        unsafe { complete_with(header, error.status()) };
+    }
+    // SAFETY: the call has returned; the submitter's reference is not used any more.
+    unsafe { end(header, limit) };
 }
 
-/// As [`submit`], and calls `then` after WSK has returned, before a time limit of zero ends the flight.
+/// Of a time limit: the interval of its timer.
+fn timer(limit: Option<Duration>) -> Option<Duration> {
+    limit.filter(|limit| !limit.is_zero())
+}
+
+/// Arms the IRP, begins the submission and sets the timer.
 ///
 /// # Safety
-/// As [`submit`].
-pub(crate) unsafe fn submit_and(
-    header: NonNull<Header>,
-    call: &Call,
-    timeout: Option<Duration>,
-    queue: Option<Shared<Inner>>,
-    then: impl FnOnce(),
-) {
-    let timer = timeout.filter(|limit| !limit.is_zero());
-    // SAFETY: the caller's handle keeps the block until the flight begins, the submitter's part in it afterwards.
+/// The caller owns the operation, which is not submitted, and has prepared it.
+unsafe fn begin(header: NonNull<Header>, limit: Option<Duration>, queue: Option<Shared<Inner>>) {
+    let timer = timer(limit);
+    // SAFETY: the caller's handle keeps the block until the submission begins, the submitter's reference afterwards.
     let block = unsafe { header.as_ref() };
     let irp = block.irp.as_ptr();
-    // SAFETY: outside a flight the cells are the owner's.
-    let flown = unsafe { block.flown.get().replace(true) };
-    if flown {
-        // SAFETY: outside a flight the IRP is the owner's; it came from IoAllocateIrp, and has completed.
+    // SAFETY: outside a submission the cells are the owner's.
+    let sent = unsafe { block.sent.get().replace(true) };
+    if sent {
+        // SAFETY: outside a submission the IRP is the owner's; it came from IoAllocateIrp, and has completed.
         unsafe { IoReuseIrp(irp, STATUS_UNSUCCESSFUL) };
     }
     // SAFETY: the IRP has one stack location, still unused. The routine is code of this driver, the context a
-    // non-paged block that the flight keeps until the provider's part has ended.
-    unsafe { IoSetCompletionRoutine(irp, Some(complete), header.as_ptr().cast(), true, true, true) };
+    // non-paged block that the provider's reference keeps.
+    unsafe { IoSetCompletionRoutine(irp, Some(routine), header.as_ptr().cast(), true, true, true) };
     if queue.is_none() {
-        block.flight.retain();
+        block.submission.add_handle();
     }
-    // SAFETY: outside a flight the cells are the owner's.
+    // SAFETY: outside a submission the cells are the owner's.
     unsafe { *block.queue.get() = queue };
-    // SAFETY: as above.
+    // SAFETY: this one, too.
     unsafe { *block.timed.get() = timer.is_some() };
-    // SAFETY: as above.
-    unsafe { &mut *block.arguments.get() }.begin(call);
-    let waiters = if let Call::Wait(parked) = call { Some(parked.clone()) } else { None };
-    // SAFETY: as above.
-    unsafe { *block.waiters.get() = waiters };
-    // SAFETY: as above; the event was initialised with the block.
+    // SAFETY: the event was initialised with the block, and nobody waits for it outside a submission.
     unsafe { KeClearEvent(block.event.get()) };
-    block.flight.begin(timer.is_some());
+    block.submission.begin(timer.is_some());
     if let Some(limit) = timer {
         let due = time::interval(limit);
-        // SAFETY: timer and DPC were initialised with the block, and the timer's part in the flight keeps it.
+        // SAFETY: timer and DPC were initialised with the block, and the timer's reference keeps it.
         unsafe { KeSetTimerEx(block.timer.get(), due, 0, block.dpc.get()) };
     }
-    let issued = if let Call::Wait(parked) = call {
-        // SAFETY: the flight has begun, and the provider's part in it is nobody's yet.
-        unsafe { parked.enter(header) };
-        Ok(())
-    } else {
-        // SAFETY: the arguments are the provider's from here to the completion; the rest is the caller's promise.
-        unsafe { call.issue(block.arguments.get(), irp) }
-    };
-    if let Err(error) = issued {
-        // WSK was not called, so the IRP is completed in its place.
-        // SAFETY: the provider's part in the flight was not given to WSK: it is this thread's.
-        unsafe { finish(header, error.status()) };
+}
+
+/// Ends the submitter's part, after the call.
+///
+/// # Safety
+/// The caller is the submitter, and does not use its reference afterwards.
+unsafe fn end(header: NonNull<Header>, limit: Option<Duration>) {
+    // SAFETY: the submitter's reference keeps the block.
+    let block = unsafe { header.as_ref() };
+    if limit.is_some() && timer(limit).is_none() && !block.submission.is_completed() {
+        block.submission.time_out();
     }
-    then();
-    if timeout.is_some() && timer.is_none() && !block.flight.is_alone() {
-        block.flight.time_out();
-    }
-    if block.flight.is_cancelled() {
+    if block.submission.is_cancelled() {
         // Whoever asked may have done so before the IRP was WSK's to cancel.
-        // SAFETY: the submitter's part in the flight keeps the IRP from being freed or re-armed.
-        unsafe { revoke(header) };
+        // SAFETY: the submitter's reference.
+        unsafe { cancel_irp(header) };
     }
-    // SAFETY: the submitter's part ends here; nothing is touched afterwards.
+    // SAFETY: the submitter's reference ends here; nothing is touched afterwards.
     unsafe { leave(header) };
 }
 
-/// Asks for the cancellation of the operation's flight, or of its next one.
+/// Asks for the cancellation of the operation's submission, or of its next one.
 ///
 /// # Safety
 /// The caller keeps the block.
 pub(crate) unsafe fn cancel(header: NonNull<Header>) {
     // SAFETY: the caller's promise.
     let block = unsafe { header.as_ref() };
-    if block.flight.cancel() {
-        // SAFETY: the part in the flight, taken just now, keeps the IRP from being freed or re-armed.
-        unsafe { revoke(header) };
-        // SAFETY: that part ends here.
+    if block.submission.cancel() {
+        // SAFETY: the reference, taken just now.
+        unsafe { cancel_irp(header) };
+        // SAFETY: that reference ends here.
         unsafe { leave(header) };
     }
 }
 
-/// Asks whoever has the provider's part in a flight to end it.
+/// Asks whoever has the IRP to cancel it.
 ///
 /// # Safety
-/// The caller is a party of the flight, which keeps the IRP from being freed or re-armed.
-unsafe fn revoke(header: NonNull<Header>) {
-    // SAFETY: the caller's part in the flight keeps the block.
+/// The caller holds a reference to the submission, which keeps the IRP from being freed or re-armed.
+unsafe fn cancel_irp(header: NonNull<Header>) {
+    // SAFETY: the caller's reference keeps the block.
     let block = unsafe { header.as_ref() };
-    // SAFETY: written before the flight began, and taken when it has ended: in a flight it is only read.
-    match unsafe { &*block.waiters.get() } {
-        // SAFETY: passed on.
-        Some(parked) => unsafe { parked.revoke(header) },
-        None => {
-            // SAFETY: this function's contract.
-            unsafe { IoCancelIrp(block.irp.as_ptr()) };
-        }
+    // SAFETY: written before the submission began: in a submission it is only read.
+    if unsafe { *block.refused.get() }.is_some() {
+        // It completes at once, and has no state.
+        return;
+    }
+    // SAFETY: this one, too.
+    if let Some(functions) = unsafe { *block.functions.get() } {
+        // SAFETY: the functions of the submission's own request, whose state is there.
+        unsafe { (functions.cancel)(header) };
     }
 }
 
-/// Completes an operation in the provider's place.
+/// Completes the IRP in the provider's place.
 ///
 /// # Safety
-/// The provider's part in the flight is the caller's, and ends here.
-pub(crate) unsafe fn finish(header: NonNull<Header>, status: NTSTATUS) {
-    // SAFETY: the provider's part in the flight keeps the block.
+/// The provider's reference is the caller's, and ends here.
+pub(crate) unsafe fn complete_with(header: NonNull<Header>, status: NTSTATUS) {
+    // SAFETY: the provider's reference keeps the block.
     let irp = unsafe { header.as_ref() }.irp.as_ptr();
     let result = IO_STATUS_BLOCK { Status: status, Information: 0 };
     // SAFETY: WSK does not have the IRP, so its status is this thread's to write.
     unsafe { (*irp).IoStatus = result };
-    // SAFETY: as above; the context is that of `submit`.
-    unsafe { complete(ptr::null_mut(), irp, header.as_ptr().cast()) };
+    // SAFETY: the IRP, with the context that `begin` has set.
+    unsafe { routine(ptr::null_mut(), irp, header.as_ptr().cast()) };
 }
 
-/// Has the buffers told what the next flight has transferred.
+/// Takes the result of the submission that was delivered; its state and its flags are forgotten.
+///
+/// `STATUS_CANCELLED` is `STATUS_IO_TIMEOUT`, if it was the time limit that cancelled.
 ///
 /// # Safety
-/// The caller owns the operation, which is not in flight, and has the buffers `B`.
-pub(crate) unsafe fn tell<B, R: Request<B>>(header: NonNull<Header>) {
-    // SAFETY: the caller's handle keeps the block.
-    let block = unsafe { header.as_ref() };
-    // SAFETY: outside a flight the cell is the owner's.
-    unsafe { *block.landed.get() = Some(landed::<B, R>) };
-}
-
-/// # Safety
-/// The caller owns the operation, which is not in flight, and has the buffers `B`.
-unsafe fn landed<B, R: Request<B>>(header: NonNull<Header>, length: usize) {
-    // SAFETY: the caller's handle keeps the block, which has the buffers `B`.
-    let block = unsafe { header.cast::<Block<B>>().as_ref() };
-    // SAFETY: outside a flight the buffers are the owner's.
-    R::landed(unsafe { &mut *block.buffers.get() }, length);
-}
-
-/// The result of the flight that was delivered, with the number of bytes that were transferred; for a new socket, its
-/// address. The buffers are told, and the flight's flags are forgotten.
-///
-/// # Errors
-/// What WSK gave; `STATUS_IO_TIMEOUT` instead of `STATUS_CANCELLED`, if it was the time limit that cancelled.
-///
-/// # Safety
-/// The caller owns the operation, whose result has been delivered, and takes it once.
-pub(crate) unsafe fn land(header: NonNull<Header>) -> Result<usize> {
+/// The caller owns the operation, whose result, a `T`, has been delivered, and takes it once.
+pub(crate) unsafe fn take<T>(header: NonNull<Header>) -> T {
     // SAFETY: the caller's handle keeps the block.
     let block = unsafe { header.as_ref() };
     // SAFETY: the result was delivered, so the cell is the owner's.
-    let IO_STATUS_BLOCK { Status: mut status, Information: information } = unsafe { *block.status.get() };
-    if status == STATUS_CANCELLED && block.flight.is_timed_out() {
-        status = STATUS_IO_TIMEOUT;
+    let mut status = IoStatus::new(unsafe { *block.status.get() });
+    if status.status == STATUS_CANCELLED && block.submission.is_timed_out() {
+        status.status = STATUS_IO_TIMEOUT;
     }
-    // SAFETY: as above.
-    let result = unsafe { &mut *block.arguments.get() }.end(status, information);
-    // SAFETY: as above.
-    if let Some(landed) = unsafe { (*block.landed.get()).take() } {
-        // SAFETY: set by `tell` with the type of the buffers; the operation has landed, so they are the owner's.
-        unsafe { landed(header, result.unwrap_or(0)) };
-    }
-    block.flight.land();
-    result
+    let mut result = MaybeUninit::<T>::uninit();
+    // SAFETY: outside a submission the cell is the owner's.
+    let functions = unsafe { *block.functions.get() };
+    // SAFETY: by the header's invariant, and as the result was not taken before, they are there.
+    let functions = unsafe { functions.unwrap_unchecked() };
+    // SAFETY: the functions are those of the submission, for a `T`.
+    unsafe { (functions.complete)(header, status, result.as_mut_ptr().cast()) };
+    // SAFETY: the caller owns the operation, which is not submitted.
+    unsafe { discard(header) };
+    block.submission.reset();
+    // SAFETY: `complete` has written it.
+    unsafe { result.assume_init() }
 }
 
-/// Ends one party's part in the flight, and delivers the result if it was the last.
+/// Drops the state of a request that was submitted, if there is one.
 ///
 /// # Safety
-/// The caller is a party of the flight, and touches the block no more unless a handle of its own keeps it.
-unsafe fn leave(header: NonNull<Header>) {
-    // SAFETY: the caller's part in the flight keeps the block.
+/// The caller owns the operation, which is not submitted.
+pub(super) unsafe fn discard(header: NonNull<Header>) {
+    // SAFETY: the caller's handle keeps the block.
     let block = unsafe { header.as_ref() };
-    if !block.flight.leave() {
+    // SAFETY: outside a submission the cells are the owner's.
+    let functions = unsafe { (*block.functions.get()).take() };
+    // SAFETY: this one, too.
+    let refused = unsafe { (*block.refused.get()).take() };
+    if let (Some(functions), None) = (functions, refused) {
+        // SAFETY: by the header's invariant the state is there, and of the request that the functions are of.
+        unsafe { (functions.discard)(header) };
+    }
+}
+
+/// Drops a reference to the submission, and delivers the result if it was the last.
+///
+/// # Safety
+/// The caller holds the reference, and touches the block no more unless a handle of its own keeps it.
+unsafe fn leave(header: NonNull<Header>) {
+    // SAFETY: the caller's reference keeps the block.
+    let block = unsafe { header.as_ref() };
+    if !block.submission.release() {
         return;
     }
-    // SAFETY: the last party has left, so the cell is the deliverer's; it is emptied before the block is handed on.
+    // SAFETY: the last reference is gone, so the cell is the deliverer's; it is emptied before the block is handed on.
     let queue = unsafe { (*block.queue.get()).take() };
-    // SAFETY: as above.
-    drop(unsafe { (*block.waiters.get()).take() });
     if let Some(queue) = queue {
-        // SAFETY: the flight's handle, which was the submitter's, passes to the queue.
+        // SAFETY: the submitter's handle passes to the queue.
         unsafe { Inner::push(&queue, header) };
     } else {
-        // SAFETY: the event was initialised with the block, which the flight's handle keeps.
+        // SAFETY: the event was initialised with the block, which the submission's handle keeps.
         unsafe { KeSetEvent(block.event.get(), 0, FALSE) };
-        // SAFETY: the flight's own handle is dropped, and the block is not used again.
+        // SAFETY: the submission's own handle is dropped, and the block is not used again.
         unsafe { block::release(header) };
     }
 }
@@ -233,29 +330,29 @@ unsafe fn leave(header: NonNull<Header>) {
 ///
 /// # Safety
 /// Called by `IoCompleteRequest` for an IRP that [`submit`] sent, with its header as the context.
-unsafe extern "system" fn complete(_device: *mut DEVICE_OBJECT, irp: *mut IRP, context: PVOID) -> NTSTATUS {
+unsafe extern "system" fn routine(_device: *mut DEVICE_OBJECT, irp: *mut IRP, context: PVOID) -> NTSTATUS {
     if let Some(header) = NonNull::new(context.cast::<Header>()) {
-        // SAFETY: the provider's part in the flight keeps the block.
+        // SAFETY: the provider's reference keeps the block.
         let block = unsafe { header.as_ref() };
         // SAFETY: the I/O manager passes the IRP, whose status the provider has set.
         let result = unsafe { (*irp).IoStatus };
-        // SAFETY: in a flight the cell is the completion routine's.
+        // SAFETY: in a submission the cell is the completion routine's.
         unsafe { *block.status.get() = result };
-        // SAFETY: written by the submitter before the flight began.
+        // SAFETY: written by the submitter before the submission began.
         let timed = unsafe { *block.timed.get() };
         if timed {
             // SAFETY: the timer was set before the IRP was sent. If it is still queued its DPC will not run, so its
-            // part in the flight ends here; if not, the DPC has run or will, and ends it there.
+            // reference ends here; if not, the DPC has run or will, and ends it there.
             let unqueued = unsafe { KeCancelTimer(block.timer.get()) };
             if unqueued != FALSE {
-                // SAFETY: the timer's part, ended in its place; the provider's own keeps the block.
+                // SAFETY: the timer's reference, dropped in its place; the provider's own keeps the block.
                 unsafe { leave(header) };
             }
         }
-        // SAFETY: the provider's part ends here; nothing is touched afterwards.
+        // SAFETY: the provider's reference ends here; nothing is touched afterwards.
         unsafe { leave(header) };
     }
-    // The IRP is the client's own, and its flight ended here: the I/O manager must not finish it.
+    // The IRP is the client's own, and its submission ended here: the I/O manager must not finish it.
     STATUS_MORE_PROCESSING_REQUIRED
 }
 
@@ -267,11 +364,11 @@ pub(crate) unsafe extern "system" fn time_out(_dpc: *mut KDPC, context: PVOID, _
     let Some(header) = NonNull::new(context.cast::<Header>()) else {
         return;
     };
-    // SAFETY: the timer's part in the flight keeps the block.
+    // SAFETY: the timer's reference keeps the block.
     let block = unsafe { header.as_ref() };
-    block.flight.time_out();
-    // SAFETY: the timer's part keeps the IRP from being freed or re-armed.
-    unsafe { revoke(header) };
-    // SAFETY: the timer's part ends here; nothing is touched afterwards.
+    block.submission.time_out();
+    // SAFETY: the timer's reference keeps the IRP from being freed or re-armed.
+    unsafe { cancel_irp(header) };
+    // SAFETY: the timer's reference ends here; nothing is touched afterwards.
     unsafe { leave(header) };
 }

@@ -1,4 +1,4 @@
-//! Flights with a provider that is not to be relied on.
+//! Submissions to a provider that is not to be relied on.
 extern crate std;
 
 use core::cell::Cell;
@@ -15,12 +15,15 @@ use wsk_sys::{
     WSK_SOCKET,
 };
 
-use super::arguments::CONTROL_MAX;
-use super::{Completion, CompletionQueue, Doorbell, Op};
+use super::request::FromCompletion;
+use super::{CompletionQueue, Doorbell, Op};
 use crate::addr::{self, Family};
-use crate::socket::{Core, Socket};
+use crate::pool::Shared;
+use crate::request::control::untyped::Controlling;
+use crate::socket::{Category, Core, Socket};
 use crate::{
-    Buffer, Control, Error, Get, LocalAddress, Passive, ReceiveFrom, Received, Registration, SendTo, Version,
+    Buffer, CONTROL_MAX, Completion, Control, Error, Get, LocalAddress, Passive, ReceiveFrom, Received,
+    Registration, Result, SendTo, SocketRequest, Version,
 };
 
 /// How the next request ends.
@@ -136,7 +139,8 @@ fn with_socket(test: impl FnOnce(&Socket<'static>, &Passive)) {
         WskSendMessages: None,
     };
     let mut raw = WSK_SOCKET { Dispatch: (&raw const table).cast() };
-    let mut core = Core::prepare(Family::V4, ptr::null()).unwrap();
+    let core = Core::new(Family::V4, Category::Datagram, ptr::null(), None, Op::new(()).unwrap());
+    let mut core = Shared::new(core).unwrap();
     // SAFETY: the socket and its table live until the handle is dropped, below; nobody else closes it.
     unsafe { core.get_mut().unwrap().adopt(&raw mut raw) };
     let socket = Socket::new(core);
@@ -152,12 +156,24 @@ fn buffer(content: &[u8]) -> Op<Buffer> {
     Op::new(buffer).unwrap()
 }
 
-fn queue<'r>(passive: &Passive) -> CompletionQueue<'r, Buffer> {
+fn queue<'r, T>(passive: &Passive) -> CompletionQueue<'r, Buffer, T> {
     // SAFETY: a doorbell that does nothing.
     CompletionQueue::new(unsafe { Doorbell::new(|_| (), ptr::null_mut()) }, passive).unwrap()
 }
 
-fn next<'r>(queue: &CompletionQueue<'r, Buffer>) -> Completion<'r, Buffer> {
+/// Submits an operation to a queue, and gives its result: the IRP is completed in the call.
+fn queued<R>(
+    socket: &Socket<'_>,
+    op: Op<Buffer>,
+    request: R,
+    passive: &Passive,
+) -> (Result<R::Output>, Op<Buffer>)
+where
+    R: SocketRequest<Buffer, State: 'static>,
+    Result<R::Output>: FromCompletion<R>,
+{
+    let queue = queue(passive);
+    socket.submit_to(&queue, op, request, None);
     queue.drain().next().unwrap()
 }
 
@@ -170,17 +186,14 @@ fn a_receive_that_ends_with_buffer_overflow_is_a_truncated_datagram() {
         assert_eq!((length, flags, op.buffers().len(), op.buffers()[0]), (8, MSG_MCAST | MSG_TRUNC, 8, b'!'));
         // By the queue as well. Told is the size of all of the datagram, as somebody may: no more than there is room.
         next_ends(STATUS_BUFFER_OVERFLOW, 1_000, 0);
-        let queue = queue(passive);
-        socket.submit_to(&queue, op, ReceiveFrom, None);
-        let completion = next(&queue);
-        assert_eq!((completion.result(), completion.flags()), (Ok(8), MSG_MCAST | MSG_TRUNC));
-        assert!(completion.address().is_some());
+        let (received, op) = queued(socket, op, ReceiveFrom, passive);
+        let received = received.unwrap();
+        assert_eq!((received.length, received.flags), (8, MSG_MCAST | MSG_TRUNC));
         // Of no other request is it a success.
         next_ends(STATUS_BUFFER_OVERFLOW, 4, 0);
-        let (sent, op) = socket.submit(completion.into_op(), SendTo(None), None).wait(passive);
+        let (sent, op) = socket.submit(op, SendTo(None), None).wait(passive);
         assert_eq!(sent, Err(Error::BUFFER_OVERFLOW));
-        socket.submit_to(&queue, op, get(4), None);
-        assert_eq!(next(&queue).result(), Err(Error::BUFFER_OVERFLOW));
+        assert_eq!(queued(socket, op, get(4), passive).0, Err(Error::BUFFER_OVERFLOW));
     });
 }
 
@@ -191,23 +204,16 @@ fn get(output: usize) -> Control<'static> {
 #[test]
 fn no_more_bytes_are_told_than_there_was_room_for() {
     with_socket(|socket, passive| {
-        let queue = queue(passive);
         next_ends(STATUS_SUCCESS, usize::MAX, 0);
         let (received, op) = socket.submit(buffer(b"ab"), ReceiveFrom, None).wait(passive);
         assert_eq!((received.unwrap().length, op.buffers().len()), (8, 8));
-        socket.submit_to(&queue, op, ReceiveFrom, None);
-        assert_eq!(next(&queue).result(), Ok(8));
         let (sent, op) = socket.submit(buffer(b"ab"), SendTo(None), None).wait(passive);
         assert_eq!((sent, op.buffers().len()), (Ok(2), 2));
-        socket.submit_to(&queue, op, SendTo(None), None);
-        assert_eq!(next(&queue).result(), Ok(2));
-        socket.submit_to(&queue, buffer(b""), LocalAddress, None);
-        assert_eq!(next(&queue).result(), Ok(0), "there is none");
+        let (sent, op) = queued(socket, op, SendTo(None), passive);
+        assert_eq!(sent, Ok(2));
         // A value longer than its room is none.
         next_ends(STATUS_SUCCESS, 5, 0);
-        socket.submit_to(&queue, buffer(b""), get(4), None);
-        let completion = next(&queue);
-        assert_eq!((completion.result(), completion.output()), (Err(Error::INFO_LENGTH_MISMATCH), &[][..]));
+        assert_eq!(queued(socket, op, get(4), passive).0, Err(Error::INFO_LENGTH_MISMATCH));
         let (got, _) =
             socket.submit(buffer(b""), Get::<crate::option::ip::TimeToLive>::new(), None).wait(passive);
         assert_eq!(got, Err(Error::INFO_LENGTH_MISMATCH));
@@ -220,48 +226,41 @@ fn no_more_bytes_are_told_than_there_was_room_for() {
 }
 
 #[test]
-fn a_completion_has_nothing_of_an_earlier_flight() {
+fn a_completion_is_that_of_its_own_request() {
     with_socket(|socket, passive| {
         let queue = queue(passive);
-        let told = |completion: &Completion<'_, Buffer>| {
-            (
-                completion.address().is_some(),
-                completion.flags() != 0,
-                completion.control().len(),
-                completion.output().len(),
-            )
-        };
         let received = |op| {
             next_ends(STATUS_SUCCESS, 4, 16);
             socket.submit_to(&queue, op, ReceiveFrom, None);
-            let completion = next(&queue);
-            assert_eq!(told(&completion), (true, true, 16, 0), "a receive has no output");
-            completion.into_op()
+            let (Completion::Receive(Ok(received)), op) = queue.drain().next().unwrap() else {
+                panic!("a datagram was received");
+            };
+            assert_eq!((received.length, received.control.as_bytes().len()), (4, 16));
+            op
         };
         let op = received(buffer(b""));
         next_ends(STATUS_SUCCESS, 4, 16);
         socket.submit_to(&queue, op, SendTo(None), None);
-        let completion = next(&queue);
-        assert_eq!((completion.result(), told(&completion)), (Ok(4), (false, false, 0, 0)), "a send");
-        let op = received(completion.into_op());
-        socket.submit_to(&queue, op, get(4), None);
-        let completion = next(&queue);
-        assert_eq!((told(&completion), completion.output()), ((false, false, 0, 4), &[0xAA; 4][..]), "a get");
+        let (completion, op) = queue.drain().next().unwrap();
+        assert!(matches!(completion, Completion::Send(Ok(4))));
+        socket.submit_to(&queue, received(op), get(4), None);
+        let (completion, op) = queue.drain().next().unwrap();
+        assert!(matches!(completion, Completion::Control(Ok(output)) if *output == [0xAA; 4]));
         next_ends(STATUS_SUCCESS, 0, 0);
-        socket.submit_to(&queue, completion.into_op(), LocalAddress, None);
-        let completion = next(&queue);
-        assert_eq!(told(&completion), (true, false, 0, 0), "an address");
-        let op = received(completion.into_op());
+        socket.submit_to(&queue, op, LocalAddress, None);
+        let (completion, op) = queue.drain().next().unwrap();
+        assert!(matches!(completion, Completion::LocalAddress(Ok(_))));
+        let op = received(op);
         next_ends(STATUS_CANCELLED, 4, 16);
         socket.submit_to(&queue, op, ReceiveFrom, None);
-        let completion = next(&queue);
-        assert_eq!(told(&completion), (false, false, 0, 0), "a receive that failed");
-        assert!(completion.buffers().is_empty());
+        let (completion, op) = queue.drain().next().unwrap();
+        assert_eq!(completion.error(), Some(Error::CANCELLED));
+        assert!(matches!(completion, Completion::Receive(_)) && op.buffers().is_empty());
     });
 }
 
 #[test]
-fn an_operation_that_has_landed_keeps_no_pointer_and_no_input() {
+fn an_operation_that_has_completed_keeps_no_pointer_and_no_input() {
     with_socket(|socket, passive| {
         next_ends(STATUS_SUCCESS, 4, 0);
         let (_, op) = socket.submit(buffer(b"abcd"), ReceiveFrom, None).wait(passive);
@@ -269,11 +268,11 @@ fn an_operation_that_has_landed_keeps_no_pointer_and_no_input() {
         let value = [0xEE; CONTROL_MAX];
         let set = Control::raw(wsk_sys::WskSetOption, 1, wsk_sys::IPPROTO_IP, &value, 0).unwrap();
         let (_, op) = socket.submit(op, set, None).wait(passive);
-        // SAFETY: the operation has landed, and so its arguments are the owner's.
-        let arguments = unsafe { &*op.header().arguments.get() };
-        assert!(arguments.buffer.Mdl.is_null() && arguments.list.is_null());
-        assert!(arguments.input.0.iter().all(|byte| *byte == 0));
-        assert!(arguments.socket.is_none() && arguments.provider.is_none() && arguments.security.is_none());
+        let state = op.header().state.get().cast::<[u8; size_of::<Controlling>()]>();
+        // SAFETY: the operation is not submitted, and so the area is the owner's; it was wiped as far as this.
+        assert!(unsafe { state.read() }.iter().all(|byte| *byte == 0));
+        // SAFETY: as for the state.
+        assert!(unsafe { *op.header().functions.get() }.is_none());
     });
 }
 
@@ -284,7 +283,7 @@ fn a_count_of_cancellers_never_wraps() {
     let ended = machine.catch_bug_check(|| {
         let op = Op::new(7_u32).unwrap();
         // As if so many had been made and forgotten.
-        op.header().flight.forget_watchers(u32::MAX / 2 - 1);
+        op.header().submission.forget_watchers(u32::MAX / 2 - 1);
         core::mem::forget(op.canceller());
         core::mem::forget(op.canceller());
         let _ = op.canceller();
@@ -300,7 +299,7 @@ fn what_waits_is_not_dropped_at_dispatch_level() {
         let machine = Machine::boot(Config::default());
         let ended = machine.catch_bug_check(move || {
             let passive = Passive::check().unwrap();
-            let queue = queue(&passive);
+            let queue = queue::<Result>(&passive);
             let registration = Registration::register(Version::V1_0, &passive).unwrap();
             // SAFETY: may be called at this level, and is lowered below by nobody: the machine ends here.
             unsafe { wsk_sys::KfRaiseIrql(wsk_sys::DISPATCH_LEVEL) };

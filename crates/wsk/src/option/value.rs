@@ -6,8 +6,8 @@ use core::ops::Deref;
 use wsk_requests::{Interface, Multicast, PathMtuDiscovery, ProtectionLevel, ValueKind};
 
 use super::sealed::Value;
+use crate::CONTROL_MAX;
 use crate::error::{Error, Result};
-use crate::op::CONTROL_MAX;
 
 fn put(bytes: &[u8], to: &mut [u8]) -> Result<usize> {
     to.get_mut(..bytes.len()).ok_or(Error::BUFFER_TOO_SMALL)?.copy_from_slice(bytes);

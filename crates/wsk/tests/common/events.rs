@@ -122,7 +122,7 @@ pub(crate) fn listening<'r>(
 ) -> (Datagram<'r>, SocketAddr, Watch) {
     let (handler, watch) = handler(act);
     let address: SocketAddr = address.parse().unwrap();
-    let socket = provider.datagram_with(Family::of(&address), handler, passive).unwrap();
+    let socket = provider.socket(Family::of(&address)).handler(handler).datagram(passive).unwrap();
     let Ok(socket) = socket.bind(address, passive) else { panic!("{address}") };
     let address = socket.local_address(passive).unwrap();
     (socket, address, watch)

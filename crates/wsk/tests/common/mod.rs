@@ -13,8 +13,8 @@ use netio::memory::{Net, Peer};
 use netio::{Completion, Netio, Network};
 use ntos::Machine;
 use wsk::{
-    Buffer, Completion as Finished, CompletionQueue, Datagram, Doorbell, Error, Family, Op, Passive,
-    Provider, ReceiveFrom, Received, Registration, Result, SendTo, Version,
+    Buffer, CompletionQueue, Datagram, Doorbell, Error, Family, Op, Passive, Provider, ReceiveFrom, Received,
+    Registration, Result, SendTo, Version,
 };
 
 /// The longest that a test waits for something that must come.
@@ -170,14 +170,14 @@ struct Rings {
 
 impl Bell {
     /// A queue that rings this bell, which outlives it: the caller keeps a clone until the queue is gone.
-    pub(crate) fn queue<'r, B: Send + 'static>(&self, passive: &Passive) -> CompletionQueue<'r, B> {
+    pub(crate) fn queue<'r, B: Send + 'static, T>(&self, passive: &Passive) -> CompletionQueue<'r, B, T> {
         self.try_queue(passive).unwrap()
     }
 
-    pub(crate) fn try_queue<'r, B: Send + 'static>(
+    pub(crate) fn try_queue<'r, B: Send + 'static, T>(
         &self,
         passive: &Passive,
-    ) -> Result<CompletionQueue<'r, B>> {
+    ) -> Result<CompletionQueue<'r, B, T>> {
         // SAFETY: `ring` may be called on any thread at any IRQL that a test has; the bell lives as long as the
         // caller's clone, which the tests drop after the queue.
         let doorbell = unsafe { Doorbell::new(ring, Arc::as_ptr(&self.0).cast_mut().cast()) };
@@ -198,11 +198,11 @@ impl Bell {
     }
 
     /// Takes `count` operations from the queue, whenever the bell rings.
-    pub(crate) fn take<'r, B: Send + 'static>(
+    pub(crate) fn take<B: Send + 'static, T>(
         &self,
-        queue: &CompletionQueue<'r, B>,
+        queue: &CompletionQueue<'_, B, T>,
         count: usize,
-    ) -> Vec<Finished<'r, B>> {
+    ) -> Vec<(T, Op<B>)> {
         let mut taken = Vec::new();
         while taken.len() < count {
             self.listen();
@@ -210,6 +210,11 @@ impl Bell {
         }
         assert_eq!(taken.len(), count);
         taken
+    }
+
+    /// Takes one.
+    pub(crate) fn take_one<B: Send + 'static, T>(&self, queue: &CompletionQueue<'_, B, T>) -> (T, Op<B>) {
+        self.take(queue, 1).remove(0)
     }
 }
 

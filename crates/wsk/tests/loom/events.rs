@@ -127,7 +127,9 @@ fn two_calls_at_a_time() {
     });
 }
 
-fn wait_with(ends: impl Fn(&Arc<Waiters>, Op<()>, &CompletionQueue<'_, ()>) + Send + Sync + 'static) {
+fn wait_with(
+    ends: impl Fn(&Arc<Waiters>, Op<()>, &CompletionQueue<'_, (), wsk::Result>) + Send + Sync + 'static,
+) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = builder.preemption_bound.or(Some(super::PREEMPTIONS));
     builder.max_branches = 10_000;
@@ -145,10 +147,9 @@ fn wait_with(ends: impl Fn(&Arc<Waiters>, Op<()>, &CompletionQueue<'_, ()>) + Se
     });
 }
 
-fn result(queue: &CompletionQueue<'_, ()>) -> wsk::Result<usize> {
+fn result(queue: &CompletionQueue<'_, (), wsk::Result>) -> wsk::Result {
     kernel().provider.listen();
-    let completion = queue.drain().next().unwrap();
-    completion.result()
+    queue.drain().next().unwrap().0
 }
 
 #[test]
@@ -162,7 +163,7 @@ fn waking_against_cancelling() {
         });
         waiters.submit_to(queue, op, None);
         let result = result(queue);
-        assert!(matches!(result, Ok(0) | Err(Error::CANCELLED)), "{result:?}");
+        assert!(matches!(result, Ok(()) | Err(Error::CANCELLED)), "{result:?}");
         cancelling.join().unwrap();
         waking.join().unwrap();
     });
@@ -178,7 +179,7 @@ fn the_time_limit_of_a_waiting_operation() {
         });
         waiters.submit_to(queue, op, Some(Duration::from_secs(1)));
         let result = result(queue);
-        assert!(matches!(result, Ok(0) | Err(Error::IO_TIMEOUT)), "{result:?}");
+        assert!(matches!(result, Ok(()) | Err(Error::IO_TIMEOUT)), "{result:?}");
         clock.join().unwrap();
         waking.join().unwrap();
     });
@@ -193,7 +194,7 @@ fn cancelling_two_that_wait() {
         waiters.submit_to(queue, other, None);
         let threads = cancellers.map(|canceller| thread::spawn(move || canceller.cancel()));
         threads.into_iter().for_each(|thread| thread.join().unwrap());
-        let ended: Vec<_> = queue.drain().map(|completion| completion.result()).collect();
+        let ended: Vec<_> = queue.drain().map(|(result, _)| result).collect();
         assert_eq!(ended, [Err(Error::CANCELLED); 2]);
         assert!(waiters.is_empty());
     });

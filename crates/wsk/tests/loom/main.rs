@@ -1,4 +1,4 @@
-//! Operations in flight, explored: every interleaving of submit, completion, cancel, time limit, wait and drop.
+//! Submitted operations, explored: every interleaving of submit, completion, cancel, time limit, wait and drop.
 //!
 //! The code under test is the crate's own, all of it: its atomics and cells are loom's in this build, and the
 //! kernel's functions are the models in `kernel.rs` and `provider.rs`. Each model ends with a check that every block
@@ -12,18 +12,18 @@
 //! | mutation | found by |
 //! |---|---|
 //! | `Pending`'s drop gives up its handle before it cancels | `a_pending_operation_is_dropped` and two more |
-//! | a canceller uses the IRP without being a party | `cancel_against_completion_and_a_second_flight` |
+//! | a canceller uses the IRP without being a party | `cancel_against_completion_and_a_second_submission` |
 //! | the submitter does not look for a cancel that came too early | `a_cancel_is_not_lost` and four more |
 //! | the submitter is no party | every model |
-//! | the timer is no party | `the_time_limit_ends_a_flight` and three more |
+//! | the timer is no party | `the_time_limit_ends_a_submission` and three more |
 //! | a timer that was cancelled does not leave | `the_time_limit_against_completion` and two more |
 //! | the flags of a flight stay for the next | `a_cancel_is_not_lost` and two more |
-//! | the event stays set for the next flight | `a_cancel_between_two_flights_meets_the_next` |
+//! | the event stays set for the next submission | `a_cancel_between_two_submissions_meets_the_next` |
 //! | the flight keeps no handle of its own | every model |
-//! | the flight's handle goes before the event is set | `completion_against_a_second_flight` and ten more |
+//! | the flight's handle goes before the event is set | `completion_against_a_second_submission` and ten more |
 //! | `Flight::leave` is relaxed | every model |
 //! | `Flight::release` is relaxed | `a_pending_operation_is_dropped` and twelve more |
-//! | `Flight::begin` is relaxed, or both steps of `Flight::cancel` | `cancel_against_completion_and_a_second_flight` and one more |
+//! | `Flight::begin` is relaxed, or both steps of `Flight::cancel` | `cancel_against_completion_and_a_second_submission` and one more |
 //! | an operation is pushed into the queue relaxed | `a_queue_is_drained_by_two_threads` and two more |
 //! | the doorbell rings before the operation is in the queue | `a_queue_delivers_each_operation_once_and_rings` and one more |
 //! | the queue's drop does not wait for whoever still rings | `a_queue_is_dropped_while_operations_are_outstanding` and one more |
@@ -82,20 +82,20 @@ impl Model<'_> {
         self.socket.as_ref().unwrap()
     }
 
-    fn submit(&self, op: Op<Buffers>) -> Pending<Buffers, Request> {
+    fn submit(&self, op: Op<Buffers>) -> Pending<Buffers, ()> {
         self.socket().submit(op, Ioctl::new(None), None)
     }
 
-    fn submit_timed(&self, op: Op<Buffers>) -> Pending<Buffers, Request> {
+    fn submit_timed(&self, op: Op<Buffers>) -> Pending<Buffers, ()> {
         self.socket().submit(op, Ioctl::new(None), Some(Duration::from_secs(1)))
     }
 
-    fn wait(&self, pending: Pending<Buffers, Request>) -> (Result, Op<Buffers>) {
+    fn wait(&self, pending: Pending<Buffers, ()>) -> (Result, Op<Buffers>) {
         pending.wait(&self.passive)
     }
 
-    /// Flies the operation once more, to a success: nothing of the flight before is left in it.
-    fn fly_again(&self, op: Op<Buffers>) -> Op<Buffers> {
+    /// Submits the operation once more, to a success: nothing of the submission before is left in it.
+    fn submit_again(&self, op: Op<Buffers>) -> Op<Buffers> {
         let pending = self.submit(op);
         deliver();
         let (result, op) = self.wait(pending);
@@ -170,18 +170,18 @@ fn completion_against_the_submitter() {
 }
 
 #[test]
-fn completion_against_a_second_flight() {
+fn completion_against_a_second_submission() {
     explore(|model| {
         let network = thread::spawn(deliver);
         let (result, op) = model.wait(model.submit(model.op()));
         assert_eq!(result, Ok(()));
-        drop(model.fly_again(op));
+        drop(model.submit_again(op));
         network.join().unwrap();
     });
 }
 
 #[test]
-fn cancel_against_completion_and_a_second_flight() {
+fn cancel_against_completion_and_a_second_submission() {
     explore(|model| {
         let op = model.op();
         let canceller = cancel_in_thread(op.canceller());
@@ -203,12 +203,12 @@ fn cancel_against_completion_and_a_second_flight() {
 fn a_cancel_is_not_lost() {
     explore(|model| {
         let op = model.op();
-        // Before, during or after the submission: nothing but the cancel ends the flight.
+        // Before, during or after the submission: nothing but the cancel ends the submission.
         let canceller = cancel_in_thread(op.canceller());
         let (result, op) = model.wait(model.submit(op));
         assert_eq!(result, Err(Error::CANCELLED));
         canceller.join().unwrap();
-        drop(model.fly_again(op));
+        drop(model.submit_again(op));
     });
 }
 
@@ -228,7 +228,7 @@ fn two_cancels_at_a_time() {
 }
 
 #[test]
-fn a_cancel_between_two_flights_meets_the_next() {
+fn a_cancel_between_two_submissions_meets_the_next() {
     explore(|model| {
         let op = model.op();
         let canceller = op.canceller();
@@ -236,12 +236,12 @@ fn a_cancel_between_two_flights_meets_the_next() {
         let (result, op) = model.wait(model.submit(op));
         assert_eq!(result, Ok(()));
         kernel().provider.pends.set(true);
-        // Asked when no flight is under way, it concerns the next one, and nothing else would end that.
+        // Asked when none is submitted, it concerns the next one, and nothing else would end that.
         let canceller = cancel_in_thread(canceller);
         let (result, op) = model.wait(model.submit(op));
         assert_eq!(result, Err(Error::CANCELLED));
         canceller.join().unwrap();
-        drop(model.fly_again(op));
+        drop(model.submit_again(op));
     });
 }
 
@@ -293,13 +293,13 @@ fn a_pending_operation_moves_to_another_thread() {
 }
 
 #[test]
-fn the_time_limit_ends_a_flight() {
+fn the_time_limit_ends_a_submission() {
     explore(|model| {
         let clock = thread::spawn(tick);
         let (result, op) = model.wait(model.submit_timed(model.op()));
         assert_eq!(result, Err(Error::IO_TIMEOUT));
         // The DPC may still be returning.
-        drop(model.fly_again(op));
+        drop(model.submit_again(op));
         clock.join().unwrap();
     });
 }
@@ -311,7 +311,7 @@ fn the_time_limit_against_completion() {
         let clock = thread::spawn(tick);
         let (result, op) = model.wait(model.submit_timed(model.op()));
         assert!(matches!(result, Ok(()) | Err(Error::IO_TIMEOUT)), "{result:?}");
-        // A timer that is set again, while the DPC of the flight before may still be returning.
+        // A timer that is set again, while the DPC of the submission before may still be returning.
         kernel().provider.pends.set(false);
         let (result, op) = model.wait(model.submit_timed(op));
         assert!(matches!(result, Ok(())), "{result:?}");
@@ -363,7 +363,7 @@ fn the_close_cancels_what_is_pending() {
     });
 }
 
-fn queue<'r>(passive: &Passive) -> CompletionQueue<'r, Buffers> {
+fn queue<'r>(passive: &Passive) -> CompletionQueue<'r, Buffers, Result> {
     // SAFETY: the bell may be rung at any time, by anyone.
     let doorbell = unsafe { Doorbell::new(kernel::ring, ptr::null_mut()) };
     CompletionQueue::new(doorbell, passive).unwrap()
@@ -376,8 +376,8 @@ fn no_time_against_completion() {
         let pending = model.socket().submit(model.op(), Request::new(None), Some(Duration::ZERO));
         let (result, op) = model.wait(pending);
         assert!(matches!(result, Ok(()) | Err(Error::IO_TIMEOUT)), "{result:?}");
-        // There was no timer; nothing of the limit is left for the next flight.
-        drop(model.fly_again(op));
+        // There was no timer; nothing of the limit is left for the next submission.
+        drop(model.submit_again(op));
         network.join().unwrap();
         assert_eq!(model.dropped(), 1);
     });
@@ -388,7 +388,7 @@ fn no_time_is_enough_for_what_is_there_at_once() {
     explore(|model| {
         let op = model.op();
         kernel().provider.pends.set(false);
-        // A party more, which may be there when the submitter looks.
+        // One more reference, which may be there when the submitter looks.
         let canceller = cancel_in_thread(op.canceller());
         let pending = model.socket().submit(op, Request::new(None), Some(Duration::ZERO));
         assert_eq!(model.wait(pending).0, Ok(()));
@@ -420,8 +420,8 @@ fn a_queue_delivers_each_operation_once_and_rings() {
         let mut taken = 0;
         while taken < 2 {
             kernel().provider.listen();
-            for completion in queue.drain() {
-                assert_eq!(completion.result(), Ok(0));
+            for (result, _) in queue.drain() {
+                assert_eq!(result, Ok(()));
                 taken += 1;
             }
         }

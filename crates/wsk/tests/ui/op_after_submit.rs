@@ -1,4 +1,4 @@
-//! An operation in flight is nobody's: neither its buffers nor the operation itself can be used.
+//! A submitted operation is nobody's: neither its buffers nor the operation itself can be used.
 use wsk::{Buffer, Datagram, Op, ReceiveFrom};
 
 fn example(socket: Datagram<'_>, op: Op<Buffer>) {

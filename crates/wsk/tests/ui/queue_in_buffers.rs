@@ -1,7 +1,7 @@
 //! The same of a queue, whose drop waits for its operations; and of a socket, whose drop calls WSK.
-use wsk::{CompletionQueue, Op, Shared, Socket};
+use wsk::{Completion, CompletionQueue, Op, Shared, Socket};
 
-fn queue(queue: Shared<CompletionQueue<'static, ()>>) {
+fn queue(queue: Shared<CompletionQueue<'static, (), Completion<'static>>>) {
     let _ = Op::new(queue);
 }
 

@@ -1,4 +1,4 @@
-//! A socket is bound once, by whichever door.
+//! A socket is bound once, by whichever call.
 use std::net::SocketAddr;
 use wsk::{Bind, Datagram, Op, Unbound};
 

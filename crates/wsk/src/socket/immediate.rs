@@ -13,15 +13,16 @@ use core::ptr::{self, NonNull};
 use wsk_sys::{
     GUID, NTSTATUS, SIO_ADDRESS_LIST_QUERY, SIO_ADDRESS_LIST_SORT, SIO_WSK_REGISTER_EXTENSION,
     SOCKET_ADDRESS, SOCKET_ADDRESS_LIST, STATUS_EVENT_PENDING, STATUS_PENDING, ULONG,
-    WSK_CONTROL_SOCKET_TYPE, WSK_EXTENSION_CONTROL_IN, WSK_EXTENSION_CONTROL_OUT,
-    WSK_PROVIDER_DATAGRAM_DISPATCH, WSK_SOCKET, WskIoctl,
+    WSK_EXTENSION_CONTROL_IN, WSK_EXTENSION_CONTROL_OUT, WSK_SOCKET, WskIoctl,
 };
 
+use super::Socket;
 use crate::addr::{self, Family};
 use crate::buffer::Buffer;
 use crate::error::{Error, Result, check};
 use crate::irql::Passive;
-use crate::socket::Socket;
+use crate::request::control::Parameters;
+use crate::row::Kind;
 
 /// How a request without an IRP succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,58 +49,20 @@ impl Immediate {
     }
 }
 
-/// A control request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Request {
-    pub(crate) kind: WSK_CONTROL_SOCKET_TYPE,
-    /// The option's name or the IOCTL's code.
-    pub(crate) code: ULONG,
-    /// The option's level; zero for an IOCTL.
-    pub(crate) level: ULONG,
-    /// How many bytes at `input`; zero is a null pointer.
-    pub(crate) input_size: usize,
-    pub(crate) input: *const c_void,
-    /// How much room at `output`; zero is a null pointer.
-    pub(crate) output_size: usize,
-    pub(crate) output: *mut c_void,
-}
-
 /// `WskControlSocket` without an IRP: the status, and with `sized` what `OutputSizeReturned` got.
 ///
 /// # Safety
-/// The socket lives until the call returns. The buffers are what WSK's page of the request says, and valid during the
-/// call; what they point to is valid as long as that page says. The IRQL is one at which it can be made.
+/// As [`Parameters::call`].
 pub(crate) unsafe fn control(
     socket: NonNull<WSK_SOCKET>,
-    request: &Request,
+    request: &Parameters,
     sized: bool,
 ) -> Result<(NTSTATUS, usize)> {
-    let socket = socket.as_ptr();
-    // SAFETY: the socket lives; WSK set its dispatch table when it made it.
-    let dispatch = unsafe { (*socket).Dispatch }.cast::<WSK_PROVIDER_DATAGRAM_DISPATCH>();
-    // SAFETY: a field of the socket's table, which lives as long as the socket. Every category's table has it.
-    let control = unsafe { (*dispatch).Basic.WskControlSocket }.ok_or(Error::NOT_SUPPORTED)?;
     let mut returned = 0;
-    let size_returned = if sized { &raw mut returned } else { ptr::null_mut() };
-    let &Request { kind, code, level, input_size, input, output_size, output } = request;
-    let input = if input_size == 0 { ptr::null_mut() } else { input.cast_mut() };
-    let output = if output_size == 0 { ptr::null_mut() } else { output };
-    // SAFETY: this function's contract; the size goes to this frame. Without an IRP the request is over, and the
-    // buffers are free, when the call returns.
-    let status = unsafe {
-        control(
-            socket,
-            kind,
-            code,
-            level,
-            input_size,
-            input,
-            output_size,
-            output,
-            size_returned,
-            ptr::null_mut(),
-        )
-    };
+    let size = if sized { &raw mut returned } else { ptr::null_mut() };
+    // SAFETY: passed on; the size goes to this frame. Without an IRP the request is over, and the buffers are free, when
+    // the call returns.
+    let status = unsafe { request.call(socket, size, ptr::null_mut()) }?;
     Ok((status, returned))
 }
 
@@ -107,11 +70,6 @@ pub(crate) unsafe fn control(
 const TRIES: usize = 8;
 
 impl Socket<'_> {
-    /// The socket itself, for a call that borrows this handle.
-    fn open(&self) -> Result<NonNull<WSK_SOCKET>> {
-        NonNull::new(self.raw()).ok_or(Error::FILE_CLOSED)
-    }
-
     /// The local addresses of the socket's family (`SIO_ADDRESS_LIST_QUERY`). Without an IRP; at any time.
     ///
     /// # IRQL
@@ -147,18 +105,11 @@ impl Socket<'_> {
         let mut room = 512.max(input.len());
         for _ in 0..TRIES {
             let mut bytes = Buffer::new(room)?;
-            let request = Request {
-                kind: WskIoctl,
-                code,
-                level: 0,
-                input_size: input.len(),
-                input: input.as_ptr().cast(),
-                output_size: bytes.len(),
-                output: bytes.as_mut_ptr().cast(),
-            };
-            // SAFETY: this handle keeps the socket. The input is an address list or nothing, the output room for one;
-            // both are non-paged. PASSIVE_LEVEL is proven to the callers.
-            let (status, size) = unsafe { control(self.open()?, &request, true) }?;
+            let request = Parameters::new(WskIoctl, Kind::Ioctl { code })
+                .input(input.as_ptr().cast(), input.len())
+                .output(bytes.as_mut_ptr().cast(), bytes.len());
+            // SAFETY: the input is an address list or nothing, the output room for one; both are non-paged. PASSIVE_LEVEL is proven to the callers.
+            let (status, size) = unsafe { control(self.core().open()?, &request, true) }?;
             match Immediate::of(status) {
                 Ok(_) => {
                     bytes.set_len(size);
@@ -194,18 +145,12 @@ impl Socket<'_> {
         let input = WSK_EXTENSION_CONTROL_IN { NpiId: npi, ClientContext: context, ClientDispatch: dispatch };
         let mut output =
             WSK_EXTENSION_CONTROL_OUT { ProviderContext: ptr::null_mut(), ProviderDispatch: ptr::null() };
-        let request = Request {
-            kind: WskIoctl,
-            code: SIO_WSK_REGISTER_EXTENSION,
-            level: 0,
-            input_size: size_of_val(&input),
-            input: (&raw const input).cast(),
-            output_size: size_of_val(&output),
-            output: (&raw mut output).cast(),
-        };
-        // SAFETY: this handle keeps the socket; the structures are those of the request, and the caller promises for
+        let request = Parameters::new(WskIoctl, Kind::Ioctl { code: SIO_WSK_REGISTER_EXTENSION })
+            .input((&raw const input).cast(), size_of_val(&input))
+            .output((&raw mut output).cast(), size_of_val(&output));
+        // SAFETY: the structures are those of the request, and the caller promises for
         // what they point to.
-        let (status, _) = unsafe { control(self.open()?, &request, false) }?;
+        let (status, _) = unsafe { control(self.core().open()?, &request, false) }?;
         Immediate::of(status)?;
         Ok(Extension { context: output.ProviderContext, dispatch: output.ProviderDispatch })
     }
@@ -288,7 +233,7 @@ fn word<const N: usize>(from: &[u8], at: usize) -> Option<[u8; N]> {
 mod tests {
     use wsk_sys::{
         IRP, PVOID, PWSK_SOCKET, SIZE_T, SO_WSK_EVENT_CALLBACK, SOL_SOCKET, STATUS_BUFFER_OVERFLOW,
-        STATUS_SUCCESS, WSK_PROVIDER_BASIC_DISPATCH, WskSetOption,
+        STATUS_SUCCESS, WSK_CONTROL_SOCKET_TYPE, WSK_PROVIDER_BASIC_DISPATCH, WskSetOption,
     };
 
     use super::*;
@@ -327,42 +272,22 @@ mod tests {
 
     #[test]
     fn a_call_without_an_irp_is_as_documented() {
-        let table = WSK_PROVIDER_DATAGRAM_DISPATCH {
-            Basic: WSK_PROVIDER_BASIC_DISPATCH { WskControlSocket: Some(answer), WskCloseSocket: None },
-            WskBind: None,
-            WskSendTo: None,
-            WskReceiveFrom: None,
-            WskRelease: None,
-            WskGetLocalAddress: None,
-            WskSendMessages: None,
-        };
+        let table = WSK_PROVIDER_BASIC_DISPATCH { WskControlSocket: Some(answer), WskCloseSocket: None };
         let mut socket = WSK_SOCKET { Dispatch: (&raw const table).cast() };
         let socket = NonNull::from(&mut socket);
         let value = [0_u8; 16];
-        let mut request = Request {
-            kind: WskSetOption,
-            code: SO_WSK_EVENT_CALLBACK,
-            level: SOL_SOCKET,
-            input_size: value.len(),
-            input: value.as_ptr().cast(),
-            output_size: 0,
-            // A size of zero is a null pointer, whatever the pointer is.
-            output: ptr::dangling_mut(),
-        };
+        let option = Kind::Option { level: SOL_SOCKET, name: SO_WSK_EVENT_CALLBACK };
+        // A size of zero is a null pointer, whatever the pointer is.
+        let request = Parameters::new(WskSetOption, option)
+            .input(value.as_ptr().cast(), value.len())
+            .output(ptr::dangling_mut(), 0);
         // SAFETY: the socket lives in this frame, and its function touches no more than is given to it.
         let ended = unsafe { control(socket, &request, false) };
         assert_eq!(ended, Ok((STATUS_EVENT_PENDING, 0)));
         let mut list = [0_u8; 8];
-        request = Request {
-            kind: WskIoctl,
-            code: SIO_ADDRESS_LIST_QUERY,
-            level: 0,
-            input_size: 0,
-            input: ptr::null(),
-            output_size: list.len(),
-            output: list.as_mut_ptr().cast(),
-        };
-        // SAFETY: as above.
+        let request = Parameters::new(WskIoctl, Kind::Ioctl { code: SIO_ADDRESS_LIST_QUERY })
+            .output(list.as_mut_ptr().cast(), list.len());
+        // SAFETY: the same socket; the list is as large as said.
         let ended = unsafe { control(socket, &request, true) };
         assert_eq!(ended, Ok((STATUS_BUFFER_OVERFLOW, 77)));
     }

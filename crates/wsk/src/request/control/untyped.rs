@@ -1,180 +1,19 @@
-//! Control requests: typed ones, and those that are known at run time only.
+//! Control requests that are known at run time only: numbers and bytes.
+#![expect(unsafe_code, reason = "WSK's functions are C functions behind pointers")]
 
 use core::fmt;
-use core::marker::PhantomData;
+use core::ptr::NonNull;
 
 use wsk_sys::{
     IOC_WSK, SOL_SOCKET, ULONG, WSK_CONTROL_SOCKET_TYPE, WSK_SO_BASE, WskGetOption, WskIoctl, WskSetOption,
 };
 
-use crate::addr::Family;
-use crate::call::Operation;
+use super::{CONTROL_MAX, Input, Output, Value, size_of_value, written};
 use crate::error::{Error, Result};
-use crate::ioctl::SocketIoctl;
-use crate::irql::Passive;
-use crate::op::CONTROL_MAX;
-use crate::op::arguments::{Arguments, Value};
-use crate::option::{GetOption, SetOption, SocketOption, sealed::Value as _};
-use crate::request::{Request, RequestIn, sealed};
+use crate::op::request::{FromCompletion, IoStatus, Irp, Request, Submit};
+use crate::request::Completion;
 use crate::row::{Kind, MaxIrql, Row, ValueKind};
-use crate::state::Permits;
-
-/// `WskControlSocket` with `WskSetOption`: sets the option `O`.
-pub struct Set<O: SocketOption> {
-    value: O::Value,
-}
-
-impl<O: SetOption> Set<O> {
-    /// A request to set the option to a value.
-    #[must_use]
-    pub const fn new(value: O::Value) -> Set<O> {
-        Set { value }
-    }
-}
-
-impl<O: SetOption, B> Request<B> for Set<O> {
-    type Output = ();
-
-    fn output(_: usize, _: &Arguments) -> Result {
-        Ok(())
-    }
-}
-
-impl<O: SetOption, B> sealed::Request<B> for Set<O> {
-    fn prepare(self, _: Family, arguments: &mut Arguments, _: &B) -> Result<Operation> {
-        let input = self.value.encode(&mut arguments.input.0)?;
-        Ok(operation(WskSetOption, O::ROW.kind, input, 0))
-    }
-}
-
-impl<O: SetOption, S> RequestIn<S> for Set<O> where O::SetRule: Permits<S> {}
-
-impl<O: SocketOption> fmt::Debug for Set<O> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Set({})", O::ROW.name)
-    }
-}
-
-/// `WskControlSocket` with `WskGetOption`: gets the option `O`.
-pub struct Get<O> {
-    _option: PhantomData<O>,
-}
-
-impl<O: GetOption> Get<O> {
-    /// A request to get the option.
-    #[must_use]
-    pub const fn new() -> Get<O> {
-        Get { _option: PhantomData }
-    }
-}
-
-impl<O: GetOption> Default for Get<O> {
-    fn default() -> Get<O> {
-        Get::new()
-    }
-}
-
-impl<O: GetOption, B> Request<B> for Get<O> {
-    type Output = O::Value;
-
-    fn output(information: usize, arguments: &Arguments) -> Result<O::Value> {
-        // At most the room, as every flight's end sees to.
-        O::Value::decode(arguments.output.0.get(..information).ok_or(Error::INFO_LENGTH_MISMATCH)?)
-    }
-}
-
-impl<O: GetOption, B> sealed::Request<B> for Get<O> {
-    fn prepare(self, _: Family, arguments: &mut Arguments, _: &B) -> Result<Operation> {
-        arguments.output = Value([0; CONTROL_MAX]);
-        Ok(operation(WskGetOption, O::ROW.kind, 0, size_of_value(O::ROW.value)))
-    }
-}
-
-// A get changes nothing, so it has no state rule.
-impl<O: GetOption, S> RequestIn<S> for Get<O> {}
-
-impl<O: SocketOption> fmt::Debug for Get<O> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Get({})", O::ROW.name)
-    }
-}
-
-/// `WskControlSocket` with `WskIoctl`: executes the IOCTL `I`.
-pub struct Ioctl<I: SocketIoctl> {
-    input: I::Input,
-}
-
-impl<I: SocketIoctl> Ioctl<I> {
-    /// A request to execute the IOCTL.
-    #[must_use]
-    pub const fn new(input: I::Input) -> Ioctl<I> {
-        Ioctl { input }
-    }
-}
-
-impl<I: SocketIoctl, B> Request<B> for Ioctl<I> {
-    type Output = ();
-
-    fn output(_: usize, _: &Arguments) -> Result {
-        Ok(())
-    }
-}
-
-impl<I: SocketIoctl, B> sealed::Request<B> for Ioctl<I> {
-    fn prepare(self, family: Family, arguments: &mut Arguments, _: &B) -> Result<Operation> {
-        let input = I::encode(&self.input, family, &mut arguments.input.0)?;
-        Ok(operation(WskIoctl, I::ROW.kind, input, 0))
-    }
-}
-
-impl<I: SocketIoctl, S> RequestIn<S> for Ioctl<I> where I::Rule: Permits<S> {}
-
-impl<I: SocketIoctl> fmt::Debug for Ioctl<I> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Ioctl({})", I::ROW.name)
-    }
-}
-
-/// `SIO_ADDRESS_LIST_CHANGE`: waits until a local address of the socket's family comes or goes.
-///
-/// It pends without limit: give it a time limit, or keep a [`Canceller`](crate::Canceller). It tells of one change; get
-/// the list again afterwards ([`address_list`](crate::Socket::address_list)), with the next wait already submitted,
-/// so that no change is lost. Needs an IRP; at any time. Source: WSK's page "`SIO_ADDRESS_LIST_CHANGE`".
-///
-/// # IRQL
-/// `PASSIVE_LEVEL`: the request borrows the proof until it is submitted.
-#[doc(alias = "SIO_ADDRESS_LIST_CHANGE")]
-#[derive(Clone, Copy, Debug)]
-pub struct AddressListChange<'p> {
-    _passive: PhantomData<&'p Passive>,
-}
-
-impl<'p> AddressListChange<'p> {
-    /// What is documented of the IOCTL.
-    pub const ROW: &'static Row = &wsk_requests::rows::ioctl::SIO_ADDRESS_LIST_CHANGE;
-
-    /// A request to wait for a change.
-    #[must_use]
-    pub const fn new(_: &'p Passive) -> AddressListChange<'p> {
-        AddressListChange { _passive: PhantomData }
-    }
-}
-
-impl<B> Request<B> for AddressListChange<'_> {
-    type Output = ();
-
-    fn output(_: usize, _: &Arguments) -> Result {
-        Ok(())
-    }
-}
-
-impl<B> sealed::Request<B> for AddressListChange<'_> {
-    fn prepare(self, _: Family, _: &mut Arguments, _: &B) -> Result<Operation> {
-        Ok(operation(WskIoctl, Self::ROW.kind, 0, 0))
-    }
-}
-
-impl<S> RequestIn<S> for AddressListChange<'_> {}
+use crate::socket::Core;
 
 /// A control request that is known at run time only: numbers and bytes, checked when it is made.
 ///
@@ -297,25 +136,52 @@ fn is_denied(target: Kind, size: usize) -> bool {
     }
 }
 
-impl<B> Request<B> for Control<'_> {
-    /// The number of bytes of output; the bytes are [`Completion::output`](crate::Completion::output).
-    type Output = usize;
-
-    fn output(information: usize, _: &Arguments) -> Result<usize> {
-        Ok(information)
-    }
+/// What must live until a request that is known at run time has completed.
+#[derive(Clone, Copy)]
+pub struct Controlling {
+    kind: WSK_CONTROL_SOCKET_TYPE,
+    target: Kind,
+    input: Input,
+    output: Value,
+    room: usize,
 }
 
-impl<B> sealed::Request<B> for Control<'_> {
-    fn prepare(self, family: Family, arguments: &mut Arguments, _: &B) -> Result<Operation> {
+impl Request for Control<'_> {
+    /// The output; empty if it has none.
+    type Output = Output;
+}
+
+// SAFETY: a call that is made takes the IRP; both values are in the state, and hold no pointers (`is_denied`).
+unsafe impl<B> Submit<B> for Control<'_> {
+    type Target = Core;
+    type State = Controlling;
+
+    fn prepare(self, socket: &Core, _: &mut B) -> Result<Controlling> {
         let size = self.input.len();
-        if self.value.is_some_and(|value| !value.accepts(size, family.address_size())) {
+        if self.value.is_some_and(|value| !value.accepts(size, socket.family().address_size())) {
             return Err(Error::INFO_LENGTH_MISMATCH);
         }
-        let input = arguments.input.0.get_mut(..size).ok_or(Error::INVALID_BUFFER_SIZE)?;
-        input.copy_from_slice(self.input);
-        arguments.output = Value([0; CONTROL_MAX]);
-        Ok(operation(self.kind, self.target, size, self.output))
+        let input = Input::new(|to| {
+            to.get_mut(..size).ok_or(Error::INVALID_BUFFER_SIZE)?.copy_from_slice(self.input);
+            Ok(size)
+        })?;
+        let Control { kind, target, output: room, .. } = self;
+        Ok(Controlling { kind, target, input, output: Value::ZERO, room })
+    }
+
+    unsafe fn call(socket: &Core, mut state: NonNull<Controlling>, irp: Irp) -> Result {
+        // SAFETY: the state is this call's.
+        let state = unsafe { state.as_mut() };
+        let parameters = state.input.parameters(state.kind, state.target);
+        let parameters = parameters.output((&raw mut state.output).cast(), state.room);
+        // SAFETY: the values are as large as said (`Control`), and live until the IRP completes.
+        unsafe { parameters.submit(socket, irp) }
+    }
+
+    fn complete(state: &mut Controlling, _: &mut B, status: IoStatus) -> Result<Output> {
+        // Without output, what `Information` says of its length says nothing.
+        let length = if state.room == 0 { status.transferred(0) } else { written(status, state.room) }?;
+        Ok(Output { value: state.output, length })
     }
 }
 
@@ -325,17 +191,10 @@ impl fmt::Debug for Control<'_> {
     }
 }
 
-fn operation(kind: WSK_CONTROL_SOCKET_TYPE, target: Kind, input: usize, output: usize) -> Operation {
-    let (code, level) = match target {
-        Kind::Option { level, name } => (name, level),
-        Kind::Ioctl { code } | Kind::Client { code } => (code, 0),
-    };
-    Operation::Control { kind, code, level, input, output }
-}
-
-/// The room for the value that a get yields.
-fn size_of_value(value: ValueKind) -> usize {
-    value.bounds(Family::V6.address_size()).1.min(CONTROL_MAX)
+impl FromCompletion<Control<'_>> for Completion<'_> {
+    fn from_completion(result: Result<Output>) -> Self {
+        Completion::Control(result)
+    }
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 /// # Safety
 /// Until the value is dropped or borrowed mutably, every MDL of the chain that `buffer` or `room` has given is valid and
 /// unchanged, and describes memory that is locked or non-paged. WSK may read the memory of `buffer`, and write that of
-/// `room`, while an operation with this value is in flight. The MDL is null only if there is no data.
+/// `room`, while an operation with this value is submitted. The MDL is null only if there is no data.
 pub unsafe trait Payload {
     /// The bytes to send.
     fn buffer(&self) -> WSK_BUF;
@@ -27,10 +27,10 @@ pub unsafe trait Payload {
     /// The room for a datagram to receive.
     fn room(&self) -> WSK_BUF;
 
-    /// A receive has ended: the first `length` bytes of the room are the datagram, which are no more than there is room
-    /// for; none, if it failed.
+    /// The first `length` bytes of the room, which are no more than there is room for, are what was received.
     ///
-    /// Called where the result is taken, before the operation is given back.
+    /// Called with zero when a receive is submitted, and then where its result is taken, if it is a success: so after one
+    /// that fails there is nothing.
     fn set_received(&mut self, length: usize);
 }
 
@@ -62,46 +62,32 @@ pub(crate) fn checked(payload: &impl Payload) -> Result<WSK_BUF> {
 /// [`INVALID_BUFFER_SIZE`](Error::INVALID_BUFFER_SIZE)
 pub(crate) fn checked_room(payload: &impl Payload) -> Result<WSK_BUF> {
     let room = payload.room();
-    // SAFETY: as in `checked`.
+    // SAFETY: by the trait's contract the chain is valid while the payload is borrowed.
     if unsafe { fits(&room) } { Ok(room) } else { Err(Error::INVALID_BUFFER_SIZE) }
 }
 
-/// How many bytes a list of datagrams has.
-///
-/// # Safety
-/// The list is null or one of [`checked_list`], whose payload is borrowed.
-pub(crate) unsafe fn total(mut node: *mut WSK_BUF_LIST) -> usize {
-    let mut total = 0_usize;
-    while !node.is_null() {
-        // SAFETY: by the contract of `PayloadList` the nodes are valid.
-        let WSK_BUF_LIST { Next: next, Buffer: buffer } = unsafe { ptr::read(node) };
-        total = total.saturating_add(buffer.Length);
-        node = next;
-    }
-    total
-}
-
-/// The payload's list, if there is one and all of it fits.
+/// The payload's list, if there is one and all of it fits, and how many bytes it has.
 ///
 /// # Errors
 /// [`INVALID_PARAMETER`](Error::INVALID_PARAMETER): there is no node.
 /// [`INVALID_BUFFER_SIZE`](Error::INVALID_BUFFER_SIZE)
-pub(crate) fn checked_list(payload: &impl PayloadList) -> Result<*mut WSK_BUF_LIST> {
+pub(crate) fn checked_list(payload: &impl PayloadList) -> Result<(*mut WSK_BUF_LIST, usize)> {
     let list = payload.list();
     if list.is_null() {
         return Err(Error::INVALID_PARAMETER);
     }
-    let mut node = list;
+    let (mut node, mut total) = (list, 0_usize);
     while !node.is_null() {
         // SAFETY: by the trait's contract the nodes are valid while the payload is borrowed.
         let WSK_BUF_LIST { Next: next, Buffer: buffer } = unsafe { ptr::read(node) };
-        // SAFETY: as above, and so are the MDLs.
+        // SAFETY: so are their MDLs.
         if !unsafe { fits(&buffer) } {
             return Err(Error::INVALID_BUFFER_SIZE);
         }
+        total = total.saturating_add(buffer.Length);
         node = next;
     }
-    Ok(list)
+    Ok((list, total))
 }
 
 /// Whether offset and length lie within the chain of MDLs.
