@@ -31,7 +31,7 @@ enum Command {
     Headers(headers::Options),
     /// Make the driver package's INF of inf/wskdrv.inx, and check it.
     Inf(inf::Options),
-    /// Take a line out of the driver, and see a named test fail, hosted and under Wine.
+    /// Take a line out of the driver, and see a named test fail under Wine.
     Mutants(mutants::Options),
     /// Check the crates that go into the kernel against a standard library of nothing but `core`.
     NoStd,
