@@ -128,7 +128,7 @@ pub(crate) unsafe extern "system" fn KeInsertQueueDpc(
     }
     // SAFETY: the caller's DPC, which was not queued; the thread reads it under the lock.
     unsafe { (*Dpc).SystemArgument1 = SystemArgument1 };
-    // SAFETY: as above.
+    // SAFETY: the caller's DPC, queued by this call; the thread reads it under the lock.
     unsafe { (*Dpc).SystemArgument2 = SystemArgument2 };
     drop(state);
     notify();
