@@ -37,10 +37,10 @@ fn a_buffered_request_reads_its_input_and_writes_its_output() {
         assert_eq!(file.device_io_control(ECHO, b"hello", &mut output), (STATUS_SUCCESS, 5));
         assert_eq!(&output, b"HELLO...");
         let refused = file.device_io_control(ECHO, b"hello", &mut output[..4]);
-        assert_eq!(refused.0, STATUS_BUFFER_TOO_SMALL);
-        assert_eq!(file.device_io_control(ECHO, &[0; 65], &mut output).0, STATUS_INVALID_PARAMETER);
+        assert_eq!(refused.status, STATUS_BUFFER_TOO_SMALL);
+        assert_eq!(file.device_io_control(ECHO, &[0; 65], &mut output).status, STATUS_INVALID_PARAMETER);
         assert_eq!(file.device_io_control(ECHO, &[], &mut []), (STATUS_SUCCESS, 0));
-        assert_eq!(file.device_io_control(0x0022_2040, &[], &mut []).0, STATUS_INVALID_DEVICE_REQUEST);
+        assert_eq!(file.device_io_control(0x0022_2040, &[], &mut []).status, STATUS_INVALID_DEVICE_REQUEST);
     });
 }
 
@@ -52,7 +52,7 @@ fn a_direct_request_writes_to_the_buffer_of_the_process() {
         assert_eq!(file.device_io_control(FILL, b"x", &mut output), (STATUS_SUCCESS, 200));
         assert_eq!(output, [b'x'; 200]);
         assert_eq!(file.device_io_control(FILL, b"x", &mut []), (STATUS_SUCCESS, 0));
-        assert_eq!(file.device_io_control(FILL, &[], &mut output).0, STATUS_INVALID_PARAMETER);
+        assert_eq!(file.device_io_control(FILL, &[], &mut output).status, STATUS_INVALID_PARAMETER);
     });
 }
 
@@ -62,14 +62,14 @@ fn a_work_item_completes_the_request_that_waits() {
         let (file, other) = (open(), open());
         let waits = file.begin(WAIT, Vec::new(), vec![0; 4]);
         assert_eq!(
-            other.device_io_control(WAIT, &[], &mut []).0,
+            other.device_io_control(WAIT, &[], &mut []).status,
             STATUS_INVALID_DEVICE_STATE,
             "one at a time"
         );
         assert!(!waits.is_done());
         assert_eq!(other.device_io_control(RELEASE, &[], &mut []), (STATUS_SUCCESS, 0));
         let completed = waits.wait();
-        assert_eq!((completed.status, completed.information), (STATUS_SUCCESS, 4));
+        assert_eq!(completed.io_status(), (STATUS_SUCCESS, 4));
         assert_eq!(completed.output, 2_u32.to_ne_bytes(), "two handles");
     });
 }
@@ -102,7 +102,7 @@ fn a_cancel_and_a_release_meet() {
             });
             // Whichever was first: it is completed once, which the framework sees to.
             let status = waits.wait().status;
-            assert!(matches!(status, STATUS_SUCCESS | STATUS_CANCELLED), "{status:#x}");
+            assert!(matches!(status.0, STATUS_SUCCESS | STATUS_CANCELLED), "{status}");
         }
     });
 }

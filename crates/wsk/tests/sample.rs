@@ -163,7 +163,7 @@ fn a8_completion_at_dispatch_level() {
             assert_eq!(socket.get::<Broadcast>(passive), Ok(true));
             let log = world.machine.irp_log();
             let returned = log.iter().find_map(|event| match event.kind {
-                IrpEventKind::RoutineReturned { status } => Some((status, event.irql)),
+                IrpEventKind::RoutineReturned { status } => Some((status.0, event.irql)),
                 _ => None,
             });
             assert_eq!(returned, Some((STATUS_MORE_PROCESSING_REQUIRED, DISPATCH_LEVEL)));

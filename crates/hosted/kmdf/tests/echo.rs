@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{ACCESS, ECHO, NEITHER, Opened, Options, PATH, REVERSE, Rig, SUM, boot, load, succeeds};
+use common::{ACCESS, ECHO, NEITHER, Opened, Options, PATH, REVERSE, Rig, SUM, boot, load};
 use kmdf::_WDF_EXECUTION_LEVEL as Level;
 use kmdf::_WDF_IO_QUEUE_DISPATCH_TYPE as Type;
 use kmdf::_WDF_SYNCHRONIZATION_SCOPE as Scope;

@@ -4,6 +4,7 @@ mod common;
 
 use common::{ACCESS, ECHO, HOLD, LIMIT, Options, PATH, PEND, RELEASE, Rig, boot, load};
 use kmdf::{_WDF_EXECUTION_LEVEL as Level, STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS};
+use ntos::NamedStatus;
 
 /// More fault points than any of the tests has.
 const MANY: u64 = 500;
@@ -72,18 +73,18 @@ fn a_request_that_cannot_be_made_is_refused() {
 fn serve(rig: &Rig) -> Result<(), i32> {
     let file = rig.process.create_file(PATH, ACCESS).map_err(|status| status.0)?;
     let mut result = Ok(());
-    let mut note = |status| {
+    let mut note = |status: NamedStatus| {
         if status != STATUS_SUCCESS && result.is_ok() {
-            result = Err(status);
+            result = Err(status.0);
         }
     };
-    note(file.device_io_control(ECHO, b"x", &mut [0]).0);
+    note(file.device_io_control(ECHO, b"x", &mut [0]).status);
     let waiting = file.begin(PEND, vec![1], vec![1]);
     let held = file.begin(HOLD, vec![], vec![]);
     if waiting.is_done() {
         note(waiting.wait().status);
     } else {
-        note(file.device_io_control(RELEASE, b"", &mut []).0);
+        note(file.device_io_control(RELEASE, b"", &mut []).status);
         waiting.cancel();
         drop(waiting.wait_for(LIMIT).expect("released or cancelled"));
     }
@@ -92,7 +93,7 @@ fn serve(rig: &Rig) -> Result<(), i32> {
     } else {
         held.cancel();
         assert_eq!(held.wait_for(LIMIT).expect("cancelled").status, STATUS_CANCELLED);
-        let (status, _) = file.device_io_control(common::FINISH, b"", &mut []);
+        let status = file.device_io_control(common::FINISH, b"", &mut []).status;
         if status == STATUS_INSUFFICIENT_RESOURCES {
             note(status);
             file.device_io_control(common::FINISH, b"", &mut []);

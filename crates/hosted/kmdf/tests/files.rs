@@ -62,7 +62,7 @@ fn a_device_deleted_while_open_goes_with_its_last_handle() {
     };
     let rig = Rig::new(Options { special: Some(special), ..Options::default() });
     let (file, other) = (rig.open(), rig.open());
-    assert_eq!(file.device_io_control(SPECIAL, b"", &mut []).0, STATUS_SUCCESS);
+    assert_eq!(file.device_io_control(SPECIAL, b"", &mut []).status, STATUS_SUCCESS);
     rig.taken();
     assert!(rig.process.create_file(PATH, ACCESS).is_err(), "nobody opens it any more");
     file.close();

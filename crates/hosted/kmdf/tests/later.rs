@@ -173,7 +173,7 @@ fn a_work_item_that_is_being_deleted_is_not_queued_again() {
     };
     let rig = Rig::on(common::boot_lenient(), Options { work: Some(work), ..Options::default() });
     let file = rig.open();
-    assert_eq!(file.device_io_control(WORK, b"", &mut []).0, STATUS_SUCCESS);
+    assert_eq!(file.device_io_control(WORK, b"", &mut []).status, STATUS_SUCCESS);
     rig.wait_for("not queued");
     file.close();
     let runs = rig.seen().iter().filter(|seen| seen.starts_with("EvtWorkItem")).count();

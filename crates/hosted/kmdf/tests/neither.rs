@@ -10,7 +10,7 @@ use kmdf::{
     STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_USER_BUFFER, STATUS_SUCCESS,
     STATUS_WDF_BUSY, WDFDEVICE, WDFQUEUE, WDFREQUEST,
 };
-use ntos::{Config, Machine, io_rules};
+use ntos::{Config, Machine, NamedStatus, io_rules};
 
 /// Returns its input, reversed.
 const REVERSE: u32 = CTL_CODE(0x8057, 0x820, METHOD_NEITHER, 0);
@@ -77,9 +77,9 @@ fn asking(in_caller: fn(WDFDEVICE, WDFREQUEST)) -> Options {
 }
 
 /// Sends a request to a driver whose callback is this; its status.
-fn ask(in_caller: fn(WDFDEVICE, WDFREQUEST), input: &[u8], output: usize) -> NTSTATUS {
+fn ask(in_caller: fn(WDFDEVICE, WDFREQUEST), input: &[u8], output: usize) -> NamedStatus {
     let test = Opened::new(asking(in_caller));
-    let (status, _) = test.file.device_io_control(REVERSE, input, &mut vec![0; output]);
+    let status = test.file.device_io_control(REVERSE, input, &mut vec![0; output]).status;
     test.end();
     status
 }
@@ -100,10 +100,11 @@ fn locked_buffers_are_served_by_another_thread() {
     let test = Opened::new(driver());
     let request = test.file.begin(LATER, b"abc".to_vec(), vec![0; 3]);
     let other = test.file.clone();
-    let release = test.machine.spawn("other", move || other.device_io_control(RELEASE, b"", &mut []).0);
+    let release = test.machine.spawn("other", move || other.device_io_control(RELEASE, b"", &mut []).status);
     assert_eq!(release.join().expect("the request is sent"), STATUS_SUCCESS);
     let completed = request.wait_for(LIMIT).expect("it was released");
-    assert_eq!((completed.status, completed.output.as_slice()), (STATUS_SUCCESS, &b"cba"[..]));
+    assert_eq!(completed.status, STATUS_SUCCESS);
+    assert_eq!(completed.output, b"cba");
     test.end();
 }
 
@@ -220,7 +221,7 @@ fn a_lenient_machine_answers_as_windows_does() {
             ..driver()
         },
     );
-    assert_eq!(test.file.device_io_control(SPECIAL, b"x", &mut [0]).0, STATUS_SUCCESS);
+    assert_eq!(test.file.device_io_control(SPECIAL, b"x", &mut [0]).status, STATUS_SUCCESS);
     test.end();
 }
 
@@ -233,7 +234,7 @@ fn a_lenient_machine_refuses_to_write_what_was_locked_to_be_read() {
         wdf::complete(request, STATUS_SUCCESS);
     });
     let test = Opened::on(boot_lenient(), options);
-    assert_eq!(test.file.device_io_control(REVERSE, b"x", &mut []).0, STATUS_SUCCESS);
+    assert_eq!(test.file.device_io_control(REVERSE, b"x", &mut []).status, STATUS_SUCCESS);
     test.end();
 }
 
@@ -258,7 +259,7 @@ fn each_step_can_run_out_of_memory() {
     for n in 0..200 {
         let test = Opened::on(boot(), driver());
         test.machine.faults().fail_nth(n);
-        let (status, _) = test.file.device_io_control(REVERSE, b"abc", &mut [0; 3]);
+        let status = test.file.device_io_control(REVERSE, b"abc", &mut [0; 3]).status;
         let fired = test.machine.faults().fired();
         test.machine.faults().disarm();
         test.end();

@@ -286,7 +286,7 @@ fn parameters_are_those_of_the_request() {
         wdf::complete(request, STATUS_SUCCESS);
     };
     let test = Opened::new(Options { special: Some(special), ..Options::default() });
-    assert_eq!(test.file.device_io_control(SPECIAL, b"ab", &mut [0; 3]).0, STATUS_SUCCESS);
+    assert_eq!(test.file.device_io_control(SPECIAL, b"ab", &mut [0; 3]).status, STATUS_SUCCESS);
     test.end();
 }
 

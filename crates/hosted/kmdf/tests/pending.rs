@@ -6,7 +6,7 @@ use std::sync::{Arc, Barrier};
 
 use common::{
     FINISH, HOLD, Made, Opened, Options, PEND, RELEASE, Rig, SPECIAL, complete_cancelled, ended, finish,
-    indices, joined, state_changed, succeeds, trace, until, wdf,
+    indices, joined, state_changed, trace, until, wdf,
 };
 use kmdf::{
     _WDF_IO_QUEUE_DISPATCH_TYPE as Type, _WDF_IO_QUEUE_STATE as Bits, STATUS_CANCELLED,
@@ -35,7 +35,7 @@ fn a_waiting_request_is_cancelled_without_the_driver() {
     let waiting = test.begin(PEND);
     waiting.cancel();
     let completed = ended(waiting);
-    assert_eq!((completed.status, completed.information), (STATUS_CANCELLED, 0));
+    assert_eq!(completed.io_status(), (STATUS_CANCELLED, 0));
     assert_eq!(test.send(RELEASE), STATUS_NO_MORE_ENTRIES);
     test.end();
 }
@@ -119,7 +119,7 @@ fn unmark_and_cancel_never_both_win() {
             })
         };
         start.wait();
-        let (finished, _) = file.device_io_control(FINISH, b"", &mut []);
+        let finished = file.device_io_control(FINISH, b"", &mut []).status;
         canceller.join().expect("the canceller returns");
         let held = Arc::into_inner(held).expect("the canceller is gone");
         assert_eq!(ended(held).status, finished, "one of the two completed it, and says so");
@@ -204,7 +204,7 @@ fn a_process_that_dies_leaves_nothing_behind() {
     assert_eq!(ended(held).status, STATUS_CANCELLED);
     let other = rig.machine.process(ntos::Token::Administrator);
     let file = other.create_file(common::PATH, common::ACCESS).expect("the device opens again");
-    assert_eq!(file.device_io_control(FINISH, b"", &mut []).0, STATUS_CANCELLED);
+    assert_eq!(file.device_io_control(FINISH, b"", &mut []).status, STATUS_CANCELLED);
     file.close();
     rig.end();
 }
@@ -223,7 +223,7 @@ fn requests_are_retrieved_by_their_file() {
     let (one, two) = (rig.open(), rig.open());
     let first = one.begin(PEND, vec![], vec![]);
     let second = two.begin(PEND, vec![], vec![]);
-    assert_eq!(two.device_io_control(SPECIAL, b"", &mut []).0, STATUS_SUCCESS);
+    assert_eq!(two.device_io_control(SPECIAL, b"", &mut []).status, STATUS_SUCCESS);
     assert_eq!(ended(second).status, STATUS_SUCCESS);
     assert!(!first.is_done());
     one.close();
@@ -251,7 +251,7 @@ fn a_requeued_request_is_the_next_again() {
     let file = rig.open();
     let first = file.begin(PEND, vec![], vec![]);
     let second = file.begin(PEND, vec![], vec![]);
-    assert_eq!(file.device_io_control(SPECIAL, b"", &mut []).0, STATUS_SUCCESS);
+    assert_eq!(file.device_io_control(SPECIAL, b"", &mut []).status, STATUS_SUCCESS);
     assert_eq!(ended(first).status, STATUS_SUCCESS);
     assert!(!second.is_done());
     file.close();
@@ -290,7 +290,7 @@ fn purging_the_default_queue_cancels_what_the_driver_marked() {
     assert_eq!(test.send(common::WORK), STATUS_SUCCESS);
     assert_eq!(ended(held).status, STATUS_CANCELLED);
     test.wait_for("purged");
-    assert_eq!(test.file.device_io_control(common::ECHO, b"x", &mut [0]).0, STATUS_INVALID_DEVICE_STATE);
+    assert_eq!(test.file.device_io_control(common::ECHO, b"x", &mut [0]).status, STATUS_INVALID_DEVICE_STATE);
     test.end();
 }
 

@@ -40,7 +40,7 @@ fn the_next_request_brings_a_cancel_callback_that_waits() {
     let held = test.begin(HOLD);
     let sender = test.send_special("in");
     held.cancel();
-    assert_eq!(test.file.device_io_control(ECHO, b"x", &mut [0]).0, STATUS_SUCCESS);
+    assert_eq!(test.file.device_io_control(ECHO, b"x", &mut [0]).status, STATUS_SUCCESS);
     assert!(test.has_seen("EvtRequestCancel"), "by the thread that came with the request");
     assert_eq!(ended(held).status, STATUS_CANCELLED);
     test.release("go");

@@ -11,9 +11,9 @@ use kmdf::{
     STATUS_BUFFER_TOO_SMALL, STATUS_CANCELLED, STATUS_INVALID_DEVICE_REQUEST, STATUS_SUCCESS,
     WDF_OBJECT_ATTRIBUTES, WDFOBJECT, WDFREQUEST,
 };
-use ntos::Machine;
+use ntos::{IoStatus, Machine};
 
-fn send(options: Options, code: u32, input: &[u8], output: &mut [u8]) -> (i32, usize) {
+fn send(options: Options, code: u32, input: &[u8], output: &mut [u8]) -> IoStatus {
     let test = Opened::new(options);
     let outcome = test.file.device_io_control(code, input, output);
     test.end();
@@ -32,13 +32,13 @@ fn a_control_without_output_may_report_how_much_of_its_input_was_used() {
 
 #[test]
 fn buffers_that_are_a_process_s_own_are_not_handed_out() {
-    assert_eq!(send(Options::default(), NEITHER, b"x", &mut [0]).0, STATUS_INVALID_DEVICE_REQUEST);
+    assert_eq!(send(Options::default(), NEITHER, b"x", &mut [0]).status, STATUS_INVALID_DEVICE_REQUEST);
     let mdls = special(|_, request| {
         assert_eq!(wdf::input_mdl(request), Err(STATUS_INVALID_DEVICE_REQUEST));
         assert_eq!(wdf::output_mdl(request), Err(STATUS_INVALID_DEVICE_REQUEST));
         wdf::complete(request, STATUS_SUCCESS);
     });
-    assert_eq!(send(mdls, NEITHER, b"x", &mut [0]).0, STATUS_SUCCESS);
+    assert_eq!(send(mdls, NEITHER, b"x", &mut [0]).status, STATUS_SUCCESS);
 }
 
 #[test]
@@ -51,12 +51,12 @@ fn a_copied_buffer_has_one_mdl_until_the_request_is_completed() {
         wdf::complete(request, STATUS_SUCCESS);
     });
     // Ends the machine, too, which looks for MDLs that are left.
-    assert_eq!(send(options, SPECIAL, b"input", &mut [0; 9]).0, STATUS_SUCCESS);
+    assert_eq!(send(options, SPECIAL, b"input", &mut [0; 9]).status, STATUS_SUCCESS);
     let empty = special(|_, request| {
         assert_eq!(wdf::input_mdl(request), Err(STATUS_BUFFER_TOO_SMALL));
         wdf::complete(request, STATUS_SUCCESS);
     });
-    assert_eq!(send(empty, SPECIAL, b"", &mut [0; 4]).0, STATUS_SUCCESS);
+    assert_eq!(send(empty, SPECIAL, b"", &mut [0; 4]).status, STATUS_SUCCESS);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn a_cleanup_callback_may_still_give_back_the_request_s_memory() {
         wdf::object_create(&mut attributes).expect("a child");
         wdf::complete(request, STATUS_SUCCESS);
     });
-    assert_eq!(send(options, SPECIAL, b"input", &mut []).0, STATUS_SUCCESS);
+    assert_eq!(send(options, SPECIAL, b"input", &mut []).status, STATUS_SUCCESS);
 }
 
 #[test]
@@ -131,5 +131,5 @@ fn memory_of_the_driver_s_own_may_outlive_its_request() {
         assert_eq!(wdf::memory_write(memory, 0, &mut [1; 8]), STATUS_SUCCESS);
         wdf::dereference(memory.cast());
     });
-    assert_eq!(send(options, SPECIAL, b"", &mut []).0, STATUS_SUCCESS);
+    assert_eq!(send(options, SPECIAL, b"", &mut []).status, STATUS_SUCCESS);
 }

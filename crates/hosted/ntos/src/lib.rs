@@ -118,5 +118,6 @@ pub use fault::Faults;
 pub use irp::log::{IrpEvent, IrpEventKind};
 pub use machine::{Config, Entered, Machine};
 pub use owner::{LeakCheck, LeakScope, Owner};
-pub use process::{Completed, File, Overlapped, Process, Token, token_of};
+pub use process::{Completed, File, IoStatus, Overlapped, Process, Token, token_of};
 pub use rule::Rule;
+pub use wsk_sys::NamedStatus;

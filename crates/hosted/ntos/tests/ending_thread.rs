@@ -21,7 +21,7 @@ fn keep_a_handle(machine: &Machine) {
     // The variable is there before those of the kernel, so that it goes after them.
     KEPT.set(None);
     let file = open(machine);
-    assert_eq!(file.device_io_control(BUFFERED, &[1; 8], &mut []).0, STATUS_SUCCESS);
+    assert_eq!(file.device_io_control(BUFFERED, &[1; 8], &mut []).status, STATUS_SUCCESS);
     KEPT.set(Some(file));
 }
 

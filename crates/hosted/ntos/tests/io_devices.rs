@@ -190,7 +190,7 @@ fn a_device_that_is_not_ready_cannot_be_opened() {
         process.create_file(r"\\.\Late", ACCESS).err(),
         Some(NamedStatus(STATUS_OBJECT_NAME_NOT_FOUND))
     );
-    assert_eq!(file.device_io_control(io::BUFFERED, &[], &mut []).0, STATUS_SUCCESS);
+    assert_eq!(file.device_io_control(io::BUFFERED, &[], &mut []).status, STATUS_SUCCESS);
     assert_eq!(machine.counters().devices.live, 2);
     drop(file);
     assert_eq!(machine.counters().devices.live, 1);

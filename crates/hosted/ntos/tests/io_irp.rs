@@ -14,8 +14,9 @@ use wsk_sys::{
     DEVICE_OBJECT, DISPATCH_LEVEL, IO_STACK_LOCATION, IRP, IoAcquireCancelSpinLock, IoAllocateIrp,
     IoCancelIrp, IoFreeIrp, IoGetCurrentIrpStackLocation, IoInitializeIrp, IoReleaseCancelSpinLock,
     IoReuseIrp, IoSetCancelRoutine, IoSetCompletionRoutine, IoSetNextIrpStackLocation, IoSizeOfIrp,
-    KeGetCurrentIrql, KfRaiseIrql, NTSTATUS, PASSIVE_LEVEL, PVOID, SL_PENDING_RETURNED, STATUS_CANCELLED,
-    STATUS_MORE_PROCESSING_REQUIRED, STATUS_NOT_SUPPORTED, STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
+    KeGetCurrentIrql, KfRaiseIrql, NTSTATUS, NamedStatus, PASSIVE_LEVEL, PVOID, SL_PENDING_RETURNED,
+    STATUS_CANCELLED, STATUS_MORE_PROCESSING_REQUIRED, STATUS_NOT_SUPPORTED, STATUS_SUCCESS,
+    STATUS_UNSUCCESSFUL,
 };
 
 /// What a completion routine saw.
@@ -66,7 +67,7 @@ fn events(machine: &Machine) -> Vec<IrpEventKind> {
 }
 
 fn completed(status: NTSTATUS, information: usize) -> IrpEventKind {
-    IrpEventKind::Completed { status, information }
+    IrpEventKind::Completed { status: NamedStatus(status), information }
 }
 
 #[test]
@@ -96,7 +97,7 @@ fn an_irp_goes_down_comes_back_and_is_reused() {
     free(irp);
     assert_eq!(irp::state(irp), None);
     let sent = || IrpEventKind::Sent { what: "WskTest".to_owned() };
-    let returned = || IrpEventKind::RoutineReturned { status: STATUS_MORE_PROCESSING_REQUIRED };
+    let returned = || IrpEventKind::RoutineReturned { status: NamedStatus(STATUS_MORE_PROCESSING_REQUIRED) };
     let round = [sent(), completed(STATUS_SUCCESS, 7), returned(), IrpEventKind::Reused];
     let mut expected = vec![IrpEventKind::Allocated { stack_count: 1 }];
     expected.extend(round.clone());
@@ -448,9 +449,10 @@ fn finished_locations_are_wiped() {
 
 #[test]
 fn a_failed_request_shows_its_status_by_name() {
-    let completed = ntos::Completed { status: STATUS_CANCELLED, information: 0, output: Vec::new() };
+    let status = NamedStatus(STATUS_CANCELLED);
+    let completed = ntos::Completed { status, information: 0, output: Vec::new() };
     let shown = format!("{completed:?}");
     assert_eq!(shown, "Completed { status: STATUS_CANCELLED (0xC0000120), information: 0, output: [] }");
-    let kind = IrpEventKind::Completed { status: STATUS_CANCELLED, information: 2 };
+    let kind = IrpEventKind::Completed { status, information: 2 };
     assert_eq!(format!("{kind:?}"), "Completed { status: STATUS_CANCELLED (0xC0000120), information: 2 }");
 }

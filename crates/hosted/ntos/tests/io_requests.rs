@@ -165,7 +165,7 @@ fn direct_requests_reach_the_second_buffer_itself() {
     probe().handle(sum_direct);
     let sent = file.begin(code(METHOD_IN_DIRECT), vec![], vec![1, 0, 2, 0, 1]).wait();
     let output = vec![1, 0, 2, 0, 1];
-    assert_eq!(sent, Completed { status: STATUS_SUCCESS, information: 4, output });
+    assert_eq!(sent, Completed { status: NamedStatus(STATUS_SUCCESS), information: 4, output });
     drop(file);
     finish(machine, driver);
 }
@@ -193,7 +193,8 @@ fn neither_gets_the_addresses() {
     probe().handle(copy_neither);
     let mut output = [0; 4];
     let result = open(&machine).device_io_control(code(METHOD_NEITHER), &[1, 2, 3], &mut output);
-    assert_eq!((result, output), ((STATUS_SUCCESS, 3), [1, 2, 3, 0]));
+    assert_eq!(result, (STATUS_SUCCESS, 3));
+    assert_eq!(output, [1, 2, 3, 0]);
     finish(machine, driver);
 }
 
@@ -250,10 +251,10 @@ fn a_code_needs_the_access_that_it_says() {
     for (code, expected) in
         [(reads, STATUS_SUCCESS), (writes, STATUS_ACCESS_DENIED), (both, STATUS_ACCESS_DENIED)]
     {
-        assert_eq!(reader.device_io_control(code, &[], &mut []).0, expected, "{code:#x}");
+        assert_eq!(reader.device_io_control(code, &[], &mut []).status, expected, "{code:#x}");
     }
     let both_ways = process.create_file(PATH, ACCESS).expect("everyone may read and write");
-    assert_eq!(both_ways.device_io_control(both, &[], &mut []).0, STATUS_SUCCESS);
+    assert_eq!(both_ways.device_io_control(both, &[], &mut []).status, STATUS_SUCCESS);
     drop((reader, both_ways));
     finish(machine, driver);
 }
@@ -268,7 +269,8 @@ fn a_pending_request_completes_from_another_thread() {
     assert!(!overlapped.is_done());
     let overlapped = overlapped.wait_for(SHORT).expect_err("nobody has completed it");
     machine.spawn("completer", || complete_held(STATUS_SUCCESS, 4)).join().unwrap();
-    let expected = Completed { status: STATUS_SUCCESS, information: 4, output: vec![1, 2, 3, 4] };
+    let status = NamedStatus(STATUS_SUCCESS);
+    let expected = Completed { status, information: 4, output: vec![1, 2, 3, 4] };
     assert_eq!(overlapped.wait_for(LONG).ok(), Some(expected));
     // The synchronous form waits.
     let other = machine.clone();
@@ -298,7 +300,7 @@ fn one_request_is_cancelled_or_all() {
     file.cancel_all();
     for request in requests {
         let completed = request.wait_for(LONG).expect("cancelled");
-        assert_eq!((completed.status, completed.information), (STATUS_CANCELLED, 0));
+        assert_eq!(completed.io_status(), (STATUS_CANCELLED, 0));
     }
     assert!(!elsewhere.is_done(), "another handle's request");
     complete_held(STATUS_SUCCESS, 0);
@@ -324,7 +326,7 @@ fn cancelling_races_with_completing() {
         });
         request.cancel();
         let status = request.wait_for(LONG).expect("completed or cancelled").status;
-        assert!(status == STATUS_SUCCESS || status == STATUS_CANCELLED, "{status:#x}");
+        assert!(status == STATUS_SUCCESS || status == STATUS_CANCELLED, "{status}");
         completer.join().unwrap();
     }
     drop(file);
@@ -373,7 +375,7 @@ fn a_killed_process_leaves_nothing() {
     for request in requests {
         assert_eq!(request.wait_for(LONG).expect("cancelled").status, STATUS_CANCELLED);
     }
-    assert_eq!(first.device_io_control(BUFFERED, &[], &mut []).0, STATUS_INVALID_HANDLE);
+    assert_eq!(first.device_io_control(BUFFERED, &[], &mut []).status, STATUS_INVALID_HANDLE);
     assert_eq!(process.create_file(PATH, ACCESS).err(), Some(NamedStatus(STATUS_INVALID_HANDLE)));
     assert_eq!(probe().held(), 1, "the other process' request");
     complete_held(STATUS_SUCCESS, 0);
@@ -480,7 +482,7 @@ fn a_driver_without_unload_stays() {
     let driver = machine.load_driver("probe", io::permanent_entry).expect("the probe loads");
     assert_eq!(format!("{:?}", driver.unload()), "Err(STATUS_INVALID_DEVICE_REQUEST (0xC0000010))");
     let _entered = machine.enter();
-    assert_eq!(open(&machine).device_io_control(BUFFERED, &[], &mut []).0, STATUS_SUCCESS);
+    assert_eq!(open(&machine).device_io_control(BUFFERED, &[], &mut []).status, STATUS_SUCCESS);
     io::delete_link();
     io::delete_device();
     machine.shutdown();

@@ -8,7 +8,6 @@ use std::time::Duration;
 use netio::memory::Net;
 use netio::{Config, Netio};
 use ntos::{Driver, IrpEventKind, Overlapped, Process, Token};
-use wsk_sys::NamedStatus;
 use wskdrv_abi::USER_PATH;
 
 use super::{
@@ -164,10 +163,8 @@ fn event(event: ntos::IrpEvent) -> IrpEvent {
         IrpEventKind::Allocated { stack_count } => IrpStep::Allocated { stack_count },
         IrpEventKind::Sent { what } => IrpStep::Sent { what },
         IrpEventKind::Cancelled => IrpStep::Cancelled,
-        IrpEventKind::Completed { status, information } => {
-            IrpStep::Completed { status: NamedStatus(status), information }
-        }
-        IrpEventKind::RoutineReturned { status } => IrpStep::RoutineReturned { status: NamedStatus(status) },
+        IrpEventKind::Completed { status, information } => IrpStep::Completed { status, information },
+        IrpEventKind::RoutineReturned { status } => IrpStep::RoutineReturned { status },
         IrpEventKind::Reused => IrpStep::Reused,
         IrpEventKind::Freed => IrpStep::Freed,
     };
@@ -236,5 +233,5 @@ impl Drop for InFlight {
 
 fn completed(completed: ntos::Completed) -> Completed {
     let ntos::Completed { status, information, output } = completed;
-    Completed { status, information, output }
+    Completed { status: status.0, information, output }
 }

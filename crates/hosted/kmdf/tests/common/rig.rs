@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use kmdf::{NTSTATUS, STATUS_SUCCESS, WDFREQUEST};
+use kmdf::{STATUS_SUCCESS, WDFREQUEST};
 use ntos::{BugCheck, Completed, Config, Driver, File, Machine, Overlapped, Process, Token};
 use wsk_sys::NamedStatus;
 
@@ -154,7 +154,7 @@ pub(crate) fn ended(request: Overlapped) -> Completed {
 
 /// What a request ends with that another thread sends.
 #[track_caller]
-pub(crate) fn joined(sender: JoinHandle<Completed>) -> NTSTATUS {
+pub(crate) fn joined(sender: JoinHandle<Completed>) -> NamedStatus {
     sender.join().expect("the sender returns").status
 }
 
@@ -184,8 +184,8 @@ impl Opened {
     }
 
     /// Sends a control without buffers; its status.
-    pub(crate) fn send(&self, code: u32) -> NTSTATUS {
-        self.file.device_io_control(code, b"", &mut []).0
+    pub(crate) fn send(&self, code: u32) -> NamedStatus {
+        self.file.device_io_control(code, b"", &mut []).status
     }
 
     /// Sends a control without buffers, which need not end at once.

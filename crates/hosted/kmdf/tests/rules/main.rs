@@ -103,6 +103,6 @@ fn a_lenient_machine_takes_what_only_the_verifier_reports() {
         common::wdf::complete(request, kmdf::STATUS_SUCCESS);
     };
     let test = Opened::on(boot_lenient(), Options { special: Some(special), ..Options::default() });
-    assert_eq!(test.file.device_io_control(SPECIAL, b"input", &mut [0; 4]).0, kmdf::STATUS_SUCCESS);
+    assert_eq!(test.file.device_io_control(SPECIAL, b"input", &mut [0; 4]).status, kmdf::STATUS_SUCCESS);
     test.end();
 }

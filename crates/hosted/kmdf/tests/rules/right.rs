@@ -39,13 +39,13 @@ const SDDL: &str = "D:P(A;;GA;;;SY)";
 
 fn send_special(rig: &Rig) {
     let file = rig.open();
-    assert_eq!(file.device_io_control(SPECIAL, b"input", &mut [0; 4]).0, STATUS_SUCCESS);
+    assert_eq!(file.device_io_control(SPECIAL, b"input", &mut [0; 4]).status, STATUS_SUCCESS);
     file.close();
 }
 
 fn send_work(rig: &Rig) {
     let file = rig.open();
-    assert_eq!(file.device_io_control(WORK, b"", &mut []).0, STATUS_SUCCESS);
+    assert_eq!(file.device_io_control(WORK, b"", &mut []).status, STATUS_SUCCESS);
     rig.wait_for("done");
     file.close();
 }
@@ -330,7 +330,7 @@ fn waits() -> Vec<Right> {
             },
             act: |rig| {
                 let file = rig.open();
-                assert_eq!(file.device_io_control(TIMED, b"", &mut []).0, STATUS_SUCCESS);
+                assert_eq!(file.device_io_control(TIMED, b"", &mut []).status, STATUS_SUCCESS);
                 rig.wait_for("done");
                 file.close();
             },
@@ -353,7 +353,7 @@ fn waits() -> Vec<Right> {
             act: |rig| {
                 let file = rig.open();
                 let held = file.begin(HOLD, vec![], vec![]);
-                assert_eq!(file.device_io_control(WORK, b"", &mut []).0, STATUS_SUCCESS);
+                assert_eq!(file.device_io_control(WORK, b"", &mut []).status, STATUS_SUCCESS);
                 assert_eq!(ended(held).status, STATUS_CANCELLED);
                 rig.wait_for("done");
                 file.close();

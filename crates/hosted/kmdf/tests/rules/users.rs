@@ -121,7 +121,7 @@ fn right(rule: &'static Rule, in_caller: fn(WDFDEVICE, WDFREQUEST)) -> Right {
 
 fn send_and_close(rig: &Rig) {
     let file = rig.open();
-    assert_eq!(file.device_io_control(BY_ADDRESS, b"input", &mut [0; 4]).0, STATUS_SUCCESS);
+    assert_eq!(file.device_io_control(BY_ADDRESS, b"input", &mut [0; 4]).status, STATUS_SUCCESS);
     file.close();
 }
 

@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use wsk_sys::{
-    ACCESS_MASK, FILE_READ_ACCESS, FILE_WRITE_ACCESS, NTSTATUS, STATUS_ACCESS_DENIED, STATUS_INVALID_HANDLE,
+    ACCESS_MASK, FILE_READ_ACCESS, FILE_WRITE_ACCESS, STATUS_ACCESS_DENIED, STATUS_INVALID_HANDLE,
     STATUS_INVALID_PARAMETER,
 };
 
 use crate::io::file_object::FileBody;
 use crate::process::overlapped::Overlapped;
-use crate::process::request::Request;
+use crate::process::request::{IoStatus, Request};
 use crate::process::{self, ProcessBody};
 use crate::se::security::{FILE_READ_DATA, FILE_WRITE_DATA};
 use crate::sync::lock;
@@ -107,15 +107,15 @@ impl File {
         File { handle }
     }
 
-    /// `DeviceIoControl`, waiting for the end: the status, and the number of bytes by the request's meaning of it.
+    /// `DeviceIoControl`, waiting for the end.
     ///
     /// # Errors
     /// By status: `STATUS_INVALID_HANDLE` if the handle is closed, `STATUS_ACCESS_DENIED` if it was opened without the
     /// access that `code` requires, and the driver's answers.
-    pub fn device_io_control(&self, code: u32, input: &[u8], output: &mut [u8]) -> (NTSTATUS, usize) {
+    pub fn device_io_control(&self, code: u32, input: &[u8], output: &mut [u8]) -> IoStatus {
         let completed = self.begin(code, input.to_vec(), output.to_vec()).wait();
         output.copy_from_slice(&completed.output);
-        (completed.status, completed.information)
+        completed.io_status()
     }
 
     /// `DeviceIoControl` with an `OVERLAPPED`: begins a request, which keeps the buffers until its end.

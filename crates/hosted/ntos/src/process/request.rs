@@ -2,7 +2,6 @@
 #![expect(unsafe_code, reason = "builds IRPs and sends them")]
 
 use std::cell::Cell;
-use std::fmt;
 use std::ops::Range;
 use std::ptr;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -26,24 +25,51 @@ use crate::process::{self, ProcessBody};
 use crate::rule::io::{INFORMATION_TOO_LARGE, REQUEST_STUCK};
 use crate::sync::{Pointer, lock};
 
+/// How a request ended: its `IO_STATUS_BLOCK`, which compares to a pair of status and number, and shows the status by its
+/// name.
+///
+/// ```
+/// # use ntos::IoStatus;
+/// use wsk_sys::{NamedStatus, STATUS_CANCELLED};
+///
+/// let cancelled = IoStatus { status: NamedStatus(STATUS_CANCELLED), information: 0 };
+/// assert_eq!(cancelled, (STATUS_CANCELLED, 0));
+/// assert_eq!(format!("{cancelled:?}"), "IoStatus { status: STATUS_CANCELLED (0xC0000120), information: 0 }");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IoStatus {
+    /// The final status.
+    pub status: NamedStatus,
+    /// The number of bytes, by most requests' meaning of it.
+    pub information: usize,
+}
+
+impl PartialEq<(NTSTATUS, usize)> for IoStatus {
+    fn eq(&self, other: &(NTSTATUS, usize)) -> bool {
+        (self.status.0, self.information) == *other
+    }
+}
+
 /// How a request ended, and what is in its output buffer.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Completed {
     /// The final status.
-    pub status: NTSTATUS,
+    pub status: NamedStatus,
     /// The number of bytes, by most requests' meaning of it.
     pub information: usize,
     /// The whole output buffer, also what the driver did not write to.
     pub output: Vec<u8>,
 }
 
-impl fmt::Debug for Completed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Completed")
-            .field("status", &NamedStatus(self.status))
-            .field("information", &self.information)
-            .field("output", &self.output)
-            .finish()
+impl Completed {
+    /// How the request ended, without the buffer.
+    #[must_use]
+    pub fn io_status(&self) -> IoStatus {
+        IoStatus { status: self.status, information: self.information }
+    }
+
+    fn new(status: NTSTATUS, information: usize, output: Vec<u8>) -> Completed {
+        Completed { status: NamedStatus(status), information, output }
     }
 }
 
@@ -99,7 +125,7 @@ impl Request {
 
     /// A request that the I/O manager refused.
     pub(crate) fn refused(process: &Arc<ProcessBody>, status: NTSTATUS, output: Vec<u8>) -> Arc<Request> {
-        let outcome = Some(Completed { status, information: 0, output });
+        let outcome = Some(Completed::new(status, 0, output));
         Request::new(
             process,
             None,
@@ -125,7 +151,7 @@ impl Request {
         let transfer = match Transfer::begin(machine, packet, code, input, output) {
             Ok(transfer) => transfer,
             Err((status, output)) => {
-                request.abandon(machine, irp, Completed { status, information: 0, output });
+                request.abandon(machine, irp, Completed::new(status, 0, output));
                 return request;
             }
         };
@@ -147,7 +173,7 @@ impl Request {
             let outcome = IO_STATUS_BLOCK { Status: STATUS_INVALID_HANDLE, Information: 0 };
             let transfer = lock(&request.state).transfer.take();
             let output = transfer.map_or_else(Vec::new, |transfer| transfer.end(machine, outcome));
-            request.abandon(machine, irp, Completed { status: outcome.Status, information: 0, output });
+            request.abandon(machine, irp, Completed::new(outcome.Status, 0, output));
         }
         request
     }
@@ -168,7 +194,7 @@ impl Request {
             unsafe { (*parameters).Options = FILE_OPEN };
         }
         Request::send(file, irp);
-        request.wait(file.machine().config().hang_limit).status
+        request.wait(file.machine().config().hang_limit).status.0
     }
 
     /// Sends `IRP_MJ_SHUTDOWN` to a device that the caller keeps, and waits for it.
@@ -271,8 +297,7 @@ impl Request {
             file.release_later();
         }
         // Last: whoever waits may unload the driver and look for leaks.
-        let completed = Completed { status: outcome.Status, information: outcome.Information, output };
-        request.end(completed);
+        request.end(Completed::new(outcome.Status, outcome.Information, output));
     }
 
     /// `IoCancelIrp`, if the request is not complete yet.

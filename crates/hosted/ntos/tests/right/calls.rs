@@ -6,7 +6,7 @@ use ntos::{Machine, Token, io_rules as rules};
 use wsk_sys::{
     DEVICE_OBJECT, DISPATCH_LEVEL, IRP, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, IoGetCurrentIrpStackLocation,
     IoGetNextIrpStackLocation, IoReleaseCancelSpinLock, IoSetCancelRoutine, IofCallDriver, NTSTATUS,
-    STATUS_CANCELLED, STATUS_PENDING, STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
+    NamedStatus, STATUS_CANCELLED, STATUS_PENDING, STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
 };
 
 use crate::io::{ACCESS, BUFFERED, Handler, LONG, PATH, complete, delete_device, mark_pending, open, probe};
@@ -18,10 +18,10 @@ use crate::levels::at;
 use crate::{Right, kernel};
 
 /// Sends one request to the probe with this handler.
-fn request(machine: &Machine, handler: Handler) -> NTSTATUS {
+fn request(machine: &Machine, handler: Handler) -> NamedStatus {
     probe().handle(handler);
     let file = open(machine);
-    let (status, _) = file.device_io_control(BUFFERED, &[], &mut []);
+    let status = file.device_io_control(BUFFERED, &[], &mut []).status;
     file.close();
     status
 }
@@ -63,7 +63,7 @@ fn completed_elsewhere(machine: &Machine) {
         complete(probe().next_held(), STATUS_SUCCESS, 0);
     });
     let file = open(machine);
-    assert_eq!(file.device_io_control(BUFFERED, &[], &mut []).0, STATUS_SUCCESS);
+    assert_eq!(file.device_io_control(BUFFERED, &[], &mut []).status, STATUS_SUCCESS);
     file.close();
     completer.join().expect("the completer returns");
 }

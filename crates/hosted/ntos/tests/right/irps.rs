@@ -74,7 +74,7 @@ fn complete_and_free(irp: *mut IRP, status: NTSTATUS) {
 }
 
 /// Sends the probe a request of 8 bytes, there and back.
-fn request(machine: &ntos::Machine, handler: crate::io::Handler) -> (NTSTATUS, usize) {
+fn request(machine: &ntos::Machine, handler: crate::io::Handler) -> ntos::IoStatus {
     probe().handle(handler);
     let file = open(machine);
     let result = file.device_io_control(BUFFERED, &[1; 8], &mut [0; 8]);
@@ -264,7 +264,7 @@ fn completing() -> Vec<Right> {
             assert_eq!(file.device_io_control(BUFFERED, &[1; 16], &mut []), (STATUS_SUCCESS, 16));
             // A failure, with what there would have been.
             probe().handle(|irp| complete(irp, wsk_sys::STATUS_BUFFER_TOO_SMALL, 16));
-            let (status, _) = file.device_io_control(BUFFERED, &[1; 16], &mut [0; 8]);
+            let status = file.device_io_control(BUFFERED, &[1; 16], &mut [0; 8]).status;
             assert_eq!(status, wsk_sys::STATUS_BUFFER_TOO_SMALL);
             file.close();
         }),

@@ -102,7 +102,7 @@ fn check_caller(walk: &Walk) {
     }
     let status = packet.io_status();
     walk.registry.log(*id, walk.origin, || IrpEventKind::Completed {
-        status: status.Status,
+        status: NamedStatus(status.Status),
         information: status.Information,
     });
 }
@@ -136,7 +136,9 @@ impl Walk {
             let call = || owner.run(|| unsafe { routine(device, self.packet.as_ptr(), context) });
             let returned = routine::call(&format_args!("the completion routine of IRP #{}", self.id), call);
             // From here on the IRP may be gone: only the registry may tell.
-            self.registry.log(self.id, self.origin, || IrpEventKind::RoutineReturned { status: returned });
+            self.registry.log(self.id, self.origin, || IrpEventKind::RoutineReturned {
+                status: NamedStatus(returned),
+            });
             self.check_routine(before);
             if returned == STATUS_MORE_PROCESSING_REQUIRED {
                 return;

@@ -4,11 +4,10 @@
 //! [`CAPACITY`] events of the machine are kept, in order, and a test can compare them with what it expects.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
-use wsk_sys::{IRP, KIRQL, NTSTATUS, NamedStatus};
+use wsk_sys::{IRP, KIRQL, NamedStatus};
 
 use crate::io::irp::registry;
 use crate::machine::Machine;
@@ -33,7 +32,7 @@ pub struct IrpEvent {
 }
 
 /// What happened to an IRP.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IrpEventKind {
     /// `IoAllocateIrp`, or the I/O manager's own allocation.
     Allocated {
@@ -50,41 +49,19 @@ pub enum IrpEventKind {
     /// `IofCompleteRequest` began.
     Completed {
         /// `IoStatus.Status`.
-        status: NTSTATUS,
+        status: NamedStatus,
         /// `IoStatus.Information`.
         information: usize,
     },
     /// A completion routine returned.
     RoutineReturned {
         /// What it returned.
-        status: NTSTATUS,
+        status: NamedStatus,
     },
     /// `IoReuseIrp`.
     Reused,
     /// `IoFreeIrp`, or the I/O manager's own freeing.
     Freed,
-}
-
-impl fmt::Debug for IrpEventKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            IrpEventKind::Allocated { stack_count } => {
-                f.debug_struct("Allocated").field("stack_count", stack_count).finish()
-            }
-            IrpEventKind::Sent { what } => f.debug_struct("Sent").field("what", what).finish(),
-            IrpEventKind::Cancelled => f.write_str("Cancelled"),
-            IrpEventKind::Completed { status, information } => f
-                .debug_struct("Completed")
-                .field("status", &NamedStatus(*status))
-                .field("information", information)
-                .finish(),
-            IrpEventKind::RoutineReturned { status } => {
-                f.debug_struct("RoutineReturned").field("status", &NamedStatus(*status)).finish()
-            }
-            IrpEventKind::Reused => f.write_str("Reused"),
-            IrpEventKind::Freed => f.write_str("Freed"),
-        }
-    }
 }
 
 #[derive(Default)]
