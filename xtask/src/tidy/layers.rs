@@ -22,6 +22,8 @@ const LAYERS: &[Layer] = &[
     // Data that user mode shares, or that describes WSK.
     Layer { part: "wskdrv_abi", apart_from: &["kmdf", "netio", "ntos", "wsk"] },
     Layer { part: "wsk_requests", apart_from: &["kmdf", "netio", "ntos", "wsk"] },
+    // An operation, whatever it does.
+    Layer { part: "wsk::op", apart_from: &["wsk::request", "wsk::socket"] },
     // The client, and the hosted kernel: each for others than this driver.
     Layer { part: "wsk", apart_from: &["wskdrv", "wskdrv_abi"] },
     Layer { part: "ntos", apart_from: &["kmdf", "netio", "wsk", "wskdrv"] },
@@ -46,13 +48,38 @@ const LAYERS: &[Layer] = &[
     },
 ];
 
+/// The parts of a crate, each of which may use those before it, and no other.
+const KMDF: &[&str] = &[
+    "kmdf::types",
+    "kmdf::status",
+    "kmdf::kernel",
+    "kmdf::platform",
+    "kmdf::rules",
+    "kmdf::object",
+    "kmdf::string",
+    "kmdf::locks",
+    "kmdf::memory",
+    "kmdf::file",
+    "kmdf::request",
+    "kmdf::queue",
+    "kmdf::device",
+    "kmdf::deferred",
+    "kmdf::driver",
+    "kmdf::table",
+    "kmdf::hosted",
+];
+
 /// The breaches, each with its file and line.
 pub(super) fn faults(root: &File, files: &[String]) -> Result<Vec<String>> {
     let mut crates = BTreeMap::new();
     for (name, folder) in folders(root)? {
         crates.insert(name.clone(), read(root, &name, &folder, files)?);
     }
-    breaches(&crates, LAYERS)
+    let mut faults = breaches(&crates, LAYERS)?;
+    for (place, part) in (1..).zip(KMDF) {
+        faults.extend(breaches(&crates, &[Layer { part, apart_from: &KMDF[place..] }])?);
+    }
+    Ok(faults)
 }
 
 fn breaches(crates: &BTreeMap<String, Crate>, layers: &[Layer]) -> Result<Vec<String>> {
@@ -183,6 +210,7 @@ mod tests {
             "/// [`crate::high`]\nstruct Thing; fn f() { Thing::new().high::<u8>() }",
             "use crate::low::high::X;",
             "fn f() { let high = 0; high; \"crate::high\"; }",
+            "#[cfg(test)] mod tests { use crate::high::Thing; }",
             "use core::high::X; fn f<T: Trait>() -> impl Fn() + use<T> { other }",
         ] {
             assert_eq!(found(&[("low", text)]), Vec::<String>::new(), "{text}");

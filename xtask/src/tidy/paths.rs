@@ -57,9 +57,11 @@ impl Crate {
         self.modules.contains_key(module)
     }
 
-    /// The paths in a module and what lies below it, each with what it means.
+    /// The paths in a module and what lies below it, each with what it means. Tests may know everything.
     pub(super) fn mentions(&self, below: &Path) -> impl Iterator<Item = (&Mention, Path)> {
-        let modules = self.modules.iter().filter(move |(module, _)| module.starts_with(below));
+        let modules = self.modules.iter().filter(move |(module, _)| {
+            module.starts_with(below) && !module.iter().any(|name| name == "tests")
+        });
         modules.flat_map(move |(module, content)| {
             content.mentions.iter().map(move |mention| (mention, self.resolve(module, &mention.path, DEPTH)))
         })
