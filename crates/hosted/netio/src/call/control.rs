@@ -8,15 +8,15 @@ pub(crate) mod settings;
 use core::net::SocketAddr;
 use std::sync::Arc;
 
-use wsk_requests::rows::ioctl;
-use wsk_requests::{Hosted, IrpRule, Kind, MaxIrql, Row, ValueKind};
+use wsk_requests::rows::ioctl::{self, Request as Ioctl};
+use wsk_requests::{IrpRule, MaxIrql, Request as Control, Row, ValueKind};
 use wsk_sys::{
     DISPATCH_LEVEL, IRP, KIRQL, NTSTATUS, PASSIVE_LEVEL, PVOID, PWSK_SOCKET,
     SIO_WSK_QUERY_IDEAL_SEND_BACKLOG, SIO_WSK_QUERY_INSPECT_ID, SIO_WSK_QUERY_RECEIVE_BACKLOG,
-    SIO_WSK_SET_REMOTE_ADDRESS, SIO_WSK_SET_SENDTO_ADDRESS, SIO_WSK_SET_TCP_SILENT_MODE, SIZE_T,
-    SO_WSK_EVENT_CALLBACK, SOL_SOCKET, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_DEVICE_REQUEST,
-    STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, STATUS_SUCCESS, ULONG,
-    WSK_CONTROL_SOCKET_TYPE, WskGetOption, WskIoctl, WskSetOption,
+    SIO_WSK_SET_TCP_SILENT_MODE, SIZE_T, SO_WSK_EVENT_CALLBACK, SOL_SOCKET, STATUS_BUFFER_TOO_SMALL,
+    STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER,
+    STATUS_NOT_SUPPORTED, STATUS_SUCCESS, ULONG, WSK_CONTROL_SOCKET_TYPE, WskGetOption, WskIoctl,
+    WskSetOption,
 };
 
 use crate::call::SocketCall;
@@ -256,8 +256,8 @@ unsafe fn perform(
             unsafe { output.write(&value) }?;
             Ok((STATUS_SUCCESS, value.len()))
         }
-        Request::Ioctl(row) => match row.kind {
-            Kind::Ioctl { code: SIO_WSK_SET_REMOTE_ADDRESS } => {
+        Request::Ioctl(row) => match row.request {
+            Control::Ioctl(Ioctl::SetRemoteAddress) => {
                 // What came under the fixed remote address from elsewhere is discarded, and does not come back with it.
                 let datagram = socket.datagram()?;
                 datagram.inbox.discard(datagram.remote());
@@ -265,12 +265,12 @@ unsafe fn perform(
                 unsafe { set_address(socket, |settings| &mut settings.remote, input, output) }?;
                 Ok((STATUS_SUCCESS, 0))
             }
-            Kind::Ioctl { code: SIO_WSK_SET_SENDTO_ADDRESS } => {
+            Control::Ioctl(Ioctl::SetSendToAddress) => {
                 // SAFETY: this function's contract.
                 unsafe { set_address(socket, |settings| &mut settings.send_to, input, output) }?;
                 Ok((STATUS_SUCCESS, 0))
             }
-            kind if kind == ioctl::SIO_ADDRESS_LIST_QUERY.kind => {
+            Control::Ioctl(Ioctl::AddressListQuery) => {
                 // n/d
                 if !input.is_absent() || output.is_half() {
                     return Err(STATUS_INVALID_PARAMETER);
@@ -278,7 +278,7 @@ unsafe fn perform(
                 // SAFETY: this function's contract.
                 Ok(unsafe { address_list::query(provider, socket, output.1.cast(), output.0) })
             }
-            kind if kind == ioctl::SIO_ADDRESS_LIST_SORT.kind => {
+            Control::Ioctl(Ioctl::AddressListSort) => {
                 // n/d
                 if input.is_half() || output.is_half() {
                     return Err(STATUS_INVALID_PARAMETER);
@@ -288,10 +288,16 @@ unsafe fn perform(
                 // SAFETY: this function's contract; the list may be written where it was.
                 unsafe { address_list::sorted(provider, &list, output.1.cast(), output.0) }
             }
-            _ => {
-                debug_assert_eq!(row.about().hosted, Hosted::Refused);
-                Err(STATUS_NOT_SUPPORTED)
-            }
+            // No extension exists. A change is waited for elsewhere, with the IRP that it needs.
+            Control::Ioctl(Ioctl::RegisterExtension | Ioctl::AddressListChange)
+            | Control::Socket(_)
+            | Control::Pointer(_)
+            | Control::Ip(_)
+            | Control::IpGroup(_)
+            | Control::Ipv6(_)
+            | Control::Ipv6Group(_)
+            | Control::Udp(_)
+            | Control::Client(_) => Err(STATUS_NOT_SUPPORTED),
         },
     }
 }
