@@ -169,7 +169,7 @@ fn both_forms_are_copied_out_of_memory() {
     // SAFETY: a good descriptor.
     let size = unsafe { copy(NonNull::from(&relative[..]).cast(), &mut to) }.unwrap();
     assert_eq!(to[..size], relative);
-    // SAFETY: as above.
+    // SAFETY: a good descriptor.
     let needed = unsafe { copy(NonNull::from(&relative[..]).cast(), &mut to[..3]) };
     assert_eq!(needed, Ok(size), "what does not fit is told");
 

@@ -44,7 +44,7 @@ pub(crate) fn dispatch_table(version: USHORT) -> WSK_PROVIDER_DISPATCH {
 
 // SAFETY: the table is never written, and its pointers are those of functions.
 unsafe impl Send for Dispatch {}
-// SAFETY: as above.
+// SAFETY: the table is never written, and its pointers are those of functions.
 unsafe impl Sync for Dispatch {}
 
 /// The opaque `Client` of a registration: its number.
@@ -127,7 +127,7 @@ pub(crate) unsafe fn submit(
         Err(status) => {
             // There is no client to count it for.
             let target = Target { client: 0, socket: None };
-            // SAFETY: as above.
+            // SAFETY: the client has just passed it, and it was checked.
             let request = unsafe { Request::take(irp, target, what, Vec::new) };
             platform::provider().complete(request, status, 0);
             status

@@ -23,7 +23,7 @@ pub(crate) struct Callback {
 
 // SAFETY: the context is the client's, who is called with it on any thread.
 unsafe impl Send for Callback {}
-// SAFETY: as above.
+// SAFETY: the context is the client's, who is called with it on any thread.
 unsafe impl Sync for Callback {}
 
 impl Callback {

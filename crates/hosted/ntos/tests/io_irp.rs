@@ -86,12 +86,12 @@ fn an_irp_goes_down_comes_back_and_is_reused() {
         assert_eq!(irp::state(irp), Some(State::Completed));
         // SAFETY: completed, and the test's own.
         unsafe { (*irp).AllocationFlags = 0x5A };
-        // SAFETY: as above.
+        // SAFETY: completed, and the test's own.
         unsafe { IoReuseIrp(irp, STATUS_UNSUCCESSFUL) };
-        // SAFETY: as above.
+        // SAFETY: completed, and the test's own.
         assert_eq!(unsafe { (*irp).AllocationFlags }, 0x5A, "how it was allocated does not change");
         assert_eq!(irp::state(irp), Some(State::Idle));
-        // SAFETY: as above.
+        // SAFETY: completed, and the test's own.
         assert_eq!(unsafe { (*irp).IoStatus }.Status, STATUS_UNSUCCESSFUL);
     }
     free(irp);
@@ -176,7 +176,7 @@ fn a_routine_runs_for_the_outcomes_it_asked_for() {
         let context = ptr::from_ref(&below).cast_mut().cast();
         // SAFETY: the IRP is with this layer, which has a location left.
         unsafe { IoSetCompletionRoutine(irp, Some(go_on), context, success, error, cancel) };
-        // SAFETY: as above.
+        // SAFETY: the IRP is with this layer, which has a location left.
         unsafe { IoSetNextIrpStackLocation(irp) };
         if cancelled {
             // SAFETY: the IRP lives.
@@ -215,11 +215,11 @@ fn a_routine_may_change_the_outcome_for_those_above() {
     // Runs on errors only.
     // SAFETY: the IRP is with this layer, which has a location left.
     unsafe { IoSetCompletionRoutine(irp, Some(go_on), context, false, true, false) };
-    // SAFETY: as above.
+    // SAFETY: the IRP is with this layer, which has a location left.
     unsafe { IoSetNextIrpStackLocation(irp) };
-    // SAFETY: as above.
+    // SAFETY: the IRP is with this layer, which has a location left.
     unsafe { IoSetCompletionRoutine(irp, Some(fail), ptr::null_mut(), true, false, false) };
-    // SAFETY: as above.
+    // SAFETY: the IRP is with this layer, which has a location left.
     unsafe { IoSetNextIrpStackLocation(irp) };
     complete(irp, STATUS_SUCCESS, 0);
     assert_eq!(middle.calls.load(Ordering::SeqCst), 1);
@@ -311,11 +311,11 @@ fn cancelling_calls_the_routine_once() {
     assert_eq!(seen.calls.load(Ordering::SeqCst), 1);
     // SAFETY: the IRP lives, and is complete.
     assert_eq!(unsafe { IoCancelIrp(irp) }, 0);
-    // SAFETY: as above.
+    // SAFETY: the IRP lives, and is complete.
     assert_eq!(unsafe { (*irp).Cancel }, 1);
     // SAFETY: completed, and the test's own.
     unsafe { IoReuseIrp(irp, STATUS_SUCCESS) };
-    // SAFETY: as above.
+    // SAFETY: completed, and the test's own.
     assert_eq!(unsafe { (*irp).Cancel }, 0, "reuse forgets the cancellation");
     free(irp);
     assert!(events(&machine).contains(&IrpEventKind::Cancelled));
@@ -441,7 +441,7 @@ fn finished_locations_are_wiped() {
     complete(irp, STATUS_SUCCESS, 0);
     // SAFETY: the IRP is back, and its memory stays.
     assert_eq!(unsafe { (*location).Control } & SL_PENDING_RETURNED, 0);
-    // SAFETY: as above.
+    // SAFETY: the IRP is back, and its memory stays.
     assert_eq!(unsafe { parameters.read() }, 0);
     free(irp);
     machine.shutdown();

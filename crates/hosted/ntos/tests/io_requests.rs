@@ -48,7 +48,7 @@ fn mdl_of(irp: *mut IRP) -> *mut MDL {
 fn mapped(mdl: *mut MDL) -> (*mut u8, usize) {
     // SAFETY: an MDL with locked pages, from the I/O manager.
     let address = unsafe { MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority | MdlMappingNoExecute) };
-    // SAFETY: as above.
+    // SAFETY: an MDL with locked pages, from the I/O manager.
     let length = unsafe { MmGetMdlByteCount(mdl) };
     (address.cast(), length as usize)
 }

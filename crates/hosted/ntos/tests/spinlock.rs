@@ -29,7 +29,7 @@ fn a_lock_excludes() {
                     assert_eq!(kernel!(KeGetCurrentIrql()), DISPATCH_LEVEL);
                     // SAFETY: the lock is held.
                     let count = unsafe { shared.1.get().read() };
-                    // SAFETY: as above.
+                    // SAFETY: the lock is held.
                     unsafe { shared.1.get().write(count + 1) };
                     kernel!(KeReleaseSpinLock(shared.0.get(), old));
                 }

@@ -74,7 +74,7 @@ struct Starts {
 
 // SAFETY: the kernel's timer and DPC are only passed to kernel functions, which synchronise among themselves.
 unsafe impl Send for Timer {}
-// SAFETY: as above.
+// SAFETY: the kernel's timer and DPC are only passed to kernel functions, which synchronise among themselves.
 unsafe impl Sync for Timer {}
 
 impl Timer {

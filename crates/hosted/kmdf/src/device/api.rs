@@ -140,7 +140,7 @@ fn create_device_object(init: &DeviceInit) -> Result<*mut DEVICE_OBJECT, NTSTATU
     };
     // SAFETY: just created; nobody can open it before `WdfControlFinishInitializing`.
     let flags = unsafe { (*device_object).Flags };
-    // SAFETY: as above.
+    // SAFETY: just created; nobody can open it before `WdfControlFinishInitializing`.
     unsafe { (*device_object).Flags = flags | flag };
     Ok(device_object)
 }
@@ -157,7 +157,7 @@ pub unsafe extern "C" fn WdfControlFinishInitializing(_globals: PWDF_DRIVER_GLOB
     let device_object = device.device_object();
     // SAFETY: the device's own object, which lives while the device is not deleted.
     let flags = unsafe { (*device_object).Flags };
-    // SAFETY: as above.
+    // SAFETY: the device's own object, which lives while the device is not deleted.
     unsafe { (*device_object).Flags = flags & !DO_DEVICE_INITIALIZING };
 }
 

@@ -96,7 +96,7 @@ pub(crate) unsafe extern "system" fn start(
         // SAFETY: the I/O manager's object; nobody else touches it while `DriverEntry` runs.
         let displaced = unsafe { (*driver_object).DriverUnload };
         client.set_displaced(displaced);
-        // SAFETY: as above.
+        // SAFETY: the I/O manager's object; nobody else touches it while `DriverEntry` runs.
         unsafe { (*driver_object).DriverUnload = Some(unload) };
     }
     status

@@ -18,7 +18,7 @@ pub(crate) struct Event(Box<UnsafeCell<MaybeUninit<KEVENT>>>);
 
 // SAFETY: after `new`, the event is only passed to kernel functions, which synchronise among themselves.
 unsafe impl Send for Event {}
-// SAFETY: as above.
+// SAFETY: after `new`, the event is only passed to kernel functions, which synchronise among themselves.
 unsafe impl Sync for Event {}
 
 impl Event {

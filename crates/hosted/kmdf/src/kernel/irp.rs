@@ -23,7 +23,7 @@ pub(crate) struct Irp(*mut IRP);
 
 // SAFETY: an IRP may be handled by any thread; the framework's locks order the accesses.
 unsafe impl Send for Irp {}
-// SAFETY: as above.
+// SAFETY: an IRP may be handled by any thread; the framework's locks order the accesses.
 unsafe impl Sync for Irp {}
 
 impl Irp {

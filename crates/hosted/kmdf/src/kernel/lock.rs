@@ -20,7 +20,7 @@ pub(crate) struct Lock<T> {
 
 // SAFETY: the spin lock lets one thread at a time reach the value, which may be sent from thread to thread.
 unsafe impl<T: Send> Send for Lock<T> {}
-// SAFETY: as above.
+// SAFETY: the spin lock lets one thread at a time reach the value, which may be sent from thread to thread.
 unsafe impl<T: Send> Sync for Lock<T> {}
 
 impl<T> Lock<T> {

@@ -8,5 +8,5 @@ pub(crate) struct Shared<T>(pub(crate) T);
 
 // SAFETY: storing and copying a pointer touches nothing behind it; each use is an unsafe operation of its own.
 unsafe impl<T> Send for Shared<T> {}
-// SAFETY: as above.
+// SAFETY: storing and copying a pointer touches nothing behind it; each use is an unsafe operation of its own.
 unsafe impl<T> Sync for Shared<T> {}

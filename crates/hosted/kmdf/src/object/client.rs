@@ -89,13 +89,13 @@ impl Client {
         let globals = self.globals.0;
         // SAFETY: by the type's invariant the globals live; `DriverEntry`, which is calling, is their only user.
         unsafe { (*globals).Driver = driver };
-        // SAFETY: as above.
+        // SAFETY: by the type's invariant the globals live; `DriverEntry`, which is calling, is their only user.
         let old = unsafe { (*globals).DriverFlags };
-        // SAFETY: as above.
+        // SAFETY: by the type's invariant the globals live; `DriverEntry`, which is calling, is their only user.
         unsafe { (*globals).DriverFlags = old | flags };
-        // SAFETY: as above.
+        // SAFETY: by the type's invariant the globals live; `DriverEntry`, which is calling, is their only user.
         unsafe { (*globals).DriverTag = tag.unwrap_or(FRAMEWORK_TAG) };
-        // SAFETY: as above.
+        // SAFETY: by the type's invariant the globals live; `DriverEntry`, which is calling, is their only user.
         unsafe { (*globals).DisplaceDriverUnload = u8::from(displace) };
     }
 

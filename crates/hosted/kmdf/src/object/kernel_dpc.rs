@@ -15,7 +15,7 @@ pub(crate) struct KernelDpc(Box<UnsafeCell<MaybeUninit<KDPC>>>);
 
 // SAFETY: the kernel's DPC is only passed to kernel functions, which synchronise among themselves.
 unsafe impl Send for KernelDpc {}
-// SAFETY: as above.
+// SAFETY: the kernel's DPC is only passed to kernel functions, which synchronise among themselves.
 unsafe impl Sync for KernelDpc {}
 
 impl KernelDpc {

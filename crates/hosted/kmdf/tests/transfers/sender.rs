@@ -165,7 +165,7 @@ impl Sent {
         let parameters = self.parameters().cast::<IO_STACK_READ_WRITE>();
         // SAFETY: the variant of a read or write.
         unsafe { (*parameters).Length = u32::try_from(length).expect("a small buffer") };
-        // SAFETY: as above.
+        // SAFETY: the variant of a read or write.
         unsafe { (*parameters).ByteOffset = OFFSET };
         self.send(device, major)
     }
@@ -252,13 +252,13 @@ fn prepared(code: u32, input: &[u8], output: usize) -> Sent {
     let parameters = sent.parameters().cast::<IO_STACK_DEVICE_IO_CONTROL>();
     // SAFETY: the variant of a device control.
     unsafe { (*parameters).InputBufferLength = u32::try_from(input.len()).expect("a small buffer") };
-    // SAFETY: as above.
+    // SAFETY: the variant of a device control.
     unsafe { (*parameters).OutputBufferLength = u32::try_from(output).expect("a small buffer") };
-    // SAFETY: as above.
+    // SAFETY: the variant of a device control.
     unsafe { (*parameters).IoControlCode = code };
     match method {
         METHOD_NEITHER => {
-            // SAFETY: as above.
+            // SAFETY: the variant of a device control.
             unsafe { (*parameters).Type3InputBuffer = from.cast() };
             // SAFETY: the IRP lives.
             unsafe { (*sent.irp).UserBuffer = to.cast() };

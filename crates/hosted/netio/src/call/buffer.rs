@@ -51,13 +51,13 @@ pub(crate) unsafe fn used_by(buffer: &WSK_BUF, what: &str) -> Vec<Used> {
         unsafe { require_resident(mdl, what) };
         platform::require_pages(mdl, what);
         used.push(Used::of("an MDL of the buffer", mdl));
-        // SAFETY: as above.
+        // SAFETY: an MDL of the client's chain, which lives.
         let start = unsafe { MmGetMdlVirtualAddress(mdl) };
-        // SAFETY: as above.
+        // SAFETY: an MDL of the client's chain, which lives.
         let count = unsafe { MmGetMdlByteCount(mdl) } as usize;
         let length = left.min(count.saturating_sub(offset));
         used.push(Used::new("the data of the buffer", start.wrapping_byte_add(offset), length));
-        // SAFETY: as above.
+        // SAFETY: an MDL of the client's chain, which lives.
         let next = unsafe { (*mdl).Next };
         (left, offset, mdl) = (left - length, 0, next);
     }
@@ -158,9 +158,9 @@ unsafe fn describe(mdl: *mut MDL, what: &str) -> (*mut MDL, Piece) {
     unsafe { require_resident(mdl, what) };
     // SAFETY: its flags say that its pages are resident.
     let address = unsafe { MmGetSystemAddressForMdlSafe(mdl, PRIORITY) };
-    // SAFETY: as above.
+    // SAFETY: its flags say that its pages are resident.
     let length = unsafe { (*mdl).ByteCount } as usize;
-    // SAFETY: as above.
+    // SAFETY: its flags say that its pages are resident.
     let next = unsafe { (*mdl).Next };
     (next, Piece { address: address.cast(), length })
 }

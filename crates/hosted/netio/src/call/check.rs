@@ -56,9 +56,9 @@ unsafe fn examine(irp: *mut IRP) -> Result<(), Broken> {
     if kind != IO_TYPE_IRP {
         return Err((&rules::NOT_AN_IRP, "its type is not that of an IRP"));
     }
-    // SAFETY: as above.
+    // SAFETY: the I/O manager knows the IRP, which is the caller's, so nobody writes the field.
     let locations = unsafe { (*irp).StackCount };
-    // SAFETY: as above.
+    // SAFETY: the I/O manager knows the IRP, which is the caller's, so nobody writes the field.
     let current = unsafe { (*irp).CurrentLocation };
     if locations < 1 {
         return Err((&rules::IRP_STACK, "it was allocated without a stack location"));

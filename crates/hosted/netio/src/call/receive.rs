@@ -216,7 +216,7 @@ impl Buffers {
         }
         #[expect(clippy::cast_possible_truncation, reason = "at most the capacity, which was a ULONG")]
         let length = fits.len() as ULONG;
-        // SAFETY: as above.
+        // SAFETY: the client's buffer, which is at least so large.
         unsafe { self.control_length.write(length) };
         cut
     }

@@ -176,7 +176,7 @@ unsafe fn copied(descriptor: PSECURITY_DESCRIPTOR) -> Result<Arc<[u8]>, NTSTATUS
     // SAFETY: this function's contract.
     let size = unsafe { wsk_descriptor::copy(descriptor, &mut []) };
     let mut bytes = vec![0; size.map_err(|_| STATUS_INVALID_SECURITY_DESCR)?];
-    // SAFETY: as above.
+    // SAFETY: this function's contract.
     let copied = unsafe { wsk_descriptor::copy(descriptor, &mut bytes) };
     if copied != Ok(bytes.len()) || Descriptor::parse(&bytes).is_err() {
         return Err(STATUS_INVALID_SECURITY_DESCR);

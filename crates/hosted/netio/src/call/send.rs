@@ -115,7 +115,7 @@ unsafe fn used(sending: Sending, family: Family, what: &str) -> Vec<Used> {
             // SAFETY: null, or a node of the client's list.
             while let Some(list) = unsafe { node.as_ref() } {
                 used.push(Used::of("a WSK_BUF_LIST", node));
-                // SAFETY: as above.
+                // SAFETY: null, or a node of the client's list.
                 used.extend(unsafe { buffer::used_by(&list.Buffer, what) });
                 node = list.Next;
             }
@@ -150,7 +150,7 @@ unsafe fn perform(socket: &Socket, sending: Sending, what: &str) -> Result<usize
     while !node.is_null() {
         // SAFETY: a node of the client's list, valid until the request is completed.
         let WSK_BUF_LIST { Next: next, Buffer: buffer } = unsafe { node.read() };
-        // SAFETY: as above.
+        // SAFETY: a node of the client's list, valid until the request is completed.
         let bytes = unsafe { buffer::read(&raw const buffer, what) }?;
         sent += destination.send(&bytes)?;
         node = next;

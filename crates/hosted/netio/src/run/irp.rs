@@ -102,7 +102,7 @@ unsafe fn overlay(irp: *mut IRP) -> *mut IRP_TAIL_OVERLAY {
 pub(crate) unsafe fn cancel_state(irp: *mut IRP) -> (KIRQL, u64) {
     // SAFETY: the IRP waits for its cancel routine to complete it; `IoCancelIrp` has set the field for it.
     let irql = unsafe { (*irp).CancelIrql };
-    // SAFETY: as above.
+    // SAFETY: the IRP waits for its cancel routine to complete it; `IoCancelIrp` has set the field for it.
     let overlay = unsafe { overlay(irp) };
     // SAFETY: as above; `set_tag` wrote the field before the routine was set.
     let tag = unsafe { (*overlay).DriverContext[0] };

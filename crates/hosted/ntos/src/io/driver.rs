@@ -141,7 +141,7 @@ impl DriverBody {
     pub(crate) fn push_device(&self, device: *mut DEVICE_OBJECT) -> *mut DEVICE_OBJECT {
         // SAFETY: the object lives; its list is changed under the device table's lock.
         let first = unsafe { (*self.object.0).DeviceObject };
-        // SAFETY: as above.
+        // SAFETY: the object lives; its list is changed under the device table's lock.
         unsafe { (*self.object.0).DeviceObject = device };
         first
     }
@@ -159,9 +159,9 @@ impl DriverBody {
             // SAFETY: a device in the list lives.
             let after = unsafe { &raw mut (*next).NextDevice };
             if ptr::eq(next, device) {
-                // SAFETY: as above.
+                // SAFETY: a device in the list lives.
                 let rest = unsafe { *after };
-                // SAFETY: as above.
+                // SAFETY: a device in the list lives.
                 unsafe { *link = rest };
                 return;
             }
@@ -174,7 +174,7 @@ impl Drop for DriverBody {
     fn drop(&mut self) {
         // SAFETY: from `Box::into_raw` in `new`; the driver is gone.
         drop(unsafe { Box::from_raw(self.object.0) });
-        // SAFETY: as above.
+        // SAFETY: from `Box::into_raw` in `new`; the driver is gone.
         drop(unsafe { Box::from_raw(self.extension.0) });
     }
 }

@@ -148,7 +148,7 @@ impl Processor {
         }
         // SAFETY: the caller's object; while it is not queued, its fields change under this lock.
         unsafe { (*dpc).SystemArgument1 = arguments[0] };
-        // SAFETY: as above.
+        // SAFETY: the caller's object; while it is not queued, its fields change under this lock.
         unsafe { (*dpc).SystemArgument2 = arguments[1] };
         state.enqueue(Pointer(dpc), Owner::current());
         self.wake(machine, &mut state);

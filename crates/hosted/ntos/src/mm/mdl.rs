@@ -279,11 +279,11 @@ pub unsafe extern "system" fn IoAllocateMdl(
         while !next.is_null() {
             // SAFETY: an MDL of the caller's IRP; only an address is computed.
             place = unsafe { &raw mut (*next).Next };
-            // SAFETY: as above.
+            // SAFETY: the field of an MDL of the caller's IRP.
             next = unsafe { place.read() };
         }
     }
-    // SAFETY: as above.
+    // SAFETY: the field of the IRP, or of the last MDL of its chain.
     unsafe { place.write(mdl) };
     mdl
 }

@@ -158,12 +158,12 @@ impl Request {
         let parameters = location.parameters().cast::<IO_STACK_DEVICE_IO_CONTROL>();
         // SAFETY: the variant of the union for this major function, in a location that is still ours.
         unsafe { (*parameters).OutputBufferLength = lengths.1 };
-        // SAFETY: as above.
+        // SAFETY: the variant of the union for this major function, in a location that is still ours.
         unsafe { (*parameters).InputBufferLength = lengths.0 };
-        // SAFETY: as above.
+        // SAFETY: the variant of the union for this major function, in a location that is still ours.
         unsafe { (*parameters).IoControlCode = code };
         let type3 = transfer.type3_input(code);
-        // SAFETY: as above.
+        // SAFETY: the variant of the union for this major function, in a location that is still ours.
         unsafe { (*parameters).Type3InputBuffer = type3 };
         lock(&request.state).transfer = Some(transfer);
         if request.process.begin(&request) {

@@ -45,7 +45,7 @@ pub(crate) struct Object<T>(*mut T);
 
 // SAFETY: the address only; the kernel synchronises the accesses to what is there.
 unsafe impl<T> Send for Object<T> {}
-// SAFETY: as above.
+// SAFETY: the address only; the kernel synchronises the accesses to what is there.
 unsafe impl<T> Sync for Object<T> {}
 
 impl<T> Object<T> {

@@ -229,7 +229,7 @@ unsafe extern "system" fn create(_device: *mut DEVICE_OBJECT, irp: *mut IRP) -> 
 unsafe extern "system" fn succeed(_device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
     // SAFETY: the IRP was sent here.
     let location = unsafe { IoGetCurrentIrpStackLocation(irp) };
-    // SAFETY: as above.
+    // SAFETY: the IRP was sent here.
     let major = unsafe { (*location).MajorFunction };
     probe().seen.lock().unwrap().push(major);
     complete(irp, STATUS_SUCCESS, 0)
@@ -262,7 +262,7 @@ pub(crate) fn mark_pending(irp: *mut IRP) {
 pub(crate) fn parameters(irp: *mut IRP) -> IO_STACK_DEVICE_IO_CONTROL {
     // SAFETY: the IRP was sent to the caller.
     let location = unsafe { IoGetCurrentIrpStackLocation(irp) };
-    // SAFETY: as above.
+    // SAFETY: the IRP was sent to the caller.
     let parameters = unsafe { &raw const (*location).Parameters };
     // SAFETY: the variant of a control request.
     unsafe { parameters.cast::<IO_STACK_DEVICE_IO_CONTROL>().read() }

@@ -31,7 +31,7 @@ fn fresh(major: u8) -> *mut IRP {
     watch(irp, keep);
     // SAFETY: a fresh IRP with a location left.
     let location = unsafe { IoGetNextIrpStackLocation(irp) };
-    // SAFETY: as above.
+    // SAFETY: a fresh IRP with a location left.
     unsafe { (*location).MajorFunction = major };
     irp
 }
@@ -92,7 +92,7 @@ violations! {
         let irp = fresh(IRP_MJ_DEVICE_CONTROL);
         // SAFETY: a fresh IRP with a location left.
         let location = unsafe { IoGetNextIrpStackLocation(irp) };
-        // SAFETY: as above.
+        // SAFETY: a fresh IRP with a location left.
         unsafe { (*location).Control |= SL_PENDING_RETURNED };
         call(device(), irp);
     };

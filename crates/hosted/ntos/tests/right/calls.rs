@@ -146,7 +146,7 @@ fn sending() -> Vec<Right> {
             let next = kernel!(IoGetNextIrpStackLocation(irp));
             // SAFETY: a location of an IRP of the driver's own.
             unsafe { (*next).CompletionRoutine = None };
-            // SAFETY: as above.
+            // SAFETY: a location of an IRP of the driver's own.
             unsafe { (*next).Control = 0 };
             call_and_free(irp);
             // The same routine for both layers, told apart by its context.

@@ -165,7 +165,7 @@ impl Block {
         if !unsafe { self.is_filled(end, self.layout.size(), RED_ZONE) } {
             return Some("written past its end");
         }
-        // SAFETY: as above.
+        // SAFETY: this function's own contract.
         let front_is_whole = unsafe { self.is_filled(0, self.front, RED_ZONE) };
         (!front_is_whole).then_some("written before its start")
     }

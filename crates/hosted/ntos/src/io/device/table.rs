@@ -296,7 +296,7 @@ impl DeviceTable {
         let device = entry.device;
         // SAFETY: in the table, so not freed; read field by field, as the driver has it, too.
         let flags = unsafe { (*device.0).Flags };
-        // SAFETY: as above.
+        // SAFETY: in the table, so not freed; read field by field, as the driver has it, too.
         let stack_size = unsafe { (*device.0).StackSize };
         if flags & DO_DEVICE_INITIALIZING != 0 || !entry.driver.accepts_opens() {
             return Err(STATUS_NO_SUCH_DEVICE);

@@ -49,9 +49,9 @@ pub(crate) unsafe fn initialise(irp: *mut IRP, size: u16, stack_count: i8) {
     let packet = Packet(irp);
     // SAFETY: in bounds and the caller's alone.
     unsafe { (*irp).Type = IO_TYPE_IRP };
-    // SAFETY: as above.
+    // SAFETY: in bounds and the caller's alone.
     unsafe { (*irp).Size = size };
-    // SAFETY: as above.
+    // SAFETY: in bounds and the caller's alone.
     unsafe { (*irp).StackCount = stack_count };
     packet.set_location(stack_count + 1);
     // SAFETY: as above; the locations begin right after the packet, one element past it.
@@ -259,7 +259,7 @@ impl Location {
     pub(crate) fn wipe(self) {
         // SAFETY: by the type's invariant the IRP lives.
         unsafe { (*self.0).MinorFunction = 0 };
-        // SAFETY: as above.
+        // SAFETY: by the type's invariant the IRP lives.
         unsafe { (*self.0).Flags = 0 };
         self.set_control(0);
         // SAFETY: the parameters are plain data, in bounds of a living IRP.

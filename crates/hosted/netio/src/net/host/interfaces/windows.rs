@@ -36,7 +36,7 @@ pub(crate) fn addresses() -> io::Result<Vec<Address>> {
         let interface = if index == 0 { adapter.Ipv6IfIndex } else { index };
         let mut unicast: *const IP_ADAPTER_UNICAST_ADDRESS_LH = adapter.FirstUnicastAddress;
         while !unicast.is_null() {
-            // SAFETY: as above.
+            // SAFETY: an element of the adapter's list, in the same buffer.
             let one = unsafe { &*unicast };
             if let Some(address) = ip(&one.Address).filter(|_| interface != 0) {
                 found.push(Address { interface, address });

@@ -90,7 +90,8 @@ impl Reader {
             if failed != 0 {
                 return Err(io::Error::last_os_error());
             }
-            // SAFETY: as above.
+            // SAFETY: the function is this provider's; the message, what it points to and the length outlive the call,
+            // which without an overlapped structure is over when it returns.
             unsafe { size.write(message.namelen) };
             Ok(())
         };
