@@ -12,7 +12,7 @@
 //! |---|---|
 //! | [`driver`] | [`Driver`] and [`driver_entry`] |
 //! | [`device`] | [`Device`]: the control device, while the driver is made |
-//! | [`file`] | [`File`]: what a handle has; [`FileRef`] |
+//! | [`mod@file`] | [`File`]: what a handle has; [`FileRef`] |
 //! | [`request`] | [`Request`], its buffers, its completion |
 //! | [`in_flight`] | [`InFlight`]: a request that goes on after the call; [`Cancel`] |
 //! | [`work_item`] | [`WorkItem`] |

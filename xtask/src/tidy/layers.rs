@@ -17,8 +17,8 @@ struct Layer {
 const LAYERS: &[Layer] = &[
     // For any driver.
     Layer { part: "nt_sys", apart_from: &["nt", "wsk_sys", "wsk", "wskdrv"] },
-    Layer { part: "nt", apart_from: &["wsk_sys", "wsk", "wskdrv"] },
-    Layer { part: "wdf", apart_from: &["wsk_sys", "wsk", "wskdrv"] },
+    Layer { part: "nt", apart_from: &["kmdf", "wdf", "wsk_sys", "wsk", "wskdrv"] },
+    Layer { part: "wdf", apart_from: &["ntos", "wsk_sys", "wsk", "wskdrv"] },
     // Data that user mode shares, or that describes WSK.
     Layer { part: "wskdrv_abi", apart_from: &["kmdf", "netio", "ntos", "wsk"] },
     Layer { part: "wsk_requests", apart_from: &["kmdf", "netio", "ntos", "wsk"] },
