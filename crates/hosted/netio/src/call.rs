@@ -26,7 +26,7 @@ use wsk_sys::{IRP, NTSTATUS, PWSK_SOCKET, STATUS_INVALID_PARAMETER};
 
 use crate::platform::{self, Used};
 use crate::provider::Provider;
-use crate::rules::SOCKET_CLOSED;
+use crate::rules;
 use crate::run::request::{Request, Target, Work};
 use crate::socket::Socket;
 use crate::socket::dead::DEAD;
@@ -47,10 +47,8 @@ impl SocketCall {
             Arc::clone(&entry.socket)
         });
         drop(state);
-        match entered {
-            Ok(socket) => SocketCall { provider, socket },
-            Err(detail) => platform::violation(&SOCKET_CLOSED, detail),
-        }
+        let socket = rules::require(entered);
+        SocketCall { provider, socket }
     }
 
     /// Takes over the IRP of the call, and runs the request, now or later. What it uses is the client's memory, which

@@ -3,7 +3,7 @@
 //! Windows checks none of them. The code is the one of Driver Verifier; the first parameter is the provider's own.
 #![expect(unsafe_code, reason = "asks the kernel for the IRQL")]
 
-use hosted_rule::rules;
+use hosted_rule::{Rule, rules};
 use wsk_sys::{KIRQL, KeGetCurrentIrql};
 
 use crate::platform;
@@ -93,6 +93,14 @@ rules! {
     /// A cached security descriptor was used after its release, or released twice, or released before the request that
     /// it was given to had run.
     SECURITY_RELEASED = OWN + 0x51, "WskSecurityReleased", "WSK_RELEASE_SD";
+}
+
+/// A broken rule, and how it was broken: what the functions return that no client calls.
+pub(crate) type Broken = (&'static Rule, String);
+
+/// Raises the bug check if a rule is broken. To be called with no lock held.
+pub(crate) fn require<T>(result: Result<T, Broken>) -> T {
+    result.unwrap_or_else(|(rule, detail)| platform::violation(rule, detail))
 }
 
 /// Requires that the calling thread is at `limit` or below.

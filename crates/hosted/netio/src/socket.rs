@@ -21,6 +21,7 @@ use crate::net::multicast::Memberships;
 use crate::net::option::Values;
 use crate::platform::{self, Owner};
 use crate::provider::State;
+use crate::rules::{Broken, SOCKET_CLOSED};
 use crate::run::engine::Job;
 use crate::socket::datagram::{DatagramSocket, Traffic};
 use crate::socket::dead::DEAD;
@@ -191,16 +192,19 @@ impl Entry {
 
 impl State {
     /// The socket at an address, if it is open.
-    pub(crate) fn open_socket(&mut self, socket: PWSK_SOCKET, what: &str) -> Result<&mut Entry, String> {
+    ///
+    /// # Errors
+    /// [`SOCKET_CLOSED`].
+    pub(crate) fn open_socket(&mut self, socket: PWSK_SOCKET, what: &str) -> Result<&mut Entry, Broken> {
         let address = socket.addr();
         let Some(entry) = self.by_address.get(&address).and_then(|number| self.sockets.get_mut(number))
         else {
             let former = self.closed.iter().rev().find(|closed| closed.0 == address);
             let former = former.map_or("an address that is no socket", |closed| &closed.1);
-            return Err(format!("{what} called on {former}"));
+            return Err((&SOCKET_CLOSED, format!("{what} called on {former}")));
         };
         if entry.closing {
-            return Err(format!("{what} called on {}", entry.describe()));
+            return Err((&SOCKET_CLOSED, format!("{what} called on {}", entry.describe())));
         }
         Ok(entry)
     }

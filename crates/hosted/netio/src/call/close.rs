@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use hosted_rule::Rule;
 use wsk_sys::{
     IRP, NTSTATUS, PWSK_SOCKET, STATUS_CANCELLED, STATUS_INVALID_PARAMETER, STATUS_PENDING, STATUS_SUCCESS,
 };
@@ -11,7 +10,7 @@ use wsk_sys::{
 use crate::call::check;
 use crate::platform;
 use crate::provider::Provider;
-use crate::rules::{CLOSE_DURING_CALL, RETAINED_AT_CLOSE, SOCKET_CLOSED};
+use crate::rules::{self, Broken, CLOSE_DURING_CALL, RETAINED_AT_CLOSE};
 use crate::run::engine::Job;
 use crate::run::request::{Request, Target};
 use crate::socket::Socket;
@@ -29,10 +28,7 @@ pub(crate) unsafe extern "system" fn wsk_close_socket(socket: PWSK_SOCKET, irp: 
     // SAFETY: not null, and the caller's.
     unsafe { check::irp(irp, WHAT) };
     let provider = platform::provider();
-    let (socket, cancelled) = match begin_close(&provider, socket, WHAT) {
-        Ok(begun) => begun,
-        Err((rule, detail)) => platform::violation(rule, detail),
-    };
+    let (socket, cancelled) = rules::require(begin_close(&provider, socket, WHAT));
     let target = Target { client: socket.client, socket: None };
     let name = format!("{WHAT} of socket #{}", socket.number);
     // SAFETY: the client has just passed it, and it was checked.
@@ -54,9 +50,6 @@ pub(crate) unsafe extern "system" fn wsk_close_socket(socket: PWSK_SOCKET, irp: 
     status
 }
 
-/// A broken rule, and how it was broken.
-type Broken = (&'static Rule, String);
-
 /// Closes the socket to all further calls, and takes out of the tables what waits.
 fn begin_close(
     provider: &Provider,
@@ -64,7 +57,7 @@ fn begin_close(
     what: &str,
 ) -> Result<(Arc<Socket>, Vec<Request>), Broken> {
     let mut state = provider.lock();
-    let entry = state.open_socket(socket, what).map_err(|detail| (&SOCKET_CLOSED, detail))?;
+    let entry = state.open_socket(socket, what)?;
     if entry.calls != 0 {
         let detail = format!("{what} of {} with {} calls in progress", entry.describe(), entry.calls);
         return Err((&CLOSE_DURING_CALL, detail));

@@ -1,7 +1,7 @@
 //! Security descriptors: `WSK_CACHE_SD`, `WSK_RELEASE_SD`, `SO_WSK_SECURITY`.
 #![expect(unsafe_code, reason = "descriptors are the client's memory, and pool that the client is given")]
 
-use core::ptr::{self, NonNull};
+use core::ptr::NonNull;
 use std::sync::Arc;
 
 use wsk_descriptor::{Descriptor, sddl};
@@ -13,8 +13,8 @@ use wsk_sys::{
 };
 
 use crate::platform::{self, Owner};
-use crate::provider::Provider;
-use crate::rules::{SECURITY_NOT_CACHED, SECURITY_RELEASED};
+use crate::provider::{Provider, State};
+use crate::rules::{self, Broken, SECURITY_NOT_CACHED, SECURITY_RELEASED};
 use crate::socket::Socket;
 
 /// The pool tag of cached descriptors.
@@ -78,49 +78,52 @@ impl Provider {
         Ok(pointer.as_ptr().cast())
     }
 
-    /// The bytes behind a pointer that a client passes as that of a cached descriptor. If it is none, that is a bug check.
-    pub(crate) fn descriptor(&self, client: u64, pointer: PSECURITY_DESCRIPTOR, what: &str) -> Arc<[u8]> {
+    /// The bytes behind a pointer that a client passes as that of a cached descriptor.
+    ///
+    /// # Errors
+    /// [`SECURITY_RELEASED`], [`SECURITY_NOT_CACHED`].
+    fn descriptor(
+        &self,
+        client: u64,
+        pointer: PSECURITY_DESCRIPTOR,
+        what: &str,
+    ) -> Result<Arc<[u8]>, Broken> {
         let state = self.lock();
         let found = state.descriptors.get(&pointer.addr()).filter(|cached| cached.client == client);
-        if let Some(cached) = found {
-            return Arc::clone(&cached.bytes);
-        }
-        let released = state.released_descriptors.contains(&pointer.addr());
-        drop(state);
-        not_there(client, what, released)
+        found.map(|cached| Arc::clone(&cached.bytes)).ok_or_else(|| state.not_cached(client, pointer, what))
     }
 
     /// Takes back a cached descriptor.
-    fn release(&self, client: u64, pointer: PSECURITY_DESCRIPTOR) {
+    ///
+    /// # Errors
+    /// [`SECURITY_RELEASED`], [`SECURITY_NOT_CACHED`].
+    fn release(&self, client: u64, pointer: PSECURITY_DESCRIPTOR) -> Result<(), Broken> {
         let mut state = self.lock();
         let address = pointer.addr();
-        if state.descriptors.get(&address).is_some_and(|cached| cached.client == client) {
-            let cached = state.descriptors.remove(&address);
-            if state.released_descriptors.len() == REMEMBERED {
-                state.released_descriptors.pop_front();
-            }
-            state.released_descriptors.push_back(address);
-            drop(state);
-            drop(cached);
-            return;
+        if state.descriptors.get(&address).is_none_or(|cached| cached.client != client) {
+            return Err(state.not_cached(client, pointer, "WSK_RELEASE_SD"));
         }
-        let released = state.released_descriptors.contains(&address);
+        let cached = state.descriptors.remove(&address);
+        if state.released_descriptors.len() == REMEMBERED {
+            state.released_descriptors.pop_front();
+        }
+        state.released_descriptors.push_back(address);
         drop(state);
-        not_there(client, "WSK_RELEASE_SD", released)
+        drop(cached);
+        Ok(())
     }
 }
 
-fn not_there(client: u64, what: &str, released: bool) -> ! {
-    if released {
-        platform::violation(
-            &SECURITY_RELEASED,
-            format!("{what} by registration #{client} with a security descriptor that is released"),
-        );
+impl State {
+    /// The rule that a client breaks which passes a pointer that is no cached descriptor's.
+    fn not_cached(&self, client: u64, pointer: PSECURITY_DESCRIPTOR, what: &str) -> Broken {
+        let (rule, why) = if self.released_descriptors.contains(&pointer.addr()) {
+            (&SECURITY_RELEASED, "is released")
+        } else {
+            (&SECURITY_NOT_CACHED, "WSK has not cached for it")
+        };
+        (rule, format!("{what} by registration #{client} with a security descriptor that {why}"))
     }
-    platform::violation(
-        &SECURITY_NOT_CACHED,
-        format!("{what} by registration #{client} with a security descriptor that WSK has not cached for it"),
-    );
 }
 
 /// A variable of the client's: its size, and where it is.
@@ -198,7 +201,7 @@ pub(crate) unsafe fn release(
     match unsafe { read(input) } {
         Ok(_) if has_output => STATUS_INVALID_PARAMETER,
         Ok(cached) => {
-            provider.release(client, cached);
+            rules::require(provider.release(client, cached));
             STATUS_SUCCESS
         }
         Err(status) => status,
@@ -218,7 +221,7 @@ pub(crate) unsafe fn set(provider: &Provider, socket: &Socket, input: Variable) 
     }
     // SAFETY: this function's contract.
     let pointer = unsafe { read(input) }?;
-    let descriptor = provider.descriptor(socket.client, pointer, "SO_WSK_SECURITY");
+    let descriptor = rules::require(provider.descriptor(socket.client, pointer, "SO_WSK_SECURITY"));
     let mut settings = datagram.settings();
     if settings.endpoint.is_some() {
         return Err(STATUS_INVALID_DEVICE_STATE);
@@ -249,7 +252,7 @@ pub(crate) fn of_new_socket(
     client: u64,
     pointer: PSECURITY_DESCRIPTOR,
 ) -> Option<Arc<[u8]>> {
-    (!ptr::eq(pointer, ptr::null())).then(|| provider.descriptor(client, pointer, "WskSocket"))
+    (!pointer.is_null()).then(|| rules::require(provider.descriptor(client, pointer, "WskSocket")))
 }
 
 #[cfg(test)]

@@ -6,14 +6,13 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use hosted_rule::Rule;
 use wsk_sys::{PASSIVE_LEVEL, STATUS_CANCELLED, WSK_REGISTRATION};
 
 use crate::call::check::not_in_completion_routine;
 use crate::client::registration::{DEREGISTERED, find, state_field};
 use crate::platform;
 use crate::provider::State;
-use crate::rules::{self, at_most};
+use crate::rules::{self, Broken, at_most};
 use crate::run::request::Waiting;
 use crate::socket::Entry;
 
@@ -31,7 +30,7 @@ pub unsafe extern "system" fn WskDeregister(WskRegistration: *mut WSK_REGISTRATI
     at_most(PASSIVE_LEVEL, WHAT);
     not_in_completion_routine(WHAT);
     // SAFETY: the caller's block.
-    let Some(number) = (unsafe { find(WskRegistration, WHAT) }) else {
+    let Some(number) = rules::require(unsafe { find(WskRegistration, WHAT) }) else {
         platform::violation(
             &rules::REGISTRATION_UNKNOWN,
             format!("{WHAT} with a block that is deregistered"),
@@ -88,7 +87,7 @@ pub unsafe extern "system" fn WskDeregister(WskRegistration: *mut WSK_REGISTRATI
 }
 
 /// What would keep `WskDeregister` waiting for ever.
-fn left_behind(state: &State, number: u64) -> Option<(&'static Rule, String)> {
+fn left_behind(state: &State, number: u64) -> Option<Broken> {
     let name = format!("WskDeregister of registration #{number}");
     let open: Vec<_> = state
         .sockets

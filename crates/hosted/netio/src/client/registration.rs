@@ -16,7 +16,7 @@ use wsk_sys::{
 use crate::client;
 use crate::platform::{self, Owner, Used};
 use crate::provider::{Provider, State};
-use crate::rules::{self, at_most};
+use crate::rules::{self, Broken, at_most};
 
 /// The state of a `WSK_REGISTRATION` whose client has gone.
 pub(crate) const DEREGISTERED: u64 = u64::MAX;
@@ -139,9 +139,12 @@ pub(crate) unsafe fn state_field<'a>(block: *mut WSK_REGISTRATION) -> &'a Atomic
 
 /// Finds the registration of a block; none if it has been deregistered.
 ///
+/// # Errors
+/// [`rules::REGISTRATION_UNKNOWN`], [`rules::REGISTRATION_MOVED`].
+///
 /// # Safety
 /// `block` points to memory of the size of a `WSK_REGISTRATION`.
-pub(crate) unsafe fn find(block: *mut WSK_REGISTRATION, what: &str) -> Option<u64> {
+pub(crate) unsafe fn find(block: *mut WSK_REGISTRATION, what: &str) -> Result<Option<u64>, Broken> {
     // SAFETY: this function's contract.
     let state = unsafe { state_field(block) };
     // Acquire: pairs with the release of WskDeregister, though the table's lock orders everything already.
@@ -149,21 +152,17 @@ pub(crate) unsafe fn find(block: *mut WSK_REGISTRATION, what: &str) -> Option<u6
     // SAFETY: in bounds, says the caller; written by WskRegister only.
     let home = unsafe { (*block).ReservedRegistrationContext };
     if number == DEREGISTERED && home == block.cast() {
-        return None;
+        return Ok(None);
     }
     if !platform::provider().lock().registrations.contains_key(&number) {
-        platform::violation(
-            &rules::REGISTRATION_UNKNOWN,
-            format!("{what} with a block that is not registered"),
-        );
+        let detail = format!("{what} with a block that is not registered");
+        return Err((&rules::REGISTRATION_UNKNOWN, detail));
     }
     if home != block.cast() {
-        platform::violation(
-            &rules::REGISTRATION_MOVED,
-            format!("{what} with a block that is not where registration #{number} was made"),
-        );
+        let detail = format!("{what} with a block that is not where registration #{number} was made");
+        return Err((&rules::REGISTRATION_MOVED, detail));
     }
-    Some(number)
+    Ok(Some(number))
 }
 
 /// Captures the provider.
@@ -193,7 +192,9 @@ pub unsafe extern "system" fn WskCaptureProviderNPI(
         );
     }
     // SAFETY: the block is the client's and not null.
-    let Some(number) = (unsafe { find(WskRegistration, WHAT) }) else { return STATUS_DEVICE_NOT_READY };
+    let Some(number) = rules::require(unsafe { find(WskRegistration, WHAT) }) else {
+        return STATUS_DEVICE_NOT_READY;
+    };
     if platform::fault(WHAT) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
@@ -264,7 +265,7 @@ pub unsafe extern "system" fn WskReleaseProviderNPI(WskRegistration: *mut WSK_RE
     const WHAT: &str = "WskReleaseProviderNPI";
     at_most(DISPATCH_LEVEL, WHAT);
     // SAFETY: the caller's block.
-    let number = unsafe { find(WskRegistration, WHAT) };
+    let number = rules::require(unsafe { find(WskRegistration, WHAT) });
     let provider = platform::provider();
     let mut state = provider.lock();
     let registration = number.and_then(|number| state.registrations.get_mut(&number));
@@ -296,7 +297,7 @@ pub unsafe extern "system" fn WskQueryProviderCharacteristics(
         return STATUS_INVALID_PARAMETER;
     }
     // SAFETY: the block is the client's and not null.
-    let number = unsafe { find(WskRegistration, WHAT) };
+    let number = rules::require(unsafe { find(WskRegistration, WHAT) });
     let provider = platform::provider();
     if number.is_none() || !provider.lock().ready {
         return STATUS_DEVICE_NOT_READY;

@@ -7,7 +7,6 @@ use std::fmt;
 use std::ptr;
 use std::sync::Arc;
 
-use hosted_rule::Rule;
 use wsk_sys::{
     DISPATCH_LEVEL, KeGetCurrentIrql, KeLowerIrql, KfRaiseIrql, NTSTATUS, STATUS_DATA_NOT_ACCEPTED,
     STATUS_PENDING, STATUS_SUCCESS, WSK_DATAGRAM_INDICATION, WSK_FLAG_AT_DISPATCH_LEVEL,
@@ -19,7 +18,7 @@ use crate::event::indicated::{self, Indication};
 use crate::net::inbox::Datagram;
 use crate::platform::{self, Owner};
 use crate::provider::Provider;
-use crate::rules::{EVENT_IRQL, EVENT_STATUS, RELEASED_NOT_RETAINED, RETAINED_AT_CLOSE};
+use crate::rules::{self, Broken, EVENT_IRQL, EVENT_STATUS, RELEASED_NOT_RETAINED, RETAINED_AT_CLOSE};
 use crate::run::request::Target;
 use crate::socket::Socket;
 use crate::socket::datagram::{DatagramSocket, Traffic};
@@ -82,8 +81,6 @@ impl Call {
         status
     }
 }
-
-type Broken = (&'static Rule, String);
 
 impl Provider {
     /// Something has arrived at a socket.
@@ -180,10 +177,8 @@ impl Provider {
         let (number, target) = (call.socket.number, call.target);
         let senders: Vec<_> = call.datagrams.iter().map(|datagram| datagram.from).collect();
         let datagrams = std::mem::take(&mut call.datagrams);
-        if let Some(status) = answer
-            && let Err((rule, detail)) = self.settle(&call, datagrams, status)
-        {
-            platform::violation(rule, detail);
+        if let Some(status) = answer {
+            rules::require(self.settle(&call, datagrams, status));
         }
         let mut state = self.lock();
         if let Some(traffic) = state.traffic(number) {
