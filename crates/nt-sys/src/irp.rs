@@ -257,7 +257,7 @@ pub unsafe fn IoSetNextIrpStackLocation(irp: *mut IRP) {
     let next = unsafe { IoGetNextIrpStackLocation(irp) };
     // SAFETY: the caller owns the IRP.
     let location = unsafe { (*irp).CurrentLocation };
-    // SAFETY: as above.
+    // SAFETY: the caller owns the IRP.
     unsafe { (*irp).CurrentLocation = location - 1 };
     // SAFETY: this function's own contract.
     let overlay = unsafe { tail_overlay(irp) };
@@ -294,9 +294,9 @@ pub unsafe fn IoSetCompletionRoutine(
     let next = unsafe { IoGetNextIrpStackLocation(irp) };
     // SAFETY: the next location belongs to the IRP's owner until the IRP is sent.
     unsafe { (*next).CompletionRoutine = routine };
-    // SAFETY: as above.
+    // SAFETY: the next location belongs to the IRP's owner until the IRP is sent.
     unsafe { (*next).Context = context };
-    // SAFETY: as above.
+    // SAFETY: the next location belongs to the IRP's owner until the IRP is sent.
     unsafe { (*next).Control = control };
 }
 
@@ -310,7 +310,7 @@ pub unsafe fn IoMarkIrpPending(irp: *mut IRP) {
     let current = unsafe { IoGetCurrentIrpStackLocation(irp) };
     // SAFETY: the current location is the caller's.
     let control = unsafe { (*current).Control };
-    // SAFETY: as above.
+    // SAFETY: the current location is the caller's.
     unsafe { (*current).Control = control | SL_PENDING_RETURNED };
 }
 

@@ -62,7 +62,7 @@ pub unsafe fn MmGetMdlByteCount(mdl: *const MDL) -> ULONG {
 pub unsafe fn MmGetMdlVirtualAddress(mdl: *const MDL) -> PVOID {
     // SAFETY: the caller passes an MDL; the field is set when it is made and never changes.
     let start = unsafe { (*mdl).StartVa };
-    // SAFETY: as above.
+    // SAFETY: the caller passes an MDL; the field is set when it is made and never changes.
     let offset = unsafe { (*mdl).ByteOffset };
     start.wrapping_byte_add(offset as usize)
 }

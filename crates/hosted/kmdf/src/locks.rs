@@ -99,7 +99,7 @@ fn check_not_mine<T: Kinded>(function: &'static str, lock: &Typed<T>, owner: &At
 }
 
 fn check_mine<T: Kinded>(function: &'static str, lock: &Typed<T>, owner: &AtomicU64) {
-    // Relaxed: as above.
+    // Relaxed: if the number is this thread's, this thread wrote it.
     if owner.load(Ordering::Relaxed) != platform::thread() {
         platform::violation(
             &rules::LOCK_NOT_HELD,

@@ -42,7 +42,8 @@ impl<T> Pointer<T> {
 
 // SAFETY: the wrapper only carries the pointer; whoever reads through it needs a reason of his own.
 unsafe impl<T> Send for Pointer<T> {}
-// SAFETY: as above; a shared reference gives out nothing but a copy of the pointer.
+// SAFETY: the wrapper only carries the pointer; whoever reads through it needs a reason of his own; a shared reference
+// gives out nothing but a copy of the pointer.
 unsafe impl<T> Sync for Pointer<T> {}
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What becomes of a test whose driver goes wrong and that does not expect it: it fails, with the report, and the others
+//! How a test ends whose driver goes wrong and that does not expect it: it fails, with the report, and the others
 //! of its program run on. And of a driver that uses an address where nothing is: the process ends, with a report.
 //!
 //! The tests that fail are run by the others, each in a process of its own.

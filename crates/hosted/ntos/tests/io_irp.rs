@@ -175,7 +175,7 @@ fn a_routine_runs_for_the_outcomes_it_asked_for() {
         send(irp);
         let context = ptr::from_ref(&below).cast_mut().cast();
         // SAFETY: the IRP is with this layer, which has a location left.
-        unsafe { IoSetCompletionRoutine(irp, Some(go_on), context, success, error, cancel) };
+        unsafe { IoSetCompletionRoutine(irp, Some(succeed), context, success, error, cancel) };
         // SAFETY: the IRP is with this layer, which has a location left.
         unsafe { IoSetNextIrpStackLocation(irp) };
         if cancelled {
@@ -191,7 +191,7 @@ fn a_routine_runs_for_the_outcomes_it_asked_for() {
     }
 }
 
-unsafe extern "system" fn go_on(_device: *mut DEVICE_OBJECT, _irp: *mut IRP, context: PVOID) -> NTSTATUS {
+unsafe extern "system" fn succeed(_device: *mut DEVICE_OBJECT, _irp: *mut IRP, context: PVOID) -> NTSTATUS {
     // SAFETY: the context is a `Seen` that outlives the IRP.
     let seen = unsafe { &*context.cast::<Seen>() };
     seen.calls.fetch_add(1, Ordering::SeqCst);
@@ -214,7 +214,7 @@ fn a_routine_may_change_the_outcome_for_those_above() {
     let context = ptr::from_ref(&middle).cast_mut().cast();
     // Runs on errors only.
     // SAFETY: the IRP is with this layer, which has a location left.
-    unsafe { IoSetCompletionRoutine(irp, Some(go_on), context, false, true, false) };
+    unsafe { IoSetCompletionRoutine(irp, Some(succeed), context, false, true, false) };
     // SAFETY: the IRP is with this layer, which has a location left.
     unsafe { IoSetNextIrpStackLocation(irp) };
     // SAFETY: the IRP is with this layer, which has a location left.
@@ -434,7 +434,7 @@ fn finished_locations_are_wiped() {
     io::mark_pending(irp);
     // SAFETY: the layer below has the IRP.
     let location = unsafe { IoGetCurrentIrpStackLocation(irp) };
-    // SAFETY: as above; only the address is taken.
+    // SAFETY: the layer below has the IRP; only the address is taken.
     let parameters = unsafe { &raw mut (*location).Parameters }.cast::<u64>();
     // SAFETY: the first bytes of the parameters, as of any major function.
     unsafe { parameters.write(u64::MAX) };

@@ -172,7 +172,7 @@ impl Irp {
         }
         // SAFETY: the I/O manager's MDL, which lives until the IRP is completed.
         let flags = unsafe { (*mdl).MdlFlags };
-        // SAFETY: as above; nobody else has the IRP yet.
+        // SAFETY: the I/O manager's MDL, which lives until the IRP is completed; nobody else has the IRP yet.
         unsafe { (*mdl).MdlFlags = flags | wsk_sys::MDL_PAGES_LOCKED };
     }
 

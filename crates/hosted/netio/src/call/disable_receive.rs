@@ -41,7 +41,7 @@ impl Parked for DisableReceive {
 pub(super) fn disable(state: &mut State, socket: u64) -> Result<usize, NTSTATUS> {
     let Some(traffic) = state.traffic(socket) else { return Ok(0) };
     match traffic.events.mode {
-        // n/d, as above.
+        // n/d: which status.
         Mode::Static => return Err(STATUS_INVALID_DEVICE_REQUEST),
         Mode::On | Mode::Off => traffic.events.mode = Mode::Off,
     }

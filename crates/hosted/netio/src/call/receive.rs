@@ -39,7 +39,8 @@ pub(crate) struct Buffers {
 
 // SAFETY: the buffers are the client's, who keeps them valid, for any thread, until the request is completed.
 unsafe impl Send for Buffers {}
-// SAFETY: as above; they are written by the one that has completed the wait.
+// SAFETY: the buffers are the client's, who keeps them valid, for any thread, until the request is completed; they are
+// written by the one that has completed the wait.
 unsafe impl Sync for Buffers {}
 
 /// `WskReceiveFrom`: receives one datagram. `Information` of its IRP is the number of bytes received.

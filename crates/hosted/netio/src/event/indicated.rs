@@ -44,7 +44,7 @@ impl Block {
         let length = ULONG::try_from(offset + bytes.len()).ok()?;
         // SAFETY: the block was allocated with this size.
         let data = unsafe { block.memory.add(offset) };
-        // SAFETY: as above; the bytes are elsewhere.
+        // SAFETY: the block was allocated with this size; the bytes are elsewhere.
         unsafe { data.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
         // SAFETY: the range is the block; no IRP is given.
         block.mdl = unsafe { IoAllocateMdl(block.memory.cast(), length, FALSE, FALSE, ptr::null_mut()) };
@@ -126,7 +126,7 @@ impl Indication {
             ControlInfoLength: control_length,
             RemoteAddress: remote,
         };
-        // SAFETY: as above; only the field's address is taken.
+        // SAFETY: the block was allocated for a node; only the field's address is taken.
         let node = unsafe { &raw mut (*node).indication };
         // SAFETY: a fresh block, of pool, which is aligned to 16 bytes.
         unsafe { node.write(indication) };

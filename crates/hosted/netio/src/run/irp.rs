@@ -51,7 +51,8 @@ impl Irp {
         let result = IO_STATUS_BLOCK { Status: status, Information: information };
         // SAFETY: by the type's invariant the IRP is not completed and the caller is the one to do it.
         unsafe { (*self.0).IoStatus = result };
-        // SAFETY: as above; the request is out of every table, and its cancel routine is cleared.
+        // SAFETY: by the type's invariant the IRP is not completed and the caller is the one to do it; the request is
+        // out of every table, and its cancel routine is cleared.
         unsafe { IofCompleteRequest(self.0, IO_NO_INCREMENT) };
     }
 
@@ -104,7 +105,8 @@ pub(crate) unsafe fn cancel_state(irp: *mut IRP) -> (KIRQL, u64) {
     let irql = unsafe { (*irp).CancelIrql };
     // SAFETY: the IRP waits for its cancel routine to complete it; `IoCancelIrp` has set the field for it.
     let overlay = unsafe { overlay(irp) };
-    // SAFETY: as above; `set_tag` wrote the field before the routine was set.
+    // SAFETY: the IRP waits for its cancel routine to complete it; `IoCancelIrp` has set the field for it; `set_tag`
+    // wrote the field before the routine was set.
     let tag = unsafe { (*overlay).DriverContext[0] };
     (irql, tag.addr() as u64)
 }

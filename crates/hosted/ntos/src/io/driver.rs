@@ -184,7 +184,7 @@ unsafe extern "system" fn invalid_device_request(_device: *mut DEVICE_OBJECT, ir
     let status = IO_STATUS_BLOCK { Status: STATUS_INVALID_DEVICE_REQUEST, Information: 0 };
     // SAFETY: the I/O manager sent the IRP here.
     unsafe { (*irp).IoStatus = status };
-    // SAFETY: as above, and it is not touched again.
+    // SAFETY: the I/O manager sent the IRP here, and it is not touched again.
     unsafe { IofCompleteRequest(irp, IO_NO_INCREMENT) };
     STATUS_INVALID_DEVICE_REQUEST
 }

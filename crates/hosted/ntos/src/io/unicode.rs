@@ -44,7 +44,8 @@ pub(crate) struct OwnedUnicode {
 
 // SAFETY: the text is written once, before anyone else sees it, and owned by this structure alone.
 unsafe impl Send for OwnedUnicode {}
-// SAFETY: as above; there is no way to write through a shared reference.
+// SAFETY: the text is written once, before anyone else sees it, and owned by this structure alone; there is no way to
+// write through a shared reference.
 unsafe impl Sync for OwnedUnicode {}
 
 impl OwnedUnicode {

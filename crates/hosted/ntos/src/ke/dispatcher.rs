@@ -203,9 +203,9 @@ impl Header {
         pool::require_resident(machine, address, what);
         // SAFETY: the caller's object; the type is written once, when it is initialised.
         let kind = unsafe { (*header).Type };
-        // SAFETY: as above; only an address is computed.
+        // SAFETY: the caller's object; only an address is computed.
         let list = unsafe { &raw const (*header).WaitListHead };
-        // SAFETY: as above; the entry is written once, when the object is initialised.
+        // SAFETY: the caller's object; the entry is written once, when it is initialised.
         let linked = unsafe { (*list).Flink };
         if linked.addr() != list.addr() {
             violation(

@@ -98,7 +98,8 @@ mod handler {
         unsafe { libc::alarm(LIMIT) };
         // SAFETY: the system gives the handler of this kind of signal a description.
         let info = unsafe { &*info };
-        // SAFETY: as above; the field is there for these signals.
+        // SAFETY: the system gives the handler of this kind of signal a description; the field is there for these
+        // signals.
         let address = unsafe { info.si_addr() }.addr();
         let code = info.si_code;
         let report = BugCheck {

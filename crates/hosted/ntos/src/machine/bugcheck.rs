@@ -164,7 +164,7 @@ impl Crash {
     }
 }
 
-/// What becomes of a thread that enters the kernel of a dead machine. One that nobody can replace ends the process; if it
+/// Stops a thread that enters the kernel of a dead machine. One that nobody can replace ends the process; if it
 /// does so while it unwinds, as a test that fails by the bug check, it goes on, to leave what it has.
 pub(crate) fn stop_on_dead_machine(machine: &Machine) {
     if companion::is_expendable() {

@@ -200,21 +200,21 @@ impl Drop for ProcessBody {
 }
 
 /// A thread's stay in the kernel, on behalf of a process; see [`enter`].
-pub(crate) struct Door {
+pub(crate) struct InProcess {
     previous: Option<Arc<ProcessBody>>,
     _entered: Entered,
 }
 
 /// Enters the kernel as a thread of the process.
-pub(crate) fn enter(process: &Arc<ProcessBody>) -> Door {
+pub(crate) fn enter(process: &Arc<ProcessBody>) -> InProcess {
     let entered = process.machine.enter();
     // A thread of a dead machine goes no further.
     Machine::kernel();
     let previous = CURRENT.replace(Some(Arc::clone(process)));
-    Door { previous, _entered: entered }
+    InProcess { previous, _entered: entered }
 }
 
-impl Drop for Door {
+impl Drop for InProcess {
     fn drop(&mut self) {
         CURRENT.replace(self.previous.take());
     }

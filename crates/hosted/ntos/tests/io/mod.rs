@@ -175,7 +175,7 @@ pub(crate) fn set_major(driver: *mut DRIVER_OBJECT, major: u8, routine: DRIVER_D
     // SAFETY: the driver object of a DriverEntry in progress.
     let table = unsafe { &raw mut (*driver).MajorFunction };
     let slot = table.cast::<Option<DRIVER_DISPATCH>>().wrapping_add(usize::from(major));
-    // SAFETY: as above; the major function is one of the table's.
+    // SAFETY: the driver object of a DriverEntry in progress; the major function is one of the table's.
     unsafe { slot.write(Some(routine)) };
 }
 

@@ -102,7 +102,7 @@ violations! {
         step(irp);
         // SAFETY: the layer below has the IRP.
         let current = unsafe { IoGetCurrentIrpStackLocation(irp) };
-        // SAFETY: as above, and there is a location left.
+        // SAFETY: the layer below has the IRP, and there is a location left.
         let next = unsafe { IoGetNextIrpStackLocation(irp) };
         // SAFETY: two locations of a living IRP.
         unsafe { ptr::copy_nonoverlapping(current, next, 1) };

@@ -83,7 +83,7 @@ fn request(machine: &ntos::Machine, handler: crate::io::Handler) -> ntos::IoStat
 }
 
 /// A request of a provider's that uses a block of its sender's.
-fn fly(block: PVOID, length: usize, routine: wsk_sys::IO_COMPLETION_ROUTINE, context: PVOID) -> *mut IRP {
+fn submit(block: PVOID, length: usize, routine: wsk_sys::IO_COMPLETION_ROUTINE, context: PVOID) -> *mut IRP {
     let irp = allocate(1);
     watch(irp, routine, context);
     in_flight::begin(irp, "WskSendTo on socket #3", [Memory::new("the buffer", block, length)]);
@@ -175,13 +175,13 @@ fn owning() -> Vec<Right> {
         (&rules::FREED_IN_FLIGHT, |machine| {
             // The blocks beside it; then the block itself, in the completion routine.
             let blocks: Vec<PVOID> = (0..32).map(|_| pool(POOL_FLAG_NON_PAGED, 16)).collect();
-            let irp = fly(blocks[16], 16, free_all, blocks[16]);
+            let irp = submit(blocks[16], 16, free_all, blocks[16]);
             blocks.iter().filter(|block| **block != blocks[16]).for_each(|block| memory::free(*block));
             complete(irp, STATUS_SUCCESS, 0);
             // The buffer of a request that was sent on, when what uses it is done.
             let result = request(machine, |irp| {
                 mark_pending(irp);
-                let inner = fly(system_buffer(irp).cast(), 8, keep, ptr::null_mut());
+                let inner = submit(system_buffer(irp).cast(), 8, keep, ptr::null_mut());
                 complete_and_free(inner, STATUS_SUCCESS);
                 complete(irp, STATUS_SUCCESS, 0);
                 STATUS_PENDING

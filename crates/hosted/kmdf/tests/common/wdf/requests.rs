@@ -110,7 +110,8 @@ pub(crate) fn output_mdl(request: WDFREQUEST) -> Result<(kmdf::PMDL, Vec<u8>), N
 fn described(mdl: kmdf::PMDL) -> Vec<u8> {
     // SAFETY: the request's MDL, which lives until the request is completed.
     let length = unsafe { (*mdl).ByteCount } as usize;
-    // SAFETY: as above; its pages are locked, or in non-paged pool.
+    // SAFETY: the request's MDL, which lives until the request is completed; its pages are locked, or in non-paged
+    // pool.
     let address = unsafe {
         kmdf::MmGetSystemAddressForMdlSafe(mdl, kmdf::NormalPagePriority | kmdf::MdlMappingNoExecute)
     };

@@ -129,9 +129,11 @@ unsafe fn write(
         // The client reads the address through the pointer in the list.
         let _ = address.expose_provenance();
         let to = output.wrapping_add(ENTRIES + at * ENTRY).cast::<SOCKET_ADDRESS>();
-        // SAFETY: as above; the entries follow the count.
+        // SAFETY: the buffer is large enough for the list, by the comparison above; the count is at its beginning; the
+        // entries follow the count.
         unsafe { to.write_unaligned(SOCKET_ADDRESS { lpSockaddr: address, iSockaddrLength: each }) };
-        // SAFETY: as above; the addresses follow the entries, each with the size of its family's SOCKADDR.
+        // SAFETY: the buffer is large enough for the list, by the comparison above; the count is at its beginning; the
+        // addresses follow the entries, each with the size of its family's SOCKADDR.
         unsafe { sockaddr::write(address, *item) };
     }
     (STATUS_SUCCESS, size)

@@ -252,7 +252,7 @@ impl Registry {
         if let Some(damage) = unsafe { block.damage() } {
             return Err(Some((block, damage)));
         }
-        // SAFETY: as above; the block lies inside its memory.
+        // SAFETY: the block has left the live ones, and its owner has given it up; the block lies inside its memory.
         unsafe { block.start().write_bytes(FREED, block.size) };
         Ok(block)
     }

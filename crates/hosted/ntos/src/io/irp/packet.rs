@@ -54,7 +54,7 @@ pub(crate) unsafe fn initialise(irp: *mut IRP, size: u16, stack_count: i8) {
     // SAFETY: in bounds and the caller's alone.
     unsafe { (*irp).StackCount = stack_count };
     packet.set_location(stack_count + 1);
-    // SAFETY: as above; the locations begin right after the packet, one element past it.
+    // SAFETY: in bounds and the caller's alone; the locations begin right after the packet, one element past it.
     let locations = unsafe { irp.add(1) }.cast::<IO_STACK_LOCATION>();
     packet.set_current(locations.wrapping_add(usize::from(stack_count.unsigned_abs())));
 }
