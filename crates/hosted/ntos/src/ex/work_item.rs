@@ -169,15 +169,17 @@ pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) {
     let running = running.map(|running| format!("work item {:#x}, running", running.item));
     let active: Vec<String> = queued.chain(running).collect();
     let items = state.items.iter().filter(|(_, item)| scope.covers(item.owner));
-    let left: Vec<String> = items
-        .map(|(address, item)| format!("work item {address:#x} of device {:#x}", item.device.key()))
-        .collect();
+    let left: Vec<(usize, usize)> = items.map(|(address, item)| (*address, item.device.key())).collect();
     drop(state);
     if !active.is_empty() {
         complain(&rule::WORK_ITEM_LEFT, leak_report("work items", scope, active));
     }
     if !left.is_empty() {
-        complain(&rule::WORK_ITEM_LEAK, leak_report("work items", scope, left));
+        let name = |(item, device)| {
+            let who = machine.parts.pool.allocated(item, "IoAllocateWorkItem");
+            format!("work item {item:#x} of device {device:#x}{who}")
+        };
+        complain(&rule::WORK_ITEM_LEAK, leak_report("work items", scope, left.into_iter().map(name)));
     }
 }
 

@@ -17,27 +17,27 @@ pub(crate) fn capture() -> Option<Backtrace> {
     Some(Backtrace::capture()).filter(|frames| frames.status() == BacktraceStatus::Captured)
 }
 
-/// Who called the exported function `export`, which allocated something, or how to learn that.
-pub(crate) fn allocated_by(frames: Option<&Backtrace>, export: &str) -> String {
+/// Who called `function`, by which an object came to be, or how to learn that; `verb` says what it does.
+pub(crate) fn caller(frames: Option<&Backtrace>, verb: &str, function: &str) -> String {
     let Some(frames) = frames else {
-        return " (RUST_BACKTRACE=1 shows where it was allocated)".to_owned();
+        return format!(" (RUST_BACKTRACE=1 shows where it was {verb})");
     };
-    let callers = callers(&frames.to_string(), export);
+    let callers = callers(&frames.to_string(), function);
     if callers.is_empty() {
         return " (the program has no debug information that names the driver's functions)".to_owned();
     }
-    format!(", allocated by {callers}")
+    format!(", {verb} by {callers}")
 }
 
 /// Who panicked; nothing if the program does not know it.
 pub(crate) fn panicked_in(frames: &Backtrace) -> String {
-    let callers = callers(&frames.to_string(), "core::panicking::panic_fmt");
+    let callers = callers(&frames.to_string(), "panic_fmt");
     if callers.is_empty() { callers } else { format!(", in {callers}") }
 }
 
-/// The callers of `export` in the text of a backtrace, without those of the standard library, up to where this kernel called
-/// the driver. Empty without `export`: a program that does not know its name knows none of the driver's.
-fn callers(text: &str, export: &str) -> String {
+/// The callers of `function` in the text of a backtrace, without those of the standard library, up to where this kernel called
+/// the driver. Empty without `function`: a program that does not know its name knows none of the driver's.
+fn callers(text: &str, function: &str) -> String {
     let mut frames: Vec<(&str, &str)> = Vec::new();
     for line in text.lines().map(str::trim) {
         if let Some(place) = line.strip_prefix("at ") {
@@ -48,14 +48,14 @@ fn callers(text: &str, export: &str) -> String {
             frames.push((function, ""));
         }
     }
-    let Some(export) = frames.iter().rposition(|frame| frame.0.ends_with(export)) else {
+    let Some(own) = frames.iter().position(|frame| frame.0.rsplit("::").next() == Some(function)) else {
         return String::new();
     };
     // Places below the current folder are relative to it.
     let folder = env::current_dir().unwrap_or_default();
     let of_kernel = |frame: &&(&str, &str)| folder.join(frame.1).starts_with(KERNEL);
     let placed =
-        frames[export + 1..].iter().filter(|(_, place)| !place.is_empty() && !place.contains("/rustc/"));
+        frames[own + 1..].iter().filter(|(_, place)| !place.is_empty() && !place.contains("/rustc/"));
     let own = placed.skip_while(of_kernel).take_while(|frame| !of_kernel(frame));
     let shown: Vec<String> =
         own.take(SHOWN).map(|(function, place)| format!("{function} at {place}")).collect();

@@ -81,13 +81,17 @@ impl LeakScope {
 pub type LeakCheck = fn(&Machine, LeakScope);
 
 /// How many leaks a report shows.
-pub(crate) const SHOWN: usize = 8;
+const SHOWN: usize = 8;
 
-/// The text of a leak report: how many, and the first few.
+/// The text of a leak report: how many, and the first few. Only those that are shown are asked for their names.
 #[must_use]
-pub fn leak_report(what: &str, scope: LeakScope, mut leaks: Vec<String>) -> String {
+pub fn leak_report<L>(what: &str, scope: LeakScope, leaks: L) -> String
+where
+    L: IntoIterator<Item = String, IntoIter: ExactSizeIterator>,
+{
+    let leaks = leaks.into_iter();
     let count = leaks.len();
-    leaks.truncate(SHOWN);
     let more = if count > SHOWN { ", ..." } else { "" };
-    format!("{count} {what} left {}: {}{more}", scope.when(), leaks.join(", "))
+    let names: Vec<String> = leaks.take(SHOWN).collect();
+    format!("{count} {what} left {}: {}{more}", scope.when(), names.join(", "))
 }

@@ -23,7 +23,7 @@ use crate::ke::irql::at_most;
 use crate::machine::Machine;
 use crate::machine::bugcheck::{complain, violation};
 use crate::machine::fault;
-use crate::machine::owner::{LeakScope, SHOWN, leak_report};
+use crate::machine::owner::{LeakScope, leak_report};
 use crate::mm::in_flight;
 use crate::mm::user_memory;
 use crate::rule;
@@ -235,12 +235,11 @@ pub fn require_live(mdl: *mut MDL, what: &str) {
 pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) {
     let left = machine.parts.pool.left(Kind::Mdl, scope);
     if !left.is_empty() {
-        let allocated = |block: &Block| machine.parts.pool.allocated(block, "IoAllocateMdl");
-        let name = |(index, block): (usize, &Block)| {
-            let who = if index < SHOWN { allocated(block) } else { String::new() };
+        let name = |block: &Block| {
+            let who = machine.parts.pool.allocated(block.start().addr(), "IoAllocateMdl");
             format!("{}{who}", Live(block.start().cast()).name())
         };
-        let names = left.iter().enumerate().map(name).collect();
+        let names = left.iter().map(name);
         complain(&rule::MDL_LEAK, leak_report("MDLs", scope, names));
     }
 }

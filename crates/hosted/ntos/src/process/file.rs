@@ -1,5 +1,6 @@
 //! Handles to devices: `DeviceIoControl`, `CancelIoEx`, `CloseHandle`.
 
+use std::backtrace::Backtrace;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
@@ -9,6 +10,7 @@ use wsk_sys::{
 };
 
 use crate::io::file_object::FileBody;
+use crate::machine::frames;
 use crate::process::overlapped::Overlapped;
 use crate::process::request::{IoStatus, Request};
 use crate::process::{self, ProcessBody};
@@ -21,12 +23,19 @@ pub(crate) struct Handle {
     file: Arc<FileBody>,
     granted: ACCESS_MASK,
     open: Mutex<bool>,
+    /// Who opened it, if that is asked for.
+    opened: Option<Backtrace>,
 }
 
 impl Handle {
     /// Takes over the file's one reference.
-    pub(crate) fn new(process: Arc<ProcessBody>, file: Arc<FileBody>, granted: ACCESS_MASK) -> Handle {
-        Handle { process, file, granted, open: Mutex::new(true) }
+    pub(crate) fn new(
+        process: Arc<ProcessBody>,
+        file: Arc<FileBody>,
+        granted: ACCESS_MASK,
+        opened: Option<Backtrace>,
+    ) -> Handle {
+        Handle { process, file, granted, open: Mutex::new(true), opened }
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -35,6 +44,11 @@ impl Handle {
 
     pub(crate) fn path(&self) -> &str {
         self.file.path()
+    }
+
+    /// Who opened it, for a report.
+    pub(crate) fn opened(&self) -> String {
+        frames::caller(self.opened.as_ref(), "opened", "create_file")
     }
 
     /// References the file, if the handle is open.

@@ -9,6 +9,7 @@ mod overlapped;
 pub(crate) mod request;
 mod transfer;
 
+use std::backtrace::Backtrace;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -28,6 +29,7 @@ use crate::io::file_object::FileBody;
 use crate::io::irp;
 use crate::ke::irql::at_most;
 use crate::machine::bugcheck::complain;
+use crate::machine::frames;
 use crate::machine::owner::{LeakScope, leak_report};
 use crate::machine::{Entered, Machine};
 pub use crate::process::file::File;
@@ -96,10 +98,13 @@ pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) {
     for process in processes {
         let handles: Vec<_> = lock(&process.state).handles.iter().filter_map(Weak::upgrade).collect();
         let open = handles.iter().filter(|handle| handle.is_open());
-        left.extend(open.map(|handle| format!("{} in process {}", handle.path(), process.id)));
+        left.extend(open.map(|handle| (Arc::clone(handle), process.id)));
     }
     if !left.is_empty() {
-        complain(&FILE_LEAK, leak_report("handles", scope, left));
+        let name = |(handle, process): &(Arc<Handle>, u32)| {
+            format!("{} in process {process}{}", handle.path(), handle.opened())
+        };
+        complain(&FILE_LEAK, leak_report("handles", scope, left.iter().map(name)));
     }
 }
 
@@ -263,11 +268,17 @@ impl Process {
     /// `access`, or the device is exclusive and open; `STATUS_NO_SUCH_DEVICE` if it is not ready or its driver is
     /// being unloaded; `STATUS_INVALID_HANDLE` if the process was killed; and what the driver answers.
     pub fn create_file(&self, path: &str, access: ACCESS_MASK) -> Result<File, NamedStatus> {
-        let (process, path) = (self.clone(), path.to_owned());
-        self.body.machine.go_in(move || process.create_file_here(&path, access).map_err(NamedStatus))
+        let (process, path, frames) = (self.clone(), path.to_owned(), frames::capture());
+        let open = move || process.create_file_here(&path, access, frames).map_err(NamedStatus);
+        self.body.machine.go_in(open)
     }
 
-    fn create_file_here(&self, path: &str, access: ACCESS_MASK) -> Result<File, NTSTATUS> {
+    fn create_file_here(
+        &self,
+        path: &str,
+        access: ACCESS_MASK,
+        opened_by: Option<Backtrace>,
+    ) -> Result<File, NTSTATUS> {
         let _door = enter(&self.body);
         if lock(&self.body.state).dead {
             return Err(STATUS_INVALID_HANDLE);
@@ -276,7 +287,7 @@ impl Process {
         let name = namespace::from_user_path(path)?;
         let opened = device::table::of(machine).open(&name, self.body.token, access)?;
         let file = FileBody::create(machine, path, &opened)?;
-        let handle = Arc::new(Handle::new(Arc::clone(&self.body), file, opened.granted));
+        let handle = Arc::new(Handle::new(Arc::clone(&self.body), file, opened.granted, opened_by));
         let mut state = lock(&self.body.state);
         // Forgets what is closed, each time that the list is full: on average, once for each handle.
         if state.handles.len() == state.handles.capacity() {

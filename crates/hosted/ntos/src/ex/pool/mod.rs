@@ -18,7 +18,7 @@ use crate::ke::spinlock;
 use crate::machine::Machine;
 use crate::machine::bugcheck::{complain, violation};
 use crate::machine::fault;
-use crate::machine::owner::{LeakScope, SHOWN, leak_report};
+use crate::machine::owner::{LeakScope, leak_report};
 use crate::mm::in_flight;
 use crate::rule;
 
@@ -205,13 +205,10 @@ pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) {
     }
     let left = machine.parts.pool.left(Kind::Pool, scope);
     if !left.is_empty() {
-        let allocated = |block: &Block| machine.parts.pool.allocated(block, "ExAllocatePool2");
-        let name = |(index, block): (usize, &Block)| {
-            // Only of those that are shown, as the look-up takes its time.
-            let who = if index < SHOWN { allocated(block) } else { String::new() };
-            format!("{block}{who}")
-        };
-        let names = left.iter().enumerate().map(name).collect();
+        let pool = &machine.parts.pool;
+        let name =
+            |block: &Block| format!("{block}{}", pool.allocated(block.start().addr(), "ExAllocatePool2"));
+        let names = left.iter().map(name);
         complain(&rule::POOL_LEAK, leak_report("pool blocks", scope, names));
     }
 }

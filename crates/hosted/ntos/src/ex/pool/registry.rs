@@ -290,10 +290,10 @@ impl Registry {
         covered.find_map(|block| unsafe { block.damage() }.map(|damage| (*block, damage)))
     }
 
-    /// Who allocated a live block with the exported function `export`, for a report.
-    pub(crate) fn allocated(&self, block: &Block, export: &str) -> String {
-        let frames = lock(&self.state).allocated.remove(&block.start().addr());
-        frames::allocated_by(frames.as_ref(), export)
+    /// Who allocated the live block at `address` with the exported function `export`, for a report.
+    pub(crate) fn allocated(&self, address: usize, export: &str) -> String {
+        let frames = lock(&self.state).allocated.remove(&address);
+        frames::caller(frames.as_ref(), "allocated", export)
     }
 
     /// The live blocks of a kind, of those that `scope` covers.

@@ -63,6 +63,7 @@ pub unsafe extern "system" fn IoCreateDevice(
                 characteristics: DeviceCharacteristics,
                 flags: if Exclusive == 0 { 0 } else { DO_EXCLUSIVE },
                 security: SecurityDescriptor::unspecified(),
+                export: "IoCreateDevice",
             },
         )
     });
@@ -115,6 +116,7 @@ pub unsafe extern "system" fn IoCreateDeviceSecure(
                 characteristics: DeviceCharacteristics,
                 flags: if Exclusive == 0 { 0 } else { DO_EXCLUSIVE },
                 security,
+                export: "IoCreateDeviceSecure",
             },
         )
     });

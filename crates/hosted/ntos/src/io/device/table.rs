@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "the table owns device objects, which drivers hold by address")]
 
 use std::alloc::{self, Layout};
+use std::backtrace::Backtrace;
 use std::collections::HashMap;
 use std::mem;
 use std::ops::Range;
@@ -21,6 +22,7 @@ use crate::io::driver::DriverBody;
 use crate::io::shutdown;
 use crate::machine::Machine;
 use crate::machine::bugcheck::complain;
+use crate::machine::frames;
 use crate::machine::owner::{LeakScope, Owner, leak_report};
 use crate::machine::stuck;
 use crate::process;
@@ -41,6 +43,8 @@ pub(crate) struct NewDevice {
     pub(crate) characteristics: ULONG,
     pub(crate) flags: ULONG,
     pub(crate) security: SecurityDescriptor,
+    /// The exported function that is told.
+    pub(crate) export: &'static str,
 }
 
 struct Entry {
@@ -50,6 +54,8 @@ struct Entry {
     driver: Arc<DriverBody>,
     security: SecurityDescriptor,
     characteristics: ULONG,
+    /// Who created it, if that is asked for, and with which function.
+    created: (Option<Backtrace>, &'static str),
     /// Files, each of which has the device open.
     opens: u32,
     /// References of `ObfReferenceObject`.
@@ -123,16 +129,17 @@ fn check_leaks(machine: &Machine, scope: LeakScope) {
     let mut state = lock(&table.state);
     DeviceTable::sweep(machine, &mut state);
     let links = state.names.links(|owner| scope.covers(owner));
-    let mut devices: Vec<String> = state
-        .devices
-        .values()
-        .filter(|entry| scope.covers(entry.driver.owner()))
-        .map(|entry| entry.name.to_string())
-        .collect();
+    let mut devices: Vec<&Entry> =
+        state.devices.values().filter(|entry| scope.covers(entry.driver.owner())).collect();
+    devices.sort_unstable_by_key(|entry| &entry.name);
+    let name = |entry: &&Entry| {
+        let (frames, export) = &entry.created;
+        format!("{}{}", entry.name, frames::caller(frames.as_ref(), "created", export))
+    };
+    let report = (!devices.is_empty()).then(|| leak_report("devices", scope, devices.iter().map(name)));
     drop(state);
-    if !devices.is_empty() {
-        devices.sort_unstable();
-        complain(&DEVICE_LEAK, leak_report("devices", scope, devices));
+    if let Some(report) = report {
+        complain(&DEVICE_LEAK, report);
     }
     if !links.is_empty() {
         complain(&LINK_LEAK, leak_report("symbolic links", scope, links));
@@ -183,6 +190,8 @@ impl DeviceTable {
             .ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
         let layout = Layout::from_size_align(size, mem::align_of::<DEVICE_OBJECT>())
             .map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
+        // Captured outside of the lock: it takes as long as the stack is deep.
+        let created = (frames::capture(), new.export);
         let mut state = lock(&self.state);
         Self::sweep(machine, &mut state);
         // SAFETY: a device object is not of size zero.
@@ -225,6 +234,7 @@ impl DeviceTable {
                 driver: Arc::clone(driver),
                 security: new.security,
                 characteristics: new.characteristics,
+                created,
                 opens: 0,
                 references: 0,
                 deleting: false,

@@ -17,7 +17,7 @@ use crate::io::irp::packet::{self, Packet};
 use crate::machine::Machine;
 use crate::machine::bugcheck::{complain, violation};
 use crate::machine::frames;
-use crate::machine::owner::{LeakScope, Owner, SHOWN, leak_report};
+use crate::machine::owner::{LeakScope, Owner, leak_report};
 use crate::process::request::Request;
 use crate::rule::io::{FREE_IN_USE, IRP_LEAK, IRP_WRITTEN_AFTER_FREE};
 use crate::sync::{Pointer, lock};
@@ -323,22 +323,18 @@ impl Registry {
             })
             .collect();
         leaks.sort_unstable_by_key(|record| record.id);
-        let name = |(index, record): (usize, &&Record)| {
-            // Only of those that are shown, as the look-up takes its time.
-            let own = index < SHOWN && record.origin == Origin::Allocated;
-            let who = own.then(|| frames::allocated_by(record.allocated.as_ref(), "IoAllocateIrp"));
+        let name = |record: &&Record| {
+            let own = record.origin == Origin::Allocated;
+            let who = own.then(|| frames::caller(record.allocated.as_ref(), "allocated", "IoAllocateIrp"));
             format!("IRP #{} ({:?}){}", record.id, record.state, who.unwrap_or_default())
         };
-        let leaks: Vec<String> = leaks.iter().enumerate().map(name).collect();
+        let report = (!leaks.is_empty()).then(|| leak_report("IRPs", scope, leaks.iter().map(name)));
         let damaged = table.freed.iter().find(|entry| !is_untouched(entry)).map(|entry| entry.1);
         drop(table);
         if let Some(id) = damaged {
             violation(&IRP_WRITTEN_AFTER_FREE, format!("IRP #{id} was written to after it was freed"));
         }
-        if leaks.is_empty() {
-            return None;
-        }
-        Some(leak_report("IRPs", scope, leaks))
+        report
     }
 }
 
