@@ -1,12 +1,14 @@
 //! `WskControlSocket` and `WskControlClient`: options, fixed addresses, what is refused.
 #![allow(missing_docs, reason = "a test")]
+#![allow(unsafe_code, reason = "calls functions of the provider's tables")]
+#![allow(clippy::undocumented_unsafe_blocks, reason = "the calls follow the pages")]
 
 mod support;
 
 use std::net::SocketAddr;
 use std::ptr;
 
-use support::{Client, LIMIT, Request, SHORT, Socket, everywhere, in_memory};
+use support::{Address, Buffer, Client, LIMIT, Request, SHORT, Socket, everywhere, in_memory};
 use wsk_sys::*;
 
 const BOOLEANS: [(ULONG, ULONG); 4] = [
@@ -216,6 +218,33 @@ fn a_basic_socket_can_be_controlled_and_closed() {
         let socket = basic(&client, AF_INET);
         assert_eq!(socket.set(SOL_SOCKET, SO_BROADCAST, 1), STATUS_INVALID_DEVICE_REQUEST);
         assert_eq!(socket.control_without_irp(WskIoctl, SIO_WSK_REGISTER_EXTENSION, 0), STATUS_NOT_SUPPORTED);
+        socket.close();
+        client.end();
+    });
+}
+
+/// The functions are those of another socket: its own table has none.
+#[test]
+fn a_basic_socket_has_no_datagram_functions() {
+    in_memory(|world| {
+        let client = Client::new();
+        let (socket, datagram) = (basic(&client, AF_INET), client.socket(AF_INET));
+        let table = datagram.table();
+        let (bind, send) = (table.WskBind.unwrap(), table.WskSendTo.unwrap());
+        let (get, receive) = (table.WskGetLocalAddress.unwrap(), table.WskReceiveFrom.unwrap());
+        let address = Address::new("127.0.0.1:9".parse().unwrap());
+        let (buffer, none) = (Buffer::new(b"x"), ptr::null_mut());
+        let to = address.pointer();
+        let refused = |request: Request| {
+            assert_eq!(request.wait(), (STATUS_INVALID_DEVICE_REQUEST, 0), "{}", world.mode);
+        };
+        refused(Request::start(|irp| unsafe { bind(socket.0, to, 0, irp) }));
+        refused(Request::start(|irp| unsafe { get(socket.0, to, irp) }));
+        refused(Request::start(|irp| unsafe { send(socket.0, buffer.wsk(), 0, to, 0, none, irp) }));
+        refused(Request::start(|irp| unsafe {
+            receive(socket.0, buffer.wsk(), 0, ptr::null_mut(), ptr::null_mut(), none, ptr::null_mut(), irp)
+        }));
+        datagram.close();
         socket.close();
         client.end();
     });

@@ -28,10 +28,11 @@ pub(crate) unsafe extern "system" fn wsk_get_local_address(
         if local_address.is_null() {
             return Outcome::Done(STATUS_INVALID_PARAMETER, 0);
         }
-        let local = socket.endpoint().map(|endpoint| endpoint.local());
-        Outcome::from(local.ok_or(STATUS_INVALID_DEVICE_STATE).map(|local| {
+        let endpoint = socket.datagram().map(|datagram| datagram.settings().endpoint.clone());
+        let endpoint = endpoint.and_then(|endpoint| endpoint.ok_or(STATUS_INVALID_DEVICE_STATE));
+        Outcome::from(endpoint.map(|endpoint| {
             // SAFETY: the client's buffer, not null, of the size of its family's SOCKADDR.
-            unsafe { sockaddr::write(local_address, local) };
+            unsafe { sockaddr::write(local_address, endpoint.local()) };
             0
         }))
     });
