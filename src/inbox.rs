@@ -233,7 +233,7 @@ impl Inner {
         }
         let record = head(ring);
         let mut head = record;
-        if !head.fit(room) && !cut {
+        if !fit(&mut head, room) && !cut {
             return Ok(None);
         }
         write(0, head.as_bytes())?;
@@ -291,30 +291,23 @@ fn head(ring: &Ring) -> Received {
     Received::read_from_bytes(&bytes).unwrap_or_else(|_| Received::new_zeroed())
 }
 
-/// Cutting a datagram to the room for it.
-trait Fit {
-    /// Cuts what does not fit; true if all of it does.
-    fn fit(&mut self, room: usize) -> bool;
-}
-
-impl Fit for Received {
-    fn fit(&mut self, room: usize) -> bool {
-        let mut room = u32::try_from(room.saturating_sub(size_of::<Received>())).unwrap_or(u32::MAX);
-        let before = (self.control_length, self.length);
-        if self.control_length > room {
-            self.control_length = 0;
-            self.flags |= MSG_CTRUNC;
-        }
-        if self.control_length != 0 {
-            // It begins at a multiple of 8.
-            room = (room - self.control_length) & !7;
-        }
-        if self.length > room {
-            self.length = room;
-            self.flags |= MSG_TRUNC;
-        }
-        before == (self.control_length, self.length)
+/// Cuts a datagram to the room for its record; true if all of it fits.
+fn fit(head: &mut Received, room: usize) -> bool {
+    let mut room = u32::try_from(room.saturating_sub(size_of::<Received>())).unwrap_or(u32::MAX);
+    let before = (head.control_length, head.length);
+    if head.control_length > room {
+        head.control_length = 0;
+        head.flags |= MSG_CTRUNC;
     }
+    if head.control_length != 0 {
+        // It begins at a multiple of 8.
+        room = (room - head.control_length) & !7;
+    }
+    if head.length > room {
+        head.length = room;
+        head.flags |= MSG_TRUNC;
+    }
+    before == (head.control_length, head.length)
 }
 
 /// A socket's event and its queue, to be switched on or off.
