@@ -37,7 +37,7 @@ pub(crate) struct Inner {
 /// The most operations that a handle keeps: as many as one request takes.
 const SPARES: usize = RECEIVE_MAX;
 
-/// The state of a handle's socket. The requests that change it are in [`request`](crate::request).
+/// The state of a handle's socket. The requests that change it are in [`request`].
 #[derive(Debug)]
 pub(crate) enum State {
     NoSocket,
