@@ -63,7 +63,7 @@ impl<P: Payload> BufferList<P> {
             let part = part(&whole, position, length).ok_or(Error::INVALID_BUFFER_SIZE)?;
             // SAFETY: the block has room for `capacity` nodes.
             let place = unsafe { self.nodes.add(len) };
-            // SAFETY: as above; the block is this value's own.
+            // SAFETY: the block has room for `capacity` nodes; the block is this value's own.
             unsafe { place.write(WSK_BUF_LIST { Next: ptr::null_mut(), Buffer: part }) };
             if let Some(before) = len.checked_sub(1) {
                 // SAFETY: the block has room for `capacity` nodes.

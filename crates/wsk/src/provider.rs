@@ -28,7 +28,7 @@ pub struct Captured {
 
 // SAFETY: the functions of a captured provider may be called on any thread, by several at a time.
 unsafe impl Send for Captured {}
-// SAFETY: as above.
+// SAFETY: the functions of a captured provider may be called on any thread, by several at a time.
 unsafe impl Sync for Captured {}
 
 impl Captured {

@@ -88,7 +88,8 @@ pub struct Registration {
 // SAFETY: WSK guards a registration with a lock of its own (`ReservedRegistrationLock`); its functions may be called
 // on any thread.
 unsafe impl Send for Registration {}
-// SAFETY: as above.
+// SAFETY: WSK guards a registration with a lock of its own (`ReservedRegistrationLock`); its functions may be called on
+// any thread.
 unsafe impl Sync for Registration {}
 
 impl Registration {
@@ -246,7 +247,7 @@ impl Drop for Registration {
         unsafe { WskDeregister(self.pinned.registration.get()) };
         // Every IRP has completed, but a completion routine or the DPC of a time limit may be at its last instructions
         // on another processor, and after the driver's unload routine its code is gone.
-        // SAFETY: PASSIVE_LEVEL, as above.
+        // SAFETY: at PASSIVE_LEVEL, as the type's documentation demands.
         unsafe { KeFlushQueuedDpcs() };
     }
 }

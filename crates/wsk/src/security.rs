@@ -36,7 +36,7 @@ pub(crate) struct Cached {
 
 // SAFETY: a cached descriptor is constant memory, and any thread may release it.
 unsafe impl Send for Cached {}
-// SAFETY: as above.
+// SAFETY: a cached descriptor is constant memory, and any thread may release it.
 unsafe impl Sync for Cached {}
 
 impl Cached {

@@ -12,7 +12,7 @@ use netio::Completion as Mode;
 use wsk::option::socket::Broadcast;
 use wsk::{Buffer, Completion, Datagram, Error, Get, Op, Passive, ReceiveFrom, Received, SendTo, Set};
 
-/// Receives a datagram and sends it back, with one operation, by the door that waits.
+/// Receives a datagram and sends it back, with one operation, by calls that wait.
 fn echo_waiting(socket: &Datagram<'_>, op: Op<Buffer>, passive: &Passive) -> Op<Buffer> {
     let (received, op) = socket.submit(op, ReceiveFrom, Some(SOON)).wait(passive);
     let received = received.unwrap();

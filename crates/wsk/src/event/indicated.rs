@@ -85,7 +85,7 @@ impl<'l> Indicated<'l> {
         // SAFETY: by the type's invariant null, or a socket address, of which each has a family.
         let family = unsafe { address.as_ref() }?.sa_family;
         let size = Family::from_number(family)?.address_size();
-        // SAFETY: as above: an address of this family, so one of its size.
+        // SAFETY: a socket address by the type's invariant, of this family, so one of its size.
         addr::decode_bytes(unsafe { slice::from_raw_parts(address.cast(), size) })
     }
 

@@ -39,7 +39,7 @@ pub(crate) struct Hold {
 
 // SAFETY: the counters are atomic; the header is used by the one who sends the close.
 unsafe impl Send for Hold {}
-// SAFETY: as above.
+// SAFETY: the counters are atomic; the header is used by the one who sends the close.
 unsafe impl Sync for Hold {}
 
 impl Hold {
@@ -168,7 +168,7 @@ pub(crate) struct Listening {
 
 // SAFETY: a handler is `Send` and `Sync`, and so is what counts its lists.
 unsafe impl Send for Listening {}
-// SAFETY: as above.
+// SAFETY: a handler is `Send` and `Sync`, and so is what counts its lists.
 unsafe impl Sync for Listening {}
 
 impl Listening {
@@ -181,7 +181,7 @@ impl Listening {
         let listener = op.address_of_buffers();
         // SAFETY: the operation holds a listener; only the field's address is taken.
         let hold = unsafe { &raw mut (*listener.as_ptr()).hold };
-        // SAFETY: as above.
+        // SAFETY: the operation holds a listener; only the field's address is taken.
         let handler = unsafe { &raw mut (*listener.as_ptr()).handler };
         // INVARIANT: as written just now; a field's address is not null.
         let listening = Listening {

@@ -235,7 +235,7 @@ pub struct Canceller {
 
 // SAFETY: `cancel` may be called on any thread (`Submission`), and the memory may be freed on any.
 unsafe impl Send for Canceller {}
-// SAFETY: as above.
+// SAFETY: `cancel` may be called on any thread (`Submission`), and the memory may be freed on any.
 unsafe impl Sync for Canceller {}
 
 impl Canceller {

@@ -72,7 +72,8 @@ pub(crate) struct Inner {
 // SAFETY: arrivals and count are atomic, the rest is reached under a lock, its own or the dispatcher's, and the doorbell
 // may be rung on any thread (`Doorbell::new`).
 unsafe impl Send for Inner {}
-// SAFETY: as above.
+// SAFETY: arrivals and count are atomic, the rest is reached under a lock, its own or the dispatcher's, and the
+// doorbell may be rung on any thread (`Doorbell::new`).
 unsafe impl Sync for Inner {}
 
 impl Inner {

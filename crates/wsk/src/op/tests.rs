@@ -48,7 +48,7 @@ fn complete(irp: *mut IRP) -> NTSTATUS {
     unsafe { IoSetNextIrpStackLocation(irp) };
     // SAFETY: the IRP is the provider's until it is completed, below.
     unsafe { (*irp).IoStatus = IO_STATUS_BLOCK { Status: status, Information: information } };
-    // SAFETY: as above.
+    // SAFETY: the IRP is the provider's until it is completed here.
     unsafe { IofCompleteRequest(irp, 0) };
     status
 }

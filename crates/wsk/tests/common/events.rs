@@ -128,7 +128,7 @@ pub(crate) fn listening<'r>(
     (socket, address, watch)
 }
 
-/// As above, with the event enabled, on a machine of its own.
+/// Binds a socket with a handler and the event enabled, on a machine of its own.
 pub(crate) fn with_handler(
     world: &World,
     act: impl for<'c> Fn(Indication<'c>) -> Answer<'c> + Send + Sync + 'static,

@@ -165,7 +165,7 @@ pub(crate) fn complete(irp: *mut IRP, status: NTSTATUS, information: usize) {
     kernel().packet(irp).touch("IoCompleteRequest");
     // SAFETY: touched just now, and the caller has taken it from whoever else might complete it.
     unsafe { (*irp).IoStatus = IO_STATUS_BLOCK { Status: status, Information: information } };
-    // SAFETY: as above.
+    // SAFETY: touched just now, and the caller has taken it from whoever else might complete it.
     let location = unsafe { IoGetNextIrpStackLocation(irp) };
     // SAFETY: an IRP has one location, where the crate has put its routine.
     let location = unsafe { location.read() };
@@ -226,9 +226,9 @@ extern "system" fn IoAllocateIrp(locations: CCHAR, _charge: BOOLEAN) -> *mut IRP
     let layout = packet.memory.address.cast::<c_void>().cast::<PacketLayout>();
     // SAFETY: the memory was allocated with this layout.
     let location = unsafe { &raw mut (*layout).location };
-    // SAFETY: as above.
+    // SAFETY: the memory was allocated with this layout.
     let tail = unsafe { &raw mut (*layout).irp.Tail }.cast::<IRP_TAIL_OVERLAY>();
-    // SAFETY: as above; the variant is the one that the inlines use.
+    // SAFETY: the memory was allocated with this layout; the variant is the one that the inlines use.
     unsafe { (*tail).CurrentStackLocation = location.wrapping_add(1) };
     kernel().irps.borrow_mut().insert(layout.addr(), Rc::new(packet));
     layout.cast()
