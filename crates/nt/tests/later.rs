@@ -4,7 +4,8 @@
 
 mod common;
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use common::{TAG, bug_check, in_driver, with_device};
@@ -57,7 +58,7 @@ fn an_event_stays_signalled_or_lets_one_go() {
 #[test]
 fn an_event_is_for_other_threads() {
     in_driver(|machine| {
-        let event = std::sync::Arc::new(Event::synchronization().unwrap());
+        let event = Arc::new(Event::synchronization().unwrap());
         let other = event.clone();
         let waits = machine.spawn("waits", move || other.wait(&passive()));
         event.set();
@@ -77,28 +78,53 @@ fn a_dpc_runs_at_dispatch_level() {
 }
 
 #[test]
-fn a_dpc_that_has_not_begun_is_taken_back() {
+fn a_dpc_comes_once_for_each_time_that_it_was_queued_and_not_taken_back() {
     in_driver(|_| {
+        for _ in 0..50 {
+            let counted = Arc::new(Counted::new());
+            let dpc = Dpc::<_, TAG>::new(counted.clone(), |counted: &Arc<Counted>| counted.call()).unwrap();
+            let queued = u32::from(dpc.queue()) + u32::from(dpc.queue());
+            // Its drop takes back no more, and waits for what has begun.
+            let taken_back = u32::from(dpc.cancel());
+            drop(dpc);
+            assert_eq!(counted.calls.load(Ordering::Relaxed), queued - taken_back);
+        }
         let dpc = Dpc::<_, TAG>::new(Counted::new(), Counted::call).unwrap();
-        // Under the lock this processor runs no DPC.
-        SpinLock::new(()).with(|()| {
-            assert!(dpc.queue());
-            assert!(!dpc.queue(), "queued already");
-            assert!(dpc.cancel());
-            assert!(!dpc.cancel());
-        });
-        assert_eq!(dpc.context().calls.load(Ordering::Relaxed), 0);
+        assert!(!dpc.cancel(), "never queued");
     });
 }
 
 #[test]
 fn the_drop_of_a_dpc_waits_for_its_routine() {
-    // That the memory is not freed too soon is for the hosted kernel to find.
-    in_driver(|_| {
-        for _ in 0..50 {
-            let dpc = Dpc::<_, TAG>::new(Counted::new(), Counted::call).unwrap();
-            dpc.queue();
+    /// A routine that runs until it is let go: at `DISPATCH_LEVEL` it cannot wait.
+    #[derive(Default)]
+    struct Busy {
+        begun: AtomicBool,
+        go: AtomicBool,
+        ended: AtomicBool,
+    }
+
+    fn spin_until(flag: &AtomicBool) {
+        while !flag.load(Ordering::Acquire) {
+            std::thread::yield_now();
         }
+    }
+
+    in_driver(|machine| {
+        let busy = Arc::new(Busy::default());
+        let dpc = Dpc::<_, TAG>::new(busy.clone(), |busy: &Arc<Busy>| {
+            busy.begun.store(true, Ordering::Release);
+            spin_until(&busy.go);
+            busy.ended.store(true, Ordering::Release);
+        });
+        let dpc = dpc.unwrap();
+        dpc.queue();
+        spin_until(&busy.begun);
+        let other = busy.clone();
+        let goes = machine.spawn("lets it go", move || other.go.store(true, Ordering::Release));
+        drop(dpc);
+        assert!(busy.ended.load(Ordering::Acquire), "the drop has waited");
+        goes.join().unwrap();
     });
 }
 
@@ -188,8 +214,8 @@ fn a_work_item_is_queued_once_until_it_has_begun() {
 #[test]
 fn the_drop_of_a_work_item_waits_for_its_calls() {
     with_device(|machine, device| {
-        let ended = std::sync::Arc::new(AtomicU32::new(0));
-        let slow = std::sync::Arc::new(Slow::new());
+        let ended = Arc::new(AtomicU32::new(0));
+        let slow = Arc::new(Slow::new());
         let context = (slow.clone(), ended.clone());
         // SAFETY: the device is there until the test is over.
         let item = unsafe {

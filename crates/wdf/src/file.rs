@@ -130,7 +130,7 @@ impl<D: Driver> FileRef<D> {
                 handle.cast(),
                 ptr::null_mut(),
                 0,
-                ptr::null()
+                ptr::null_mut()
             );
         }
         FileRef { handle, _driver: PhantomData }
@@ -164,7 +164,7 @@ impl<D: Driver> Drop for FileRef<D> {
                 self.handle.cast(),
                 ptr::null_mut(),
                 0,
-                ptr::null()
+                ptr::null_mut()
             );
         }
     }

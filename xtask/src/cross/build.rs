@@ -58,6 +58,7 @@ impl Build<'_> {
     fn driver_command(&self, verb: &str) -> Result<Command> {
         let kit = kit::make(self.root, self.out, self.list, self.wdk, self.parts())?;
         let lock = self.lock()?;
+        forget_functions(&self.out.join("driver/release/build"))?;
         let mut command = self.cargo(verb, self.driver, "driver", DRIVER_TARGET, &DRIVER_STD);
         command
             .args(["--package", "wskdrv", "--lib", "--no-default-features", "--features", "kernel"])
@@ -200,4 +201,17 @@ fn environment(command: &mut Command, root: &Path, kit: &Kit) {
         None => tools::COMPILER.join(" "),
     };
     command.env("CFLAGS_x86_64_pc_windows_msvc", flags);
+}
+
+/// Removes what `wdk-macros` remembers of the framework's functions from build to build: it would not see one that the headers
+/// have since.
+fn forget_functions(builds: &Path) -> Result<()> {
+    let Ok(builds) = fs::read_dir(builds) else { return Ok(()) };
+    for build in builds {
+        let memory = build?.path().join("out/wdk_macros_ast_fragments/cached_function_info_map.json");
+        if memory.exists() {
+            fs::remove_file(&memory).with_context(|| format!("removing {}", memory.display()))?;
+        }
+    }
+    Ok(())
 }

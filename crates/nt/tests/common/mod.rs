@@ -38,7 +38,9 @@ pub fn with_device(test: impl FnOnce(&Machine, NonNull<DEVICE_OBJECT>)) {
     let entered = machine.enter();
     // SAFETY: the driver has made one device, and is loaded.
     let device = unsafe { (*driver.object()).DeviceObject };
-    test(&machine, NonNull::new(device).expect("a device"));
+    let device = NonNull::new(device).expect("a device");
+    // As the driver, whose unload waits for its work items.
+    driver.owner().run(|| test(&machine, device));
     drop(entered);
     driver.unload().expect("it unloads");
     machine.shutdown();
