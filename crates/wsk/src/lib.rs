@@ -3,8 +3,8 @@
 //! WSK is Windows' interface for sockets in the kernel. A driver registers with it as a *client*, captures the
 //! *provider*, and makes sockets; each function of a socket takes an I/O request packet (IRP) and completes it, now
 //! or later, on any thread, at up to `DISPATCH_LEVEL`. What the call points to must live until then. This crate owns
-//! all of that: the IRP, the buffers, the cancellation, the time limits, the order of teardown. It has datagram
-//! sockets, their options, IOCTLs and event callbacks; no streams.
+//! all of that: the IRP, the buffers, the cancellation, the time limits, the order of teardown. It has basic
+//! and datagram sockets, their options, IOCTLs and event callbacks; no streams.
 //!
 //! It needs no WDK, no `std` and no global allocator, and allocates nothing from the submission of an operation to
 //! its result. The kernel's functions are those of [`wsk_sys`]: `ntoskrnl.exe` and `netio.sys` supply them in a
@@ -17,6 +17,8 @@
 //! # The life of a client
 //!
 //! ```
+//! use core::time::Duration;
+//!
 //! use wsk::ioctl::SetRemoteAddress;
 //! use wsk::option::socket::ExclusiveAddressUse;
 //! use wsk::{Buffer, Family, Op, Passive, ReceiveFrom, Registration, SendTo, Version};
@@ -42,41 +44,37 @@
 //!     // 2. A socket. Some options come before the bind, some requests after it: the types keep the order.
 //!     let socket = provider.datagram(Family::V4, passive)?;
 //!     socket.set::<ExclusiveAddressUse>(true, passive)?;
-//!     let socket = socket.bind("127.0.0.1:0".parse().unwrap(), passive).map_err(|(error, _)| error)?;
+//!     let socket = socket.bind("127.0.0.1:0".parse().unwrap(), passive)?;
 //!     let address = socket.local_address(passive)?;
 //!     socket.ioctl::<SetRemoteAddress>(Some(address), passive)?;
 //!
-//!     // 3. Operations: made once, submitted many times. Each comes back with its buffers and its result.
-//!     let mut question = Buffer::new(1500)?;
-//!     question.fill(b"who is there?")?;
-//!     let (sent, _) = socket.submit(Op::new(question)?, SendTo(None), None).wait(passive);
-//!     assert_eq!(sent?, 13);
-//!
-//!     // A receive has the buffer's capacity for its room. Then the buffer is what came, so an echo sends just that.
+//!     // 3. Datagrams, by calls that wait. A receive has the buffer's capacity; then the buffer is what came.
 //!     let mut buffer = Buffer::new(1500)?;
-//!     buffer.fill(b"me")?;
+//!     buffer.fill(b"who is there?")?;
+//!     assert_eq!(socket.send_to(&buffer, address, passive)?, 13);
+//!     let received = socket.receive_from(&mut buffer, passive.within(Duration::from_secs(1)))?;
+//!     assert_eq!((received.from, &buffer[..]), (address, &b"who is there?"[..]));
+//!
+//!     // Or by operations: made once, submitted many times. Each comes back with its buffers and its result.
 //!     let (sent, op) = socket.submit(Op::new(buffer)?, SendTo(None), None).wait(passive);
-//!     assert_eq!(sent?, 2);
-//!     let (received, op) = socket.submit(op, ReceiveFrom, None).wait(passive);
-//!     assert_eq!((received?.from, &op.buffers()[..]), (address, &b"who is there?"[..]));
-//!     let (echoed, op) = socket.submit(op, SendTo(None), None).wait(passive);
-//!     assert_eq!(echoed?, 13);
-//!     let (received, op) = socket.submit(op, ReceiveFrom, None).wait(passive);
-//!     assert_eq!((received?.length, &op.buffers()[..]), (2, &b"me"[..]));
+//!     assert_eq!(sent?, 13);
+//!     let (received, op) = socket.submit(op, ReceiveFrom, Duration::from_secs(1)).wait(passive);
+//!     assert_eq!((received?.length, &op.buffers()[..]), (13, &b"who is there?"[..]));
 //!
 //!     // 4. Sockets, then the provider, then the registration: in this order their borrows end.
 //!     socket.close(passive)
 //! }
 //! ```
 //!
-//! # Two doors
+//! # Two entry points
 //!
-//! - **Calls that wait**: `set`, `get`, `ioctl`, `bind`, `close` and their kin take a [`Wait`], which is `&Passive` or
-//!   [`passive.within(limit)`](Passive::within), and return when the IRP has completed, never before. Each allocates
-//!   an operation for itself.
-//! - **Operations**: `submit` and `submit_to` move an [`Op`] into flight and return at once, at any IRQL up to
-//!   `DISPATCH_LEVEL`. They allocate nothing and cannot fail: a refusal comes as the operation's result. It comes to
-//!   the owner of the [`Pending`], or to a [`CompletionQueue`]:
+//! - **Calls that wait**: `set`, `get`, `ioctl`, `bind`, `send_to`, `receive_from`, `close` and others take a [`Wait`], which
+//!   is `&Passive` or [`passive.within(limit)`](Passive::within), and return when the IRP has completed, never before. Each
+//!   allocates an operation for itself.
+//! - **Operations**: `submit` and `submit_to` submit an [`Op`] for a request, with a time limit that is a `Duration` or
+//!   `None`, and return at once, at any IRQL up to `DISPATCH_LEVEL`. They allocate nothing and cannot fail: a refusal comes as
+//!   the operation's result. It comes to the owner of the [`Pending`], or to a [`CompletionQueue`], as a [`Completion`] that
+//!   says which request it is of, or as what the driver makes of it ([`FromCompletion`]):
 //!
 //! ```
 //! # use std::ffi::c_void;
@@ -99,7 +97,7 @@
 //! # let registration = Registration::register(Version::V1_0, passive)?;
 //! # let provider = registration.provider(passive)?;
 //! # let socket = provider.datagram(Family::V4, passive)?;
-//! # let socket = socket.bind("127.0.0.1:0".parse().unwrap(), passive).map_err(|(error, _)| error)?;
+//! # let socket = socket.bind("127.0.0.1:0".parse().unwrap(), passive)?;
 //! # let work_item = std::ptr::null_mut();
 //! // Anyone may enqueue a work item, at DISPATCH_LEVEL too, and it exists as long as the queue.
 //! let doorbell = unsafe { Doorbell::new(enqueue_work_item, work_item) };
@@ -129,8 +127,8 @@
 //! # Control information, and several datagrams at once
 //!
 //! Beside its data a datagram has control information: where it came in, with which TTL and marks; on the way out, how
-//! to send it. [`ReceiveFrom`] always has room for it, and options ask for it ([`option::ip::PacketInformation`] and its
-//! kin); [`SendTo::with`] sends with it. The crate's [`cmsg`] builds and reads it, and trusts no length in it.
+//! to send it. [`ReceiveFrom`] always has room for it, and options ask for it ([`option::ip::PacketInformation`] and
+//! others); [`SendTo::with`] sends with it. The crate's [`cmsg`] builds and reads it, and trusts no length in it.
 //! [`SendMessages`] sends the parts of one payload as datagrams with one IRP: a [`BufferList`] divides it, without
 //! copying.
 //!
@@ -155,7 +153,7 @@
 //! # let registration = Registration::register(Version::V1_0, passive)?;
 //! # let provider = registration.provider(passive)?;
 //! # let socket = provider.datagram(Family::V4, passive)?;
-//! # let socket = socket.bind("127.0.0.1:0".parse().unwrap(), passive).map_err(|(error, _)| error)?;
+//! # let socket = socket.bind("127.0.0.1:0".parse().unwrap(), passive)?;
 //! # let to = socket.local_address(passive)?;
 //! let mut buffer = Buffer::new(1500)?;
 //! buffer.fill(b"onetwothree")?;
@@ -197,10 +195,11 @@
 //! # Time limits and cancellation
 //!
 //! Both ask, and then wait for the answer. A request that WSK completes all the same is a success, or the failure that
-//! WSK gave; only one that really was cancelled yields [`Error::CANCELLED`], or [`Error::IO_TIMEOUT`] if it was the
+//! WSK gave; only one that was cancelled yields [`Error::CANCELLED`], or [`Error::IO_TIMEOUT`] if it was the
 //! time limit that asked. A limit of zero is no timer but a question: the request is made, and only if it has not
 //! completed when the call of WSK returns is it cancelled, so a result that is there at once never loses. That holds for
-//! [`Passive::within`] and for the limit of `submit` and `submit_to`. Nothing is ever given up while WSK still has it. [`Pending::cancel`] is for the owner,
+//! [`Passive::within`] and for the limit of `submit` and `submit_to`. Nothing is ever given up while WSK still has it.
+//! [`Pending::cancel`] is for the owner,
 //! [`Op::canceller`] for everybody else: its cancel may come before the submission, which it then meets, or after the
 //! result.
 //!
@@ -215,7 +214,7 @@
 //! | `submit`, `submit_to`, [`Create::submit_to`], [`CompletionQueue::drain`], cancels, [`Pending::is_done`] | <= `DISPATCH_LEVEL` |
 //! | [`Op::new`], [`Buffer::new`]; drops of these, of a [`Pending`], of a [`Canceller`], of a socket | <= `DISPATCH_LEVEL` |
 //! | drop of a [`CompletionQueue`], which waits | `PASSIVE_LEVEL` |
-//! | your buffers' drop, if an operation is abandoned in flight: [`DispatchDrop`]; the [`Doorbell`]; a [`ReceiveHandler`] and its drop | called at <= `DISPATCH_LEVEL` |
+//! | your buffers' drop, if a submitted operation is abandoned: [`DispatchDrop`]; the [`Doorbell`]; a [`ReceiveHandler`] and its drop | called at <= `DISPATCH_LEVEL` |
 //! | everything of [`Waiters`]; drop of an [`event::Retained`] | <= `DISPATCH_LEVEL` |
 //!
 //! [`Passive`] proves the level for calls. A drop cannot take a proof, so the two drops that wait are for you to place. What
@@ -249,13 +248,13 @@
 //! | A1 | The value is on the stack, and the function returns while WSK may still read it. | Values are copied into the operation. | `a1_the_value_travels_with_the_operation` |
 //! | A2 | The option must be set before the bind, and the caller cannot know when it is. | `set` returns when it is, and after the bind it does not compile. | `a2_the_option_is_set_when_the_bind_begins`, `ui/option_after_bind.rs` |
 //! | A3 | A failure is both returned and given to the completion routine; who cleans up? | One result, with the operation. | `a3_a_failure_is_reported_once` |
-//! | A4 | The request's context is the socket: nothing belongs to the request. | IRP, arguments, result and buffers are one block, which nobody can use in flight. | `a4_requests_at_a_time_do_not_share_anything`, `ui/op_after_submit.rs` |
+//! | A4 | The request's context is the socket: nothing belongs to the request. | IRP, arguments, result and buffers are one block, which nobody can use while it is submitted. | `a4_requests_at_a_time_do_not_share_anything`, `ui/op_after_submit.rs` |
 //! | A5 | Another thread may close the socket during the call. | A call borrows the socket; `close` takes it. | `ui/close_during_a_call.rs` |
 //! | A6 | The completion routine is told to perform the next operation, which WSK's own pages advise against. | The routine runs no driver code; the next operation starts where the result is taken. | `a6_the_next_operation_starts_where_the_result_is_taken` |
 //! | A7 | The IRP's pointer is not kept: no cancel, no time limit. | [`Pending::cancel`], [`Op::canceller`], a limit for every request. | `a7_a_request_is_cancelled_or_ends_in_time` |
 //! | A8 | Nothing is made for `DISPATCH_LEVEL`, nor for the routine's end at unload. | All of it is non-paged and callable there; the registration's drop outwaits the routines. | `a8_completion_at_dispatch_level` |
 //! | A9 | It does not compile as C++, defines one name twice, and casts `const` away. | One declaration for each function, with its layout asserted at compile time. | `layout.rs` of [`wsk_sys`] |
-//! | A10 | The dispatch table is cast to a datagram socket's, whatever the socket is. | There are datagram sockets only. | `a10_the_sockets_are_datagram_sockets` |
+//! | A10 | The dispatch table is cast to a datagram socket's, whatever the socket is. | A socket has the functions of its category only. | `a10_the_sockets_are_datagram_sockets` |
 //! | A11 | The option's number is a negative `int`, passed as a `ULONG`. | The row has the `ULONG`. | `a11_the_number_is_the_unsigned_one` |
 //! | B1 | The address stays the caller's until nobody knows when. | Addresses are copied into the operation. | `b1_the_address_travels_with_the_operation` |
 //! | B2 | The size is an IPv4 address's, for whatever family. | Size and family follow from the address, and must be the socket's. | `b2_size_and_family_are_the_sockets` |
@@ -266,8 +265,8 @@
 //! # What is checked, and what is not
 //!
 //! On the hosted kernel, with completion inside the call, at `DISPATCH_LEVEL` on another thread, and late in random
-//! order: every request, and every call that can fail made to fail. loom explores the interleavings of an operation's
-//! parties on the crate's own code (`tests/loom`), Miri runs the suites. Not on Windows: whether the choices that the
+//! order: every request, and every call that can fail made to fail. loom explores the interleavings of those
+//! who touch an operation on the crate's own code (`tests/loom`), Miri runs the suites. Not on Windows: whether the choices that the
 //! hosted kernel makes where the documentation is silent are those of Windows is not known. Such are the statuses of
 //! requests that are refused, whether a request can be cancelled at all, and what a truncated datagram's status is.
 #![no_std]
@@ -322,7 +321,7 @@ pub use request::wait::{WaitRequest, Waiters};
 pub use request::{Completion, RequestIn, SocketRequest};
 pub use security::SecurityDescriptor;
 pub use socket::immediate::{AddressList, Extension};
-pub use socket::{Basic, Builder, Datagram, Socket, Unbound};
+pub use socket::{Basic, BindError, Builder, Datagram, Socket, Unbound};
 /// Control messages, to be read from and written to [`ControlInfo`].
 pub use wsk_cmsg as cmsg;
 /// Security descriptors as bytes, and as text.

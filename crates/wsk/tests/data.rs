@@ -8,8 +8,9 @@ mod common;
 use std::net::SocketAddr;
 use std::ptr;
 
-use common::{Bell, SOON, World, in_every_mode, op_for, op_with, receive};
+use common::{BRIEFLY, Bell, SOON, World, in_every_mode, op_for, op_with, receive};
 use wsk::cmsg::Message;
+use wsk::ioctl::SetRemoteAddress;
 use wsk::option::ip;
 use wsk::{
     Buffer, BufferList, Completion, ControlInfo, DispatchDrop, Error, Op, Payload, PayloadList, ReceiveFrom,
@@ -332,6 +333,32 @@ fn lists_allocate_nothing_in_flight() {
                 }
             }
             assert_eq!(counters(), before);
+        });
+    });
+}
+
+#[test]
+fn datagrams_go_and_come_by_calls_that_wait() {
+    in_every_mode(|world| {
+        world.with_socket(|socket, address, passive| {
+            let mut buffer = Buffer::new(8).unwrap();
+            buffer.fill(b"there").unwrap();
+            assert_eq!(socket.send_to(&buffer, address, passive.within(SOON)), Ok(5));
+            buffer.fill(b"").unwrap();
+            let received = socket.receive_from(&mut buffer, passive).unwrap();
+            assert_eq!((received.from, received.length, &buffer[..]), (address, 5, &b"there"[..]));
+            assert_eq!(
+                socket.send(&buffer, passive),
+                Err(Error::INVALID_DEVICE_STATE),
+                "no address is fixed"
+            );
+            socket.ioctl::<SetRemoteAddress>(Some(address), passive).unwrap();
+            assert_eq!(socket.send(&buffer, passive), Ok(5));
+            assert_eq!(socket.receive(&mut buffer, passive.within(SOON)), Ok(5));
+            let late = socket.receive(&mut buffer, passive.within(BRIEFLY));
+            assert_eq!((late, buffer.len()), (Err(Error::IO_TIMEOUT), 0), "what was in it is gone");
+            let other = socket.send_to(&buffer, "[::1]:1".parse().unwrap(), passive);
+            assert_eq!(other, Err(Error::INVALID_ADDRESS_COMPONENT));
         });
     });
 }

@@ -141,7 +141,7 @@ fn scenario(world: &World) -> Result {
     let provider = registration.provider(passive)?;
     let (handler, _watch) = handler(accept);
     let socket = provider.socket(Family::V4).handler(handler).datagram(passive)?;
-    let socket = socket.bind(LOOPBACK_V4.parse().unwrap(), passive).map_err(|(error, _)| error)?;
+    let socket = socket.bind(LOOPBACK_V4.parse().unwrap(), passive)?;
     socket.enable_receive()?;
     socket.disable_receive(passive)?;
     let _ = socket.disable_receive_soon()?;

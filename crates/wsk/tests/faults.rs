@@ -32,7 +32,7 @@ fn scenario(world: &World) -> Result {
     let security = provider.cache_security(&EVERYONE, passive)?;
     socket.set_security(&security, passive)?;
     assert_eq!(socket.security(passive)?.copy_to(&mut [])?, EVERYONE.len());
-    let socket = socket.bind(LOOPBACK_V4.parse().unwrap(), passive).map_err(|(error, _)| error)?;
+    let socket = socket.bind(LOOPBACK_V4.parse().unwrap(), passive)?;
     let address = socket.local_address(passive)?;
     socket.set::<Broadcast>(true, passive)?;
     assert!(socket.get::<Broadcast>(passive)?);

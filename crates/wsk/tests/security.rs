@@ -174,10 +174,11 @@ fn requests_that_are_cancelled_or_closed_under_leave_no_descriptor() {
 
 /// Binds to a specific address where `first` has the wildcard address.
 fn share(first: Unbound<'_>, second: Unbound<'_>, passive: &Passive) -> Result {
-    let first = first.bind("0.0.0.0:0".parse().unwrap(), passive).map_err(|(error, _)| error)?;
+    let first = first.bind("0.0.0.0:0".parse().unwrap(), passive)?;
     let port = first.local_address(passive)?.port();
     let specific = SocketAddr::from(([127, 0, 0, 1], port));
-    second.bind(specific, passive).map(drop).map_err(|(error, _)| error)
+    second.bind(specific, passive)?;
+    Ok(())
 }
 
 #[test]

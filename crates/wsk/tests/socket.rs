@@ -49,14 +49,12 @@ fn a_failed_bind_gives_the_socket_back() {
         world.with_socket(|socket, taken, passive| {
             world.with_client(|_, provider, passive| {
                 let unbound = provider.datagram(Family::V4, passive).unwrap();
-                let Err((error, unbound)) = unbound.bind(taken, passive) else {
-                    panic!("the address is taken");
-                };
-                assert_eq!(error, Error::ADDRESS_ALREADY_EXISTS);
-                let Err((error, unbound)) = unbound.bind(LOOPBACK_V6.parse().unwrap(), passive) else {
-                    panic!("the address is of another family");
-                };
-                assert_eq!(error, Error::INVALID_ADDRESS_COMPONENT);
+                let refused = unbound.bind(taken, passive).expect_err("the address is taken");
+                assert_eq!(refused.error(), Error::ADDRESS_ALREADY_EXISTS);
+                let refused = refused.into_socket().bind(LOOPBACK_V6.parse().unwrap(), passive);
+                let refused = refused.expect_err("the address is of another family");
+                assert_eq!(refused.error(), Error::INVALID_ADDRESS_COMPONENT);
+                let unbound = refused.into_socket();
                 assert!(unbound.bind(LOOPBACK_V4.parse().unwrap(), passive).is_ok());
             });
             assert_eq!(socket.close(passive), Ok(()));
@@ -236,7 +234,7 @@ fn options_have_their_effect() {
             let exclusive = provider.datagram(Family::V4, passive).unwrap();
             exclusive.set::<ExclusiveAddressUse>(true, passive).unwrap();
             let Ok(exclusive) = exclusive.bind(address, passive) else { panic!("the address is free") };
-            let refused = sharing().bind(address, passive).map_err(|(error, _)| error).err();
+            let refused = sharing().bind(address, passive).map_err(|refused| refused.error()).err();
             assert_eq!(refused, Some(Error::ACCESS_DENIED), "the first wants it for itself");
             assert_eq!(exclusive.close(passive), Ok(()));
         });
@@ -421,6 +419,35 @@ fn what_wsk_refuses_in_the_state_of_the_socket() {
             let (bound, op) = socket.submit(op, bind, None).wait(passive);
             assert_eq!(bound, Ok(()));
             assert!(socket.submit(op, bind, None).wait(passive).0.is_err(), "a second bind");
+        });
+    });
+}
+
+#[test]
+fn a_basic_socket_takes_control_requests_only() {
+    in_every_mode(|world| {
+        world.with_client(|_, provider, passive| {
+            for family in [Family::V4, Family::V6] {
+                let socket = provider.socket(family).basic(passive).unwrap();
+                assert_eq!(socket.family(), family);
+                assert!(socket.address_list(passive).unwrap().iter().count() > 0);
+                // What it has not the functions for does not compile, or, with the state known at run time only, is refused.
+                let socket = Socket::from(socket);
+                let (bound, op) =
+                    socket.submit(op_for(8), Bind(LOOPBACK_V4.parse().unwrap()), None).wait(passive);
+                let expected = match family {
+                    Family::V4 => Error::NOT_SUPPORTED,
+                    Family::V6 => Error::INVALID_ADDRESS_COMPONENT,
+                };
+                assert_eq!(bound, Err(expected));
+                let (received, op) = socket.submit(op, ReceiveFrom, None).wait(passive);
+                assert_eq!(received.map(drop), Err(Error::NOT_SUPPORTED));
+                let (address, _) = socket.submit(op, LocalAddress, None).wait(passive);
+                assert_eq!(address, Err(Error::NOT_SUPPORTED));
+                drop(socket);
+            }
+            let socket = provider.socket(Family::V4).basic(passive.within(SOON)).unwrap();
+            assert_eq!(socket.close(passive), Ok(()));
         });
     });
 }

@@ -5,8 +5,10 @@
 
 mod builder;
 mod core;
+mod data;
 pub(crate) mod immediate;
 
+use ::core::fmt;
 use ::core::net::SocketAddr;
 use ::core::time::Duration;
 
@@ -261,7 +263,7 @@ impl<'r> Unbound<'r> {
     /// `PASSIVE_LEVEL`
     ///
     /// # Errors
-    /// The socket comes back, still unbound, with what WSK gave:
+    /// The error has the socket, still unbound, and what WSK gave:
     /// [`ADDRESS_ALREADY_EXISTS`](Error::ADDRESS_ALREADY_EXISTS) or [`ACCESS_DENIED`](Error::ACCESS_DENIED) if
     /// another socket has the address and does not share it (the page "Sharing Transport Addresses" has the table);
     /// [`INVALID_ADDRESS_COMPONENT`](Error::INVALID_ADDRESS_COMPONENT) for an address of another family.
@@ -269,13 +271,50 @@ impl<'r> Unbound<'r> {
         self,
         address: SocketAddr,
         wait: impl Into<Wait<'p>>,
-    ) -> Result<Datagram<'r>, (Error, Unbound<'r>)> {
+    ) -> Result<Datagram<'r>, BindError<'r>> {
         match self.0.run(Bind(address), wait.into()) {
             Ok(()) => Ok(Datagram(self.0)),
-            Err(error) => Err((error, self)),
+            Err(error) => Err(BindError { error, socket: self }),
         }
     }
 }
+
+/// Why a socket was not bound; and the socket, to be bound elsewhere.
+///
+/// `?` makes an [`Error`] of it, and closes the socket.
+#[derive(Debug)]
+pub struct BindError<'r> {
+    error: Error,
+    socket: Unbound<'r>,
+}
+
+impl<'r> BindError<'r> {
+    /// What WSK gave.
+    #[must_use]
+    pub const fn error(&self) -> Error {
+        self.error
+    }
+
+    /// The socket, which is still unbound.
+    #[must_use]
+    pub fn into_socket(self) -> Unbound<'r> {
+        self.socket
+    }
+}
+
+impl From<BindError<'_>> for Error {
+    fn from(error: BindError<'_>) -> Error {
+        error.error
+    }
+}
+
+impl fmt::Display for BindError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl ::core::error::Error for BindError<'_> {}
 
 /// A datagram socket that is bound to a local address.
 #[derive(Debug)]

@@ -117,7 +117,7 @@ pub(crate) fn bound<'r>(provider: &Provider<'r>, address: &str, passive: &Passiv
     let socket = provider.datagram(Family::of(&address), passive).unwrap();
     match socket.bind(address, passive) {
         Ok(socket) => socket,
-        Err((error, _)) => panic!("{address}: {error}"),
+        Err(error) => panic!("{address}: {error}"),
     }
 }
 

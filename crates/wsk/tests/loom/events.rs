@@ -68,7 +68,7 @@ fn explore(model: impl Fn(&mut Model<'_>) + Send + Sync + 'static) {
         let provider = registration.try_provider().unwrap();
         let (kept, drops) = (Arc::new(Mutex::new(None)), Arc::new(AtomicUsize::new(0)));
         let keeper = Keeper { kept: Arc::clone(&kept), drops: Arc::clone(&drops) };
-        let socket = provider.datagram_with(Family::V4, keeper, &passive).unwrap();
+        let socket = provider.socket(Family::V4).handler(keeper).datagram(&passive).unwrap();
         let Ok(socket) = socket.bind("127.0.0.1:1".parse().unwrap(), &passive) else {
             panic!("the bind succeeds");
         };

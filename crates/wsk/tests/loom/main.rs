@@ -83,11 +83,11 @@ impl Model<'_> {
     }
 
     fn submit(&self, op: Op<Buffers>) -> Pending<Buffers, ()> {
-        self.socket().submit(op, Ioctl::new(None), None)
+        self.socket().submit(op, Request::new(None), None)
     }
 
     fn submit_timed(&self, op: Op<Buffers>) -> Pending<Buffers, ()> {
-        self.socket().submit(op, Ioctl::new(None), Some(Duration::from_secs(1)))
+        self.socket().submit(op, Request::new(None), Some(Duration::from_secs(1)))
     }
 
     fn wait(&self, pending: Pending<Buffers, ()>) -> (Result, Op<Buffers>) {
