@@ -385,3 +385,16 @@ fn a_driver_may_lock_the_buffer_of_the_process_that_it_runs_for() {
     drop(entered);
     finish(machine, driver);
 }
+
+#[test]
+fn an_exclusive_device_has_one_file() {
+    let machine = Machine::boot(Config::default());
+    let driver = machine.load_driver("probe", io::exclusive_entry).expect("the probe loads");
+    let _entered = machine.enter();
+    let file = open(&machine);
+    let process = machine.process(Token::Administrator);
+    assert_eq!(process.create_file(PATH, ACCESS).err(), Some(NamedStatus(STATUS_ACCESS_DENIED)));
+    drop(file);
+    assert!(process.create_file(PATH, ACCESS).is_ok());
+    finish(machine, driver);
+}
