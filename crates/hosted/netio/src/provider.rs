@@ -88,7 +88,7 @@ impl State {
         self.closed.push_back((address, description));
     }
 
-    /// Takes a request out that waits, if nobody cancels it at the moment. Who gets it completes it.
+    /// Takes a request out that waits, unless it is being cancelled at the moment. Who gets it completes it.
     pub(crate) fn claim(&mut self, number: u64) -> Option<Request> {
         let found = self.requests.get(&number)?;
         if !found.request.irp.set_cancel_routine(None) {

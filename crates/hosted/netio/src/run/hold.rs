@@ -24,7 +24,7 @@ impl Hold {
         Hold { provider, function }
     }
 
-    /// How many requests are held that nobody has cancelled.
+    /// How many requests are held and not cancelled.
     #[must_use]
     pub fn held(&self) -> usize {
         self.provider.lock().held.values().filter(|(function, _)| *function == self.function).count()
@@ -71,7 +71,7 @@ impl Parked for Queued {
 }
 
 impl Provider {
-    /// Has a request run that waits for its turn, now or when nobody holds its function.
+    /// Has a request run that waits for its turn, now or when its function is held no longer.
     pub(super) fn queue(&self, number: u64, what: &'static str, work: Work) {
         let mut state = self.lock();
         if state.holds.contains(&what) && state.requests.contains_key(&number) {
