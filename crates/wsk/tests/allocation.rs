@@ -25,13 +25,14 @@ fn waiting_allocates_nothing() {
             for warm in [true, false] {
                 let before = allocations(world);
                 for _ in 0..if warm { 3 } else { OPERATIONS / common::MODES.len() } {
-                    let (result, landed) = socket.submit(op, SendTo(Some(address)), Some(SOON)).wait(passive);
+                    let (result, completed) =
+                        socket.submit(op, SendTo(Some(address)), Some(SOON)).wait(passive);
                     assert_eq!(result, Ok(4));
-                    let (result, landed) = socket.submit(landed, ReceiveFrom, Some(SOON)).wait(passive);
+                    let (result, completed) = socket.submit(completed, ReceiveFrom, Some(SOON)).wait(passive);
                     assert_eq!(result.map(|received| received.length), Ok(4));
-                    let (result, landed) = socket.submit(landed, LocalAddress, None).wait(passive);
+                    let (result, completed) = socket.submit(completed, LocalAddress, None).wait(passive);
                     assert_eq!(result, Ok(address));
-                    op = landed;
+                    op = completed;
                 }
                 assert!(warm || allocations(world) == before, "{before:?}, then {:?}", allocations(world));
             }

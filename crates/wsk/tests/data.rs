@@ -110,7 +110,7 @@ fn sends_carry_control_information() {
             assert_eq!(result, Ok(3));
             let arrived = peer.receive().unwrap();
             assert_eq!((arrived.hops, arrived.traffic_class), (5, 2));
-            // The next flight of the operation carries none.
+            // The next submission of the operation carries none.
             let (result, _) = socket.submit(op, SendTo(to), Some(SOON)).wait(passive);
             assert_eq!((result, peer.receive().unwrap().hops), (Ok(3), 128));
             let list = Op::new(list_of(b"twothree", &[3, 5])).unwrap();
@@ -133,13 +133,13 @@ fn several_datagrams_go_out_with_one_irp() {
             let mut op = Op::new(list_of(b"onetwothree", &[3, 0, 3, 5])).unwrap();
             let before = sent(world);
             for _ in 0..3 {
-                let (result, landed) = socket.submit(op, SendMessages(Some(to)), Some(SOON)).wait(passive);
+                let (result, completed) = socket.submit(op, SendMessages(Some(to)), Some(SOON)).wait(passive);
                 assert_eq!(result, Ok(11));
                 for part in ["one", "", "two", "three"] {
                     let arrived = peer.receive().unwrap();
                     assert_eq!((arrived.bytes, arrived.from), (part.into(), address));
                 }
-                op = landed;
+                op = completed;
             }
             assert_eq!(sent(world) - before, 3, "one IRP for each four");
             // Divided anew, and to a fixed address.
@@ -323,10 +323,10 @@ fn lists_allocate_nothing_in_flight() {
             };
             let mut before = counters();
             for round in 0..20 {
-                let (result, landed) =
+                let (result, completed) =
                     socket.submit(op, SendMessages(to).with(control), Some(SOON)).wait(passive);
                 assert_eq!(result, Ok(4));
-                op = landed;
+                op = completed;
                 op.buffers_mut().divide([2, 1, 1]).unwrap();
                 if round == 2 {
                     before = counters();

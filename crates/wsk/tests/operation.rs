@@ -57,20 +57,25 @@ fn an_operation_flies_many_times() {
             let irps = world.machine.counters().irps.total;
             let mut op = Op::new(String::from("mine")).unwrap();
             for round in 0..10_u32 {
-                let (result, landed) = socket.submit(op, LocalAddress, None).wait(passive);
+                let (result, completed) = socket.submit(op, LocalAddress, None).wait(passive);
                 assert_eq!(result, Ok(address));
                 let even = round % 2 == 0;
-                let (result, landed) = socket.submit(landed, Set::<Broadcast>::new(even), None).wait(passive);
+                let (result, completed) =
+                    socket.submit(completed, Set::<Broadcast>::new(even), None).wait(passive);
                 assert_eq!(result, Ok(()));
-                let (result, landed) =
-                    socket.submit(landed, Get::<Broadcast>::new(), Some(SOON)).wait(passive);
+                let (result, completed) =
+                    socket.submit(completed, Get::<Broadcast>::new(), Some(SOON)).wait(passive);
                 assert_eq!(result, Ok(even));
-                op = landed;
+                op = completed;
             }
             assert_eq!(op.buffers(), "mine");
             op.buffers_mut().push('!');
             assert_eq!(op.buffers(), "mine!");
-            assert_eq!(world.machine.counters().irps.total, irps + 1, "one IRP, re-armed for every flight");
+            assert_eq!(
+                world.machine.counters().irps.total,
+                irps + 1,
+                "one IRP, prepared for every submission"
+            );
         });
     });
 }
@@ -99,7 +104,7 @@ fn a_cancelled_receive_ends_and_its_operation_is_whole() {
             pending.cancel();
             let (result, op) = pending.wait(passive);
             assert_eq!(result, Err(Error::CANCELLED));
-            // The cancel was for that flight only.
+            // The cancel was for that submission only.
             world.peer().send_to(b"next", address).unwrap();
             let (result, op) = socket.submit(op, ReceiveFrom, None).wait(passive);
             assert_eq!(&op.buffers()[..result.unwrap().length], b"next");
@@ -114,9 +119,9 @@ fn a_cancel_before_the_submission_takes_effect_with_it() {
             let mut op = op_for(10);
             let canceller = op.canceller();
             canceller.cancel();
-            let (result, landed) = socket.submit(op, ReceiveFrom, None).wait(passive);
+            let (result, completed) = socket.submit(op, ReceiveFrom, None).wait(passive);
             assert_eq!(result, Err(Error::CANCELLED));
-            op = landed;
+            op = completed;
             // Again, but the owner thinks better of it.
             canceller.cancel();
             op.reset();
@@ -179,10 +184,10 @@ fn the_time_limit_ends_a_receive() {
             let mut op = op_for(10);
             for limit in [BRIEFLY, Duration::ZERO, Duration::from_nanos(1)] {
                 let started = Instant::now();
-                let (result, landed) = socket.submit(op, ReceiveFrom, Some(limit)).wait(passive);
+                let (result, completed) = socket.submit(op, ReceiveFrom, Some(limit)).wait(passive);
                 assert_eq!(result, Err(Error::IO_TIMEOUT));
                 assert!(started.elapsed() >= limit);
-                op = landed;
+                op = completed;
             }
             // Asked for by the owner, a cancel is a cancel, whatever limit there is.
             let pending = socket.submit(op, ReceiveFrom, Some(SOON));
@@ -325,8 +330,8 @@ fn a_storm_of_cancels_time_limits_and_datagrams() {
                 if round % 2 == 0 {
                     peer.send_to(b"x", address).unwrap();
                 }
-                let (result, landed) = pending.wait(passive);
-                op = landed;
+                let (result, completed) = pending.wait(passive);
+                op = completed;
                 match result {
                     Ok(received) => {
                         assert_eq!(received.length, 1);

@@ -20,6 +20,10 @@ const UNFINISHED: [&str; 3] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat
 /// Reasons that are none, after the mark of an unsafe block's comment.
 const EMPTY_REASONS: [&str; 3] = ["ffi call", "valid pointer", "as required"];
 
+/// What comments do not say: that a fact stands elsewhere, and words that only this project would understand.
+const NOT_SAID: [&str; 3] = ["as above", "of use alone", "what becomes of"];
+const NOT_USED: [&str; 7] = ["door", "doors", "flew", "flown", "kin", "landed", "lands"];
+
 /// Words that may well stand twice.
 const MAY_REPEAT: [&str; 2] = ["had", "that"];
 
@@ -48,10 +52,13 @@ pub(super) fn faults(kind: &str, text: &str) -> Vec<Fault> {
                 fault(format!("a safety comment without a fact: {reason}"));
             }
         }
-        if let Some(prose) = comment.filter(|_| matches!(kind, "rs" | "md") && !fenced)
-            && let Some(word) = doubled(prose)
-        {
-            fault(format!("a word twice: {word} {word}"));
+        if let Some(prose) = comment.filter(|_| matches!(kind, "rs" | "md") && !fenced) {
+            if let Some(word) = doubled(prose) {
+                fault(format!("a word twice: {word} {word}"));
+            }
+            if let Some(said) = private(prose).filter(|_| kind == "rs") {
+                fault(format!("say it in the words of the field, or name the fact: {said}"));
+            }
         }
     }
     let lines = text.lines().count();
@@ -67,6 +74,14 @@ pub(super) fn faults(kind: &str, text: &str) -> Vec<Fault> {
 /// The text of a line that is all comment.
 fn comment(line: &str) -> Option<&str> {
     line.trim_start().strip_prefix("//").map(|rest| rest.trim_start_matches(['/', '!']))
+}
+
+/// The first of what comments do not say.
+fn private(prose: &str) -> Option<&'static str> {
+    let prose = prose.to_lowercase();
+    let mut words = prose.split(|character: char| !character.is_alphanumeric());
+    let word = words.find_map(|word| NOT_USED.iter().find(|unused| **unused == word));
+    word.or_else(|| NOT_SAID.iter().find(|unsaid| prose.contains(**unsaid))).copied()
 }
 
 /// The first word that stands twice in a row, with only spaces between.
@@ -101,6 +116,8 @@ mod tests {
         assert_eq!(found("rs", &empty), ["a safety comment without a fact: valid pointer"]);
         assert_eq!(found("rs", "// it is is here\n"), ["a word twice: is is"]);
         assert_eq!(found("md", "at the the.\n"), ["a word twice: the the"]);
+        assert_eq!(found("rs", "// SAFETY: as above.\n").len(), 1);
+        assert_eq!(found("rs", "/// The two Doors.\n").len(), 1);
         assert_eq!(found("md", "no end"), ["no newline at the end"]);
         assert_eq!(found("rs", &"\n".repeat(MAX_LINES + 1)).len(), 1);
     }
@@ -110,6 +127,7 @@ mod tests {
         assert!(found("rs", "let x = is is;\n").is_empty());
         assert!(found("md", "```\nstop stop\n```\nand and1\n").is_empty());
         assert!(found("md", "| 0 | 0 |\n").is_empty());
+        assert!(found("rs", "let door = kin; // An island.\n").is_empty());
         assert!(found("rs", &"\n".repeat(MAX_LINES)).is_empty());
     }
 }

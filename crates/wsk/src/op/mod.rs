@@ -223,7 +223,7 @@ impl<B> Drop for Op<B> {
 /// A handle that cancels an operation, whatever its state.
 ///
 /// Cancelling only asks: the result still comes the usual way, and may be a success. Asked before the operation is
-/// submitted, it takes effect as soon as it is; asked after the result was delivered, it concerns the next flight
+/// submitted, it takes effect as soon as it is; asked after the result was delivered, it concerns the next submission
 /// unless the operation is taken back first.
 ///
 /// # Invariants

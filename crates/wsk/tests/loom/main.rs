@@ -12,18 +12,18 @@
 //! | mutation | found by |
 //! |---|---|
 //! | `Pending`'s drop gives up its handle before it cancels | `a_pending_operation_is_dropped` and two more |
-//! | a canceller uses the IRP without being a party | `cancel_against_completion_and_a_second_submission` |
+//! | a canceller uses the IRP without being counted | `cancel_against_completion_and_a_second_submission` |
 //! | the submitter does not look for a cancel that came too early | `a_cancel_is_not_lost` and four more |
-//! | the submitter is no party | every model |
-//! | the timer is no party | `the_time_limit_ends_a_submission` and three more |
+//! | the submitter is not counted | every model |
+//! | the timer is not counted | `the_time_limit_ends_a_submission` and three more |
 //! | a timer that was cancelled does not leave | `the_time_limit_against_completion` and two more |
-//! | the flags of a flight stay for the next | `a_cancel_is_not_lost` and two more |
+//! | the flags of a submission stay for the next | `a_cancel_is_not_lost` and two more |
 //! | the event stays set for the next submission | `a_cancel_between_two_submissions_meets_the_next` |
-//! | the flight keeps no handle of its own | every model |
-//! | the flight's handle goes before the event is set | `completion_against_a_second_submission` and ten more |
-//! | `Flight::leave` is relaxed | every model |
-//! | `Flight::release` is relaxed | `a_pending_operation_is_dropped` and twelve more |
-//! | `Flight::begin` is relaxed, or both steps of `Flight::cancel` | `cancel_against_completion_and_a_second_submission` and one more |
+//! | the submission keeps no handle of its own | every model |
+//! | the handle of the submission goes before the event is set | `completion_against_a_second_submission` and ten more |
+//! | `Submission::release` is relaxed | every model |
+//! | `Submission::drop_handle` is relaxed | `a_pending_operation_is_dropped` and twelve more |
+//! | `Submission::begin` is relaxed, or both steps of `Submission::cancel` | `cancel_against_completion_and_a_second_submission` and one more |
 //! | an operation is pushed into the queue relaxed | `a_queue_is_drained_by_two_threads` and two more |
 //! | the doorbell rings before the operation is in the queue | `a_queue_delivers_each_operation_once_and_rings` and one more |
 //! | the queue's drop does not wait for whoever still rings | `a_queue_is_dropped_while_operations_are_outstanding` and one more |
