@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_its_familys_length() {
+    fn an_address_is_as_long_as_its_family_says() {
         let v4 = [2, 0, 1, 2, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0];
         assert_eq!(socket_address(&v4), Ok("1.2.3.4:258".parse().unwrap()));
         assert_eq!(socket_address(&v4[..15]), Err(Error::INVALID_PARAMETER));
