@@ -15,12 +15,12 @@ use wsk_sys::{
 };
 
 use crate::kernel::event::Event;
-use crate::object::args::{at_most, irql, required, status, store};
-use crate::object::attributes::{self, Allowed};
+use crate::object::api::create;
+use crate::object::args::{at_most, irql, required, status};
 use crate::object::client;
 use crate::object::kind::Kind;
 use crate::object::lookup;
-use crate::object::{self, Body, Family, Kinded, Typed};
+use crate::object::{Body, Kinded, Typed};
 use crate::platform::{self, Held};
 use crate::rules;
 use crate::types::{
@@ -67,7 +67,7 @@ impl Kinded for WaitLock {
 ///
 /// # Safety
 /// `attributes` is null or points to attributes; `out` may be written to.
-unsafe fn create<T: Kinded>(
+unsafe fn create_lock<T: Kinded>(
     function: &'static str,
     globals: PWDF_DRIVER_GLOBALS,
     attributes: PWDF_OBJECT_ATTRIBUTES,
@@ -77,15 +77,8 @@ unsafe fn create<T: Kinded>(
     let client = client::calling(function, globals);
     at_most(function, DISPATCH_LEVEL);
     required(function, "the lock", out);
-    status(|| {
-        // SAFETY: this function's own contract.
-        let attributes = unsafe { attributes::read(attributes, Allowed::PLAIN) }?;
-        let parent = lookup::parent_or_driver(function, &client, &attributes)?;
-        let lock = object::create(function, &client, Family::Child(&parent), &attributes, body)?;
-        // SAFETY: this function's own contract.
-        unsafe { store(out, lock.as_handle()) };
-        Ok(())
-    })
+    // SAFETY: this function's own contract.
+    status(|| unsafe { create(function, &client, attributes, out, || Ok(body)) }.map(drop))
 }
 
 fn check_not_mine<T: Kinded>(function: &'static str, lock: &Typed<T>, owner: &AtomicU64) {
@@ -124,7 +117,7 @@ pub unsafe extern "C" fn WdfSpinLockCreate(
     let word = Box::new(UnsafeCell::new(0));
     let body = self::SpinLock { word, owner: AtomicU64::new(0), previous: AtomicU8::new(0) };
     // SAFETY: the driver passes null or attributes, and a variable.
-    unsafe { create("WdfSpinLockCreate", globals, SpinLockAttributes, SpinLock, body) }
+    unsafe { create_lock("WdfSpinLockCreate", globals, SpinLockAttributes, SpinLock, body) }
 }
 
 /// Raises to `DISPATCH_LEVEL` and acquires the lock.
@@ -177,7 +170,7 @@ pub unsafe extern "C" fn WdfWaitLockCreate(
 ) -> NTSTATUS {
     let body = WaitLock { free: Event::free_lock(), owner: AtomicU64::new(0), critical: AtomicU8::new(0) };
     // SAFETY: the driver passes null or attributes, and a variable.
-    unsafe { create("WdfWaitLockCreate", globals, LockAttributes, Lock, body) }
+    unsafe { create_lock("WdfWaitLockCreate", globals, LockAttributes, Lock, body) }
 }
 
 /// Waits for a lock: for ever, or as long as `Timeout` says. While it is held the thread is in a critical region.

@@ -14,26 +14,41 @@ use wsk_sys::{
 
 use crate::kernel::lock::Lock;
 use crate::kernel::shared::Shared;
+use crate::object::api::create;
 use crate::object::args::{at_most, required, status, store};
-use crate::object::attributes::{self, Allowed};
-use crate::object::client::{self};
+use crate::object::client;
 use crate::object::kind::Kind;
 use crate::object::lookup;
-use crate::object::{self, Body, Family, Kinded, Object, Typed};
+use crate::object::{Body, Kinded, Object, Typed};
 use crate::platform::UserPages;
 use crate::rules::{self, Violation};
 use crate::types::{
     _POOL_TYPE as Pool, POOL_TYPE, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFMEMORY, WDFMEMORY__,
 };
 
+/// A block of pool.
+///
+/// # Invariants
+/// It was allocated with this tag, and only this frees it.
+struct PoolBlock {
+    buffer: Shared<PVOID>,
+    tag: ULONG,
+}
+
+impl Drop for PoolBlock {
+    fn drop(&mut self) {
+        // SAFETY: by the type's invariant.
+        unsafe { ExFreePoolWithTag(self.buffer.0, self.tag) };
+    }
+}
+
 /// The body of a WDFMEMORY.
 ///
 /// # Invariants
-/// The buffer has `size` bytes. It is a pool block of `tag` that only this frees, or, without a tag, the driver's or
-/// the request's.
+/// The buffer has `size` bytes: of `block`, or else of the driver or the request.
 pub(crate) struct Memory {
     buffer: Lock<(Shared<PVOID>, usize)>,
-    tag: Option<ULONG>,
+    block: Lock<Option<PoolBlock>>,
     /// Whether it is a buffer of a request, which the driver can neither delete nor exchange.
     of_request: bool,
     preallocated: bool,
@@ -52,11 +67,11 @@ impl Memory {
         Memory { of_request: true, ..Memory::new(buffer, size) }
     }
 
-    /// A buffer of `size` bytes that is nobody's business yet.
+    /// A buffer of `size` bytes, of the driver's.
     fn new(buffer: PVOID, size: usize) -> Memory {
         Memory {
             buffer: Lock::new((Shared(buffer), size)),
-            tag: None,
+            block: Lock::default(),
             of_request: false,
             preallocated: false,
             user: Lock::default(),
@@ -105,11 +120,8 @@ impl Body for Memory {
     }
 
     fn destroyed(&self) {
-        if let Some(tag) = self.tag {
-            let (buffer, _) = self.buffer();
-            // SAFETY: by the type's invariant; the last reference is gone.
-            unsafe { ExFreePoolWithTag(buffer, tag) };
-        }
+        // Freed by its end: the last reference is gone.
+        let _block = self.block.lock().take();
     }
 
     fn cannot_delete(&self, _object: &Object) -> Option<&'static str> {
@@ -155,25 +167,22 @@ pub unsafe extern "C" fn WdfMemoryCreate(
     if BufferSize == 0 {
         return STATUS_INVALID_PARAMETER;
     }
-    status(|| {
-        // SAFETY: the driver passes null or attributes.
-        let attributes = unsafe { attributes::read(Attributes, Allowed::PLAIN) }?;
-        let parent = lookup::parent_or_driver(NAME, &client, &attributes)?;
-        let tag = if PoolTag == 0 { client.tag() } else { PoolTag };
+    let tag = if PoolTag == 0 { client.tag() } else { PoolTag };
+    let body = || {
         // SAFETY: allocates pool of a kind that the IRQL allows.
         let buffer = unsafe { ExAllocatePool2(flags | POOL_FLAG_UNINITIALIZED, BufferSize, tag) };
         if buffer.is_null() {
             return Err(STATUS_INSUFFICIENT_RESOURCES);
         }
         // INVARIANT: just allocated with this size and tag.
-        let body = self::Memory { tag: Some(tag), ..self::Memory::new(buffer, BufferSize) };
-        let memory = object::create(NAME, &client, Family::Child(&parent), &attributes, body);
-        // SAFETY: allocated above; no object has it.
-        let memory = memory.inspect_err(|_| unsafe { ExFreePoolWithTag(buffer, tag) })?;
-        // SAFETY: the driver's variable.
-        unsafe { store(Memory, memory.as_handle()) };
+        let block = PoolBlock { buffer: Shared(buffer), tag };
+        Ok(self::Memory { block: Lock::new(Some(block)), ..self::Memory::new(buffer, BufferSize) })
+    };
+    status(|| {
+        // SAFETY: the driver passes null or attributes, and a variable.
+        let memory = unsafe { create(NAME, &client, Attributes, Memory, body) }?;
         // SAFETY: null, or the driver's variable.
-        unsafe { store(Buffer, buffer) };
+        unsafe { store(Buffer, memory.buffer().0) };
         Ok(())
     })
 }
@@ -200,17 +209,10 @@ pub unsafe extern "C" fn WdfMemoryCreatePreallocated(
     if BufferSize == 0 {
         return STATUS_INVALID_PARAMETER;
     }
-    status(|| {
-        // SAFETY: the driver passes null or attributes.
-        let attributes = unsafe { attributes::read(Attributes, Allowed::PLAIN) }?;
-        let parent = lookup::parent_or_driver(NAME, &client, &attributes)?;
-        // INVARIANT: the driver's buffer, of the length that it says.
-        let body = self::Memory { preallocated: true, ..self::Memory::new(Buffer, BufferSize) };
-        let memory = object::create(NAME, &client, Family::Child(&parent), &attributes, body)?;
-        // SAFETY: the driver's variable.
-        unsafe { store(Memory, memory.as_handle()) };
-        Ok(())
-    })
+    // INVARIANT: the driver's buffer, of the length that it says.
+    let body = self::Memory { preallocated: true, ..self::Memory::new(Buffer, BufferSize) };
+    // SAFETY: the driver passes null or attributes, and a variable.
+    status(|| unsafe { create(NAME, &client, Attributes, Memory, || Ok(body)) }.map(drop))
 }
 
 fn memory(function: &'static str, handle: WDFMEMORY) -> Typed<Memory> {

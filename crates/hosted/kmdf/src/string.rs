@@ -9,12 +9,12 @@ use wsk_sys::{
 };
 
 use crate::kernel::lock::Lock;
+use crate::object::api::create;
 use crate::object::args::{at_most, characters, is_valid, required, status, store};
-use crate::object::attributes::{self, Allowed};
 use crate::object::client;
 use crate::object::kind::Kind;
 use crate::object::lookup;
-use crate::object::{self, Body, Family, Kinded};
+use crate::object::{Body, Kinded};
 use crate::types::{PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFSTRING, WDFSTRING__};
 
 /// The body of a WDFSTRING: its characters, and a zero. In a lock because the driver gets a pointer that it may write
@@ -68,22 +68,16 @@ pub unsafe extern "C" fn WdfStringCreate(
     required(NAME, "String", String);
     // SAFETY: the driver's variable.
     unsafe { store(String, core::ptr::null_mut()) };
-    status(|| {
-        // SAFETY: the driver passes null or attributes.
-        let attributes = unsafe { attributes::read(StringAttributes, Allowed::PLAIN) }?;
+    let body = || {
         // SAFETY: not null, so the driver's counted string.
         if !UnicodeString.is_null() && !unsafe { is_valid(UnicodeString) } {
             return Err(STATUS_INVALID_PARAMETER);
         }
         // SAFETY: null, or the driver's counted string.
-        let characters = unsafe { characters(UnicodeString) }.unwrap_or_default();
-        let parent = lookup::parent_or_driver(NAME, &client, &attributes)?;
-        let body = Characters::new(characters);
-        let string = object::create(NAME, &client, Family::Child(&parent), &attributes, body)?;
-        // SAFETY: the driver's variable.
-        unsafe { store(String, string.as_handle()) };
-        Ok(())
-    })
+        Ok(Characters::new(unsafe { characters(UnicodeString) }.unwrap_or_default()))
+    };
+    // SAFETY: the driver passes null or attributes, and a variable.
+    status(|| unsafe { create(NAME, &client, StringAttributes, String, body) }.map(drop))
 }
 
 /// The counted string of a string object, which stays as long as the object, and as what is assigned to it.

@@ -43,6 +43,8 @@ fn files_and_requests_know_their_process() {
     let special = |_: &Made, request| {
         let file = wdf::request_file(request);
         trace(format!("{} {}", wdf::file_process(file), wdf::request_process(request)));
+        let (flags, of_the_kernel) = wdf::file_flags(file);
+        assert_eq!(flags, of_the_kernel);
         wdf::complete(request, STATUS_SUCCESS);
     };
     let test = Opened::new(Options { special: Some(special), ..Options::default() });

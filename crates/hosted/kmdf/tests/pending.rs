@@ -6,7 +6,7 @@ use std::sync::{Arc, Barrier};
 
 use common::{
     FINISH, HOLD, Made, Opened, Options, PEND, RELEASE, Rig, SPECIAL, complete_cancelled, ended, finish,
-    indices, joined, state_changed, trace, until, wdf,
+    indices, joined, state_changed, succeeds, trace, until, wdf,
 };
 use kmdf::{
     _WDF_IO_QUEUE_DISPATCH_TYPE as Type, _WDF_IO_QUEUE_STATE as Bits, STATUS_CANCELLED,
@@ -371,4 +371,18 @@ fn a_request_that_is_being_cancelled_is_not_handed_out() {
     assert_eq!(test.send(SPECIAL), STATUS_SUCCESS);
     assert_eq!(ended(waiting).status, STATUS_CANCELLED);
     test.end();
+}
+
+#[test]
+fn changes_of_an_idle_queue_s_state_are_done_at_once() {
+    succeeds(|made, request| {
+        let accepts = |queue| wdf::queue_state(queue).0 & Bits::WdfIoQueueAcceptRequests != 0;
+        let dispatches = |queue| wdf::queue_state(queue).0 & Bits::WdfIoQueueDispatchRequests != 0;
+        wdf::queue_stop_and_purge_and_wait(made.manual);
+        assert!(accepts(made.manual) && !dispatches(made.manual), "new requests wait");
+        wdf::queue_start(made.manual);
+        wdf::queue_drain_and_wait(made.manual);
+        assert!(!accepts(made.manual) && dispatches(made.manual), "none may come any more");
+        wdf::complete(request, STATUS_SUCCESS);
+    });
 }

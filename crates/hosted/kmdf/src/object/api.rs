@@ -6,19 +6,20 @@ use alloc::sync::Arc;
 use core::ffi::c_void;
 
 use wsk_sys::{
-    DISPATCH_LEVEL, LONG, NTSTATUS, PASSIVE_LEVEL, PVOID, STATUS_DELETE_PENDING, STATUS_OBJECT_NAME_EXISTS,
-    STATUS_OBJECT_NAME_INVALID, STATUS_SUCCESS,
+    DISPATCH_LEVEL, LONG, NTSTATUS, PASSIVE_LEVEL, PVOID, STATUS_DELETE_PENDING,
+    STATUS_INVALID_DEVICE_REQUEST, STATUS_OBJECT_NAME_EXISTS, STATUS_OBJECT_NAME_INVALID, STATUS_SUCCESS,
 };
 
 use crate::object::args::{at_most, required, status, store};
 use crate::object::attributes::{self, Allowed};
 use crate::object::callback_lock::CallbackLock;
 use crate::object::client;
+use crate::object::client::Client;
 use crate::object::context::{self, Context};
 use crate::object::handles::handles;
 use crate::object::kind::Kind;
 use crate::object::lookup;
-use crate::object::{self, Body, Family, Kinded, Object};
+use crate::object::{self, Body, Family, Kinded, Object, Typed};
 use crate::platform::{self, Held};
 use crate::rules;
 use crate::types::{
@@ -155,6 +156,31 @@ pub unsafe extern "C" fn WdfObjectDereferenceActual(
     rules::raise(object::release(&lookup::object(NAME, Handle)));
 }
 
+/// Makes an object under the parent that the attributes name, or under the driver, and gives the driver its handle.
+///
+/// # Errors
+/// What the attributes are refused with, `STATUS_INVALID_DEVICE_REQUEST` without a parent before the driver is created,
+/// that of `body`, and those of [`object::create`].
+///
+/// # Safety
+/// `attributes` is null or points to attributes; `out` may be written to.
+pub(crate) unsafe fn create<T: Kinded>(
+    function: &'static str,
+    client: &Arc<Client>,
+    attributes: PWDF_OBJECT_ATTRIBUTES,
+    out: *mut *mut T::Handle,
+    body: impl FnOnce() -> Result<T, NTSTATUS>,
+) -> Result<Typed<T>, NTSTATUS> {
+    // SAFETY: this function's own contract.
+    let attributes = unsafe { attributes::read(attributes, Allowed::PLAIN) }?;
+    let parent = lookup::parent(function, &attributes).or_else(|| client.driver());
+    let parent = parent.ok_or(STATUS_INVALID_DEVICE_REQUEST)?;
+    let object = object::create(function, client, Family::Child(&parent), &attributes, body()?)?;
+    // SAFETY: this function's own contract.
+    unsafe { store(out, object.as_handle()) };
+    Ok(object)
+}
+
 /// Makes an object of no special type, to carry contexts or children.
 ///
 /// # IRQL
@@ -171,15 +197,8 @@ pub unsafe extern "C" fn WdfObjectCreate(
     let client = client::calling(NAME, globals);
     at_most(NAME, DISPATCH_LEVEL);
     required(NAME, "Object", Object);
-    status(|| {
-        // SAFETY: the driver passes null or attributes.
-        let attributes = unsafe { attributes::read(Attributes, Allowed::PLAIN) }?;
-        let parent = lookup::parent_or_driver(NAME, &client, &attributes)?;
-        let object = object::create(NAME, &client, Family::Child(&parent), &attributes, General)?;
-        // SAFETY: the driver's variable.
-        unsafe { store(Object, object.as_handle()) };
-        Ok(())
-    })
+    // SAFETY: the driver passes null or attributes, and a variable.
+    status(|| unsafe { create(NAME, &client, Attributes, Object, || Ok(General)) }.map(drop))
 }
 
 /// Deletes an object with its children. One that is being deleted with its parent may be deleted, too. A control device with open handles can be opened no more, and goes with

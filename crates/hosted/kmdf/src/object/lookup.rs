@@ -4,10 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 
-use wsk_sys::{NTSTATUS, STATUS_INVALID_DEVICE_REQUEST};
-
 use crate::object::attributes::Attributes;
-use crate::object::client::Client;
 use crate::object::handles::handles;
 use crate::object::{Kinded, Object, Typed};
 use crate::platform;
@@ -48,16 +45,4 @@ pub(crate) fn typed<T: Kinded>(function: &'static str, handle: *mut T::Handle) -
 pub(crate) fn parent(function: &'static str, attributes: &Attributes) -> Option<Arc<Object>> {
     let handle = attributes.parent;
     (handle != 0).then(|| object(function, core::ptr::without_provenance_mut(handle)))
-}
-
-/// The parent that attributes name, or the driver.
-///
-/// # Errors
-/// `STATUS_INVALID_DEVICE_REQUEST` before the driver is created.
-pub(crate) fn parent_or_driver(
-    function: &'static str,
-    client: &Client,
-    attributes: &Attributes,
-) -> Result<Arc<Object>, NTSTATUS> {
-    parent(function, attributes).or_else(|| client.driver()).ok_or(STATUS_INVALID_DEVICE_REQUEST)
 }

@@ -1,7 +1,50 @@
 //! The framework's functions, under their C names.
 //!
 //! Each has the signature of its entry in the function table; the first argument is the driver's globals, which
-//! [`call_unsafe_wdf_function_binding!`](crate::call_unsafe_wdf_function_binding) passes.
+//! [`call_unsafe_wdf_function_binding!`](crate::call_unsafe_wdf_function_binding) passes. A driver that calls a function of
+//! the table that is not here is stopped with the function's name.
+//!
+//! - Driver: [`WdfDriverCreate`], [`WdfDriverGetRegistryPath`], [`WdfDriverWdmGetDriverObject`],
+//!   [`WdfDriverRetrieveVersionString`], [`WdfDriverIsVersionAvailable`]
+//! - Device, before it is made: [`WdfControlDeviceInitAllocate`], [`WdfControlDeviceInitSetShutdownNotification`],
+//!   [`WdfDeviceInitFree`], [`WdfDeviceInitSetPnpPowerEventCallbacks`], [`WdfDeviceInitSetIoType`],
+//!   [`WdfDeviceInitSetExclusive`], [`WdfDeviceInitSetDeviceType`], [`WdfDeviceInitAssignName`],
+//!   [`WdfDeviceInitAssignSDDLString`], [`WdfDeviceInitSetCharacteristics`], [`WdfDeviceInitSetFileObjectConfig`],
+//!   [`WdfDeviceInitSetRequestAttributes`], [`WdfDeviceInitSetIoInCallerContextCallback`]
+//! - Device: [`WdfControlFinishInitializing`], [`WdfDeviceWdmGetDeviceObject`], [`WdfDeviceGetDriver`],
+//!   [`WdfDeviceCreate`], [`WdfDeviceCreateDeviceInterface`], [`WdfDeviceCreateSymbolicLink`],
+//!   [`WdfDeviceEnqueueRequest`], [`WdfDeviceGetDefaultQueue`], [`WdfDeviceConfigureRequestDispatching`]
+//! - File: [`WdfFileObjectGetFileName`], [`WdfFileObjectGetFlags`], [`WdfFileObjectGetDevice`],
+//!   [`WdfFileObjectWdmGetFileObject`], [`WdfFileObjectGetInitiatorProcessId`]
+//! - Queue: [`WdfIoQueueCreate`], [`WdfIoQueueGetState`], [`WdfIoQueueStart`], [`WdfIoQueueStop`],
+//!   [`WdfIoQueueStopSynchronously`], [`WdfIoQueueGetDevice`], [`WdfIoQueueRetrieveNextRequest`],
+//!   [`WdfIoQueueRetrieveRequestByFileObject`], [`WdfIoQueueDrainSynchronously`], [`WdfIoQueueDrain`],
+//!   [`WdfIoQueuePurgeSynchronously`], [`WdfIoQueuePurge`], [`WdfIoQueueStopAndPurge`],
+//!   [`WdfIoQueueStopAndPurgeSynchronously`]
+//! - Request: [`WdfRequestGetStatus`], [`WdfRequestMarkCancelable`], [`WdfRequestUnmarkCancelable`],
+//!   [`WdfRequestIsCanceled`], [`WdfRequestIsFrom32BitProcess`], [`WdfRequestComplete`],
+//!   [`WdfRequestCompleteWithPriorityBoost`], [`WdfRequestCompleteWithInformation`], [`WdfRequestGetParameters`],
+//!   [`WdfRequestRetrieveInputMemory`], [`WdfRequestRetrieveOutputMemory`], [`WdfRequestRetrieveInputBuffer`],
+//!   [`WdfRequestRetrieveOutputBuffer`], [`WdfRequestRetrieveInputWdmMdl`], [`WdfRequestRetrieveOutputWdmMdl`],
+//!   [`WdfRequestRetrieveUnsafeUserInputBuffer`], [`WdfRequestRetrieveUnsafeUserOutputBuffer`],
+//!   [`WdfRequestSetInformation`], [`WdfRequestGetInformation`], [`WdfRequestGetFileObject`],
+//!   [`WdfRequestProbeAndLockUserBufferForRead`], [`WdfRequestProbeAndLockUserBufferForWrite`],
+//!   [`WdfRequestGetRequestorMode`], [`WdfRequestForwardToIoQueue`], [`WdfRequestGetIoQueue`], [`WdfRequestRequeue`],
+//!   [`WdfRequestWdmGetIrp`], [`WdfRequestMarkCancelableEx`], [`WdfRequestGetRequestorProcessId`]
+//! - Memory: [`WdfMemoryCreate`], [`WdfMemoryCreatePreallocated`], [`WdfMemoryGetBuffer`], [`WdfMemoryAssignBuffer`],
+//!   [`WdfMemoryCopyToBuffer`], [`WdfMemoryCopyFromBuffer`]
+//! - String: [`WdfStringCreate`], [`WdfStringGetUnicodeString`]
+//! - Spin lock: [`WdfSpinLockCreate`], [`WdfSpinLockAcquire`], [`WdfSpinLockRelease`]
+//! - Wait lock: [`WdfWaitLockCreate`], [`WdfWaitLockAcquire`], [`WdfWaitLockRelease`]
+//! - Work item: [`WdfWorkItemCreate`], [`WdfWorkItemEnqueue`], [`WdfWorkItemGetParentObject`], [`WdfWorkItemFlush`]
+//! - Timer: [`WdfTimerCreate`], [`WdfTimerStart`], [`WdfTimerStop`], [`WdfTimerGetParentObject`]
+//! - DPC: [`WdfDpcCreate`], [`WdfDpcEnqueue`], [`WdfDpcCancel`], [`WdfDpcGetParentObject`], [`WdfDpcWdmGetDpc`]
+//! - Any object: [`WdfObjectGetTypedContextWorker`], [`WdfObjectAllocateContext`], [`WdfObjectContextGetObject`],
+//!   [`WdfObjectReferenceActual`], [`WdfObjectDereferenceActual`], [`WdfObjectCreate`], [`WdfObjectDelete`],
+//!   [`WdfObjectAcquireLock`], [`WdfObjectReleaseLock`]
+//! - Verifier: [`WdfVerifierDbgBreakPoint`], [`WdfVerifierKeBugCheck`]
+//!
+//! `tests/counter.rs` in this crate is a small driver that uses most kinds of objects, as it would be written for Windows.
 
 pub use crate::deferred::dpc::{
     WdfDpcCancel, WdfDpcCreate, WdfDpcEnqueue, WdfDpcGetParentObject, WdfDpcWdmGetDpc,

@@ -261,6 +261,8 @@ table! {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     #[test]
@@ -271,5 +273,17 @@ mod tests {
         assert_eq!(at("WdfRequestGetRequestorProcessId"), Some(447));
         let entry = FUNCTIONS[263].map(|function| function as *const ());
         assert_eq!(entry, Some(WdfRequestComplete as *const ()));
+    }
+
+    #[test]
+    fn the_list_of_functions_is_that_of_the_table() {
+        let documentation = include_str!("functions.rs").lines().filter(|line| line.starts_with("//!"));
+        let mut listed: Vec<&str> =
+            documentation.flat_map(|line| line.split('`').filter(|word| word.starts_with("Wdf"))).collect();
+        listed.sort_unstable();
+        let there = NAMES.iter().zip(IMPLEMENTED).filter(|(_, implemented)| *implemented);
+        let mut there: Vec<&str> = there.map(|(name, _)| *name).collect();
+        there.sort_unstable();
+        assert_eq!(listed, there);
     }
 }

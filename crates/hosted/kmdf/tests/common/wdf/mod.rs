@@ -404,6 +404,14 @@ pub(crate) fn queue_purge_and_wait(queue: WDFQUEUE) {
     wdf!(WdfIoQueuePurgeSynchronously, queue);
 }
 
+pub(crate) fn queue_stop_and_purge_and_wait(queue: WDFQUEUE) {
+    wdf!(WdfIoQueueStopAndPurgeSynchronously, queue);
+}
+
+pub(crate) fn queue_drain_and_wait(queue: WDFQUEUE) {
+    wdf!(WdfIoQueueDrainSynchronously, queue);
+}
+
 pub(crate) fn file_name(file: WDFFILEOBJECT) -> String {
     let name = wdf!(WdfFileObjectGetFileName, file);
     // SAFETY: the framework's string, which lives as long as the file.
@@ -418,6 +426,13 @@ pub(crate) fn file_name(file: WDFFILEOBJECT) -> String {
 
 pub(crate) fn file_object(file: WDFFILEOBJECT) -> *mut kmdf::FILE_OBJECT {
     wdf!(WdfFileObjectWdmGetFileObject, file)
+}
+
+/// The flags of a file, by the framework and of the kernel's object.
+pub(crate) fn file_flags(file: WDFFILEOBJECT) -> (u32, u32) {
+    let object = file_object(file);
+    // SAFETY: the file is open.
+    (wdf!(WdfFileObjectGetFlags, file), unsafe { (*object).Flags })
 }
 
 pub(crate) fn call_missing() {
