@@ -83,7 +83,7 @@ rules! {
     RETRIEVE_SEQUENTIAL = OWN + 18, "RetrieveFromSequential", "WdfIoQueueRetrieveNextRequest";
     /// A request that `EvtIoInCallerContext` does not have, where it must.
     CALLER_CONTEXT = OWN + 19, "InCallerContext", "WdfDeviceEnqueueRequest";
-    /// A request let go on to a queue that there is not, or through another device.
+    /// A request enqueued where no queue takes it, or through another device.
     ENQUEUE = OWN + 20, "EnqueueRequest", "WdfDeviceEnqueueRequest";
     /// The user address asked for of a buffer that is not passed by address.
     UNSAFE_BUFFER = OWN + 21, "UnsafeUserBuffer", "WdfRequestRetrieveUnsafeUserInputBuffer";

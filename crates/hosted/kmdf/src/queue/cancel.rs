@@ -27,7 +27,7 @@ pub(crate) unsafe extern "system" fn routine(_device: *mut DEVICE_OBJECT, irp: *
     }
 }
 
-/// Goes on with a request whose cancel routine was taken.
+/// Cancels a request whose cancel routine was taken.
 fn taken(queue: &Typed<Queue>, request: &Typed<Request>) {
     let waited = {
         let mut state = queue.state();

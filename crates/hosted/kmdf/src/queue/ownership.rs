@@ -20,7 +20,7 @@ use crate::rules;
 use crate::status::STATUS_WDF_BUSY;
 use crate::types::{PFN_WDF_REQUEST_CANCEL, PWDF_DRIVER_GLOBALS, WDFQUEUE, WDFREQUEST};
 
-/// What became of a request that was to be marked.
+/// How marking a request ended.
 enum Mark {
     Marked,
     /// Cancelled already; in the plain form the callback is due.

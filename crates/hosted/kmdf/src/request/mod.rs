@@ -203,7 +203,7 @@ fn gone(function: &str) -> &'static Rule {
     }
 }
 
-/// Makes a request for an IRP, owned by nobody yet.
+/// Makes a request for an IRP, which the driver has not got yet.
 ///
 /// # Errors
 /// `STATUS_INSUFFICIENT_RESOURCES`; the IRP is as before.
