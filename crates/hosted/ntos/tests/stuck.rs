@@ -33,7 +33,11 @@ fn load(machine: &Machine) -> Driver {
 
 /// The bug check of an impatient machine with the probe loaded.
 fn stuck(test: impl FnOnce(Machine, Driver) + Send + 'static) -> BugCheck {
-    let machine = impatient();
+    stuck_on(&impatient(), test)
+}
+
+/// The bug check of the machine with the probe loaded.
+fn stuck_on(machine: &Machine, test: impl FnOnce(Machine, Driver) + Send + 'static) -> BugCheck {
     let inner = machine.clone();
     let result = machine.catch_bug_check(move || {
         let driver = load(&inner);
@@ -109,11 +113,13 @@ fn a_process_names_the_request_that_it_waits_for() {
         probe().handle(keep);
         open(machine)
     }
-    let report = stuck(|machine, _driver| {
+    // Patient with the driver, which may take its time on a busy host.
+    let machine = || Machine::boot(Config { request_limit: LIMIT, ..Config::default() });
+    let report = stuck_on(&machine(), |machine, _driver| {
         kept(&machine).device_io_control(BUFFERED, &[], &mut []);
     });
     assert_names(&report, &rules::REQUEST_STUCK, r"IRP_MJ_DEVICE_CONTROL 0x80002000 to \\.\Probe");
-    let report = stuck(|machine, _driver| {
+    let report = stuck_on(&machine(), |machine, _driver| {
         let _ = kept(&machine).begin(BUFFERED, vec![], vec![]).wait();
     });
     assert_names(&report, &rules::REQUEST_STUCK, r"IRP_MJ_DEVICE_CONTROL 0x80002000 to \\.\Probe");

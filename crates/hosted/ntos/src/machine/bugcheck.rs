@@ -189,6 +189,20 @@ pub fn violation(rule: &'static Rule, detail: impl Into<String>) -> ! {
     raise(BugCheck { rule: *rule, parameters: [rule.parameter, 0, 0, 0], detail: detail.into() })
 }
 
+/// A rule that a registry found broken, for the function that was called to raise.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    pub(crate) rule: &'static Rule,
+    pub(crate) detail: String,
+}
+
+impl Broken {
+    /// See [`violation`].
+    pub(crate) fn raise(self) -> ! {
+        violation(self.rule, self.detail)
+    }
+}
+
 /// Reports a broken rule that only Driver Verifier enforces: like [`violation`] on a strict machine; a line in the
 /// debugger's log on a lenient one.
 pub fn complain(rule: &'static Rule, detail: impl Into<String>) {

@@ -107,6 +107,11 @@ pub(crate) fn current_thread() -> PETHREAD {
     THREAD.with(Cell::as_ptr).cast()
 }
 
+/// Frees the IRP of a request that is over.
+fn free(machine: &Machine, irp: *mut IRP) {
+    registry::of(machine).free(machine, irp).unwrap_or_else(|broken| broken.raise());
+}
+
 impl Request {
     fn new(
         process: &Arc<ProcessBody>,
@@ -250,7 +255,7 @@ impl Request {
     /// Ends a request whose IRP was not sent.
     fn abandon(&self, machine: &Machine, irp: *mut IRP, outcome: Completed) {
         lock(&self.state).irp = None;
-        registry::of(machine).free(machine, irp);
+        free(machine, irp);
         if let Some(file) = &self.file {
             file.release_now();
         }
@@ -291,7 +296,7 @@ impl Request {
             if state.pins == 0 { state.irp.take() } else { None }
         };
         if let Some(irp) = unpinned {
-            registry::of(machine).free(machine, irp.0);
+            free(machine, irp.0);
         }
         if let Some(file) = &request.file {
             file.release_later();
@@ -321,7 +326,7 @@ impl Request {
         };
         if let Some(irp) = freed {
             let machine = self.process.machine();
-            registry::of(machine).free(machine, irp.0);
+            free(machine, irp.0);
         }
     }
 

@@ -192,7 +192,8 @@ fn require_idle(machine: &Machine, range: &Range<usize>, block: &Block, what: &s
         );
     }
     in_flight::require_unused(machine, range, || format!("{what} of {block}"));
-    irp::registry::of(machine).leave_memory(range, || format!("{what} of {block}"));
+    let left = irp::registry::of(machine).leave_memory(range, || format!("{what} of {block}"));
+    left.unwrap_or_else(|broken| broken.raise());
 }
 
 /// Looks for damage to blocks, and for blocks left behind.

@@ -73,7 +73,7 @@ pub extern "system" fn IoFreeIrp(Irp: *mut IRP) {
         fault.map(|(rule, what)| (rule, report(record, what)))
     });
     match found {
-        Ok(None) => registry.free(&machine, Irp),
+        Ok(None) => registry.free(&machine, Irp).unwrap_or_else(|broken| broken.raise()),
         Ok(Some((rule, detail))) => violation(rule, detail),
         Err(missing) => violation(&NOT_AN_IRP, format!("IoFreeIrp of {}", missing.describe())),
     }

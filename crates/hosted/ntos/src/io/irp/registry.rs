@@ -15,7 +15,7 @@ use wsk_sys::{IRP, IoSizeOfIrp, NTSTATUS};
 use crate::io::irp::log::{IrpEventKind, IrpLog};
 use crate::io::irp::packet::{self, Packet};
 use crate::machine::Machine;
-use crate::machine::bugcheck::{complain, violation};
+use crate::machine::bugcheck::{Broken, complain};
 use crate::machine::frames;
 use crate::machine::owner::{LeakScope, Owner, leak_report};
 use crate::process::request::Request;
@@ -167,8 +167,10 @@ pub(crate) fn of(machine: &Machine) -> Arc<Registry> {
 }
 
 fn check_leaks(machine: &Machine, scope: LeakScope) {
-    if let Some(report) = of(machine).leaks(scope) {
-        complain(&IRP_LEAK, report);
+    match of(machine).leaks(scope) {
+        Ok(None) => {}
+        Ok(Some(report)) => complain(&IRP_LEAK, report),
+        Err(broken) => broken.raise(),
     }
 }
 
@@ -249,10 +251,13 @@ impl Registry {
     }
 
     /// Frees an IRP whose record says that nobody below has it.
-    pub(crate) fn free(&self, machine: &Machine, irp: *mut IRP) {
+    ///
+    /// # Errors
+    /// An IRP that was freed long ago, and written to since.
+    pub(crate) fn free(&self, machine: &Machine, irp: *mut IRP) -> Result<(), Broken> {
         let mut table = lock(&self.table);
-        let Some((record, block)) = table.live.remove(&irp.addr()) else { return };
-        let Some(block) = block else { return };
+        let Some((record, block)) = table.live.remove(&irp.addr()) else { return Ok(()) };
+        let Some(block) = block else { return Ok(()) };
         let kept = if cfg!(miri) {
             // Miri sees every late access by itself, if the memory is really gone.
             None
@@ -265,32 +270,37 @@ impl Registry {
         drop(table);
         machine.parts.gauges.irps.remove(1);
         self.log.add(record.id, record.origin == Origin::System, || IrpEventKind::Freed);
-        check_untouched(evicted.as_ref());
+        check_untouched(evicted.as_ref())
     }
 
     /// A driver's memory is about to be freed: an IRP in it, which `IoInitializeIrp` made, must be the driver's by now.
-    pub(crate) fn leave_memory(&self, memory: &Range<usize>, what: impl FnOnce() -> String) {
+    ///
+    /// # Errors
+    /// One that a driver below has; and those of [`Registry::free`].
+    pub(crate) fn leave_memory(
+        &self,
+        memory: &Range<usize>,
+        what: impl FnOnce() -> String,
+    ) -> Result<(), Broken> {
         let mut table = lock(&self.table);
-        let Some(address) = table.adopted.range(memory.clone()).next().copied() else { return };
-        let Some((record, _)) = table.live.get(&address) else { return };
+        let Some(address) = table.adopted.range(memory.clone()).next().copied() else { return Ok(()) };
+        let Some((record, _)) = table.live.get(&address) else { return Ok(()) };
         // SAFETY: the record exists, and the memory is not freed yet.
         let packet = unsafe { Packet::new(record.irp.0) };
         if record.is_below(packet) {
             let id = record.id;
             drop(table);
-            violation(
-                &FREE_IN_USE,
-                format!("{}, while a driver below has IRP #{id} at {address:#x} in it", what()),
-            );
+            let detail = format!("{}, while a driver below has IRP #{id} at {address:#x} in it", what());
+            return Err(Broken { rule: &FREE_IN_USE, detail });
         }
         table.adopted.remove(&address);
         let id = table.live.remove(&address).map_or(0, |(record, _)| record.id);
         table.freed.push_back((address, id, None));
         let evicted = if table.freed.len() > QUARANTINE { table.freed.pop_front() } else { None };
         drop(table);
-        check_untouched(evicted.as_ref());
+        check_untouched(evicted.as_ref())?;
         // There may be more than one.
-        self.leave_memory(memory, what);
+        self.leave_memory(memory, what)
     }
 
     /// Takes note that an IRP goes below.
@@ -309,7 +319,10 @@ impl Registry {
     }
 
     /// The report of what a driver, or the machine, left; and a look at the freed IRPs.
-    pub(crate) fn leaks(&self, scope: LeakScope) -> Option<String> {
+    ///
+    /// # Errors
+    /// A freed IRP that was written to.
+    fn leaks(&self, scope: LeakScope) -> Result<Option<String>, Broken> {
         let table = lock(&self.table);
         let mut leaks: Vec<&Record> = table
             .live
@@ -329,21 +342,17 @@ impl Registry {
             format!("IRP #{} ({:?}){}", record.id, record.state, who.unwrap_or_default())
         };
         let report = (!leaks.is_empty()).then(|| leak_report("IRPs", scope, leaks.iter().map(name)));
-        let damaged = table.freed.iter().find(|entry| !is_untouched(entry)).map(|entry| entry.1);
-        drop(table);
-        if let Some(id) = damaged {
-            violation(&IRP_WRITTEN_AFTER_FREE, format!("IRP #{id} was written to after it was freed"));
-        }
-        report
+        table.freed.iter().try_for_each(|entry| check_untouched(Some(entry)))?;
+        Ok(report)
     }
 }
 
-fn is_untouched(entry: &(usize, u64, Option<Block>)) -> bool {
-    entry.2.as_ref().is_none_or(Block::is_untouched)
-}
-
-fn check_untouched(entry: Option<&(usize, u64, Option<Block>)>) {
-    if let Some(entry) = entry.filter(|entry| !is_untouched(entry)) {
-        violation(&IRP_WRITTEN_AFTER_FREE, format!("IRP #{} was written to after it was freed", entry.1));
+fn check_untouched(entry: Option<&(usize, u64, Option<Block>)>) -> Result<(), Broken> {
+    match entry {
+        Some((_, id, Some(block))) if !block.is_untouched() => {
+            let detail = format!("IRP #{id} was written to after it was freed");
+            Err(Broken { rule: &IRP_WRITTEN_AFTER_FREE, detail })
+        }
+        _ => Ok(()),
     }
 }
