@@ -168,7 +168,7 @@ impl Inner {
 /// Where operations with the buffers `B` go when they have finished, to be taken in the order of their completion.
 ///
 /// With each comes a `T`, made of the result of its request: [`Completion`](crate::Completion), which says what request
-/// it was; for a queue of one kind of request, its `Result`; or a type of the driver's own. See [`FromCompletion`].
+/// it was; for a queue of one kind of request, its `Result`; or a type of the driver's own. See [`FromCompletion`](super::FromCompletion).
 ///
 /// The doorbell is rung whenever something arrives in an empty queue; what it starts, a work item, takes everything
 /// there is with [`CompletionQueue::drain`]. Several threads may drain at a time; each operation goes to one.
