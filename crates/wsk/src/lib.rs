@@ -326,3 +326,8 @@ pub use socket::{Basic, BindError, Builder, Datagram, Socket, Unbound};
 pub use wsk_cmsg as cmsg;
 /// Security descriptors as bytes, and as text.
 pub use wsk_descriptor as descriptor;
+
+/// The example of the repository's README, as a test; not for Miri, which has no UDP sockets.
+#[cfg(all(doctest, not(miri)))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
