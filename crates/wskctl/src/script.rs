@@ -23,7 +23,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use wsk_sys::{NTSTATUS, NamedStatus};
 
@@ -178,10 +178,19 @@ fn steps(words: &[String], depth: usize) -> Result<Vec<Step>, Misuse> {
     }
     let mut grammar = Words::command();
     let matches = grammar.try_get_matches_from_mut(words).map_err(|error| {
-        let unknown = error.kind() == ErrorKind::InvalidSubcommand;
-        let misuse = Misuse::from(error);
-        let advice = || "`wskctl script --help` lists the steps".to_owned();
-        if unknown { Misuse { advice: misuse.advice.or_else(|| Some(advice())), ..misuse } } else { misuse }
+        let kind = error.kind();
+        let option = match error.get(ContextKind::InvalidArg) {
+            Some(ContextValue::String(option)) if kind == ErrorKind::UnknownArgument => of_the_socket(option),
+            _ => None,
+        };
+        let mut misuse = Misuse::from(error);
+        if kind == ErrorKind::InvalidSubcommand {
+            misuse.advice.get_or_insert_with(|| "`wskctl script --help` lists the steps".to_owned());
+        } else if let Some(step) = option {
+            // Instead of clap's, which is how to send it as data.
+            misuse.advice = Some(format!("in a script that is a step of its own, before this one: `{step}`"));
+        }
+        misuse
     })?;
     let Words { line } = Words::from_arg_matches(&matches).map_err(|error| error.format(&mut grammar))?;
     let inner = |words: &[String]| steps(words, depth + 1);
@@ -206,6 +215,16 @@ fn steps(words: &[String], depth: usize) -> Result<Vec<Step>, Misuse> {
             steps
         }
     })
+}
+
+/// The step that stands for an option of the command line which says what socket to make.
+fn of_the_socket(option: &str) -> Option<&'static str> {
+    match option {
+        "--family" => Some("create FAMILY"),
+        "--bind" => Some("bind ADDRESS"),
+        "--set" => Some("set NAME VALUE"),
+        _ => None,
+    }
 }
 
 /// The steps of a verb, which end.
@@ -365,6 +384,10 @@ mod tests {
             ("ioctl SIO_ADDRESS_LIST_QUERY self", "takes no address"),
             // The socket is there already, and help is for the command line.
             ("get SO_RCVBUF --family v6", "unexpected argument '--family'"),
+            ("get SO_RCVBUF --family v6", "a step of its own, before this one: `create FAMILY`"),
+            ("send self x --bind 127.0.0.1:0", "a step of its own, before this one: `bind ADDRESS`"),
+            ("recv --set SO_RCVBUF=1", "a step of its own, before this one: `set NAME VALUE`"),
+            ("send self x --other", "a similar argument exists: '--together'"),
             ("get --help", "unexpected argument '--help'"),
             ("recv --queue --many", "cannot be used with"),
         ] {
