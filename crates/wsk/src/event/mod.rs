@@ -23,6 +23,59 @@
 //!
 //! Pending receives come first: WSK calls the handler with what no [`ReceiveFrom`](crate::ReceiveFrom) waits for, but
 //! for races, which only disabling excludes.
+//!
+//! ```
+//! use core::sync::atomic::{AtomicUsize, Ordering};
+//! use core::time::Duration;
+//!
+//! use wsk::event::{Answer, Indication, ReceiveHandler};
+//! use wsk::{Family, Passive, Registration, Shared, Version, dispatch_drop};
+//! # use wsk::Buffer;
+//!
+//! # fn main() { hosted(|| client().unwrap()); }
+//! # fn hosted(driver: impl FnOnce()) {
+//! #     let machine = ntos::Machine::boot(ntos::Config::default());
+//! #     let network = netio::Network::Memory(netio::memory::Net::new());
+//! #     netio::install(&machine, netio::Config { network, ..Default::default() });
+//! #     let entered = machine.enter();
+//! #     driver();
+//! #     drop(entered);
+//! #     machine.shutdown();
+//! # }
+//! /// Counts the bytes that come; the driver has another handle of the count.
+//! struct Counter {
+//!     bytes: Shared<AtomicUsize>,
+//! }
+//! dispatch_drop!(Counter { bytes });
+//!
+//! impl ReceiveHandler for Counter {
+//!     fn receive<'c>(&self, indication: Indication<'c>) -> Answer<'c> {
+//!         for datagram in indication.datagrams() {
+//!             self.bytes.fetch_add(datagram.len(), Ordering::Relaxed);
+//!         }
+//!         indication.accept()
+//!     }
+//! }
+//!
+//! fn client() -> wsk::Result {
+//!     let passive = &Passive::check().expect("this may wait");
+//!     let registration = Registration::register(Version::V1_0, passive)?;
+//!     let provider = registration.provider(passive)?;
+//!     let bytes = Shared::new(AtomicUsize::new(0))?;
+//!     let socket = provider.socket(Family::V4).handler(Counter { bytes: bytes.clone() }).datagram(passive)?;
+//!     let socket = socket.bind("127.0.0.1:0".parse().unwrap(), passive)?;
+//!     socket.enable_receive()?;
+//! #   let mut buffer = Buffer::new(5)?;
+//! #   buffer.fill(b"hello")?;
+//! #   socket.send_to(&buffer, socket.local_address(passive)?, passive)?;
+//! #   while bytes.load(Ordering::Relaxed) == 0 { std::thread::yield_now(); }
+//!
+//!     // ... and when no more are wanted: waits for calls that are under way.
+//!     socket.disable_receive(passive.within(Duration::from_secs(1)))?;
+//!     assert_eq!(bytes.load(Ordering::Relaxed), 5);
+//!     socket.close(passive)
+//! }
+//! ```
 #![expect(unsafe_code, reason = "indications are WSK's memory behind pointers")]
 
 pub(crate) mod control;
