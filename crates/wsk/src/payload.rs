@@ -20,6 +20,10 @@ use crate::error::{Error, Result};
 /// Until the value is dropped or borrowed mutably, every MDL of the chain that `buffer` or `room` has given is valid and
 /// unchanged, and describes memory that is locked or non-paged. WSK may read the memory of `buffer`, and write that of
 /// `room`, while an operation with this value is submitted. The MDL is null only if there is no data.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the data of a datagram",
+    note = "bytes are copied into a `wsk::Buffer`, which has the memory that WSK wants: `Buffer::new(1500)?`, then `fill`"
+)]
 pub unsafe trait Payload {
     /// The bytes to send.
     fn buffer(&self) -> WSK_BUF;
