@@ -60,14 +60,17 @@ impl<T: Send + Sync, const TAG: ULONG> Dpc<T, TAG> {
     /// A call of `routine`, which is not queued yet.
     ///
     /// The routine is called with the context at `DISPATCH_LEVEL`, on any thread, and may run on several processors at the
-    /// same time.
+    /// same time. The context borrows nothing: a value that is forgotten is still called.
     ///
     /// # IRQL
     /// <= `DISPATCH_LEVEL`
     ///
     /// # Errors
     /// [`INSUFFICIENT_RESOURCES`](crate::Error::INSUFFICIENT_RESOURCES); the context is dropped.
-    pub fn new(context: T, routine: fn(&T)) -> Result<Dpc<T, TAG>> {
+    pub fn new(context: T, routine: fn(&T)) -> Result<Dpc<T, TAG>>
+    where
+        T: 'static,
+    {
         let block = PoolBox::new(Block { dpc: UnsafeCell::new(KDPC::ZERO), context, routine })?;
         let address = ptr::from_ref(&*block).cast_mut().cast();
         // INVARIANT: initialised here.

@@ -45,7 +45,7 @@ impl<T: Send + Sync, const TAG: ULONG> WorkItem<T, TAG> {
     /// A call of `routine`, which is not queued yet (`IoAllocateWorkItem`).
     ///
     /// The routine is called with the context, and may run in several threads at the same time: it can be queued again as
-    /// soon as it has begun.
+    /// soon as it has begun. The context borrows nothing: a value that is forgotten is still called.
     ///
     /// # IRQL
     /// <= `DISPATCH_LEVEL`
@@ -59,7 +59,10 @@ impl<T: Send + Sync, const TAG: ULONG> WorkItem<T, TAG> {
         device: NonNull<DEVICE_OBJECT>,
         context: T,
         routine: fn(&T, &Passive),
-    ) -> Result<WorkItem<T, TAG>> {
+    ) -> Result<WorkItem<T, TAG>>
+    where
+        T: 'static,
+    {
         let unused = Event::notification()?;
         // SAFETY: the device is the caller's promise; IRQL <= DISPATCH_LEVEL, where all of this crate's calls are allowed.
         let item = unsafe { IoAllocateWorkItem(device.as_ptr()) };

@@ -16,7 +16,7 @@ use crate::context::ContextType;
 use crate::driver::Driver;
 use crate::file::FileRef;
 use crate::raw::{WDF_OBJECT_ATTRIBUTES, WDFREQUEST, call_unsafe_wdf_function_binding};
-use crate::request::{self, Ending, Request, Uncompleted};
+use crate::request::{self, Ending, Request, Uncompleted, Whole};
 
 /// What a request has while it is in flight.
 pub trait Cancel<D: Driver>: Send + Sync + 'static {
@@ -52,7 +52,7 @@ pub type Outcome<D> = <<D as Driver>::Cancel as Cancel<D>>::Outcome;
 /// A request that was marked cancelable. [`InFlight::finish`] completes it.
 #[derive(Debug)]
 #[must_use = "a request is to be finished"]
-pub struct InFlight<D>(Uncompleted<D>);
+pub struct InFlight<D>(Whole<D>);
 
 // SAFETY: there is nothing to drop.
 unsafe impl<D> DispatchDrop for InFlight<D> {}

@@ -19,7 +19,7 @@ use crate::raw::{self, ULONG, ULONG_PTR, WDFQUEUE, WDFREQUEST, call_unsafe_wdf_f
 /// then it is an [`InFlight`](crate::InFlight). Either is used up by its completion, so that there is one.
 #[derive(Debug)]
 #[must_use = "a request is to be completed"]
-pub struct Request<D>(pub(crate) Uncompleted<D>);
+pub struct Request<D>(pub(crate) Whole<D>);
 
 /// A request that is not completed: its handle and its buffers are there.
 ///
@@ -28,24 +28,32 @@ pub struct Request<D>(pub(crate) Uncompleted<D>);
 /// that same memory: so the input is borrowed from the request, and writing takes the request mutably. What is to outlive
 /// the first byte of output is copied.
 ///
+/// # In place
+/// Its size is not known to who has a reference: so it stays in its [`Request`] or [`InFlight`](crate::InFlight), and is
+/// not exchanged with that of another.
+///
 /// # Invariants
 /// The request is the driver's, which has no other value of it, and completes it with this one. The lengths are those of its
 /// buffers; the first `written` bytes of the output are written.
 #[derive(Debug)]
-pub struct Uncompleted<D> {
+pub struct Uncompleted<D, U: ?Sized = [()]> {
     handle: WDFREQUEST,
     code: ULONG,
     input: usize,
     output: usize,
     written: usize,
     _driver: PhantomData<fn() -> D>,
+    _in_place: U,
 }
 
+/// The same, with its size.
+pub(crate) type Whole<D> = Uncompleted<D, [(); 0]>;
+
+// SAFETY: the framework's request functions may be called on any thread.
+unsafe impl<D> Send for Whole<D> {}
 // SAFETY: the framework's request functions may be called on any thread.
 unsafe impl<D> Send for Uncompleted<D> {}
 
-// SAFETY: there is nothing to drop.
-unsafe impl<D> DispatchDrop for Uncompleted<D> {}
 // SAFETY: there is nothing to drop.
 unsafe impl<D> DispatchDrop for Request<D> {}
 
@@ -60,6 +68,12 @@ impl<D> Deref for Request<D> {
 impl<D> DerefMut for Request<D> {
     fn deref_mut(&mut self) -> &mut Uncompleted<D> {
         &mut self.0
+    }
+}
+
+impl<D> Whole<D> {
+    const fn new(handle: WDFREQUEST, code: ULONG, input: usize, output: usize) -> Whole<D> {
+        Uncompleted { handle, code, input, output, written: 0, _driver: PhantomData, _in_place: [] }
     }
 }
 
@@ -247,7 +261,7 @@ impl<D: Driver> Request<D> {
     /// The framework has just presented it, and this is the only value that is made of it.
     pub(crate) unsafe fn of_create(handle: WDFREQUEST) -> Request<D> {
         // INVARIANT: the caller's promise; it has no buffers.
-        Request(Uncompleted { handle, code: 0, input: 0, output: 0, written: 0, _driver: PhantomData })
+        Request(Whole::new(handle, 0, 0, 0))
     }
 
     /// Completes the request: with success and the number of bytes of output, or with an error.
@@ -279,8 +293,7 @@ pub(crate) unsafe extern "C" fn evt_io_device_control<D: Driver>(
     // SAFETY: the queue's device, whose driver is there until every handle is closed.
     let state = unsafe { State::<D>::of_device(device) };
     // INVARIANT: the framework presents the request with this call, and tells its lengths.
-    let request =
-        Request(Uncompleted { handle: request, code, input, output, written: 0, _driver: PhantomData });
+    let request = Request(Whole::new(request, code, input, output));
     match state.get() {
         Some(driver) => driver.device_control(request),
         None => request.complete(Err(Error::DEVICE_NOT_READY)),
