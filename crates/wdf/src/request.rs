@@ -7,7 +7,7 @@ use core::ptr;
 use core::slice;
 
 use nt::{DispatchDrop, Error, Result, check};
-use nt_sys::{MDL, METHOD_BUFFERED, METHOD_FROM_CTL_CODE, NTSTATUS, STATUS_SUCCESS};
+use nt_sys::{MDL, METHOD_BUFFERED, METHOD_FROM_CTL_CODE, METHOD_IN_DIRECT, NTSTATUS, STATUS_SUCCESS};
 
 use crate::driver::{Driver, State};
 use crate::file::FileRef;
@@ -157,13 +157,17 @@ impl<D: Driver> Uncompleted<D> {
     /// # Errors
     /// [`BUFFER_TOO_SMALL`](Error::BUFFER_TOO_SMALL): nothing is written. For a direct request,
     /// [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES) the first time: the buffer cannot be mapped.
-    /// [`INVALID_DEVICE_REQUEST`](Error::INVALID_DEVICE_REQUEST): a code with `METHOD_NEITHER`.
+    /// [`INVALID_DEVICE_REQUEST`](Error::INVALID_DEVICE_REQUEST): a code with `METHOD_NEITHER`, or with `METHOD_IN_DIRECT`,
+    /// whose second buffer is locked for reading only: the process itself may not be allowed to write there.
     pub fn write_output_at(&mut self, offset: usize, bytes: &[u8]) -> Result<usize> {
         if bytes.is_empty() {
             return Ok(0);
         }
         let end = offset.checked_add(bytes.len()).filter(|end| *end <= self.output);
         let end = end.ok_or(Error::BUFFER_TOO_SMALL)?;
+        if METHOD_FROM_CTL_CODE(self.code) == METHOD_IN_DIRECT {
+            return Err(Error::INVALID_DEVICE_REQUEST);
+        }
         let mut buffer = ptr::null_mut();
         // SAFETY: by the type's invariant the request is the driver's; the outputs are this frame's.
         check(unsafe {
