@@ -240,6 +240,12 @@ fn list(verb: Verb<OneForAll>) -> Result<Vec<Step>, String> {
     Ok(list)
 }
 
+/// Whether a line can begin with this word.
+#[must_use]
+pub fn is_step(word: &str) -> bool {
+    Words::command().find_subcommand(word).is_some()
+}
+
 /// How each step is written, and what it does.
 #[must_use]
 pub fn usage() -> String {

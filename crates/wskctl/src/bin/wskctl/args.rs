@@ -6,12 +6,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use wskctl::Family;
 use wskctl::conformance::{Kind, PEND_COMMAND, Plan};
 use wskctl::device::Completion;
 use wskctl::rows;
+use wskctl::script;
 use wskctl::step::Step;
 use wskctl::verb::{self, Steps, help, words};
 
@@ -175,6 +176,13 @@ pub(crate) fn parse(words: &[OsString]) -> Result<(Global, Command), clap::Error
         ErrorKind::MissingSubcommand => {
             CommandLine::command().error(error.kind(), "there is no command: `wskctl --help` lists them")
         }
+        ErrorKind::InvalidSubcommand => match error.get(ContextKind::InvalidSubcommand) {
+            Some(ContextValue::String(word)) if script::is_step(word) => {
+                let what = format!("`{word}` is a step of a script: `wskctl script --help` lists them");
+                CommandLine::command().error(error.kind(), what)
+            }
+            _ => error,
+        },
         _ => error,
     })?;
     let CommandLine { global, verb } =

@@ -24,6 +24,15 @@ fn the_command_line_is_well_formed() {
 }
 
 #[test]
+fn a_step_that_is_no_command_is_told_to_belong_to_scripts() {
+    let error = |word: &str| parse(&["wskctl".into(), word.into()]).unwrap_err().to_string();
+    for word in ["create", "bind", "local", "enable", "drain", "disable", "within", "expect"] {
+        assert!(error(word).contains(&format!("`{word}` is a step of a script")), "{}", error(word));
+    }
+    assert!(error("frobnicate").contains("unrecognized subcommand"), "{}", error("frobnicate"));
+}
+
+#[test]
 fn each_typed_request_can_be_asked_for_by_name() {
     for row in wsk_requests::ROWS {
         let name = row.name;
