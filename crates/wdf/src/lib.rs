@@ -21,7 +21,7 @@
 //! # Example
 //!
 //! A driver that tells how often it was asked. `crates/wdf/examples/echo.rs` has buffers, direct I/O, and requests that
-//! are cancelled or completed by a work item.
+//! are cancelled or completed by a work item. `ntos` and `kmdf` are the packages `hosted-ntos` and `hosted-kmdf`.
 //!
 //! ```
 //! use std::sync::atomic::{AtomicU32, Ordering};

@@ -10,7 +10,8 @@
 //! [fault point](fault). Where the documentation is silent, the source says `n/d` (not documented) and what was chosen.
 //!
 //! A driver, and a process that opens its device. For a driver of the framework's, `kmdf::load` takes the place of
-//! [`Machine::load_driver`]; one that uses WSK has `netio::install` before it.
+//! [`Machine::load_driver`]; one that uses WSK has `netio::install` before it. `ntos`, `kmdf` and `netio` are short for the
+//! packages `hosted-ntos`, `hosted-kmdf` and `hosted-netio`: `ntos = { package = "hosted-ntos", path = "..." }`.
 //!
 //! ```
 //! use std::ptr;
