@@ -126,7 +126,7 @@ impl Stock {
     pub(crate) fn tables(&self) -> Result<TokenStream> {
         let functions: BTreeSet<String> =
             self.pointers.iter().map(|pointer| pointer.name.to_string()).collect();
-        let Self { constants, statics, types, structures, inlines, .. } = self;
+        let Stock { constants, statics, types, structures, inlines, .. } = self;
         let exports = prototypes(&self.exports, &functions)?;
         let pointers = prototypes(&self.pointers, &functions)?;
         Ok(quote! {

@@ -69,13 +69,13 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl From<OpenError> for Error {
-    fn from(error: OpenError) -> Self {
+    fn from(error: OpenError) -> Error {
         Self::Open(error)
     }
 }
 
 impl From<Refused> for Error {
-    fn from(refused: Refused) -> Self {
+    fn from(refused: Refused) -> Error {
         Self::Refused(refused)
     }
 }

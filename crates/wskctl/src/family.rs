@@ -19,7 +19,7 @@ pub enum Family {
 impl Family {
     /// The family of an address.
     #[must_use]
-    pub const fn of(address: &SocketAddr) -> Self {
+    pub const fn of(address: &SocketAddr) -> Family {
         match address {
             SocketAddr::V4(_) => Self::V4,
             SocketAddr::V6(_) => Self::V6,

@@ -36,7 +36,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Interrupt {
     /// An interrupt that nobody has raised.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn new() -> Interrupt {
         Self::default()
     }
 

@@ -142,7 +142,7 @@ impl Value {
     /// # Errors
     ///
     /// A sentence that says what would be right.
-    pub fn parse(row: &Row, text: &str) -> Result<Self, String> {
+    pub fn parse(row: &Row, text: &str) -> Result<Value, String> {
         let name = row.name;
         match row.value {
             ValueKind::Bool => match text.to_ascii_lowercase().as_str() {
@@ -196,7 +196,7 @@ impl Value {
     /// # Errors
     ///
     /// A sentence that says what is wrong with the bytes.
-    pub fn decode(row: &Row, bytes: &[u8]) -> Result<Self, String> {
+    pub fn decode(row: &Row, bytes: &[u8]) -> Result<Value, String> {
         let number = || {
             let word: [u8; 4] =
                 bytes.try_into().map_err(|_size| format!("{} has {} bytes, not 4", row.name, bytes.len()))?;

@@ -39,29 +39,29 @@ pub struct Session {
 impl Session {
     /// A session over a handle, without a time limit.
     #[must_use]
-    pub const fn new(handle: Handle) -> Self {
-        Self { handle, limit: None, cancel_after: None, watching: None }
+    pub const fn new(handle: Handle) -> Session {
+        Session { handle, limit: None, cancel_after: None, watching: None }
     }
 
     /// The same handle with another time limit for each request; `None` is none.
     #[must_use]
-    pub fn within(&self, limit: impl Into<Option<Duration>>) -> Self {
-        Self { limit: limit.into(), ..self.clone() }
+    pub fn within(&self, limit: impl Into<Option<Duration>>) -> Session {
+        Session { limit: limit.into(), ..self.clone() }
     }
 
     /// The same handle, where each request that this program waits for is cancelled (`CancelIoEx`) if it has not ended
     /// after so long; it may succeed all the same.
     #[must_use]
-    pub fn cancelling_after(&self, time: impl Into<Option<Duration>>) -> Self {
-        Self { cancel_after: time.into(), ..self.clone() }
+    pub fn cancelling_after(&self, time: impl Into<Option<Duration>>) -> Session {
+        Session { cancel_after: time.into(), ..self.clone() }
     }
 
     /// The same handle, whose requests are cancelled when `interrupt` is raised.
     #[must_use]
-    pub fn interruptible(&self, interrupt: &Interrupt) -> Self {
+    pub fn interruptible(&self, interrupt: &Interrupt) -> Session {
         let handle = self.handle.clone();
         let watching = Some(Arc::new(interrupt.watch(move || handle.cancel_all())));
-        Self { watching, ..self.clone() }
+        Session { watching, ..self.clone() }
     }
 
     /// The time limit of each request.

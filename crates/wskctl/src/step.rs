@@ -125,7 +125,7 @@ impl fmt::Display for Failure {
 }
 
 impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
+    fn from(error: Error) -> Failure {
         Self::Error(error)
     }
 }

@@ -224,7 +224,7 @@ impl<S: Args> Verb<S> {
 
 impl Receiving {
     fn steps(self) -> Steps {
-        let Self { data, count, follow, many, queue, gather, disable } = self;
+        let Receiving { data, count, follow, many, queue, gather, disable } = self;
         let expected = data.len() as u64;
         let mut data = data.into_iter().map(String::into_bytes);
         let gather = gather.map(Step::Sleep);

@@ -34,8 +34,8 @@ pub(super) enum Outcome {
 }
 
 impl Compiler {
-    pub(super) fn new(program: &str) -> Self {
-        Self { program: program.to_owned() }
+    pub(super) fn new(program: &str) -> Compiler {
+        Compiler { program: program.to_owned() }
     }
 
     pub(super) fn works(&self) -> bool {

@@ -148,7 +148,7 @@ impl Request for NotCancelled {
     }
 
     fn wait_for(self: Box<Self>, limit: Duration) -> Result<Completed, Box<dyn Request>> {
-        self.0.wait_for(limit).map_err(|inner| Box::new(Self(inner)) as Box<dyn Request>)
+        self.0.wait_for(limit).map_err(|inner| Box::new(NotCancelled(inner)) as Box<dyn Request>)
     }
 }
 
@@ -181,7 +181,7 @@ impl Request for Hiding {
     fn wait_for(self: Box<Self>, limit: Duration) -> Result<Completed, Box<dyn Request>> {
         match self.0.wait_for(limit) {
             Ok(completed) => Ok(Self::hidden(completed)),
-            Err(inner) => Err(Box::new(Self(inner))),
+            Err(inner) => Err(Box::new(Hiding(inner))),
         }
     }
 }

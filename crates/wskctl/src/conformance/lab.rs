@@ -34,7 +34,7 @@ impl Lab {
     /// # Errors
     ///
     /// The device does not open, or does not say what it has counted.
-    pub fn new(device: Device, program: Option<PathBuf>) -> Outcome<Self> {
+    pub fn new(device: Device, program: Option<PathBuf>) -> Outcome<Lab> {
         let session = Session::new(device.open()?).within(SOON);
         let mut before = session.statistics()?;
         // Under Wine a handle is closed a little after CloseHandle, or the end of its process. What is still open then
@@ -46,7 +46,7 @@ impl Lab {
         }
         before.handles_open = before.handles_open.saturating_sub(1);
         session.close();
-        Ok(Self { device, program, before })
+        Ok(Lab { device, program, before })
     }
 
     /// The device.

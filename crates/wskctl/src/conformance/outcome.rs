@@ -38,13 +38,13 @@ impl Failure {
     /// A failure that is told in one sentence.
     #[must_use]
     #[track_caller]
-    pub fn new(what: impl Into<String>) -> Self {
+    pub fn new(what: impl Into<String>) -> Failure {
         Self::Unmet { what: what.into(), place: Location::caller() }
     }
 
     /// The same failure, with what was being done in front.
     #[must_use]
-    pub fn while_doing(self, doing: impl Display) -> Self {
+    pub fn while_doing(self, doing: impl Display) -> Failure {
         match self {
             Self::Unmet { what, place } => Self::Unmet { what: format!("{doing}: {what}"), place },
             Self::NotApplicable(reason) => Self::NotApplicable(reason),
@@ -54,28 +54,28 @@ impl Failure {
 
 impl From<Error> for Failure {
     #[track_caller]
-    fn from(error: Error) -> Self {
+    fn from(error: Error) -> Failure {
         Self::new(error.to_string())
     }
 }
 
 impl From<Refused> for Failure {
     #[track_caller]
-    fn from(refused: Refused) -> Self {
+    fn from(refused: Refused) -> Failure {
         Self::new(refused.to_string())
     }
 }
 
 impl From<OpenError> for Failure {
     #[track_caller]
-    fn from(error: OpenError) -> Self {
+    fn from(error: OpenError) -> Failure {
         Self::new(error.to_string())
     }
 }
 
 impl From<io::Error> for Failure {
     #[track_caller]
-    fn from(error: io::Error) -> Self {
+    fn from(error: io::Error) -> Failure {
         Self::new(format!("outside the driver: {error}"))
     }
 }

@@ -103,7 +103,7 @@ impl Kind {
     /// # Errors
     ///
     /// A sentence with all names.
-    pub fn named(name: &str) -> Result<&'static Self, String> {
+    pub fn named(name: &str) -> Result<&'static Kind, String> {
         KINDS.iter().copied().find(|kind| kind.name == name).ok_or_else(|| {
             let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
             format!("{name} is no kind of request; the kinds are {}", names.join(", "))
@@ -117,7 +117,7 @@ impl Kind {
     }
 
     /// Whether it is the same row.
-    pub(super) fn is(&self, other: &Self) -> bool {
+    pub(super) fn is(&self, other: &Kind) -> bool {
         self.name == other.name
     }
 }

@@ -73,10 +73,10 @@ impl Drop for Running {
 }
 
 impl ChildProcess {
-    pub(super) fn start(lab: &Lab, plan: &Plan) -> Outcome<Self> {
+    pub(super) fn start(lab: &Lab, plan: &Plan) -> Outcome<ChildProcess> {
         if let Some(process) = lab.device().process() {
             let begun = Begun::new(&|| process.open(), lab.device(), plan)?;
-            return Ok(Self {
+            return Ok(ChildProcess {
                 addresses: begun.addresses.clone(),
                 process: Where::OfTheMachine(process, Box::new(begun)),
             });
@@ -87,7 +87,7 @@ impl ChildProcess {
         Self::start_program(program, device, plan)
     }
 
-    fn start_program(program: &Path, device: &str, plan: &Plan) -> Outcome<Self> {
+    fn start_program(program: &Path, device: &str, plan: &Plan) -> Outcome<ChildProcess> {
         let child = Command::new(program)
             .args(["--device", device, COMMAND])
             .args(plan.arguments())
@@ -101,7 +101,7 @@ impl ChildProcess {
         for line in BufReader::new(output).lines() {
             let line = line?;
             if line == READY {
-                return Ok(Self { addresses, process: Where::Program(running) });
+                return Ok(ChildProcess { addresses, process: Where::Program(running) });
             }
             addresses.push(line.parse().map_err(|_text| Failure::new(format!("the process says: {line}")))?);
         }
@@ -217,11 +217,11 @@ impl Drop for Begun {
 }
 
 impl Begun {
-    fn new(open: &dyn Fn() -> Result<Handle, OpenError>, device: &Device, plan: &Plan) -> Outcome<Self> {
+    fn new(open: &dyn Fn() -> Result<Handle, OpenError>, device: &Device, plan: &Plan) -> Outcome<Begun> {
         let (tell, told) = mpsc::channel();
         let (addresses, pending, sessions) = (Vec::new(), Vec::new(), Vec::new());
         let sink = device.peer(Family::V4.loopback())?;
-        let mut begun = Self { addresses, pending, sessions, sink, threads: 0, told, tell };
+        let mut begun = Begun { addresses, pending, sessions, sink, threads: 0, told, tell };
         for _ in 0..plan.handles {
             let session = session(open()?);
             session.create(Family::V4)?;

@@ -66,7 +66,7 @@ pub struct TestResult {
 }
 
 impl TestResult {
-    pub(super) fn new(test: &Test, outcome: Outcome, time: Duration) -> Self {
+    pub(super) fn new(test: &Test, outcome: Outcome, time: Duration) -> TestResult {
         let (ending, detail, place) = match outcome {
             Ok(()) => (Ending::Passed, None, None),
             Err(Failure::Unmet { what, place }) => {
@@ -76,7 +76,7 @@ impl TestResult {
             }
             Err(Failure::NotApplicable(reason)) => (Ending::NotApplicable, Some(reason), None),
         };
-        Self {
+        TestResult {
             name: test.name.to_owned(),
             about: test.about.to_owned(),
             ending,
@@ -87,9 +87,9 @@ impl TestResult {
     }
 
     /// A test that was ended by its time limit or by what befell the program.
-    pub(super) fn cut_short(test: &Test, detail: String, time: Duration) -> Self {
+    pub(super) fn cut_short(test: &Test, detail: String, time: Duration) -> TestResult {
         let nowhere = Self::new(test, Ok(()), time);
-        Self { ending: Ending::Failed, detail: Some(detail), ..nowhere }
+        TestResult { ending: Ending::Failed, detail: Some(detail), ..nowhere }
     }
 }
 
@@ -116,9 +116,14 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn new(device: String, tests: Vec<TestResult>, not_run: Vec<String>, time: Duration) -> Self {
+    pub(super) fn new(
+        device: String,
+        tests: Vec<TestResult>,
+        not_run: Vec<String>,
+        time: Duration,
+    ) -> Report {
         let count = |ending| tests.iter().filter(|result| result.ending == ending).count();
-        Self {
+        Report {
             format: FORMAT,
             device,
             passed: count(Ending::Passed),

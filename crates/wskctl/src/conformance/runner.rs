@@ -51,26 +51,26 @@ impl Watch for () {}
 impl Runner {
     /// A runner on the devices that `devices` gives: for each test a kernel of its own, or always the same device.
     #[must_use]
-    pub fn new(devices: impl Fn() -> Result<Device, OpenError> + Send + Sync + 'static) -> Self {
-        Self { devices: Arc::new(devices), program: None, limit: LIMIT, interrupt: Interrupt::new() }
+    pub fn new(devices: impl Fn() -> Result<Device, OpenError> + Send + Sync + 'static) -> Runner {
+        Runner { devices: Arc::new(devices), program: None, limit: LIMIT, interrupt: Interrupt::new() }
     }
 
     /// With `wskctl` as a program that tests can start: see [`super::pend`].
     #[must_use]
-    pub fn with_program(self, program: PathBuf) -> Self {
-        Self { program: Some(program), ..self }
+    pub fn with_program(self, program: PathBuf) -> Runner {
+        Runner { program: Some(program), ..self }
     }
 
     /// With a time limit for each test.
     #[must_use]
-    pub fn with_limit(self, limit: Duration) -> Self {
-        Self { limit, ..self }
+    pub fn with_limit(self, limit: Duration) -> Runner {
+        Runner { limit, ..self }
     }
 
     /// With an interrupt that ends the run.
     #[must_use]
-    pub fn with_interrupt(self, interrupt: Interrupt) -> Self {
-        Self { interrupt, ..self }
+    pub fn with_interrupt(self, interrupt: Interrupt) -> Runner {
+        Runner { interrupt, ..self }
     }
 
     /// Runs one test.

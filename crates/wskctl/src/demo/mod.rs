@@ -119,19 +119,19 @@ impl fmt::Display for Failure {
 }
 
 impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
+    fn from(error: Error) -> Failure {
         Self::Driver(error)
     }
 }
 
 impl From<crate::device::OpenError> for Failure {
-    fn from(error: crate::device::OpenError) -> Self {
+    fn from(error: crate::device::OpenError) -> Failure {
         Self::Driver(error.into())
     }
 }
 
 impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
+    fn from(error: std::io::Error) -> Failure {
         Self::Outside(error)
     }
 }

@@ -22,8 +22,8 @@ pub struct Refused {
 impl Refused {
     /// The refusal of a request of this control code.
     #[must_use]
-    pub const fn new(status: NTSTATUS, code: u32) -> Self {
-        Self { status, code }
+    pub const fn new(status: NTSTATUS, code: u32) -> Refused {
+        Refused { status, code }
     }
 
     /// The status' C name, or its number.

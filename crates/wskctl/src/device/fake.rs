@@ -27,9 +27,9 @@ struct Talk {
 }
 
 impl Fake {
-    pub(crate) fn answering(answers: impl IntoIterator<Item = Answer>) -> Self {
+    pub(crate) fn answering(answers: impl IntoIterator<Item = Answer>) -> Fake {
         let talk = Talk { asked: Vec::new(), answers: answers.into_iter().collect() };
-        Self(Arc::new(Mutex::new(talk)))
+        Fake(Arc::new(Mutex::new(talk)))
     }
 
     pub(crate) fn device(&self) -> Device {

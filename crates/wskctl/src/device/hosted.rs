@@ -30,7 +30,7 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    pub(super) fn boot(config: &Hosted) -> Result<Self, OpenError> {
+    pub(super) fn boot(config: &Hosted) -> Result<Machine, OpenError> {
         // A user may wait for a datagram as long as he likes.
         let limits = ntos::Config { request_limit: Duration::MAX, ..ntos::Config::default() };
         let kernel = ntos::Machine::boot(limits);
@@ -51,7 +51,7 @@ impl Machine {
             .map_err(|status| OpenError::Hosted { doing: "loading the driver", status })?;
         let process = kernel.process(Token::Administrator);
         let driver = Mutex::new(Some(driver));
-        Ok(Self { kernel, netio, process, driver, completion: config.completion, net })
+        Ok(Machine { kernel, netio, process, driver, completion: config.completion, net })
     }
 }
 
@@ -174,8 +174,8 @@ fn event(event: ntos::IrpEvent) -> IrpEvent {
 pub(super) struct OpenFile(ntos::File);
 
 impl OpenFile {
-    pub(super) const fn new(file: ntos::File) -> Self {
-        Self(file)
+    pub(super) const fn new(file: ntos::File) -> OpenFile {
+        OpenFile(file)
     }
 }
 
@@ -218,7 +218,7 @@ impl Request for InFlight {
         match self.0.take() {
             Some(overlapped) => match overlapped.wait_for(limit) {
                 Ok(done) => Ok(completed(done)),
-                Err(overlapped) => Err(Box::new(Self(Some(overlapped)))),
+                Err(overlapped) => Err(Box::new(InFlight(Some(overlapped)))),
             },
             None => unreachable!("waiting consumes the request"),
         }

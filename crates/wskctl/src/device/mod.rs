@@ -73,9 +73,9 @@ impl Device {
     /// # Errors
     ///
     /// The status with which the driver refused to load; [`OpenError::NotHosted`] if it is not in this build.
-    pub fn hosted(config: &Hosted) -> Result<Self, OpenError> {
+    pub fn hosted(config: &Hosted) -> Result<Device, OpenError> {
         #[cfg(feature = "hosted")]
-        return Ok(Self(Arc::new(hosted::Machine::boot(config)?)));
+        return Ok(Device(Arc::new(hosted::Machine::boot(config)?)));
         #[cfg(not(feature = "hosted"))]
         Err(OpenError::NotHosted { config: *config })
     }
@@ -85,9 +85,9 @@ impl Device {
     /// # Errors
     ///
     /// [`OpenError::NoDevices`] on a system other than Windows.
-    pub fn at(path: &str) -> Result<Self, OpenError> {
+    pub fn at(path: &str) -> Result<Device, OpenError> {
         #[cfg(windows)]
-        return Ok(Self(Arc::new(windows::Path::new(path))));
+        return Ok(Device(Arc::new(windows::Path::new(path))));
         #[cfg(not(windows))]
         Err(OpenError::NoDevices { path: path.to_owned() })
     }
@@ -244,8 +244,8 @@ impl fmt::Debug for Handle {
 /// A handle that a process of a hosted machine has opened.
 #[cfg(feature = "hosted")]
 impl From<ntos::File> for Handle {
-    fn from(file: ntos::File) -> Self {
-        Self(Arc::new(hosted::OpenFile::new(file)))
+    fn from(file: ntos::File) -> Handle {
+        Handle(Arc::new(hosted::OpenFile::new(file)))
     }
 }
 
@@ -309,8 +309,8 @@ impl Pending {
     /// # Errors
     ///
     /// The request itself, still under way.
-    pub fn wait_for(self, limit: Duration) -> Result<Completed, Self> {
-        self.0.wait_for(limit).map_err(Self)
+    pub fn wait_for(self, limit: Duration) -> Result<Completed, Pending> {
+        self.0.wait_for(limit).map_err(Pending)
     }
 }
 

@@ -47,16 +47,16 @@ pub struct Arrived {
 
 impl Peer {
     /// A socket of this computer.
-    pub(super) fn of_host(local: SocketAddr) -> io::Result<Self> {
+    pub(super) fn of_host(local: SocketAddr) -> io::Result<Peer> {
         let socket = UdpSocket::bind(local)?;
         own::watch(&socket)?;
-        Ok(Self { address: socket.local_addr()?, socket: Socket::Host(socket) })
+        Ok(Peer { address: socket.local_addr()?, socket: Socket::Host(socket) })
     }
 
     /// A socket of a network in memory.
     #[cfg(feature = "hosted")]
-    pub(super) fn in_memory(peer: netio::memory::Peer) -> io::Result<Self> {
-        Ok(Self { address: peer.local_addr()?, socket: Socket::Memory(peer) })
+    pub(super) fn in_memory(peer: netio::memory::Peer) -> io::Result<Peer> {
+        Ok(Peer { address: peer.local_addr()?, socket: Socket::Memory(peer) })
     }
 
     /// Where it is bound.

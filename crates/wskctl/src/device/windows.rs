@@ -30,8 +30,8 @@ const CANCEL_LIMIT: Duration = Duration::from_secs(10);
 pub(super) struct Path(String);
 
 impl Path {
-    pub(super) fn new(path: &str) -> Self {
-        Self(path.to_owned())
+    pub(super) fn new(path: &str) -> Path {
+        Path(path.to_owned())
     }
 }
 
@@ -125,7 +125,12 @@ unsafe impl Send for InFlight {}
 
 impl InFlight {
     /// Issues the request. A request that the kernel did not take gives its status and the output buffer back.
-    fn start(file: &Shared, code: u32, input: Vec<u8>, output: Vec<u8>) -> Result<Self, (NTSTATUS, Vec<u8>)> {
+    fn start(
+        file: &Shared,
+        code: u32,
+        input: Vec<u8>,
+        output: Vec<u8>,
+    ) -> Result<InFlight, (NTSTATUS, Vec<u8>)> {
         let (Ok(input_length), Ok(output_length)) = (u32::try_from(input.len()), u32::try_from(output.len()))
         else {
             return Err((STATUS_INVALID_PARAMETER, output));
@@ -147,7 +152,7 @@ impl InFlight {
         let from = shelf.input.as_ptr().cast::<c_void>();
         let to = shelf.output.as_mut_ptr().cast::<c_void>();
         // INVARIANT: from here on the shelf is the kernel's as well.
-        let in_flight = Self { file: Arc::clone(file), shelf: Box::into_raw(shelf) };
+        let in_flight = InFlight { file: Arc::clone(file), shelf: Box::into_raw(shelf) };
         let block = in_flight.overlapped().cast::<IO_STATUS_BLOCK>();
         // SAFETY: the handle is open while the lock is held; block, event and both buffers are on the shelf, which
         // outlives the request by the invariant of `InFlight`, and the lengths are those of the buffers.

@@ -41,9 +41,9 @@ pub struct Listing {
 }
 
 impl From<&Row> for Listing {
-    fn from(row: &Row) -> Self {
+    fn from(row: &Row) -> Listing {
         let (_, size) = row.value.bounds(wskdrv_abi::MAX_SOCKADDR_LENGTH);
-        Self {
+        Listing {
             name: row.name,
             level: row.level_name(),
             code: format!("{:#X}", row.number()).replace("0X", "0x"),

@@ -20,7 +20,7 @@ struct Fake {
 }
 
 impl Fake {
-    fn with(state: State) -> Self {
+    fn with(state: State) -> Fake {
         let fake = Self::default();
         fake.service.replace(Some(Status { state, ..status(PATH) }));
         fake

@@ -34,9 +34,9 @@ impl Datagram {
 }
 
 impl From<abi::Datagram<'_>> for Datagram {
-    fn from(datagram: abi::Datagram<'_>) -> Self {
+    fn from(datagram: abi::Datagram<'_>) -> Datagram {
         let abi::Datagram { from, flags, payload, control } = datagram;
-        Self { from, flags, data: payload.to_vec(), control: control.to_vec() }
+        Datagram { from, flags, data: payload.to_vec(), control: control.to_vec() }
     }
 }
 

@@ -28,8 +28,8 @@ pub(super) struct How {
 }
 
 impl From<&Session> for How {
-    fn from(session: &Session) -> Self {
-        Self {
+    fn from(session: &Session) -> How {
+        How {
             limit: session.limit(),
             limited_by: "--timeout",
             cancel_after: session.cancel_after(),

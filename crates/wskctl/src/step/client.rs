@@ -24,13 +24,13 @@ pub struct Transport {
 }
 
 impl From<&wskdrv_abi::Transport> for Transport {
-    fn from(transport: &wskdrv_abi::Transport) -> Self {
+    fn from(transport: &wskdrv_abi::Transport) -> Transport {
         let name = |number: u32, names: &[(u32, &str)]| {
             let known = names.iter().find(|(known, _)| *known == number);
             known.map_or_else(|| number.to_string(), |(_, name)| (*name).to_owned())
         };
         let [minor, major] = transport.version.to_le_bytes();
-        Self {
+        Transport {
             family: name(transport.family.into(), &[(0, "any"), (2, "v4"), (23, "v6")]),
             kind: name(transport.socket_type.into(), &[(1, "stream"), (2, "datagram"), (3, "raw")]),
             protocol: name(transport.protocol, &[(1, "ICMP"), (6, "TCP"), (17, "UDP"), (58, "ICMPv6")]),
@@ -60,7 +60,7 @@ impl Changing {
     /// # Errors
     ///
     /// A sentence that names the two.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Changing, String> {
         match text {
             "addresses" => Ok(Self::Addresses),
             "transports" => Ok(Self::Transports),
@@ -97,12 +97,12 @@ impl Security {
     /// # Errors
     ///
     /// A sentence that says what would be right.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Security, String> {
         let mut bytes = vec![0; wskdrv_abi::SECURITY_MAX];
         let size = sddl::encode(text, &mut bytes)
             .map_err(|error| format!("{text} is no security descriptor: {error}"))?;
         bytes.truncate(size);
-        Ok(Self { text: text.to_owned(), bytes })
+        Ok(Security { text: text.to_owned(), bytes })
     }
 }
 

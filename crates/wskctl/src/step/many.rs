@@ -35,7 +35,7 @@ impl Sending {
     /// # Errors
     ///
     /// A sentence that names the keys.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Sending, String> {
         let mut sending = Self::default();
         for pair in text.split(',') {
             let wrong = || format!("{pair} is nothing to send with; write {SENDING}, separated by commas");
@@ -71,7 +71,7 @@ impl Sending {
 
     /// What may be wrong with it, where something looks so.
     pub(super) fn doubt(&self) -> Option<String> {
-        let Self { ttl, tos, ecn, size, from } = self;
+        let Sending { ttl, tos, ecn, size, from } = self;
         match (ttl, ecn, tos, size, from) {
             (Some(0), ..) => Some("ttl=0: ttl is a number from 1 to 255.".to_owned()),
             (_, Some(ecn @ 3..), ..) => Some(format!(
@@ -126,9 +126,9 @@ pub struct Arrived {
 
 impl Arrived {
     /// A datagram of an answer to the request with this code.
-    fn new(datagram: &Datagram, code: u32) -> Result<Self, Failure> {
+    fn new(datagram: &Datagram, code: u32) -> Result<Arrived, Failure> {
         let control = datagram.controls().map_err(|wrong| Error::Reply { code, what: wrong.to_string() })?;
-        Ok(Self {
+        Ok(Arrived {
             from: datagram.from,
             flags: datagram.flags,
             text: datagram.data.escape_ascii().to_string(),

@@ -25,7 +25,7 @@ pub fn misuse(grammar: &mut Command, matches: &ArgMatches, what: String) -> clap
 }
 
 impl From<clap::Error> for Misuse {
-    fn from(error: clap::Error) -> Self {
+    fn from(error: clap::Error) -> Misuse {
         let text = error.render().to_string();
         let part = |name: &str| {
             let part = text.lines().find_map(|line| line.trim_start().strip_prefix(name));
@@ -34,18 +34,18 @@ impl From<clap::Error> for Misuse {
         let message = text.strip_prefix("error: ").unwrap_or(&text);
         let message = message.split("\n\n").next().unwrap_or(message);
         let message = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
-        Self { message, usage: part("Usage:"), advice: part("tip:") }
+        Misuse { message, usage: part("Usage:"), advice: part("tip:") }
     }
 }
 
 impl From<String> for Misuse {
-    fn from(message: String) -> Self {
-        Self { message, usage: None, advice: None }
+    fn from(message: String) -> Misuse {
+        Misuse { message, usage: None, advice: None }
     }
 }
 
 impl From<&str> for Misuse {
-    fn from(message: &str) -> Self {
+    fn from(message: &str) -> Misuse {
         message.to_owned().into()
     }
 }

@@ -21,13 +21,13 @@ pub struct Steps {
 }
 
 impl From<Vec<Step>> for Steps {
-    fn from(first: Vec<Step>) -> Self {
-        Self { first, times: Some(0), ..Self::default() }
+    fn from(first: Vec<Step>) -> Steps {
+        Steps { first, times: Some(0), ..Self::default() }
     }
 }
 
 impl From<Step> for Steps {
-    fn from(step: Step) -> Self {
+    fn from(step: Step) -> Steps {
         vec![step].into()
     }
 }
@@ -47,7 +47,7 @@ impl Steps {
 
     /// The steps with a socket of their own: created, `settings` set, and bound where it must be, or where `bind` says so.
     #[must_use]
-    pub fn around(mut self, family: Family, bind: Option<SocketAddr>, settings: Vec<Step>) -> Self {
+    pub fn around(mut self, family: Family, bind: Option<SocketAddr>, settings: Vec<Step>) -> Steps {
         let state = self.state();
         let bind = bind.or((state == StateRule::AfterBind).then_some(family.wildcard()));
         let after = self.first.split_off(usize::from(state == StateRule::BeforeBind));

@@ -19,7 +19,7 @@ struct Fake {
 }
 
 impl Fake {
-    fn installed() -> Self {
+    fn installed() -> Fake {
         let fake = Self::default();
         fake.make(r"SYSTEM\CurrentControlSet\Services\wskdrv");
         fake.make(SETTINGS_KEY);

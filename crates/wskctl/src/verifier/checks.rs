@@ -77,7 +77,7 @@ impl Check {
     /// # Errors
     ///
     /// A sentence that names those that can.
-    pub fn named(name: &str) -> Result<&'static Self, String> {
+    pub fn named(name: &str) -> Result<&'static Check, String> {
         let offered = || CHECKS.iter().filter(|check| check.offered);
         offered().find(|check| check.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
             if name.eq_ignore_ascii_case("low-resources") {

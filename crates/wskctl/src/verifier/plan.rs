@@ -66,8 +66,8 @@ pub struct Plan {
 impl Options {
     /// The standard checks and the framework's verifier, for a driver whose file is named like its service.
     #[must_use]
-    pub fn standard(service: &str) -> Self {
-        Self {
+    pub fn standard(service: &str) -> Options {
+        Options {
             service: service.to_owned(),
             image: format!("{service}.sys"),
             flags: Some(STANDARD),

@@ -69,7 +69,7 @@ const HANG_LIMIT: Duration = Duration::from_mins(2);
 
 impl Default for Config {
     /// Strict, with no limit on a driver's own waits, and two minutes for those of the kernel and of processes.
-    fn default() -> Self {
+    fn default() -> Config {
         Config {
             strict: true,
             wait_limit: None,

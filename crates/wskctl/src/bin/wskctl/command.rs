@@ -49,32 +49,32 @@ pub(crate) enum Stop {
 }
 
 impl From<io::Error> for Stop {
-    fn from(error: io::Error) -> Self {
+    fn from(error: io::Error) -> Stop {
         Self::Output(error)
     }
 }
 
 impl From<wskctl::Error> for Stop {
-    fn from(error: wskctl::Error) -> Self {
+    fn from(error: wskctl::Error) -> Stop {
         let advice = error.advice().map(str::to_owned);
         Self::Failure { failure: error.into(), line: None, advice }
     }
 }
 
 impl From<OpenError> for Stop {
-    fn from(error: OpenError) -> Self {
+    fn from(error: OpenError) -> Stop {
         wskctl::Error::from(error).into()
     }
 }
 
 impl From<wskctl::service::Error> for Stop {
-    fn from(error: wskctl::service::Error) -> Self {
+    fn from(error: wskctl::service::Error) -> Stop {
         Self::Service(error)
     }
 }
 
 impl From<wskctl::verifier::Error> for Stop {
-    fn from(error: wskctl::verifier::Error) -> Self {
+    fn from(error: wskctl::verifier::Error) -> Stop {
         Self::Verifier(error)
     }
 }

@@ -72,8 +72,8 @@ pub(crate) struct Printer {
 }
 
 impl Printer {
-    pub(crate) fn new(form: Form) -> Self {
-        Self { out: anstream::stdout(), line: Vec::new(), form, told: false, progress: Progress::new() }
+    pub(crate) fn new(form: Form) -> Printer {
+        Printer { out: anstream::stdout(), line: Vec::new(), form, told: false, progress: Progress::new() }
     }
 
     pub(crate) const fn form(&self) -> Form {

@@ -22,12 +22,12 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new() -> Progress {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg} {elapsed}") {
             bar.set_style(style);
         }
-        Self { bar, seen: io::stderr().is_terminal(), alarm: None }
+        Progress { bar, seen: io::stderr().is_terminal(), alarm: None }
     }
 
     /// Says what is being done.
