@@ -9,7 +9,7 @@ use ntos::rule;
 
 /// Run by the test below, in a process of its own.
 #[test]
-#[ignore = "ends its process"]
+#[ignore = "fails, as the driver panics"]
 fn callback() {
     let panics = Options { special: Some(|_, _| panic!("the driver's own words")), ..Options::default() };
     Rig::new(panics).open().device_io_control(SPECIAL, b"input", &mut []);

@@ -22,8 +22,8 @@ pub(crate) fn install() {
     ONCE.call_once(|| {
         stop::install();
         let previous = panic::take_hook();
-        panic::set_hook(Box::new(move |panic| match (Machine::try_current(), routine::running()) {
-            (Some(machine), Some(routines)) => report(&machine, panic, &routines),
+        panic::set_hook(Box::new(move |panic| match Machine::try_current() {
+            Some(machine) if routine::is_running() => report(&machine, panic),
             _ => previous(panic),
         }));
     });
@@ -35,11 +35,13 @@ fn is_over() -> bool {
     routine::is_running() && Machine::try_current().is_some_and(|machine| machine.is_dead())
 }
 
-fn report(machine: &Machine, panic: &PanicHookInfo<'_>, routines: &str) {
+fn report(machine: &Machine, panic: &PanicHookInfo<'_>) {
     if machine.is_dead() {
-        // What follows a report: that the panic cannot go on, or another one in a destructor.
+        // What follows a report: that the panic cannot go on, or another one in a destructor. Before the routines are named:
+        // a name may ask the kernel, which stops a thread of a dead machine, and this one has the host's lock.
         return;
     }
+    let routines = routine::running().unwrap_or_default();
     let payload = panic.payload();
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text");
