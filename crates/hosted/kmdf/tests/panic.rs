@@ -7,7 +7,7 @@ use std::process::Command;
 use common::{Options, Rig, SPECIAL};
 use ntos::rule;
 
-/// Run by the test below, in a process of its own.
+/// Run by the test below, in a process of its own, whose harness shows what a test that failed has said.
 #[test]
 #[ignore = "fails, as the driver panics"]
 fn callback() {
@@ -20,7 +20,7 @@ fn callback() {
 fn a_panic_in_a_callback_names_it() {
     let program = std::env::current_exe().expect("this program");
     let output = Command::new(program).args(["--exact", "callback", "--ignored"]).output().expect("it runs");
-    let said = String::from_utf8_lossy(&output.stderr);
+    let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(101), "{said}");
     let words = [
         rule::DRIVER_PANIC.name,
