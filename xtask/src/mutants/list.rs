@@ -34,6 +34,13 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         file: "src/operation.rs",
         line: "Cancel::One(canceller) => canceller.cancel(),",
         instead: "Cancel::One(_) => {}",
+        caught_by: "changes::a_wait_can_be_cancelled",
+    },
+    Mutant {
+        name: "a cancel does not reach the operations of a receive",
+        file: "src/operation.rs",
+        line: "Cancel::Many(batch) => batch.cancel(),",
+        instead: "Cancel::Many(_) => {}",
         caught_by: "cancelling::a_cancelled_receive_is_cancelled",
     },
     Mutant {
