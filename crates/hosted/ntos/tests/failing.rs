@@ -36,7 +36,7 @@ fn run_in(filter: &str, threads: &str) -> (Output, String) {
     (output, text)
 }
 
-/// Demands that the test fails by the rule and with all the words, and that the one after it runs, and passes.
+/// Requires that the test fails by the rule and with all the words, and that the one after it runs, and passes.
 #[track_caller]
 fn fails_alone(test: &str, rule: &Rule, words: &[&str]) {
     let (output, said) = run(&format!("alone::{test}"));
@@ -47,7 +47,7 @@ fn fails_alone(test: &str, rule: &Rule, words: &[&str]) {
     }
 }
 
-/// Demands that the process ends with a report of the rule and all the words.
+/// Requires that the process ends with a report of the rule and all the words.
 #[track_caller]
 fn ends_the_process(test: &str, rule: &Rule, words: &[&str]) {
     let (output, said) = run(&format!("process::{test}"));
@@ -334,7 +334,7 @@ fn a_rule_broken_in_another_thread_while_the_test_is_not_in_the_kernel() {
     fails_alone("elsewhere", &io_rules::NOT_AN_IRP, &["IoFreeIrp of an address that is no IRP"]);
 }
 
-/// Demands that the test fails by the rule, and that the report of the leak names the functions that made what is left.
+/// Requires that the test fails by the rule, and that the report of the leak names the functions that made what is left.
 /// A program for Windows that has no debug information says that instead.
 #[track_caller]
 fn leaks(test: &str, rule: &Rule, what: &str, verb: &str, functions: &[&str]) {

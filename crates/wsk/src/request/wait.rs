@@ -199,8 +199,8 @@ impl Waiters {
         B: Send + 'static,
         T: for<'l> FromCompletion<WaitRequest<'l>>,
     {
-        let place = Place { list: &self.list, look: &look };
-        op.submit_to(queue, &place, WaitRequest { _look: PhantomData }, limit.into());
+        let entry = Entry { list: &self.list, look: &look };
+        op.submit_to(queue, &entry, WaitRequest { _look: PhantomData }, limit.into());
     }
 
     /// Ends the wait of the operation that has waited longest, with a success; false if none waits.
@@ -234,7 +234,7 @@ pub struct WaitRequest<'l> {
 }
 
 /// Where it waits, and what looks, once it does, whether what it waits for is there already.
-pub struct Place<'l> {
+pub struct Entry<'l> {
     list: &'l Shared<List>,
     look: &'l dyn Fn(),
 }
@@ -245,17 +245,17 @@ impl Request for WaitRequest<'_> {
 
 // SAFETY: the call gives the IRP to the list, which completes it once, when it takes the wait out; the wait is the state.
 unsafe impl<'l, B> Submit<B> for WaitRequest<'l> {
-    type Target = Place<'l>;
+    type Target = Entry<'l>;
     type State = Waiting;
 
-    fn prepare(self, place: &Place<'l>, _: &mut B) -> Result<Waiting> {
-        Ok(Waiting { list: place.list.clone(), link: UnsafeCell::new(Link::NONE) })
+    fn prepare(self, entry: &Entry<'l>, _: &mut B) -> Result<Waiting> {
+        Ok(Waiting { list: entry.list.clone(), link: UnsafeCell::new(Link::NONE) })
     }
 
-    unsafe fn call(place: &Place<'l>, waiting: NonNull<Waiting>, irp: Irp) -> Result {
+    unsafe fn call(entry: &Entry<'l>, waiting: NonNull<Waiting>, irp: Irp) -> Result {
         // SAFETY: the state of a wait in this list, submitted just now and not linked.
-        place.list.with(|ends| unsafe { ends.push(waiting, irp) });
-        (place.look)();
+        entry.list.with(|ends| unsafe { ends.push(waiting, irp) });
+        (entry.look)();
         Ok(())
     }
 

@@ -17,7 +17,7 @@ const DPC_OBJECT: UCHAR = 19;
 /// `MediumImportance`.
 const MEDIUM_IMPORTANCE: UCHAR = 1;
 
-/// Demands that `dpc` was initialised.
+/// Requires that `dpc` was initialised.
 ///
 /// # Safety
 /// `dpc` points to readable memory of a DPC's size.

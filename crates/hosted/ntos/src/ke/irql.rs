@@ -52,7 +52,7 @@ pub(crate) fn level_name(level: KIRQL) -> String {
     }
 }
 
-/// Demands that the calling thread is at `level` or below, for the call named `what`.
+/// Requires that the calling thread is at `level` or below, for the call named `what`.
 pub(crate) fn at_most(level: KIRQL, rule: &'static Rule, what: &str) {
     let now = current();
     if now > level {
@@ -99,7 +99,7 @@ impl CallState {
         self.spin_locks
     }
 
-    /// Demands that the state is the same now as it was then, when the routine named `what` has returned.
+    /// Requires that the state is the same now as it was then, when the routine named `what` has returned.
     pub fn check(&self, what: impl fmt::Display) {
         let now = CallState::now();
         if now.spin_locks != self.spin_locks {

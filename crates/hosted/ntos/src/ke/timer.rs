@@ -31,7 +31,7 @@ pub unsafe extern "system" fn KeInitializeTimerEx(Timer: *mut KTIMER, Type: TIME
     unsafe { Header::initialize(Timer.cast(), kind, size_of::<KTIMER>(), 0) };
 }
 
-/// Demands that `timer` is an initialised timer.
+/// Requires that `timer` is an initialised timer.
 ///
 /// # Safety
 /// `timer` points to readable memory of a timer's size, which stays as long as the timer is in use.

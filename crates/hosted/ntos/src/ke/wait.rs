@@ -102,7 +102,7 @@ pub unsafe extern "system" fn KeWaitForSingleObject(
     if released { STATUS_SUCCESS } else { STATUS_TIMEOUT }
 }
 
-/// Demands that the calling thread may wait.
+/// Requires that the calling thread may wait.
 fn require_waitable(limit: &Limit, object: usize, what: &str) {
     let level = irql::current();
     if level > DISPATCH_LEVEL {

@@ -165,7 +165,7 @@ pub fn count() -> usize {
     Machine::current().parts.in_flight.lock().requests.len()
 }
 
-/// Demands that no request in flight uses some of `memory`, which `what` is about to give back.
+/// Requires that no request in flight uses some of `memory`, which `what` is about to give back.
 pub(crate) fn require_unused(machine: &Machine, memory: &Range<usize>, what: impl FnOnce() -> String) {
     let table = machine.parts.in_flight.lock();
     let Some((start, found)) = table.find(memory) else { return };
@@ -194,7 +194,7 @@ fn address_of_frame() -> usize {
     black_box(&raw const mark).addr()
 }
 
-/// Demands that no request in flight uses what the calling thread had on its stack below `top`, where the routine named
+/// Requires that no request in flight uses what the calling thread had on its stack below `top`, where the routine named
 /// `what` has returned to.
 pub(crate) fn require_stack_unused(machine: &Machine, top: usize, what: &dyn Display) {
     if !GIVEN.get() {

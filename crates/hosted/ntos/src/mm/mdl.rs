@@ -17,7 +17,7 @@ use wsk_sys::{
 };
 
 use crate::ex::pool;
-use crate::ex::pool::registry::{Block, Kind, Place, Request};
+use crate::ex::pool::registry::{Block, Kind, Lookup, Request};
 use crate::io::device;
 use crate::ke::irql::at_most;
 use crate::machine::Machine;
@@ -192,7 +192,7 @@ pub(crate) fn unlock_user(machine: &Machine, mdl: *mut MDL) {
     free(machine, mdl, what);
 }
 
-/// Demands that no request in flight uses the structure, which is about to be freed.
+/// Requires that no request in flight uses the structure, which is about to be freed.
 fn require_unused(machine: &Machine, mdl: Live, what: &str) {
     let start = mdl.0.addr();
     in_flight::require_unused(machine, &(start..start + size_of::<MDL>()), || {
@@ -200,7 +200,7 @@ fn require_unused(machine: &Machine, mdl: Live, what: &str) {
     });
 }
 
-/// Demands that no request in flight uses the pages, which are about to be unlocked.
+/// Requires that no request in flight uses the pages, which are about to be unlocked.
 fn require_pages_unused(machine: &Machine, mdl: Live, what: &str) {
     let start = mdl.address().addr();
     in_flight::require_unused(machine, &(start..start + mdl.length()), || {
@@ -208,12 +208,12 @@ fn require_pages_unused(machine: &Machine, mdl: Live, what: &str) {
     });
 }
 
-/// Demands that there is a living MDL at this address: for a provider that is about to read it.
+/// Requires that there is a living MDL at this address: for a provider that is about to read it.
 pub fn require_mdl(mdl: *mut MDL, what: &str) {
     Live::check(&Machine::kernel(), mdl, what);
 }
 
-/// Demands that an MDL, and the memory that it describes, still exist: for a provider that is about to use them.
+/// Requires that an MDL, and the memory that it describes, still exist: for a provider that is about to use them.
 pub fn require_live(mdl: *mut MDL, what: &str) {
     let machine = Machine::kernel();
     let mdl = Live::check(&machine, mdl, what);
@@ -360,10 +360,10 @@ pub extern "system" fn MmProbeAndLockPages(
     require_unbuilt(mdl, what);
     let start = mdl.address().addr();
     // Memory that is no pool, such as a stack, is taken on trust; n/d.
-    let (pageable, fits) = match machine.parts.pool.place(start) {
-        Place::Live(block) => (block.paged, start + mdl.length() <= block.range().end),
-        Place::Freed(_) => (false, false),
-        Place::Unknown => (non_paged_memory(&machine, start).is_none(), start != 0),
+    let (pageable, fits) = match machine.parts.pool.lookup(start) {
+        Lookup::Live(block) => (block.paged, start + mdl.length() <= block.range().end),
+        Lookup::Freed(_) => (false, false),
+        Lookup::Unknown => (non_paged_memory(&machine, start).is_none(), start != 0),
     };
     let fits =
         if AccessMode == KernelMode { fits } else { user_memory::is_owned(&machine, start, mdl.length()) };

@@ -31,7 +31,7 @@ pub(crate) fn bug_check(driver: impl FnOnce() + Send + 'static) -> BugCheck {
     machine.catch_bug_check(driver).expect_err("a bug check")
 }
 
-/// Demands that a report is about the rule and names the object.
+/// Requires that a report is about the rule and names the object.
 #[track_caller]
 pub(crate) fn assert_names(report: &BugCheck, rule: &ntos::Rule, object: &str) {
     assert_eq!(report.rule, *rule, "{report}");

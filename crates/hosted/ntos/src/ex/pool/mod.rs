@@ -11,7 +11,7 @@ use wsk_sys::{
     ULONG, ULONG64,
 };
 
-use crate::ex::pool::registry::{Block, Kind, Place, Request, TagName};
+use crate::ex::pool::registry::{Block, Kind, Lookup, Request, TagName};
 use crate::io::irp;
 use crate::ke::irql::{self, at_most};
 use crate::ke::spinlock;
@@ -157,21 +157,21 @@ fn late_write(block: &Block) -> ! {
 }
 
 fn bad_address(machine: &Machine, address: usize, what: &str) -> ! {
-    match machine.parts.pool.place(address) {
-        Place::Freed(block) if block.start().addr() == address => {
+    match machine.parts.pool.lookup(address) {
+        Lookup::Freed(block) if block.start().addr() == address => {
             violation(&rule::POOL_DOUBLE_FREE, format!("{what} of {block}, which is free already"))
         }
-        Place::Live(block) | Place::Freed(block) => {
+        Lookup::Live(block) | Lookup::Freed(block) => {
             let offset = address - block.start().addr();
             violation(&rule::POOL_BAD_ADDRESS, format!("{what} of {address:#x}, {offset} bytes into {block}"))
         }
-        Place::Unknown => {
+        Lookup::Unknown => {
             violation(&rule::POOL_BAD_ADDRESS, format!("{what} of {address:#x}, which is no pool block"))
         }
     }
 }
 
-/// Demands that the kernel does not use anything in a block that is being freed.
+/// Requires that the kernel does not use anything in a block that is being freed.
 fn require_idle(machine: &Machine, range: &Range<usize>, block: &Block, what: &str) {
     if let Some(lock) = spinlock::held_in(range) {
         violation(
@@ -216,28 +216,28 @@ pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) {
 
 /// The live block of non-paged pool that contains `address`.
 pub(crate) fn non_paged_block(machine: &Machine, address: usize) -> Option<Block> {
-    match machine.parts.pool.place(address) {
-        Place::Live(block) if block.kind == Kind::Pool && !block.paged => Some(block),
+    match machine.parts.pool.lookup(address) {
+        Lookup::Live(block) if block.kind == Kind::Pool && !block.paged => Some(block),
         _ => None,
     }
 }
 
 /// The block that contains `address`, for a report: " in ...", or nothing.
 pub(crate) fn place_of(machine: &Machine, address: usize) -> String {
-    match machine.parts.pool.place(address) {
-        Place::Live(block) => format!(" in {block}"),
-        Place::Freed(block) => format!(" in {block}, which was freed,"),
-        Place::Unknown => String::new(),
+    match machine.parts.pool.lookup(address) {
+        Lookup::Live(block) => format!(" in {block}"),
+        Lookup::Freed(block) => format!(" in {block}, which was freed,"),
+        Lookup::Unknown => String::new(),
     }
 }
 
-/// Demands that memory at `address` may be touched at the calling thread's level: paged pool may not, above
+/// Requires that memory at `address` may be touched at the calling thread's level: paged pool may not, above
 /// `APC_LEVEL`.
 pub(crate) fn require_resident(machine: &Machine, address: usize, what: &str) {
     if irql::current() <= APC_LEVEL {
         return;
     }
-    if let Place::Live(block) = machine.parts.pool.place(address)
+    if let Lookup::Live(block) = machine.parts.pool.lookup(address)
         && block.paged
     {
         violation(

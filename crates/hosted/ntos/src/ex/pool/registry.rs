@@ -197,7 +197,7 @@ struct State {
 
 /// What an address is.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Place {
+pub(crate) enum Lookup {
     /// The start of a block, or an address inside it.
     Live(Block),
     /// The same, of a block freed lately.
@@ -229,14 +229,14 @@ impl Registry {
     }
 
     /// What is at `address`.
-    pub(crate) fn place(&self, address: usize) -> Place {
+    pub(crate) fn lookup(&self, address: usize) -> Lookup {
         let state = lock(&self.state);
         let below = state.live.range(..=address).next_back().map(|(_, block)| *block);
         if let Some(block) = below.filter(|block| block.range().contains(&address)) {
-            return Place::Live(block);
+            return Lookup::Live(block);
         }
         let freed = state.freed.iter().rev().find(|block| block.range().contains(&address));
-        freed.map_or(Place::Unknown, |block| Place::Freed(*block))
+        freed.map_or(Lookup::Unknown, |block| Lookup::Freed(*block))
     }
 
     /// Removes the block that starts at `address`. `Err` says what is wrong with its red zones, or is `None` if there
