@@ -137,6 +137,7 @@ mod tests {
 
     #[test]
     fn codes_are_those_that_were_published() {
+        assert_eq!(CODES.len(), 19, "a new code has its line below");
         assert_eq!(IOCTL_WSKDRV_VERSION, 0x8057_6000);
         assert_eq!(IOCTL_WSKDRV_CREATE, 0x8057_E004);
         assert_eq!(IOCTL_WSKDRV_BIND, 0x8057_A008);
