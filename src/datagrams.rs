@@ -6,6 +6,11 @@ use zerocopy::IntoBytes;
 
 use crate::request::Uncompleted;
 
+/// A number of bytes, as the output has it.
+fn number(bytes: usize) -> Result<u32> {
+    u32::try_from(bytes).map_err(|_| Error::INVALID_BUFFER_SIZE)
+}
+
 /// The head of a record. It is the list's last until another is linked.
 pub(crate) fn head(
     from: core::net::SocketAddr,
@@ -14,7 +19,6 @@ pub(crate) fn head(
     control_length: usize,
 ) -> Result<Received> {
     let (address, address_length) = address::encode(from);
-    let number = |value| u32::try_from(value).map_err(|_| Error::INVALID_BUFFER_SIZE);
     Ok(Received {
         next: 0,
         flags,
@@ -44,7 +48,6 @@ impl List {
 
     /// Links the record at `position`, which is behind all others. Its head is written before.
     pub(crate) fn link(&mut self, request: &mut Uncompleted, position: usize) -> Result {
-        let number = |value| u32::try_from(value).map_err(|_| Error::INVALID_BUFFER_SIZE);
         if self.first == 0 {
             self.first = position;
         } else {
@@ -57,7 +60,7 @@ impl List {
 
     /// Writes the head of the list.
     pub(crate) fn end(self, request: &mut Uncompleted, dropped: u64) -> Result {
-        let first = u32::try_from(self.first).map_err(|_| Error::INVALID_BUFFER_SIZE)?;
+        let first = number(self.first)?;
         request.write_output(Datagrams { first, reserved: 0, dropped }.as_bytes()).map(|_| ())
     }
 }

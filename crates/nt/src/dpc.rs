@@ -39,7 +39,8 @@ use crate::pool::PoolBox;
 ///
 /// # Drop
 /// Takes the call back if it has not begun, and waits until one that has begun has returned (`KeFlushQueuedDpcs`): at
-/// `PASSIVE_LEVEL` only, which is why the type does not have [`DispatchDrop`](crate::DispatchDrop).
+/// `PASSIVE_LEVEL` only, which is why the type does not have [`DispatchDrop`](crate::DispatchDrop). One that is forgotten
+/// (`mem::forget`) must not be queued when the driver is unloaded: its routine is code of the driver's image.
 ///
 /// # Invariants
 /// The block's DPC is initialised with the block's address, and is not queued once the value is gone.

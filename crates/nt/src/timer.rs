@@ -17,7 +17,8 @@ use crate::time;
 /// A timer (`KTIMER`), in non-paged pool, with the [`Dpc`] that it queues.
 ///
 /// # Drop
-/// Cancels the timer, then drops the DPC: at `PASSIVE_LEVEL` only, as a [`Dpc`]'s drop.
+/// Cancels the timer, then drops the DPC: at `PASSIVE_LEVEL` only, as a [`Dpc`]'s drop. One that is forgotten
+/// (`mem::forget`) must not be set when the driver is unloaded: the routine is code of the driver's image.
 ///
 /// # Invariants
 /// The block holds an initialised timer, which is not set once the value is gone.

@@ -81,6 +81,9 @@ impl<D: Driver> WorkItem<D> {
 
     /// Has the routine called; once, if that was asked for already and it has not begun (`WdfWorkItemEnqueue`).
     ///
+    /// It is called with the driver: if it begins before the driver's [`create`](Driver::create) has returned, there is none,
+    /// and the call is lost.
+    ///
     /// # IRQL
     /// <= `DISPATCH_LEVEL`
     pub fn enqueue(&self) {
