@@ -29,7 +29,8 @@ struct Bench {
 
 impl Bench {
     fn new(completion: Completion) -> Bench {
-        let machine = Machine::boot(ntos::Config::default());
+        let machine =
+            Machine::boot(ntos::Config { special_pool: ntos::SpecialPool::Off, ..ntos::Config::default() });
         let net = Net::new();
         let network = Network::Memory(net.clone());
         netio::install(&machine, netio::Config { network, completion, ..netio::Config::default() });

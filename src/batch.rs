@@ -4,13 +4,13 @@
 //! the others are cancelled, and those that a datagram has reached all the same complete with it. So nothing is lost, and
 //! the request ends when all have completed. Cancelling the request cancels all of them; the rest is the same.
 
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicUsize, Ordering};
-
 use nt::SpinLock;
+use nt::sync::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
 use wsk::{Canceller, Error, Op, Result, Shared, dispatch_drop};
 use wsk_sys::STATUS_SUCCESS;
 use wskdrv_abi::RECEIVE_MAX;
 
+use crate::driver::Driver;
 use crate::file::File;
 use crate::operation::{Buffers, InFlight};
 use crate::request::Slots;
@@ -18,6 +18,7 @@ use crate::request::Slots;
 /// The operations of a request.
 #[derive(Debug)]
 pub(crate) struct Batch {
+    driver: &'static Driver,
     /// How the request's output is divided.
     slots: Slots,
     /// The request, from when it is marked cancelable until all operations have completed.
@@ -25,13 +26,16 @@ pub(crate) struct Batch {
     operations: [Operation; RECEIVE_MAX],
     /// The operations that have not completed; and one for the thread that submits them, until it is done.
     outstanding: AtomicU32,
-    /// Operations are being submitted.
-    submitting: AtomicBool,
-    /// An operation has completed.
-    ended: AtomicBool,
+    /// [`SUBMITTING`] and [`ENDED`], in one place: of who clears the one and who sets the other, the later sees both.
+    progress: AtomicU32,
     /// The status of the operation that completed first without a datagram; a success if none has.
     failure: AtomicI32,
 }
+
+/// Operations are being submitted.
+const SUBMITTING: u32 = 1;
+/// An operation has completed.
+const ENDED: u32 = 2;
 
 /// An operation of a request.
 #[derive(Debug, Default)]
@@ -44,7 +48,7 @@ struct Operation {
     record: AtomicUsize,
 }
 
-dispatch_drop!(Batch { slots, request, operations, outstanding, submitting, ended, failure });
+dispatch_drop!(Batch { driver: Copy, slots, request, operations, outstanding, progress, failure });
 dispatch_drop!(Operation { canceller, op, record });
 
 impl Batch {
@@ -54,12 +58,12 @@ impl Batch {
     /// Those of [`File::take_op`]; what was taken is given back.
     pub(crate) fn new(slots: Slots, file: &File) -> Result<Shared<Batch>> {
         let mut batch = Shared::new(Batch {
+            driver: file.driver(),
             slots,
             request: SpinLock::default(),
             operations: Default::default(),
             outstanding: AtomicU32::new(1),
-            submitting: AtomicBool::new(true),
-            ended: AtomicBool::new(false),
+            progress: AtomicU32::new(SUBMITTING),
             failure: AtomicI32::new(STATUS_SUCCESS),
         })?;
         for slot in 0..slots.count() {
@@ -69,7 +73,8 @@ impl Batch {
                     let Some(operation) = this.operations.get_mut(slot) else { break };
                     operation.canceller = Some(op.canceller());
                     operation.op.with(|empty| *empty = Some(op));
-                    *this.outstanding.get_mut() += 1;
+                    // Relaxed: nobody else has the batch yet.
+                    this.outstanding.fetch_add(1, Ordering::Relaxed);
                 }
                 Err(error) => {
                     batch.give_back(file);
@@ -78,6 +83,10 @@ impl Batch {
             }
         }
         Ok(batch)
+    }
+
+    pub(crate) const fn driver(&self) -> &'static Driver {
+        self.driver
     }
 
     /// How the request's output is divided.
@@ -120,10 +129,8 @@ impl Batch {
     /// All operations are submitted. True: all have completed too, and the caller completes the request.
     #[must_use]
     pub(crate) fn submitted(&self) -> bool {
-        // Sequentially consistent, as in `completed`: either this sees that one has completed, or that sees that all are
-        // submitted.
-        self.submitting.store(false, Ordering::SeqCst);
-        if self.ended.load(Ordering::SeqCst) {
+        // Acquire and release, as in `completed`: who cancels sees the operations submitted.
+        if self.progress.fetch_and(!SUBMITTING, Ordering::AcqRel) & ENDED != 0 {
             self.cancel();
         }
         self.count_down()
@@ -142,9 +149,8 @@ impl Batch {
                 let _ = self.failure.compare_exchange(none, status, Ordering::Relaxed, Ordering::Relaxed);
             }
         }
-        let first = !self.ended.swap(true, Ordering::SeqCst);
-        // While operations are being submitted, those that find a datagram waiting take it.
-        if first && !self.submitting.load(Ordering::SeqCst) {
+        // The first one ends the others. While they are being submitted, those that find a datagram waiting take it.
+        if self.progress.fetch_or(ENDED, Ordering::AcqRel) & (SUBMITTING | ENDED) == 0 {
             self.cancel();
         }
         self.count_down()

@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use wdf::raw::{PCUNICODE_STRING, PDRIVER_OBJECT};
 use wdf::{ControlDevice, Device, Request, WorkItem};
-use wsk::{CompletionQueue, Doorbell, Error, Passive, Registration, Result, Version};
+use wsk::{CompletionHandler, CompletionQueue, Doorbell, Error, Passive, Registration, Result, Version};
 use wsk_sys::NTSTATUS;
 use wskdrv_abi::Statistics;
 use wskdrv_abi::device::{DEVICE_NAME_UTF16, LINK_NAME_UTF16, SDDL_UTF16};
@@ -20,11 +20,13 @@ use crate::request;
 
 /// The driver's state.
 ///
-/// The fields are dropped in this order: the queue waits for operations, the registration for sockets.
+/// The fields are dropped in this order: handler and queue wait for operations, the registration for sockets.
 #[derive(Debug)]
 pub(crate) struct Driver {
-    /// Where operations go when they have completed. What it holds, a socket that was made, is of the registration beside
-    /// it, which everybody has for `'static`: see [`Driver::for_handles`].
+    /// What operations go to when they complete later: it completes their requests at once.
+    pub(crate) handler: request::Handler,
+    /// Where those go whose result is to be released by a call of WSK, which is not for a completion routine. What it holds, a
+    /// socket that was made, is of the registration beside it, which everybody has for `'static`: see [`Driver::for_handles`].
     pub(crate) queue: request::Queue,
     /// The registration with WSK.
     pub(crate) registration: Registration,
@@ -54,8 +56,9 @@ impl wdf::Driver for Driver {
         // SAFETY: a work item may be enqueued at IRQL <= DISPATCH_LEVEL on any thread, until all of the driver's code has run.
         let doorbell = unsafe { Doorbell::new(wdf::enqueue_raw, work_item.as_raw()) };
         let queue = CompletionQueue::new(doorbell, passive)?;
+        let handler = CompletionHandler::new(request::Finish, passive)?;
         let registration = Registration::register(Version::V1_0, passive)?;
-        Ok(Driver { queue, registration, counters: Counters::default() })
+        Ok(Driver { handler, queue, registration, counters: Counters::default() })
     }
 
     fn device_control(&self, request: Request<Driver>) {
@@ -63,6 +66,7 @@ impl wdf::Driver for Driver {
     }
 
     fn unload(&self, passive: &Passive) {
+        self.handler.run_down(passive);
         self.queue.run_down(passive);
     }
 }
@@ -72,15 +76,14 @@ impl Driver {
     pub(crate) fn for_handles(&self) -> &'static Driver {
         // SAFETY: the framework has the driver at an address that stays, until its unload. By then every handle is closed and
         // every request completed, and with them their sockets and operations are gone; the queue, which may hold a socket, is
-        // dropped before the registration. What runs in the work item is waited for before the driver is dropped.
+        // dropped before the registration. What runs in the handler and in the work item is waited for before the driver is dropped.
         unsafe { &*ptr::from_ref(self) }
     }
 
-    /// The work item's routine: takes every operation that has completed, and completes its request.
+    /// The work item's routine: takes every operation that was queued, and completes its request.
     fn finish_completed(&self, _: &Passive) {
-        let driver = self.for_handles();
-        for (completion, op) in driver.queue.drain() {
-            request::finish(driver, completion, op);
+        for (completion, op) in self.queue.drain() {
+            request::finish(completion, op);
         }
     }
 }

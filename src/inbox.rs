@@ -17,7 +17,7 @@ use core::time::Duration;
 
 use nt::SpinLock;
 use wsk::event::{self, Answer, Indicated, Indication, ReceiveHandler};
-use wsk::{Error, Op, Result, Socket, Waiters, dispatch_drop};
+use wsk::{Error, Op, Result, Shared, Socket, Waiters, dispatch_drop};
 use wsk_sys::{MSG_CTRUNC, MSG_TRUNC};
 use wskdrv_abi::receive::{control_offset, record_size};
 use wskdrv_abi::{Datagrams, Received};
@@ -25,11 +25,16 @@ use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 use crate::datagrams::{self, List};
 use crate::operation::Buffers;
-use crate::request::{Queue, Uncompleted};
+use crate::request::{Handler, Submitted, Uncompleted};
 use crate::ring::Ring;
-use crate::switch::{Switched, Switching};
+use crate::switch::Switching;
 
-/// A socket's queue of datagrams, which is the handler of its events.
+/// What a socket's events go to: its queue.
+#[derive(Debug)]
+pub(crate) struct Events(Shared<Inbox>);
+
+/// A socket's queue of datagrams. A request has it beside the socket: a completion routine is no place to drop a socket, whose
+/// close is a call of WSK.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     waiters: Waiters,
@@ -45,14 +50,17 @@ struct Inner {
     phase: Phase,
     /// A drain was woken, and is not done.
     draining: bool,
+    /// Somebody wakes drains.
+    waking: bool,
     /// Since the event was enabled.
     dropped: u64,
     /// How many of those dropped, whenever it was, the driver's counters have yet to get.
     unreported: usize,
 }
 
+dispatch_drop!(Events(inbox));
 dispatch_drop!(Inbox { waiters, switching, inner });
-dispatch_drop!(Inner { ring, phase: Copy, draining, dropped, unreported });
+dispatch_drop!(Inner { ring, phase: Copy, draining, waking, dropped, unreported });
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -98,11 +106,15 @@ pub(crate) struct Taken {
 }
 
 impl Inbox {
-    /// A queue without memory, for a new socket.
-    pub(crate) fn new() -> Result<Inbox> {
-        let inner = Inner { ring: None, phase: Phase::Off, draining: false, dropped: 0, unreported: 0 };
-        let switching = SpinLock::default();
-        Ok(Inbox { waiters: Waiters::new()?, switching, inner: SpinLock::new(inner) })
+    /// That of a socket: every one of the driver's has one.
+    pub(crate) fn of<'s>(socket: &'s Socket<'static>) -> Result<&'s Shared<Inbox>> {
+        let Events(inbox) = socket.handler().ok_or(Error::INVALID_DEVICE_STATE)?;
+        Ok(inbox)
+    }
+
+    /// Calls `f` with who switches, under a lock.
+    pub(crate) fn switching<R>(&self, f: impl FnOnce(&mut Switching) -> R + Send) -> R {
+        self.switching.with(f)
     }
 
     /// Makes an empty queue of so many bytes, and takes datagrams from now on. What was in it before is gone.
@@ -122,7 +134,7 @@ impl Inbox {
     }
 
     /// Takes no datagrams any more. Drains get what is left, and end when nothing is.
-    fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.inner.with(|inner| {
             if inner.phase == Phase::On {
                 inner.phase = Phase::Off;
@@ -142,25 +154,29 @@ impl Inbox {
     }
 
     /// Lets a drain wait until it is woken.
-    pub(crate) fn wait(&self, queue: &Queue, op: Op<Buffers>, limit: Option<Duration>) {
+    pub(crate) fn wait(&self, handler: &Handler, op: Op<Buffers>, limit: Option<Duration>) -> Submitted {
         // What it waits for may be there: then it is not too late, whatever the time limit.
-        self.waiters.submit_and_look(queue, op, limit, || self.wake_drains());
+        self.waiters.submit_and_look(handler, op, limit, || self.wake_drains())
     }
 
     /// Does for the drains that wait what can be done: after every change.
+    ///
+    /// One thread at a time does it: the drain that it wakes may drain before that call returns, and comes here again. Then it is
+    /// one turn of this loop, and not one more level of a recursion.
     fn wake_drains(&self) {
-        loop {
-            match self.inner.with(Inner::next) {
-                Next::Nothing => return,
-                Next::RefuseAll(error) => return self.waiters.fail_all(error),
-                Next::WakeOne if self.waiters.wake_one() => return,
-                Next::WakeOne => {
-                    self.inner.with(|inner| inner.draining = false);
-                    // One that came between found another draining.
-                    if self.waiters.is_empty() {
-                        return;
-                    }
+        while self.inner.with(Inner::begin_waking) {
+            loop {
+                match self.inner.with(Inner::next) {
+                    Next::Nothing => return,
+                    Next::RefuseAll(error) => break self.waiters.fail_all(error),
+                    Next::WakeOne if self.waiters.wake_one() => {}
+                    Next::WakeOne => break self.inner.with(|inner| inner.draining = false),
                 }
+            }
+            self.inner.with(|inner| inner.waking = false);
+            // One that came between found another waking.
+            if self.waiters.is_empty() {
+                return;
             }
         }
     }
@@ -203,15 +219,23 @@ impl Inbox {
 }
 
 impl Inner {
+    /// True: nobody else wakes drains.
+    fn begin_waking(&mut self) -> bool {
+        !core::mem::replace(&mut self.waking, true)
+    }
+
+    /// What is to be done by who wakes drains; with nothing, that has ended.
     fn next(&mut self) -> Next {
-        if self.draining {
-            return Next::Nothing;
-        }
-        if self.ring.as_ref().is_some_and(|ring| ring.used() != 0) {
+        let next = if self.draining {
+            Next::Nothing
+        } else if self.ring.as_ref().is_some_and(|ring| ring.used() != 0) {
             self.draining = true;
-            return Next::WakeOne;
-        }
-        self.phase.end().map_or(Next::Nothing, Next::RefuseAll)
+            Next::WakeOne
+        } else {
+            self.phase.end().map_or(Next::Nothing, Next::RefuseAll)
+        };
+        self.waking = !matches!(next, Next::Nothing);
+        next
     }
 
     /// The datagrams dropped since the last report.
@@ -321,58 +345,73 @@ pub(crate) struct Reception<'s> {
 impl<'s> Reception<'s> {
     /// Of this socket; a queue that is made for it gets so many bytes.
     pub(crate) fn of(socket: &'s Socket<'static>, capacity: usize) -> Result<Reception<'s>> {
-        let inbox = socket.handler().ok_or(Error::INVALID_DEVICE_STATE)?;
-        Ok(Reception { socket, inbox, capacity })
-    }
-}
-
-impl Switched for Reception<'_> {
-    type Disabled = event::Disabled;
-
-    fn with<R>(&self, f: impl FnOnce(&mut Switching) -> R + Send) -> R {
-        self.inbox.switching.with(f)
+        Ok(Reception { socket, inbox: Inbox::of(socket)?, capacity })
     }
 
-    fn queue_on(&self) -> Result {
+    pub(crate) const fn inbox(&self) -> &'s Inbox {
+        self.inbox
+    }
+
+    /// Has the queue take datagrams. It refuses if it does so already.
+    pub(crate) fn queue_on(&self) -> Result {
         self.inbox.open(self.capacity)
     }
 
-    fn queue_off(&self) {
-        self.inbox.stop();
-    }
-
-    fn event_on(&self) -> Result {
+    /// Has WSK call.
+    pub(crate) fn event_on(&self) -> Result {
         self.socket.enable_receive()
     }
 
-    fn event_off(&self) -> Result<event::Disabled> {
-        self.socket.disable_receive_soon()
+    /// Has WSK call no more, without waiting for calls that have begun.
+    pub(crate) fn event_off(&self) -> Result<event::Disabled> {
+        off_in_any_case(self.socket.disable_receive_soon(), event::Disabled::Now)
     }
 }
 
-impl ReceiveHandler for Inbox {
+/// What disabling the event came to. Whether WSK disables what is not enabled, or refuses that, is not documented; it is off
+/// in any case.
+pub(crate) fn off_in_any_case<T>(disabled: Result<T>, off: T) -> Result<T> {
+    match disabled {
+        Err(Error::INVALID_DEVICE_STATE) => Ok(off),
+        disabled => disabled,
+    }
+}
+
+impl Events {
+    /// A queue without memory, for a new socket.
+    pub(crate) fn new() -> Result<Events> {
+        let (ring, phase) = (None, Phase::Off);
+        let inner = Inner { ring, phase, draining: false, waking: false, dropped: 0, unreported: 0 };
+        let (waiters, switching) = (Waiters::new()?, SpinLock::default());
+        Shared::new(Inbox { waiters, switching, inner: SpinLock::new(inner) }).map(Events)
+    }
+}
+
+impl ReceiveHandler for Events {
     fn receive<'c>(&self, indication: Indication<'c>) -> Answer<'c> {
+        let Events(inbox) = self;
         let flags = indication.flags();
         for datagram in indication.datagrams() {
             // A datagram is not `Send`, so a closure cannot have it.
             // SAFETY: nothing here waits, and there is no other guard.
-            let mut inner = unsafe { self.inner.lock() };
+            let mut inner = unsafe { inbox.inner.lock() };
             if !inner.push(datagram, flags) {
                 inner.dropped += 1;
                 inner.unreported += 1;
             }
         }
-        self.wake_drains();
+        inbox.wake_drains();
         indication.accept()
     }
 
     fn forced_closed(&self) {
-        self.inner.with(|inner| {
+        let Events(inbox) = self;
+        inbox.inner.with(|inner| {
             if inner.phase != Phase::Closed {
                 inner.phase = Phase::Dead;
             }
         });
-        self.wake_drains();
+        inbox.wake_drains();
     }
 }
 
@@ -398,7 +437,7 @@ mod tests {
         assert!(ring.write(0, head.as_bytes()) && ring.write(size_of::<Received>(), PAYLOAD));
         assert!(ring.write(control_offset(PAYLOAD.len()), CONTROL));
         ring.push(record_size(PAYLOAD.len(), CONTROL.len()));
-        Inner { ring: Some(ring), phase: Phase::On, draining: true, dropped: 0, unreported: 0 }
+        Inner { ring: Some(ring), phase: Phase::On, draining: true, waking: false, dropped: 0, unreported: 0 }
     }
 
     /// What a drain with this room for it reads: payload, control information and flags.

@@ -1,22 +1,23 @@
 //! `wskdrv`: a Windows kernel-mode driver that performs control operations on Winsock Kernel datagram sockets.
 //!
 //! User mode opens `\\.\WskDrv`; each handle is one socket, and each I/O control code of [`wskdrv_abi`] is one
-//! request of it. Nothing in the driver waits for WSK: a request becomes an operation, and a work item completes it
-//! when the operation has completed.
+//! request of it. Nothing in the driver waits for WSK: a request becomes an operation. What WSK has done when its function
+//! returns is completed in the call; what it does later, in the completion routine.
 //!
 //! ```text
 //!  EvtIoDeviceControl      request: decode, start     ── wsk ──▶ WskControlSocket, WskBind, ...
 //!                                                │                          │ IRP completes
 //!  EvtRequestCancel ───────────────────── cancels│                          ▼
-//!  EvtWorkItem             request: finish ◀── CompletionQueue ◀── completion routine (MORE_PROCESSING_REQUIRED)
+//!                          request: finish ◀── CompletionHandler ◀── completion routine (MORE_PROCESSING_REQUIRED)
+//!  EvtWorkItem             request: finish ◀── CompletionQueue   ◀──  │ of a create, of a security descriptor
 //!  EvtFileCleanup          request::close: closes the socket, which cancels what is pending
 //!
-//!  WskReceiveFromEvent     inbox ─▶ ring ─▶ a drain that waits is woken, and goes to the CompletionQueue
+//!  WskReceiveFromEvent     inbox ─▶ ring ─▶ a drain that waits is woken, and goes to the CompletionHandler
 //! ```
 //!
 //! | module | what it owns |
 //! |---|---|
-//! | `driver` | `DriverEntry`, and the driver's state: registration with WSK, completion queue, counters |
+//! | `driver` | `DriverEntry`, and the driver's state: registration with WSK, completion handler and queue, counters |
 //! | `file` | a handle: its socket, the socket's state, and spare operations |
 //! | `request` | each request of the contract in a file of its own: decode, start, finish |
 //! | `input` | what user mode has sent, read from its bytes |
@@ -49,7 +50,7 @@ mod switch;
 pub use driver::driver_entry;
 
 // Hosted, these crates supply the functions that a driver imports.
-#[cfg(feature = "hosted")]
+#[cfg(all(feature = "hosted", not(loom)))]
 use {netio as _, ntos as _};
 
 #[cfg(feature = "kernel")]

@@ -9,6 +9,7 @@ use wsk_sys::{MDL, ULONG, WSK_BUF, WSK_BUF_LIST};
 use crate::batch::Batch;
 use crate::driver::Driver;
 use crate::file::File;
+use crate::inbox::Inbox;
 
 /// A request with operations.
 pub(crate) type InFlight = wdf::InFlight<Driver>;
@@ -65,15 +66,17 @@ pub(crate) enum Data {
     One(Locked),
     /// Several datagrams.
     List(BufferList<Locked>),
+    /// None: the queue that the request is of, which is there even if the socket is not any more.
+    Queue(Shared<Inbox>),
 }
 
 impl Data {
-    /// The number of datagrams.
-    pub(crate) fn datagrams(&self) -> usize {
+    /// How many datagrams so many bytes are, which were sent.
+    pub(crate) fn datagrams(&self, sent: usize) -> usize {
         match self {
-            Data::None => 0,
+            Data::None | Data::Queue(_) => 0,
             Data::One(_) => 1,
-            Data::List(list) => list.len(),
+            Data::List(list) => list.count_within(sent),
         }
     }
 }
@@ -133,7 +136,7 @@ unsafe impl Payload for Buffers {
     fn buffer(&self) -> WSK_BUF {
         match self.data {
             Data::One(data) => data.buffer(),
-            Data::None | Data::List(_) => Locked::NONE.buffer(),
+            Data::None | Data::List(_) | Data::Queue(_) => Locked::NONE.buffer(),
         }
     }
 
@@ -149,12 +152,12 @@ unsafe impl PayloadList for Buffers {
     fn list(&self) -> *mut WSK_BUF_LIST {
         match &self.data {
             Data::List(list) => list.list(),
-            Data::None | Data::One(_) => ptr::null_mut(),
+            Data::None | Data::One(_) | Data::Queue(_) => ptr::null_mut(),
         }
     }
 }
 
-// SAFETY: a buffer's description, and a list that may be dropped at DISPATCH_LEVEL.
+// SAFETY: a buffer's description, and a list and a queue that may be dropped at DISPATCH_LEVEL.
 unsafe impl wsk::DispatchDrop for Data {}
 dispatch_drop!(Locked(buffer: Copy));
 dispatch_drop!(Buffers { request, data, batch });

@@ -9,10 +9,10 @@
 //!  disable soon  begin ─ event off ─ queue off ─ end
 //!  disable       begin ─ event off ... the IRP completes ─ queue off ─ end
 //! ```
-//!
-//! Nothing here is the driver's own: a test includes the file, and explores how threads interleave.
 
-use wsk::{Error, Result};
+use wsk::{Error, Result, event};
+
+use crate::inbox::{Inbox, Reception};
 
 /// Whether somebody is switching. It lives under a lock of its owner's.
 #[derive(Debug, Default)]
@@ -34,59 +34,38 @@ impl Switching {
     }
 }
 
-/// What is switched: the event, and the queue that it fills.
-pub(crate) trait Switched {
-    /// What WSK tells when the event was disabled without waiting.
-    type Disabled;
-
-    /// Calls `f` under the lock.
-    fn with<R>(&self, f: impl FnOnce(&mut Switching) -> R + Send) -> R;
-
-    /// Has the queue take datagrams. It refuses if it does so already.
-    fn queue_on(&self) -> Result;
-
-    /// Has it take none any more.
-    fn queue_off(&self);
-
-    /// Has WSK call.
-    fn event_on(&self) -> Result;
-
-    /// Has WSK call no more, without waiting for calls that have begun.
-    fn event_off(&self) -> Result<Self::Disabled>;
-}
-
 /// Enables the event.
-pub(crate) fn enable(switched: &impl Switched) -> Result {
-    switched.with(Switching::begin)?;
+pub(crate) fn enable(reception: &Reception<'_>) -> Result {
+    reception.inbox().switching(Switching::begin)?;
     // The queue before the event, so that nothing is lost.
-    let result = switched.queue_on().and_then(|()| {
-        let enabled = switched.event_on();
+    let result = reception.queue_on().and_then(|()| {
+        let enabled = reception.event_on();
         if enabled.is_err() {
-            switched.queue_off();
+            reception.inbox().stop();
         }
         enabled
     });
-    switched.with(Switching::end);
+    reception.inbox().switching(Switching::end);
     result
 }
 
 /// Disables the event without waiting.
-pub(crate) fn disable_soon<S: Switched>(switched: &S) -> Result<S::Disabled> {
-    begin_disable(switched)?;
-    let result = switched.event_off();
-    end_disable(switched, result.is_ok());
+pub(crate) fn disable_soon(reception: &Reception<'_>) -> Result<event::Disabled> {
+    begin_disable(reception)?;
+    let result = reception.event_off();
+    end_disable(reception.inbox(), result.is_ok());
     result
 }
 
 /// Begins to disable the event by an operation; [`end_disable`] follows when that has ended, or was not submitted.
-pub(crate) fn begin_disable(switched: &impl Switched) -> Result {
-    switched.with(Switching::begin)
+pub(crate) fn begin_disable(reception: &Reception<'_>) -> Result {
+    reception.inbox().switching(Switching::begin)
 }
 
 /// The event is disabled, or it failed to be.
-pub(crate) fn end_disable(switched: &impl Switched, disabled: bool) {
+pub(crate) fn end_disable(inbox: &Inbox, disabled: bool) {
     if disabled {
-        switched.queue_off();
+        inbox.stop();
     }
-    switched.with(Switching::end);
+    inbox.switching(Switching::end);
 }

@@ -3,12 +3,10 @@
 //!
 //! Some kinds wait by themselves; the others would end at once, and are held by the hosted WSK.
 
-mod common;
-
 use std::thread;
 use std::time::Duration;
 
-use common::{Completion, READ_WRITE, Rig, SOON, eventually, session};
+use crate::common::{Completion, READ_WRITE, Rig, SOON, eventually, session};
 use netio::Hold;
 use ntos::Token;
 use wsk_sys::{
@@ -208,6 +206,8 @@ const IMMEDIATE: &[u32] = &[
     abi::IOCTL_WSKDRV_PROVIDER,
     abi::IOCTL_WSKDRV_TRANSPORTS,
     abi::IOCTL_WSKDRV_ENABLE_RECEIVE,
+    // It waits for its own requests to WSK, each with a limit.
+    abi::IOCTL_WSKDRV_PROBE,
 ];
 
 const MODES: &[Completion] = &[Completion::Inline, Completion::Deferred, Completion::Delayed { seed: 11 }];

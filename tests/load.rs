@@ -1,8 +1,6 @@
 //! Loading and unloading, and who may open the device.
 
-mod common;
-
-use common::{Completion, READ_WRITE, Rig, SOON, load, status};
+use crate::common::{self, Completion, READ_WRITE, Rig, SOON, load, status};
 use netio::{Config, Network};
 use ntos::{Machine, Token};
 use wsk_sys::{

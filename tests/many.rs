@@ -1,8 +1,6 @@
 //! Ten thousand handles at once.
 
-mod common;
-
-use common::{Completion, Rig, eventually};
+use crate::common::{self, Completion, Rig, eventually};
 use wskctl::{Family, Session};
 
 const HANDLES: usize = 10_000;

@@ -1,10 +1,8 @@
 //! A time limit of zero: what completes in the call is had, and nothing is waited for.
 
-mod common;
-
 use std::time::Duration;
 
-use common::{Completion, Rig, status};
+use crate::common::{Completion, Rig, status};
 use wsk_sys::{SO_BROADCAST, SOL_SOCKET, STATUS_IO_TIMEOUT};
 use wskctl::Session;
 use wskctl::session::Room;

@@ -1,8 +1,6 @@
 //! What counts as pending on a handle. That there is a limit is a test of the conformance suite.
 
-mod common;
-
-use common::{Completion, Rig, status};
+use crate::common::{Completion, Rig, status};
 use wskdrv_abi::PENDING_MAX;
 
 #[test]

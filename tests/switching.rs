@@ -1,11 +1,11 @@
 //! Enabling and disabling the receive event of one handle, several at a time.
 
-mod common;
-
 use std::thread;
 use std::time::Duration;
 
-use common::{Completion, Rig, SOON, eventually, status};
+use crate::common::{Completion, Rig, SOON, eventually, status};
+use netio::{Config, Network};
+use readings::{EnabledTwice, Readings};
 use wsk_sys::{STATUS_CANCELLED, STATUS_INVALID_DEVICE_STATE, STATUS_SUCCESS};
 use wskctl::Session;
 use wskctl::device::Pending;
@@ -113,4 +113,35 @@ fn what_was_dropped_before_the_event_was_enabled_again_is_counted() {
     assert_eq!(session.statistics().expect("counts").datagrams_dropped, dropped, "the driver's goes on");
     drop((session, poll));
     rig.finish();
+}
+
+/// Where WSK refuses to disable what is not enabled, the driver says that it is off: nothing is pending, by either form.
+#[test]
+fn disabling_what_is_off_leaves_nothing_pending() {
+    for reading in [EnabledTwice::Success, EnabledTwice::InvalidState] {
+        for completion in MODES {
+            let net = netio::memory::Net::new();
+            let (network, readings) = (Network::Memory(net.clone()), Readings::STRICT.with(reading));
+            let rig = Rig::boot(Config { network, completion, readings, ..Config::default() }, Some(net));
+            let (handle, address) = rig.bound(LOCAL);
+            let session = handle.within(SOON);
+            let both_forms = || {
+                let done = begin_disable(&session).wait();
+                assert_eq!((done.status, &done.output[..]), (STATUS_SUCCESS, &[0; 8][..]), "{reading:?}");
+                assert!(
+                    !session.disable_receive_soon().expect("it ends with success"),
+                    "{reading:?}: pending"
+                );
+            };
+            both_forms();
+            session.enable_receive(4096).expect("enabled");
+            works(&rig, &session, address);
+            session.disable_receive().expect("it is disabled");
+            both_forms();
+            session.enable_receive(4096).expect("enabled");
+            works(&rig, &session, address);
+            drop((handle, session));
+            rig.finish();
+        }
+    }
 }

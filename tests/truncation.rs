@@ -1,10 +1,9 @@
 //! A provider that ends the receive of a datagram that does not fit with a warning: the datagram is not lost.
 
-mod common;
-
-use common::{Completion, Rig, SOON};
+use crate::common::{Completion, Rig, SOON};
 use netio::{Config, Network};
-use wsk_sys::{MSG_TRUNC, STATUS_BUFFER_OVERFLOW};
+use readings::{Readings, ReceiveTruncated};
+use wsk_sys::MSG_TRUNC;
 use wskctl::session::Room;
 
 const LOCAL: &str = "127.0.0.1:0";
@@ -13,8 +12,9 @@ const LOCAL: &str = "127.0.0.1:0";
 fn a_warning_of_truncation_is_taken_as_truncation() {
     for completion in [Completion::Inline, Completion::Deferred, Completion::Delayed { seed: 2 }] {
         let net = netio::memory::Net::new();
-        let (network, truncation) = (Network::Memory(net.clone()), STATUS_BUFFER_OVERFLOW);
-        let rig = Rig::boot(Config { network, completion, truncation, ..Config::default() }, Some(net));
+        let (network, readings) =
+            (Network::Memory(net.clone()), Readings::STRICT.with(ReceiveTruncated::Overflow));
+        let rig = Rig::boot(Config { network, completion, readings, ..Config::default() }, Some(net));
         let (handle, address) = rig.bound(LOCAL);
         let (session, peer) = (handle.within(SOON), rig.peer(LOCAL));
         peer.send(b"too long", address);

@@ -24,8 +24,8 @@ impl AddressListChange {
 
     pub(super) fn start(self, call: &mut Call) -> Result<Disposition> {
         let ((socket, _), passive) = (call.file.socket()?, passive()?);
-        call.submit(self.limit, Data::None, |queue, op, limit| {
-            socket.submit_to(queue, op, wsk::AddressListChange::new(&passive), limit);
+        call.submit(self.limit, Data::None, |driver, op, limit| {
+            socket.submit_to(&driver.handler, op, wsk::AddressListChange::new(&passive), limit)
         })
     }
 }

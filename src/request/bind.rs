@@ -26,8 +26,8 @@ impl Command<'_> for Bind {
     fn start(self, call: &mut Call) -> Result<Disposition> {
         let change =
             Change { begin: |file: &File, _: &Op<_>| begin(file), undo: |file: &File| end(file, false) };
-        call.submit_with(self.limit, Data::None, change, |socket, queue, op, limit| {
-            socket.submit_to(queue, op, wsk::Bind(self.address), limit);
+        call.submit_with(self.limit, Data::None, change, |socket, driver, op, limit| {
+            socket.submit_to(&driver.handler, op, wsk::Bind(self.address), limit)
         })
     }
 }

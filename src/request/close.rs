@@ -18,7 +18,7 @@ pub(crate) fn close(file: &File) {
         State::Unbound(socket) | State::Binding(socket) | State::Bound(socket) => {
             counters.sockets_open.decrement();
             // Drains wait no more.
-            let dropped = socket.handler::<Inbox>().map_or(0, Inbox::close);
+            let dropped = Inbox::of(socket).map_or(0, |inbox| inbox.close());
             counters.datagrams_dropped.add(dropped);
         }
         State::NoSocket | State::Closed => {}

@@ -140,9 +140,7 @@ impl<'a> Command<'a> for Raw<'a> {
 
 fn start(call: &mut Call, control: Control<'_>, limit: Option<Duration>) -> Result<Disposition> {
     let (socket, _) = call.file.socket()?;
-    call.submit(limit, Data::None, |queue, op, limit| {
-        socket.submit_to(queue, op, control, limit);
-    })
+    call.submit(limit, Data::None, |driver, op, limit| socket.submit_to(&driver.handler, op, control, limit))
 }
 
 pub(super) fn finish(finished: &mut Finished<'_>, result: &Result<Output>) -> Result<usize> {

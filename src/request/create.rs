@@ -7,7 +7,7 @@ use wskdrv_abi as abi;
 
 use super::{Call, Change, Command, Disposition, Finished};
 use crate::file::{File, State};
-use crate::inbox::Inbox;
+use crate::inbox::Events;
 use crate::input::{ensure_zero, read_exact, time_limit};
 use crate::operation::Data;
 
@@ -29,9 +29,11 @@ impl Command<'_> for Create {
         let Create { family, limit } = self;
         // Captured for each socket, so that neither DriverEntry nor a request waits for a provider that is not ready.
         let provider = call.driver.registration.try_provider()?;
-        let create = provider.socket(family).handler(Inbox::new()?).create()?;
+        let create = provider.socket(family).handler(Events::new()?).create()?;
         let change = Change { begin: |file: &File, op: &wsk::Op<_>| begin(file, op.canceller()), undo };
-        call.submit_with(limit, Data::None, change, |(), queue, op, limit| create.submit_to(queue, op, limit))
+        call.submit_with(limit, Data::None, change, |(), driver, op, limit| {
+            create.submit_to(&driver.queue.unless_done(), op, limit)
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use zerocopy::IntoBytes;
 
 use super::{Call, Change, Command, Disposition, Finished};
 use crate::file::File;
-use crate::inbox::Reception;
+use crate::inbox::{self, Inbox, Reception};
 use crate::input::{ensure_room, read_exact, time_limit};
 use crate::operation::Data;
 use crate::switch;
@@ -44,22 +44,21 @@ impl Command<'_> for DisableReceive {
             DisableReceive::AndWait(limit) => {
                 let change = Change {
                     begin: |_: &File, _: &Op<_>| switch::begin_disable(&reception),
-                    undo: |_: &File| switch::end_disable(&reception, false),
+                    undo: |_: &File| switch::end_disable(reception.inbox(), false),
                 };
-                call.submit_with(limit, Data::None, change, |(), queue, op, limit| {
-                    socket.submit_to(queue, op, wsk::DisableReceive, limit);
+                let data = Data::Queue(Inbox::of(&socket)?.clone());
+                call.submit_with(limit, data, change, |(), driver, op, limit| {
+                    socket.submit_to(&driver.handler, op, wsk::DisableReceive, limit)
                 })
             }
         }
     }
 }
 
-pub(super) fn finish(finished: &mut Finished<'_>, result: Result) -> Result<usize> {
-    // The queue is gone with the socket if the handle is closed.
-    if let Ok(socket) = finished.file.bound_socket()
-        && let Ok(reception) = Reception::of(&socket, 0)
-    {
-        switch::end_disable(&reception, result.is_ok());
+pub(super) fn finish(finished: &mut Finished<'_>, data: &Data, result: Result) -> Result<usize> {
+    let result = inbox::off_in_any_case(result, ());
+    if let Data::Queue(inbox) = data {
+        switch::end_disable(inbox, result.is_ok());
     }
     result?;
     finished.request.write_output(Disabled { pending: 0, reserved: 0 }.as_bytes())

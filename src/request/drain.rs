@@ -24,19 +24,19 @@ impl Command<'_> for Drain {
 
     fn start(self, call: &mut Call) -> Result<Disposition> {
         let socket = call.file.bound_socket()?;
-        // Every socket of the driver's has one.
-        let inbox = socket.handler::<Inbox>().ok_or(Error::INVALID_DEVICE_STATE)?;
-        call.submit(self.limit, Data::None, |queue, op, limit| inbox.wait(queue, op, limit))
+        let inbox = Inbox::of(&socket)?;
+        call.submit(self.limit, Data::Queue(inbox.clone()), |driver, op, limit| {
+            inbox.wait(&driver.handler, op, limit)
+        })
     }
 }
 
 /// The queue is not empty, and no other drain takes from it meanwhile.
-pub(super) fn finish(finished: &mut Finished<'_>, result: Result) -> Result<usize> {
+pub(super) fn finish(finished: &mut Finished<'_>, data: &Data, result: Result) -> Result<usize> {
     result?;
-    let socket = finished.file.bound_socket().map_err(|_| Error::CANCELLED)?;
-    let inbox = socket.handler::<Inbox>().ok_or(Error::INVALID_DEVICE_STATE)?;
+    let Data::Queue(inbox) = data else { return Err(Error::CANCELLED) };
     let taken = inbox.drain(finished.request)?;
-    let counters = &finished.driver.counters;
+    let counters = &finished.file.driver().counters;
     counters.datagrams_received.add(taken.datagrams);
     counters.bytes_received.add(taken.bytes);
     counters.datagrams_dropped.add(taken.dropped);

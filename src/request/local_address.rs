@@ -22,8 +22,8 @@ impl Command<'_> for LocalAddress {
 
     fn start(self, call: &mut Call) -> Result<Disposition> {
         let socket = call.file.bound_socket()?;
-        call.submit(self.limit, Data::None, |queue, op, limit| {
-            socket.submit_to(queue, op, wsk::LocalAddress, limit);
+        call.submit(self.limit, Data::None, |driver, op, limit| {
+            socket.submit_to(&driver.handler, op, wsk::LocalAddress, limit)
         })
     }
 }

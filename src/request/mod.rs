@@ -1,7 +1,8 @@
 //! The requests of the contract, a file for each: what it reads, what it asks of WSK, and what it makes of the result.
 //!
 //! ```text
-//!  dispatch ─▶ Command::decode ─▶ Command::start ─▶ Call::submit ─▶ WSK ─▶ finish
+//!  dispatch ─▶ Command::decode ─▶ Command::start ─▶ Call::submit ─▶ WSK ─▶ finish: in the call, if WSK is done when it returns;
+//!                  │                    │                │                if not, in the completion, or in the work item
 //!                  │ error            │ error, or done     │ error         the request is completed with what it gives
 //!                  └──────────────────┴────────────────────┴─▶ the request is completed, and nothing of it remains
 //! ```
@@ -12,7 +13,7 @@ use core::slice;
 use core::time::Duration;
 
 use wdf::FileRef;
-use wsk::{Completion, CompletionQueue, Error, Op, Passive, Result};
+use wsk::{Completion, CompletionHandler, CompletionQueue, Error, HandleCompletion, Op, Passive, Result};
 use wskdrv_abi as abi;
 use zerocopy::{Immutable, IntoBytes};
 
@@ -30,6 +31,8 @@ mod drain;
 mod enable_receive;
 mod info;
 mod local_address;
+#[cfg(feature = "probe")]
+mod probe;
 mod receive;
 mod security;
 mod send;
@@ -71,7 +74,7 @@ struct Change<B, U> {
 pub(crate) enum Disposition {
     /// It is done, with so many bytes of output.
     Done(usize),
-    /// An operation was submitted, which completes it.
+    /// An operation was submitted, which completes it, or has.
     Pending,
 }
 
@@ -114,6 +117,8 @@ fn dispatch(call: &mut Call, code: u32, input: &[u8]) -> Result<Disposition> {
         abi::IOCTL_WSKDRV_TRANSPORT_CHANGE => call.serve::<transport_change::TransportChange>(input),
         abi::IOCTL_WSKDRV_SET_SECURITY => call.serve::<security::SetSecurity<'_>>(input),
         abi::IOCTL_WSKDRV_GET_SECURITY => call.serve::<security::GetSecurity>(input),
+        #[cfg(feature = "probe")]
+        abi::IOCTL_WSKDRV_PROBE => call.serve::<probe::Probe<'_>>(input),
         _ => Err(Error::INVALID_DEVICE_REQUEST),
     }
 }
@@ -172,15 +177,15 @@ impl Call {
     }
 
     /// Submits an operation that carries `data`. From then on, whoever the operation goes to completes the request, and with
-    /// it the handle may go.
+    /// it the handle may go. If it is done when the call of WSK returns, that is here.
     fn submit(
         &mut self,
         limit: Option<Duration>,
         data: Data,
-        submit: impl FnOnce(&Queue, Op<Buffers>, Option<Duration>),
+        submit: impl FnOnce(&Driver, Op<Buffers>, Option<Duration>) -> Submitted,
     ) -> Result<Disposition> {
         let change = Change { begin: |_: &File, _: &Op<Buffers>| Ok(()), undo: |_: &File| () };
-        self.submit_with(limit, data, change, |(), queue, op, limit| submit(queue, op, limit))
+        self.submit_with(limit, data, change, |(), driver, op, limit| submit(driver, op, limit))
     }
 
     /// Submits an operation that goes with a change of the handle's state.
@@ -189,7 +194,7 @@ impl Call {
         limit: Option<Duration>,
         data: Data,
         change: Change<impl FnOnce(&File, &Op<Buffers>) -> Result<G>, impl FnOnce(&File)>,
-        submit: impl FnOnce(G, &Queue, Op<Buffers>, Option<Duration>),
+        submit: impl FnOnce(G, &Driver, Op<Buffers>, Option<Duration>) -> Submitted,
     ) -> Result<Disposition> {
         let (driver, mut op) = (self.driver, self.file.take_op()?);
         let changed = (change.begin)(&self.file, &op);
@@ -209,7 +214,9 @@ impl Call {
         };
         *op.buffers_mut() = Buffers { request: Some(request), data, batch: None };
         driver.counters.submitted();
-        submit(changed, &driver.queue, op, limit);
+        if let Some((completion, op)) = submit(changed, driver, op, limit) {
+            finish(completion, op);
+        }
         Ok(Disposition::Pending)
     }
 
@@ -227,6 +234,22 @@ impl Call {
 }
 
 pub(crate) type Queue = CompletionQueue<'static, Buffers, Completion<'static>>;
+pub(crate) type Handler = CompletionHandler<Buffers, Completion<'static>, Finish>;
+
+/// An operation that was done when it was submitted.
+pub(crate) type Submitted = Option<(Completion<'static>, Op<Buffers>)>;
+
+/// Completes the requests of operations in the completion itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Finish;
+
+wsk::dispatch_drop!(Finish {});
+
+impl HandleCompletion<Buffers, Completion<'static>> for Finish {
+    fn completed(&self, completion: Completion<'static>, op: Op<Buffers>) {
+        finish(completion, op);
+    }
+}
 
 /// Leave to make what is for `PASSIVE_LEVEL`: a request of user mode comes at that level, but another driver may send
 /// one at a higher.
@@ -236,32 +259,48 @@ fn passive() -> Result<Passive> {
 
 /// A request whose operation has completed.
 struct Finished<'a> {
-    driver: &'static Driver,
     file: &'a File,
     request: &'a mut Uncompleted,
 }
 
 /// Completes the request of an operation that has completed.
-pub(crate) fn finish(driver: &'static Driver, completion: Completion<'static>, mut op: Op<Buffers>) {
-    driver.counters.completed(completion.error());
-    if let Completion::Receive(result) = completion {
-        return receive::finish(driver, &result, op);
+///
+/// At IRQL <= `DISPATCH_LEVEL`; not in a completion routine, if the result is one that is to be released by a call of WSK.
+pub(crate) fn finish(completion: Completion<'static>, op: Op<Buffers>) {
+    let error = completion.error();
+    match completion {
+        Completion::Receive(result) => receive::finish(&result, op),
+        Completion::Create(result) => one(op, error, |finished, _| create::finish(finished, result)),
+        Completion::Bind(result) => one(op, error, |finished, _| bind::finish(finished, result)),
+        Completion::LocalAddress(result) => {
+            one(op, error, |finished, _| local_address::finish(finished, result));
+        }
+        Completion::Control(result) => one(op, error, |finished, _| control::finish(finished, &result)),
+        Completion::SetSecurity(result) => one(op, error, |_, _| security::set_finished(result)),
+        Completion::GetSecurity(result) => {
+            one(op, error, |finished, _| security::get_finished(finished, result));
+        }
+        Completion::Send(result) => one(op, error, |finished, data| send::finish(finished, data, result)),
+        Completion::DisableReceive(result) => {
+            one(op, error, |finished, data| disable_receive::finish(finished, data, result));
+        }
+        Completion::Wait(result) => one(op, error, |finished, data| drain::finish(finished, data, result)),
+        Completion::TransportChange(result) => {
+            one(op, error, |finished, _| transport_change::finish(finished, result));
+        }
+        Completion::AddressChange(result) => one(op, error, |_, _| address_change::finish(result)),
     }
+}
+
+/// Completes the request of an operation that was all of it, and that has ended so.
+fn one(
+    mut op: Op<Buffers>,
+    error: Option<Error>,
+    finish: impl FnOnce(&mut Finished<'_>, &Data) -> Result<usize>,
+) {
     let Some(mut request) = op.buffers_mut().request.take() else { return };
-    let finished = &mut Finished { driver, file: &request.file(), request: &mut request };
-    let information = match completion {
-        Completion::Create(result) => create::finish(finished, result),
-        Completion::Bind(result) => bind::finish(finished, result),
-        Completion::LocalAddress(result) => local_address::finish(finished, result),
-        Completion::Control(result) => control::finish(finished, &result),
-        Completion::SetSecurity(result) => security::set_finished(result),
-        Completion::GetSecurity(result) => security::get_finished(finished, result),
-        Completion::Send(result) => send::finish(finished, op.buffers().data.datagrams(), result),
-        Completion::DisableReceive(result) => disable_receive::finish(finished, result),
-        Completion::Wait(result) => drain::finish(finished, result),
-        Completion::TransportChange(result) => transport_change::finish(finished, result),
-        Completion::AddressChange(result) => address_change::finish(result),
-        Completion::Receive(_) => return,
-    };
+    let file = &request.file();
+    file.driver().counters.completed(error);
+    let information = finish(&mut Finished { file, request: &mut request }, &op.buffers().data);
     request.finish(Some(op), information);
 }

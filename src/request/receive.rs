@@ -15,7 +15,6 @@ use zerocopy::IntoBytes;
 use super::{Call, Command, Disposition, Uncompleted};
 use crate::batch::Batch;
 use crate::datagrams::{self, List};
-use crate::driver::Driver;
 use crate::input::{ensure_room, read_exact, time_limit};
 use crate::operation::{Buffers, Cancel, Data};
 
@@ -91,7 +90,10 @@ impl Command<'_> for Receive {
             driver.counters.submitted();
             // The first to complete ends all: one time limit is enough.
             let limit = limit.filter(|_| slot == 0);
-            socket.submit_to(&driver.queue, op, ReceiveFrom.with_room(slots.control_room), limit);
+            let request = ReceiveFrom.with_room(slots.control_room);
+            if let Some((completion, op)) = socket.submit_to(&driver.handler, op, request, limit) {
+                super::finish(completion, op);
+            }
         }
         if batch.submitted() {
             end(&batch);
@@ -101,11 +103,13 @@ impl Command<'_> for Receive {
 }
 
 /// Takes one of the operations of a request, and with the last one completes the request.
-pub(super) fn finish(driver: &'static Driver, result: &Result<wsk::Received>, mut op: Op<Buffers>) {
+pub(super) fn finish(result: &Result<wsk::Received>, mut op: Op<Buffers>) {
     let Some((batch, slot)) = op.buffers_mut().batch.take() else { return };
+    let counters = &batch.driver().counters;
+    counters.completed(result.as_ref().err().copied());
     let record = result.as_ref().map_err(|error| *error).and_then(|received| {
-        driver.counters.datagrams_received.increment();
-        driver.counters.bytes_received.add(received.length);
+        counters.datagrams_received.increment();
+        counters.bytes_received.add(received.length);
         write(&batch, slot, received.length, received.from, received.flags, received.control.as_bytes())
     });
     if batch.completed(slot, op, record) {

@@ -34,8 +34,8 @@ impl<'a> Command<'a> for SetSecurity<'a> {
         }
         let provider = call.driver.registration.try_provider()?;
         let security = provider.cache_security(self.descriptor, &passive()?)?;
-        call.submit(self.limit, Data::None, |queue, op, limit| {
-            socket.submit_to(queue, op, wsk::SetSecurity(&security), limit);
+        call.submit(self.limit, Data::None, |driver, op, limit| {
+            socket.submit_to(&driver.queue.unless_done(), op, wsk::SetSecurity(&security), limit)
         })
     }
 }
@@ -58,8 +58,8 @@ impl Command<'_> for GetSecurity {
     fn start(self, call: &mut Call) -> Result<Disposition> {
         let (socket, _) = call.file.socket()?;
         let request = wsk::GetSecurity::new(&socket)?;
-        call.submit(self.limit, Data::None, |queue, op, limit| {
-            socket.submit_to(queue, op, request, limit);
+        call.submit(self.limit, Data::None, |driver, op, limit| {
+            socket.submit_to(&driver.queue.unless_done(), op, request, limit)
         })
     }
 }

@@ -61,22 +61,24 @@ impl<'a> Command<'a> for Send<'a> {
         let control = ControlInfo::copied(self.control).unwrap_or_default().padded();
         let data = call.locked(0, call.output)?;
         if self.lengths.len() == 1 {
-            return call.submit(self.limit, Data::One(data), |queue, op, limit| {
-                socket.submit_to(queue, op, SendTo(self.to).with(control), limit);
+            return call.submit(self.limit, Data::One(data), |driver, op, limit| {
+                socket.submit_to(&driver.handler, op, SendTo(self.to).with(control), limit)
             });
         }
         let mut list = BufferList::new(data, self.lengths.len())?;
         list.divide(self.lengths())?;
-        call.submit(self.limit, Data::List(list), |queue, op, limit| {
-            socket.submit_to(queue, op, SendMessages(self.to).with(control), limit);
+        call.submit(self.limit, Data::List(list), |driver, op, limit| {
+            socket.submit_to(&driver.handler, op, SendMessages(self.to).with(control), limit)
         })
     }
 }
 
-pub(super) fn finish(finished: &mut Finished<'_>, datagrams: usize, result: Result<usize>) -> Result<usize> {
+pub(super) fn finish(finished: &mut Finished<'_>, data: &Data, result: Result<usize>) -> Result<usize> {
     let sent = result?;
-    finished.driver.counters.datagrams_sent.add(datagrams);
-    finished.driver.counters.bytes_sent.add(sent);
+    // Of several, WSK may have sent the first only.
+    let counters = &finished.file.driver().counters;
+    counters.datagrams_sent.add(data.datagrams(sent));
+    counters.bytes_sent.add(sent);
     Ok(sent)
 }
 

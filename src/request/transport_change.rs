@@ -25,8 +25,8 @@ impl Command<'_> for TransportChange {
             begin: |file: &File, op: &Op<_>| begin(file, op.canceller()),
             undo: |file: &File| end(file),
         };
-        call.submit_with(self.limit, Data::None, change, |(), queue, op, limit| {
-            provider.submit_transport_change_to(queue, op, limit);
+        call.submit_with(self.limit, Data::None, change, |(), driver, op, limit| {
+            provider.submit_transport_change_to(&driver.handler, op, limit)
         })
     }
 }

@@ -35,16 +35,15 @@ fn public(visibility: &Visibility) -> bool {
 }
 
 impl Stock {
-    /// Adds the declarations of one module.
-    pub(crate) fn take(&mut self, module: &str, file: &syn::File) -> Result<()> {
+    /// Adds the declarations of one module, which Rust has in `home`.
+    pub(crate) fn take(&mut self, module: &str, home: &syn::Path, file: &syn::File) -> Result<()> {
         for item in &file.items {
             match item {
                 Item::Const(item) if public(&item.vis) => {
                     let name = &item.ident;
                     let text = name.to_string();
-                    self.constants.push(
-                        quote!(Constant { module: #module, name: #text, value: wsk_sys::#name as i128 }),
-                    );
+                    self.constants
+                        .push(quote!(Constant { module: #module, name: #text, value: #home::#name as i128 }));
                 }
                 Item::Static(item) if public(&item.vis) => {
                     let (ty, text) = (&item.ty, item.ident.to_string());

@@ -17,7 +17,7 @@ use crate::{root, target_directory};
 /// The crates that a driver links.
 const PACKAGES: [&str; 9] = [
     "nt-sys",
-    "nt",
+    "wsk-nt",
     "wsk-cmsg",
     "wsk-descriptor",
     "wsk-requests",

@@ -105,6 +105,10 @@ codes! {
     /// Reads the socket's security descriptor: input [`Timed`](crate::request::Timed); output a self-relative security
     /// descriptor.
     IOCTL_WSKDRV_GET_SECURITY = 0x814, Buffered, FILE_READ_ACCESS;
+    /// Asks WSK what its pages leave open: input the id of the question, at most [`PROBE_ID_MAX`](crate::reply::PROBE_ID_MAX)
+    /// bytes; output [`Probed`](crate::reply::Probed). The handle's socket has no part in it. A driver that was built without
+    /// its feature `probe` does not know the code.
+    IOCTL_WSKDRV_PROBE = 0x815, Buffered, READ_WRITE;
 }
 
 /// The row of a control code, if it is one of this device.
@@ -137,7 +141,7 @@ mod tests {
 
     #[test]
     fn codes_are_those_that_were_published() {
-        assert_eq!(CODES.len(), 19, "a new code has its line below");
+        assert_eq!(CODES.len(), 20, "a new code has its line below");
         assert_eq!(IOCTL_WSKDRV_VERSION, 0x8057_6000);
         assert_eq!(IOCTL_WSKDRV_CREATE, 0x8057_E004);
         assert_eq!(IOCTL_WSKDRV_BIND, 0x8057_A008);
@@ -157,6 +161,7 @@ mod tests {
         assert_eq!(IOCTL_WSKDRV_TRANSPORT_CHANGE, 0x8057_6048);
         assert_eq!(IOCTL_WSKDRV_SET_SECURITY, 0x8057_A04C);
         assert_eq!(IOCTL_WSKDRV_GET_SECURITY, 0x8057_6050);
+        assert_eq!(IOCTL_WSKDRV_PROBE, 0x8057_E054);
     }
 
     #[test]

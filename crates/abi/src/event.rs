@@ -6,7 +6,8 @@
 //!
 //! One request of a handle at a time enables or disables the event; another meanwhile is refused with
 //! `STATUS_INVALID_DEVICE_STATE`. If a disabling fails, as when it is cancelled, WSK may call no more all the same: disable
-//! again before the next enabling.
+//! again before the next enabling. What a disabling says of the calls that are left holds for one that has switched the event
+//! off: where it was off already, WSK may refuse, and the request ends as if none were left.
 
 use core::mem::size_of;
 

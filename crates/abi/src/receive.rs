@@ -28,6 +28,9 @@ pub const RECEIVE_MAX: usize = 16;
 /// Input of [`IOCTL_WSKDRV_RECEIVE`](crate::IOCTL_WSKDRV_RECEIVE).
 ///
 /// The request waits for the first datagram, and completes with those that have come by then; none is lost.
+///
+/// Datagrams that WSK joins (`UDP_RECV_MAX_COALESCED_SIZE`) are one record. The message `UDP_COALESCED_INFO` tells their size; builds
+/// of Windows are reported that leave it out, and then nothing tells where one ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Receive {

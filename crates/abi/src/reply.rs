@@ -96,7 +96,22 @@ pub struct Transport {
     pub provider_id: [u8; 16],
 }
 
+/// The longest id of a question.
+pub const PROBE_ID_MAX: usize = 64;
+
+/// Output of [`IOCTL_WSKDRV_PROBE`](crate::IOCTL_WSKDRV_PROBE).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Probed {
+    /// The name of the reading that WSK follows, and zeros; empty if what was seen is none of those that are known.
+    pub reading: [u8; 32],
+    /// The statuses that tell, in the order in which they were seen; those that are not used are zero.
+    pub seen: [i32; 4],
+}
+
 const _: () = {
+    assert!(size_of::<Probed>() == 48);
+    assert!(offset_of!(Probed, seen) == 32);
     assert!(size_of::<Transport>() == 28);
     assert!(offset_of!(Transport, family) == 8);
     assert!(offset_of!(Transport, provider_id) == 12);

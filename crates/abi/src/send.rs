@@ -26,7 +26,8 @@ pub const CONTROL_INFO_MAX: usize = 256;
 /// information. The payloads are the *output* buffer, which they fill.
 ///
 /// All datagrams go to one address with the same control information, by one call of WSK: `WskSendTo` for one,
-/// `WskSendMessages` for more. If one of them fails, the request does; those before it may have been sent.
+/// `WskSendMessages` for more. If one of them fails, the request does, and those before it may have been sent; or it succeeds, and
+/// `Information` is the bytes of those before it. Which, WSK leaves open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Send {
@@ -36,7 +37,8 @@ pub struct Send {
     pub flags: u32,
     /// How many datagrams: 1 to [`SEND_MAX`]. So many lengths follow, each a `u32`.
     pub count: u32,
-    /// How many bytes of socket address follow the lengths: 16 or 28, or 0 for the address that the socket was fixed to.
+    /// How many bytes of socket address follow the lengths: 16 or 28, or 0 for the address that the socket was fixed to. With 0 and
+    /// none fixed, WSK refuses the request with a status that its pages leave open.
     pub address_length: u32,
     /// How many bytes of control information follow the address: at most [`CONTROL_INFO_MAX`].
     pub control_length: u32,

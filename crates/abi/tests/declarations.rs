@@ -28,3 +28,31 @@ fn raw_request_types_are_wsks_own() {
     assert_eq!(i64::from(wskdrv_abi::RAW_GET_OPTION), i64::from(sys::WskGetOption));
     assert_eq!(i64::from(wskdrv_abi::RAW_IOCTL), i64::from(sys::WskIoctl));
 }
+
+/// The fields of the structures are numbers of a fixed width, and none is padded (`IntoBytes`): a 32-bit process lays them out as
+/// the driver does.
+#[test]
+fn structures_are_the_same_for_32_bit_callers() {
+    let sources = [
+        include_str!("../src/event.rs"),
+        include_str!("../src/receive.rs"),
+        include_str!("../src/reply.rs"),
+        include_str!("../src/request.rs"),
+        include_str!("../src/send.rs"),
+    ];
+    let mut structures = 0;
+    for source in sources {
+        for structure in source.split("#[repr(C)]").skip(1) {
+            structures += 1;
+            let fields = structure.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
+            let fields = fields.expect("a structure with fields").0.lines();
+            for field in fields.filter_map(|line| line.trim().strip_prefix("pub ")) {
+                let kind = field.split_once(": ").expect("a field").1.trim_end_matches(',');
+                let element = kind.strip_prefix('[').and_then(|array| array.split_once(';'));
+                let element = element.map_or(kind, |(element, _)| element);
+                assert!(["u8", "u16", "u32", "u64", "i32"].contains(&element), "{field}");
+            }
+        }
+    }
+    assert_eq!(structures, 17, "a structure has been added, or is not looked at");
+}

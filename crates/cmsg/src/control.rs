@@ -130,7 +130,32 @@ impl<const N: usize> fmt::Debug for Control<N> {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
+    use std::format;
+    use std::string::ToString;
+
     use super::*;
+
+    #[test]
+    fn it_is_empty_until_there_is_a_message_and_equal_by_its_messages() {
+        let mut control = Control::<48>::new();
+        assert!(control.is_empty());
+        control.push(&Message::TimeToLive(7)).unwrap();
+        assert!(!control.is_empty());
+        assert_ne!(control, Control::new());
+        assert_eq!(control, Control::copied(control.as_bytes()).unwrap());
+    }
+
+    #[test]
+    fn it_is_shown_by_its_messages_and_its_error_by_its_numbers() {
+        let mut control = Control::<24>::new();
+        assert_eq!(format!("{control:?}"), "[]");
+        control.push(&Message::TimeToLive(7)).unwrap();
+        assert_eq!(format!("{control:?}"), "[Ok(TimeToLive(7))]");
+        let full = control.push(&Message::HopLimit(1)).unwrap_err();
+        assert_eq!(full.to_string(), "control information: 24 bytes do not fit, as 0 are left");
+    }
 
     #[test]
     fn what_does_not_fit_changes_nothing() {

@@ -4,8 +4,9 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::error::{Fault, Malformed};
 use crate::kind::{
-    IP_ECN, IP_PKTINFO, IP_RECVERR, IP_TOS, IP_TTL, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_UDP, IPV6_ECN,
-    IPV6_HOPLIMIT, IPV6_PKTINFO, IPV6_RECVERR, IPV6_TCLASS, UDP_COALESCED_INFO, UDP_SEND_MSG_SIZE,
+    IP_ECN, IP_ORIGINAL_ARRIVAL_IF, IP_PKTINFO, IP_RECVERR, IP_RECVIF, IP_TOS, IP_TTL, IPPROTO_IP,
+    IPPROTO_IPV6, IPPROTO_UDP, IPV6_ECN, IPV6_HOPLIMIT, IPV6_ORIGINAL_ARRIVAL_IF, IPV6_PKTINFO, IPV6_RECVERR,
+    IPV6_RECVIF, IPV6_TCLASS, UDP_COALESCED_INFO, UDP_SEND_MSG_SIZE,
 };
 use crate::parse::Raw;
 
@@ -44,6 +45,18 @@ pub enum Message<'a> {
     /// The ECN codepoint of IPv6, 0 to 3.
     #[doc(alias = "IPV6_ECN")]
     EcnV6(i32),
+    /// The index of the interface that an IPv4 datagram came in by.
+    #[doc(alias = "IP_RECVIF")]
+    InterfaceV4(u32),
+    /// The index of the interface that an IPv6 datagram came in by.
+    #[doc(alias = "IPV6_RECVIF")]
+    InterfaceV6(u32),
+    /// The index of the interface that an IPv4 datagram arrived at first, before it was forwarded in the machine.
+    #[doc(alias = "IP_ORIGINAL_ARRIVAL_IF")]
+    ArrivalInterfaceV4(u32),
+    /// The index of the interface that an IPv6 datagram arrived at first, before it was forwarded in the machine.
+    #[doc(alias = "IPV6_ORIGINAL_ARRIVAL_IF")]
+    ArrivalInterfaceV6(u32),
     /// An ICMP error that an earlier datagram has caused.
     #[doc(alias = "IP_RECVERR")]
     ErrorV4(ReceiveError),
@@ -104,6 +117,10 @@ impl<'a> Raw<'a> {
             (IPPROTO_IPV6, IPV6_TCLASS) => Message::TrafficClass(self.int()?),
             (IPPROTO_IP, IP_ECN) => Message::EcnV4(self.int()?),
             (IPPROTO_IPV6, IPV6_ECN) => Message::EcnV6(self.int()?),
+            (IPPROTO_IP, IP_RECVIF) => Message::InterfaceV4(self.dword()?),
+            (IPPROTO_IPV6, IPV6_RECVIF) => Message::InterfaceV6(self.dword()?),
+            (IPPROTO_IP, IP_ORIGINAL_ARRIVAL_IF) => Message::ArrivalInterfaceV4(self.dword()?),
+            (IPPROTO_IPV6, IPV6_ORIGINAL_ARRIVAL_IF) => Message::ArrivalInterfaceV6(self.dword()?),
             (IPPROTO_IP, IP_RECVERR) => Message::ErrorV4(self.receive_error()?),
             (IPPROTO_IPV6, IPV6_RECVERR) => Message::ErrorV6(self.receive_error()?),
             (IPPROTO_UDP, UDP_SEND_MSG_SIZE) => Message::SendMessageSize(self.dword()?),
@@ -186,6 +203,14 @@ impl<'a> Message<'a> {
             Message::TrafficClass(value) => Encoded::int(IPPROTO_IPV6, IPV6_TCLASS, value),
             Message::EcnV4(value) => Encoded::int(IPPROTO_IP, IP_ECN, value),
             Message::EcnV6(value) => Encoded::int(IPPROTO_IPV6, IPV6_ECN, value),
+            Message::InterfaceV4(index) => Encoded::new(IPPROTO_IP, IP_RECVIF, &[&index.to_ne_bytes()]),
+            Message::InterfaceV6(index) => Encoded::new(IPPROTO_IPV6, IPV6_RECVIF, &[&index.to_ne_bytes()]),
+            Message::ArrivalInterfaceV4(index) => {
+                Encoded::new(IPPROTO_IP, IP_ORIGINAL_ARRIVAL_IF, &[&index.to_ne_bytes()])
+            }
+            Message::ArrivalInterfaceV6(index) => {
+                Encoded::new(IPPROTO_IPV6, IPV6_ORIGINAL_ARRIVAL_IF, &[&index.to_ne_bytes()])
+            }
             Message::ErrorV4(error) => Encoded::error(IPPROTO_IP, IP_RECVERR, error),
             Message::ErrorV6(error) => Encoded::error(IPPROTO_IPV6, IPV6_RECVERR, error),
             Message::SendMessageSize(size) => {

@@ -57,7 +57,18 @@ fn message() -> impl Strategy<Value = Owned> {
     ]
 }
 
+/// Under Miri few cases, and no file of those that failed: it opens none.
+fn config() -> ProptestConfig {
+    if cfg!(miri) {
+        ProptestConfig { cases: 4, failure_persistence: None, ..ProptestConfig::default() }
+    } else {
+        ProptestConfig::default()
+    }
+}
+
 proptest! {
+    #![proptest_config(config())]
+
     #[test]
     fn what_is_built_is_read_back(messages in vec(message(), 0..8)) {
         let mut control = Control::<512>::new();

@@ -34,7 +34,7 @@ pub enum Malformed {
     Sacl,
     /// The owner or the group is no security identifier.
     Sid,
-    /// The list's header is wrong, or its entries do not fit into it.
+    /// The list's header is wrong, its entries do not fit into it, or it is there without `SE_DACL_PRESENT`.
     List,
     /// An entry neither allows nor denies, or its parts do not fit into it.
     Entry,
@@ -106,13 +106,15 @@ impl<'a> Descriptor<'a> {
         let length = |sid: Option<Sid<'_>>| sid.map_or(0, |sid| sid.as_bytes().len());
         let mut size = end(&owner_at, length(owner)).max(end(&group_at, length(group)));
         let dacl = match dacl? {
-            Some((at, list)) if control & DACL_PRESENT != 0 => {
+            // What no flag tells of would be no part of the descriptor, and its offset would point out of it.
+            Some(_) if control & DACL_PRESENT == 0 => return Err(Malformed::List),
+            Some((at, list)) => {
                 let (entries, whole) = checked_list(list)?;
                 size = size.max(at + whole);
                 Dacl::Entries(Entries::new(entries))
             }
             // A list that is not there, and one that is null, deny nothing.
-            _ => Dacl::Absent,
+            None => Dacl::Absent,
         };
         Ok(Descriptor { bytes: &bytes[..size], control, owner, group, dacl })
     }
@@ -180,6 +182,9 @@ fn checked_list(bytes: &[u8]) -> Result<(&[u8], usize), Malformed> {
     Ok((&list[LIST..size - rest.len()], size))
 }
 
+/// The flags of an entry that SDDL has letters for: `OBJECT_INHERIT_ACE` and those that follow it in `winnt.h`.
+const INHERITANCE: [(u8, &str); 5] = [(1, "OI"), (2, "CI"), (4, "NP"), (8, "IO"), (16, "ID")];
+
 /// As SDDL, with masks in hexadecimal.
 impl fmt::Display for Descriptor<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -195,7 +200,10 @@ impl fmt::Display for Descriptor<'_> {
         f.write_str(if self.control & DACL_PROTECTED == 0 { "D:" } else { "D:P" })?;
         for entry in entries.clone() {
             let letter = if entry.access == Access::Allow { 'A' } else { 'D' };
-            write!(f, "({letter};;{:#x};;;{})", map_generic(entry.mask), entry.sid)?;
+            write!(f, "({letter};")?;
+            let mut flags = INHERITANCE.iter().filter(|(flag, _)| entry.flags & flag != 0);
+            flags.try_for_each(|(_, letters)| f.write_str(letters))?;
+            write!(f, ";{:#x};;;{})", map_generic(entry.mask), entry.sid)?;
         }
         Ok(())
     }

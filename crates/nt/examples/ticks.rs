@@ -3,7 +3,7 @@
 //! The driver is what stands in `mod driver`; `main` plays the system, and loads it into the hosted kernel:
 //!
 //! ```text
-//! cargo run -p nt --example ticks
+//! cargo run -p wsk-nt --example ticks
 //! ```
 #![expect(unsafe_code, reason = "an entry point is called with raw pointers")]
 

@@ -14,6 +14,8 @@ use core::time::Duration;
 
 use nt_sys::ULONG;
 
+#[cfg(loom)]
+use crate::sync;
 use crate::{Buffer, Error, PoolBox, Shared, SpinLock};
 
 /// Values that may be dropped at IRQL <= `DISPATCH_LEVEL`, on any thread, within a completion routine too.
@@ -50,6 +52,8 @@ macro_rules! plain {
 plain!((), bool, char, u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize, f32, f64);
 plain!(AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize);
 plain!(AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicIsize);
+#[cfg(loom)]
+plain!(sync::AtomicBool, sync::AtomicI32, sync::AtomicU32, sync::AtomicUsize);
 plain!(IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, Duration);
 plain!(Error);
 

@@ -11,7 +11,7 @@ use nt_sys::{
 
 use crate::bug_check;
 use crate::error::{Error, Result};
-use crate::irql::Wait;
+use crate::irql::IntoWait;
 use crate::pool::PoolBox;
 use crate::time::interval;
 
@@ -117,8 +117,8 @@ impl<const TAG: ULONG> Event<TAG> {
     ///
     /// # Errors
     /// [`IO_TIMEOUT`](Error::IO_TIMEOUT): the time limit passed.
-    pub fn wait<'p>(&self, wait: impl Into<Wait<'p>>) -> Result {
-        let limit = wait.into().timeout().map(interval);
+    pub fn wait<'p>(&self, wait: impl IntoWait<'p>) -> Result {
+        let limit = wait.into_wait().timeout().map(interval);
         bug_check::unless_it_can_wait();
         let limit = limit.as_ref().map_or(ptr::null(), ptr::from_ref);
         let event = self.0.get().cast();

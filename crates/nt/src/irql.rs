@@ -71,8 +71,25 @@ impl<'p> Wait<'p> {
     }
 }
 
-impl<'p> From<&'p Passive> for Wait<'p> {
-    fn from(passive: &'p Passive) -> Wait<'p> {
-        Wait { passive, timeout: None }
+/// What a call that waits takes: `&Passive`, or a [`Wait`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not prove that the thread may wait",
+    label = "no permission to wait",
+    note = "`passive`, a `&Passive`, is permission without a limit; with one it is `passive.within(limit)`"
+)]
+pub trait IntoWait<'p> {
+    /// The permission.
+    fn into_wait(self) -> Wait<'p>;
+}
+
+impl<'p> IntoWait<'p> for &'p Passive {
+    fn into_wait(self) -> Wait<'p> {
+        Wait { passive: self, timeout: None }
+    }
+}
+
+impl<'p> IntoWait<'p> for Wait<'p> {
+    fn into_wait(self) -> Wait<'p> {
+        self
     }
 }

@@ -76,6 +76,8 @@ pub mod event;
 pub mod irql;
 pub mod lock;
 pub mod pool;
+#[doc(hidden)]
+pub mod sync;
 pub mod time;
 pub mod timer;
 pub mod work_item;
@@ -87,7 +89,7 @@ pub use dispatch_drop::private as __private;
 pub use dpc::Dpc;
 pub use error::{Error, Result, check};
 pub use event::Event;
-pub use irql::{Passive, Wait};
+pub use irql::{IntoWait, Passive, Wait};
 pub use lock::SpinLock;
 pub use pool::{PoolBox, Shared};
 pub use timer::Timer;

@@ -1,11 +1,13 @@
 //! A spin lock around a value.
 #![expect(unsafe_code, reason = "a lock gives exclusive access through a shared reference")]
 
-use core::cell::UnsafeCell;
+use core::cell;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 
 use nt_sys::{KIRQL, KSPIN_LOCK, KeAcquireSpinLockRaiseToDpc, KeReleaseSpinLock};
+
+use crate::sync::UnsafeCell;
 
 /// A value behind a spin lock (`KSPIN_LOCK`), in non-paged memory.
 ///
@@ -33,7 +35,7 @@ use nt_sys::{KIRQL, KSPIN_LOCK, KeAcquireSpinLockRaiseToDpc, KeReleaseSpinLock};
 /// ```
 #[derive(Debug, Default)]
 pub struct SpinLock<T> {
-    lock: UnsafeCell<KSPIN_LOCK>,
+    lock: cell::UnsafeCell<KSPIN_LOCK>,
     value: UnsafeCell<T>,
 }
 
@@ -45,7 +47,7 @@ unsafe impl<T: Send> Sync for SpinLock<T> {}
 impl<T> SpinLock<T> {
     /// An unlocked value. Zero is an initialised spin lock, by the header's `KeInitializeSpinLock`.
     pub const fn new(value: T) -> SpinLock<T> {
-        SpinLock { lock: UnsafeCell::new(0), value: UnsafeCell::new(value) }
+        SpinLock { lock: cell::UnsafeCell::new(0), value: UnsafeCell::new(value) }
     }
 
     /// The value, without the lock: nobody else has the reference that it takes.

@@ -4,15 +4,12 @@
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
-#[cfg(not(loom))]
-use core::sync::atomic::{AtomicUsize, Ordering, fence};
 
-#[cfg(loom)]
-use loom::sync::atomic::{AtomicUsize, Ordering, fence};
 use nt_sys::{ExAllocatePool2, ExFreePoolWithTag, POOL_FLAG_NON_PAGED, ULONG};
 
 use crate::bug_check;
 use crate::error::{Error, Result};
+use crate::sync::{AtomicUsize, Ordering, fence};
 
 /// A pool tag, of the four characters that `!poolused` shows.
 ///

@@ -3,7 +3,6 @@
 
 use core::fmt;
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use nt_sys::{
     DEVICE_OBJECT, DelayedWorkQueue, IO_WORKITEM, IoAllocateWorkItem, IoFreeWorkItem, IoQueueWorkItem, PVOID,
@@ -15,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::irql::Passive;
 use crate::pool::PoolBox;
+use crate::sync::{AtomicBool, AtomicUsize, Ordering};
 
 /// A work item (`IO_WORKITEM`) with the value that its routine is called with, in non-paged pool.
 ///

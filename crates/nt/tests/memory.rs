@@ -96,13 +96,14 @@ fn a_lock_raises_the_level_and_no_proof_is_to_be_had_there() {
 
 #[test]
 fn several_threads_take_turns() {
+    const TIMES: u32 = if cfg!(miri) { 10 } else { 100 };
     let machine = common::machine();
     let lock = std::sync::Arc::new(SpinLock::new(0_u32));
     let threads: Vec<_> = (0..4)
         .map(|_| {
             let lock = lock.clone();
             machine.spawn("counts", move || {
-                for _ in 0..100 {
+                for _ in 0..TIMES {
                     lock.with(|count| *count += 1);
                 }
             })
@@ -111,7 +112,7 @@ fn several_threads_take_turns() {
     for thread in threads {
         thread.join().unwrap();
     }
-    assert_eq!(std::sync::Arc::into_inner(lock).unwrap().get_mut(), &400);
+    assert_eq!(std::sync::Arc::into_inner(lock).unwrap().get_mut(), &(4 * TIMES));
     machine.shutdown();
 }
 

@@ -4,7 +4,7 @@
 //! it changes, or a case does, write them anew and read the difference:
 //!
 //! ```text
-//! TRYBUILD=overwrite cargo test -p nt --test ui
+//! TRYBUILD=overwrite cargo test -p wsk-nt --test ui
 //! git diff crates/nt/tests/ui
 //! ```
 #![cfg(not(any(loom, miri)))]

@@ -53,6 +53,8 @@ pub enum ProtectionLevel {
     EdgeRestricted = 20,
     /// `PROTECTION_LEVEL_RESTRICTED`: the local network.
     Restricted = 30,
+    /// `PROTECTION_LEVEL_DEFAULT`: none was set, and the firewall decides. It is got, and cannot be set.
+    Unspecified = u32::MAX,
 }
 
 impl ProtectionLevel {
@@ -63,6 +65,7 @@ impl ProtectionLevel {
             10 => ProtectionLevel::Unrestricted,
             20 => ProtectionLevel::EdgeRestricted,
             30 => ProtectionLevel::Restricted,
+            u32::MAX => ProtectionLevel::Unspecified,
             _ => return None,
         })
     }
@@ -203,7 +206,7 @@ impl Multicast {
 
     /// What the bytes of a kind of value say.
     ///
-    /// `None`: they are none, because of the kind, their number, or the family of an address.
+    /// `None`: they are none, because of the kind, their number, the family of an address, or two families.
     #[must_use]
     pub fn decode(kind: ValueKind, from: &[u8]) -> Option<Multicast> {
         if from.len() != kind.bounds(0).0 {
@@ -233,11 +236,15 @@ impl Multicast {
                 interface: index(offset_of!(GROUP_REQ, gr_interface))?,
                 source: None,
             },
-            ValueKind::GroupSource => Multicast {
-                group: take_address(from, offset_of!(GROUP_SOURCE_REQ, gsr_group))?,
-                interface: index(offset_of!(GROUP_SOURCE_REQ, gsr_interface))?,
-                source: Some(take_address(from, offset_of!(GROUP_SOURCE_REQ, gsr_source))?),
-            },
+            ValueKind::GroupSource => {
+                let group = take_address(from, offset_of!(GROUP_SOURCE_REQ, gsr_group))?;
+                let source = take_address(from, offset_of!(GROUP_SOURCE_REQ, gsr_source))?;
+                if group.is_ipv4() != source.is_ipv4() {
+                    return None;
+                }
+                let interface = index(offset_of!(GROUP_SOURCE_REQ, gsr_interface))?;
+                Multicast { group, interface, source: Some(source) }
+            }
             _ => return None,
         })
     }

@@ -64,6 +64,10 @@ fn what_a_structure_has_no_room_for_is_refused() {
         assert_eq!(bytes(kind, text), None, "{kind:?} {text}");
     }
     assert_eq!(Multicast::decode(ValueKind::Group, &[0; 136]), None, "no family");
+    let [mut one, other] = ["239.1.2.3,from=10.0.0.1", "ff3e::1,from=2001:db8::5"]
+        .map(|text| bytes(ValueKind::GroupSource, text).unwrap());
+    one[136..].copy_from_slice(&other[136..]);
+    assert_eq!(Multicast::decode(ValueKind::GroupSource, &one), None, "two families");
     for text in ["", "239.1.2", "239.1.2.3,", "239.1.2.3,at=1", "239.1.2.3,on=x", "239.1.2.3,from="] {
         text.parse::<Multicast>().unwrap_err();
     }

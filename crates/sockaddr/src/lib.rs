@@ -182,7 +182,8 @@ mod tests {
 
     #[test]
     fn lists_are_read_up_to_the_first_error() {
-        let addresses: [SocketAddr; 2] = ["192.0.2.7:1", "[::1]:2"].map(|text| text.parse().unwrap());
+        let addresses = ["192.0.2.7:1", "[::1]:2", "192.0.2.8:3"];
+        let addresses: [SocketAddr; 3] = addresses.map(|text| text.parse().unwrap());
         let mut list = std::vec::Vec::new();
         for address in addresses {
             let (bytes, length) = encode(address);

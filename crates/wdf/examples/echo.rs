@@ -3,7 +3,7 @@
 //! The driver is what stands in `mod driver`; `main` plays a process, with the driver in the hosted kernel:
 //!
 //! ```text
-//! cargo run -p wdf --example echo
+//! cargo run -p wsk-wdf --example echo
 //! ```
 
 /// The driver.

@@ -7,8 +7,8 @@
 
 use core::ops::{Deref, DerefMut};
 use core::ptr;
-use core::sync::atomic::{AtomicU32, Ordering};
 
+use nt::sync::{AtomicU32, Ordering};
 use nt::{DispatchDrop, Error, Result, check};
 use nt_sys::STATUS_CANCELLED;
 

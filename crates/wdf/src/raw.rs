@@ -4,7 +4,9 @@
 //! For what the rest of this crate does not have. Each function is called by `call_unsafe_wdf_function_binding!`.
 #![allow(unused_imports, reason = "the glob offers more than this crate uses")]
 
-#[cfg(all(feature = "hosted", not(feature = "kernel")))]
+#[cfg(loom)]
+pub use hosted_loom::wdf::*;
+#[cfg(all(feature = "hosted", not(feature = "kernel"), not(loom)))]
 pub use kmdf::*;
 #[cfg(feature = "kernel")]
 pub use wdk_sys::*;

@@ -4,7 +4,7 @@
 //! it changes, or a case does, write them anew and read the difference:
 //!
 //! ```text
-//! TRYBUILD=overwrite cargo test -p wdf --test ui
+//! TRYBUILD=overwrite cargo test -p wsk-wdf --test ui
 //! git diff crates/wdf/tests/ui
 //! ```
 #![cfg(not(miri))]

@@ -80,6 +80,7 @@ pub const IPV6_UNICAST_IF: ULONG = 31;
 pub const IPV6_GET_IFLIST: ULONG = 33;
 pub const IPV6_TCLASS: ULONG = 39;
 pub const IPV6_RECVTCLASS: ULONG = 40;
+/// `IP_ORIGINAL_ARRIVAL_IF` at the level `IPPROTO_IPV6`: Microsoft's page has that name, and C none of its own.
 pub const IPV6_ORIGINAL_ARRIVAL_IF: ULONG = 47;
 pub const IPV6_ECN: ULONG = 50;
 pub const IPV6_RECVECN: ULONG = 50;

@@ -99,6 +99,20 @@ impl<P: Payload> BufferList<P> {
         self.len
     }
 
+    /// How many of the datagrams, from the first, so many bytes are: those that were sent, where fewer bytes were sent than
+    /// there are.
+    #[must_use]
+    pub fn count_within(&self, bytes: usize) -> usize {
+        let ends = (0..self.len).scan(0_usize, |end, node| {
+            // SAFETY: by the type's invariant the first `len` nodes are written.
+            let node = unsafe { self.nodes.add(node) };
+            // SAFETY: by the type's invariant the first `len` nodes are written, and nobody changes them.
+            *end += unsafe { node.as_ref() }.Buffer.Length;
+            Some(*end)
+        });
+        ends.take_while(|end| *end <= bytes).count()
+    }
+
     /// Whether there is no datagram.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

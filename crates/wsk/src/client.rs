@@ -16,8 +16,8 @@ use wsk_sys::{
 use crate::addr::Family;
 use crate::buffer::Buffer;
 use crate::error::{Error, Result, check};
-use crate::irql::Wait;
-use crate::op::{CompletionQueue, FromCompletion, Op, Pending};
+use crate::irql::IntoWait;
+use crate::op::{Destination, FromCompletion, Op, Pending, blocking};
 use crate::provider::{Captured, Provider};
 use crate::registration::Version;
 use crate::request::transport_change::TransportListChange;
@@ -184,8 +184,8 @@ impl Provider<'_> {
     /// # Errors
     /// What WSK gave; [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES);
     /// [`IO_TIMEOUT`](Error::IO_TIMEOUT) when the time limit passed.
-    pub fn wait_for_transports<'p>(&self, wait: impl Into<Wait<'p>>) -> Result {
-        Op::new(())?.submit_and_wait(self.captured(), TransportListChange, wait.into()).0
+    pub fn wait_for_transports<'p>(&self, wait: impl IntoWait<'p>) -> Result {
+        blocking::call(self.captured(), TransportListChange, &mut (), wait.into_wait())
     }
 
     /// Submits an operation that waits until a transport comes or goes; see [`TransportListChange`].
@@ -200,20 +200,22 @@ impl Provider<'_> {
         op.submit(self.captured(), TransportListChange, limit.into())
     }
 
-    /// As [`Provider::submit_transport_change`]; the result goes to `queue`.
+    /// As [`Provider::submit_transport_change`]; the result goes to `to`.
     ///
     /// # IRQL
     /// <= `DISPATCH_LEVEL`
-    pub fn submit_transport_change_to<B, T>(
+    pub fn submit_transport_change_to<'q, B, T, D>(
         &self,
-        queue: &CompletionQueue<'_, B, T>,
+        to: &D,
         op: Op<B>,
         limit: impl Into<Option<Duration>>,
-    ) where
+    ) -> D::Submitted
+    where
         B: Send + 'static,
         T: FromCompletion<TransportListChange>,
+        D: Destination<'q, B, TransportListChange, T>,
     {
-        op.submit_to(queue, self.captured(), TransportListChange, limit.into());
+        op.submit_to(to, self.captured(), TransportListChange, limit.into())
     }
 
     /// Has WSK go past TDI filter drivers (`WSK_TDI_BEHAVIOR` with `WSK_TDI_BEHAVIOR_BYPASS_TDI`), for all sockets of the

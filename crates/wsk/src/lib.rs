@@ -124,6 +124,11 @@
 //! # }
 //! ```
 //!
+//! A driver that has only to tell somebody else, as one does that completes requests, needs no thread for it: a
+//! [`CompletionHandler`] is called in the completion itself, at <= `DISPATCH_LEVEL`. What WSK has done when its function
+//! returns does not come there: the call that submits gives it back. So does a queue with
+//! [`unless_done`](CompletionQueue::unless_done).
+//!
 //! # Control information, and several datagrams at once
 //!
 //! Beside its data a datagram has control information: where it came in, with which TTL and marks; on the way out, how
@@ -176,7 +181,7 @@
 //! # Events
 //!
 //! Datagrams can also come by themselves, in a call of a handler that the socket was made with: see [`event`]. That
-//! handler is the only code of the driver that runs on WSK's threads. What a driver's requests then wait for is its own
+//! handler, and a [`CompletionHandler`], are the only code of the driver that runs on WSK's threads. What a driver's requests then wait for is its own
 //! memory; [`Waiters`] makes such a wait an operation as well.
 //!
 //! # An operation's states
@@ -185,12 +190,12 @@
 //! |---|---|---|
 //! | idle | the owner of the [`Op`], who reads and writes its buffers | `submit`, `submit_to`; or it is dropped |
 //! | submitted | the submitter until the call returns, WSK, the timer, cancellers: each may touch the IRP | the last of them is done with the IRP |
-//! | delivered | the owner of the [`Pending`], or the queue | [`Pending::wait`], [`CompletionQueue::drain`] |
+//! | delivered | the owner of the [`Pending`], the queue, or the handler in its call | [`Pending::wait`], [`CompletionQueue::drain`] |
 //! | abandoned | nobody: the [`Pending`] was dropped, which cancels | it frees itself when the last one is done with the IRP |
 //!
 //! An IRP that WSK got is completed on every path, whatever the call returned, so the result is read there and nowhere
-//! else. The completion routine copies it, and does nothing more than to leave; it calls no code of the driver and no
-//! WSK function, and returns `STATUS_MORE_PROCESSING_REQUIRED`.
+//! else. The completion routine copies it, and does nothing more than to leave; it calls no code of the driver but a
+//! [`CompletionHandler`]'s and no WSK function, and returns `STATUS_MORE_PROCESSING_REQUIRED`.
 //!
 //! # Time limits and cancellation
 //!
@@ -213,11 +218,11 @@
 //! | everything that takes a [`Wait`] or `&Passive` | `PASSIVE_LEVEL`, proven |
 //! | `submit`, `submit_to`, [`Create::submit_to`], [`CompletionQueue::drain`], cancels, [`Pending::is_done`] | <= `DISPATCH_LEVEL` |
 //! | [`Op::new`], [`Buffer::new`]; drops of these, of a [`Pending`], of a [`Canceller`], of a socket | <= `DISPATCH_LEVEL` |
-//! | drop of a [`CompletionQueue`], which waits | `PASSIVE_LEVEL` |
-//! | your buffers' drop, if a submitted operation is abandoned: [`DispatchDrop`]; the [`Doorbell`]; a [`ReceiveHandler`] and its drop | called at <= `DISPATCH_LEVEL` |
+//! | drop of a [`CompletionQueue`] or a [`CompletionHandler`], which waits | `PASSIVE_LEVEL` |
+//! | your buffers' drop, if a submitted operation is abandoned: [`DispatchDrop`]; the [`Doorbell`]; a [`HandleCompletion`], a [`ReceiveHandler`] and its drop | called at <= `DISPATCH_LEVEL` |
 //! | everything of [`Waiters`]; drop of an [`event::Retained`] | <= `DISPATCH_LEVEL` |
 //!
-//! [`Passive`] proves the level for calls. A drop cannot take a proof, so the two drops that wait are for you to place. What
+//! [`Passive`] proves the level for calls. A drop cannot take a proof, so the three drops that wait are for you to place. What
 //! the crate itself drops at `DISPATCH_LEVEL`, buffers and handlers, cannot own them: that is what [`DispatchDrop`] is
 //! for. And each wait asks for the level first: at `DISPATCH_LEVEL` it is a bug check, `ATTEMPTED_SWITCH_FROM_DPC`, on
 //! every machine and at once.
@@ -227,7 +232,8 @@
 //! 1. Sockets: `close` waits, and cancels what is pending; a drop sends the close and leaves, and the close cannot fail
 //!    for lack of memory, because its IRP was made with the socket. While a call is in progress the socket cannot be
 //!    closed: the call borrows it.
-//! 2. Completion queues: the drop waits for what was submitted to them, which the close of the sockets has ended.
+//! 2. Completion queues and handlers: the drop waits for what was submitted to them, which the close of the sockets has
+//!    ended.
 //! 3. The provider, then the registration. `WskDeregister` waits for every close that is still under way; then the
 //!    processors' DPC queues are flushed, so that no routine of this crate runs any more when the driver is unloaded.
 //!
@@ -292,7 +298,6 @@ pub mod row;
 mod security;
 mod socket;
 pub mod state;
-mod sync;
 mod time;
 
 pub use addr::Family;
@@ -300,8 +305,11 @@ pub use buffer::Buffer;
 pub use buffer_list::BufferList;
 pub use client::{Transport, Transports};
 pub use event::ReceiveHandler;
-pub use nt::{DispatchDrop, Error, Passive, Result, Wait, check, dispatch_drop};
-pub use op::{Canceller, CompletionQueue, Doorbell, Drain, FromCompletion, Op, Pending, Request};
+pub use nt::{DispatchDrop, Error, IntoWait, Passive, Result, Wait, check, dispatch_drop};
+pub use op::{
+    Canceller, CompletionHandler, CompletionQueue, Destination, Doorbell, Drain, FromCompletion,
+    HandleCompletion, Op, Pending, Request, UnlessDone,
+};
 pub use payload::{Payload, PayloadList};
 pub use pool::{POOL_TAG, Shared};
 pub use provider::Provider;

@@ -38,6 +38,22 @@ pub unsafe trait Payload {
     fn set_received(&mut self, length: usize);
 }
 
+/// A payload, and what a driver keeps beside it: the request that it serves, how often it was sent.
+// SAFETY: the payload is the first part's, which is borrowed and dropped with the pair.
+unsafe impl<P: Payload, C> Payload for (P, C) {
+    fn buffer(&self) -> WSK_BUF {
+        self.0.buffer()
+    }
+
+    fn room(&self) -> WSK_BUF {
+        self.0.room()
+    }
+
+    fn set_received(&mut self, length: usize) {
+        self.0.set_received(length);
+    }
+}
+
 /// The data of several datagrams: a list of parts of chains of MDLs.
 ///
 /// Each part is checked as that of a [`Payload`] is.

@@ -15,7 +15,7 @@ use wsk_sys::{
 
 use crate::error::{Error, Result, check};
 use crate::fatal;
-use crate::irql::{Passive, Wait};
+use crate::irql::{IntoWait, Passive};
 use crate::pool::PoolBox;
 use crate::provider::{Captured, Provider};
 use crate::time;
@@ -131,8 +131,8 @@ impl Registration {
     /// # Errors
     /// As for [`Registration::register`] and [`Registration::provider`]; what WSK gave.
     #[doc(alias = "WSK_SET_STATIC_EVENT_CALLBACKS")]
-    pub fn register_static<'p>(version: Version, wait: impl Into<Wait<'p>>) -> Result<Registration> {
-        let wait = wait.into();
+    pub fn register_static<'p>(version: Version, wait: impl IntoWait<'p>) -> Result<Registration> {
+        let wait = wait.into_wait();
         // SAFETY: a `Wait` is permission to wait, so this thread is at PASSIVE_LEVEL.
         let passive = unsafe { Passive::assume() };
         let mut registration = Registration::register(version, &passive)?;
@@ -155,14 +155,11 @@ impl Registration {
     /// # Errors
     /// [`NOINTERFACE`](Error::NOINTERFACE): no version of the range is offered.
     /// [`DEVICE_NOT_READY`](Error::DEVICE_NOT_READY): the provider was not ready in time. What WSK gave.
-    pub fn negotiate<'p>(
-        versions: RangeInclusive<Version>,
-        wait: impl Into<Wait<'p>>,
-    ) -> Result<Registration> {
+    pub fn negotiate<'p>(versions: RangeInclusive<Version>, wait: impl IntoWait<'p>) -> Result<Registration> {
         if versions.is_empty() {
             return Err(Error::NOINTERFACE);
         }
-        let wait = wait.into();
+        let wait = wait.into_wait();
         // SAFETY: a `Wait` is permission to wait, so this thread is at PASSIVE_LEVEL.
         let passive = unsafe { Passive::assume() };
         let registration = Registration::register(*versions.end(), &passive)?;
@@ -196,8 +193,8 @@ impl Registration {
     /// # Errors
     /// [`DEVICE_NOT_READY`](Error::DEVICE_NOT_READY): not ready in time.
     /// [`NOINTERFACE`](Error::NOINTERFACE): the version is not offered; see [`Registration::characteristics`].
-    pub fn provider<'p>(&self, wait: impl Into<Wait<'p>>) -> Result<Provider<'_>> {
-        let timeout = wait.into().timeout().map_or(WSK_INFINITE_WAIT, time::milliseconds);
+    pub fn provider<'p>(&self, wait: impl IntoWait<'p>) -> Result<Provider<'_>> {
+        let timeout = wait.into_wait().timeout().map_or(WSK_INFINITE_WAIT, time::milliseconds);
         if timeout != WSK_NO_WAIT {
             fatal::unless_it_can_wait();
         }

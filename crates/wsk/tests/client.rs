@@ -1,12 +1,8 @@
 //! What is asked of WSK by the client as a whole: transports, the wait for a change of them, TDI.
-#![cfg(not(loom))]
-#![allow(missing_docs, reason = "a test")]
-
-mod common;
 
 use std::time::Duration;
 
-use common::{BRIEFLY, Bell, SOON, in_every_mode, run};
+use crate::common::{BRIEFLY, Bell, SOON, in_every_mode, run};
 use netio::Completion;
 use wsk::{Error, Family, Op, Registration, Result, Version};
 

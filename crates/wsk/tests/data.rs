@@ -1,14 +1,10 @@
 //! The data path: control information both ways, truncation, several datagrams with one operation.
-#![cfg(not(loom))]
-#![allow(missing_docs, reason = "a test")]
 #![allow(unsafe_code, reason = "payloads of the test's own")]
-
-mod common;
 
 use std::net::SocketAddr;
 use std::ptr;
 
-use common::{BRIEFLY, Bell, SOON, World, in_every_mode, op_for, op_with, receive};
+use crate::common::{self, BRIEFLY, Bell, SOON, World, in_every_mode, op_for, op_with, receive};
 use wsk::cmsg::Message;
 use wsk::ioctl::SetRemoteAddress;
 use wsk::option::ip;
@@ -311,6 +307,7 @@ fn what_does_not_fit_its_mdls_never_reaches_wsk() {
 
 #[test]
 fn lists_allocate_nothing_in_flight() {
+    const ROUNDS: u32 = if cfg!(miri) { 5 } else { 20 };
     in_every_mode(|world| {
         world.with_socket(|socket, _, passive| {
             let peer = world.peer();
@@ -322,7 +319,7 @@ fn lists_allocate_nothing_in_flight() {
                 [counters.pool_blocks.total, counters.irps.total, counters.mdls.total]
             };
             let mut before = counters();
-            for round in 0..20 {
+            for round in 0..ROUNDS {
                 let (result, completed) =
                     socket.submit(op, SendMessages(to).with(control), Some(SOON)).wait(passive);
                 assert_eq!(result, Ok(4));
@@ -359,6 +356,25 @@ fn datagrams_go_and_come_by_calls_that_wait() {
             assert_eq!((late, buffer.len()), (Err(Error::IO_TIMEOUT), 0), "what was in it is gone");
             let other = socket.send_to(&buffer, "[::1]:1".parse().unwrap(), passive);
             assert_eq!(other, Err(Error::INVALID_ADDRESS_COMPONENT));
+        });
+    });
+}
+
+#[test]
+fn what_a_driver_keeps_beside_a_payload_comes_back_with_it() {
+    in_every_mode(|world| {
+        world.with_socket(|socket, address, passive| {
+            let mut buffer = Buffer::new(16).unwrap();
+            buffer.fill(b"to itself").unwrap();
+            let op = Op::new((buffer, 7_u32)).unwrap();
+            let (sent, mut op) = socket.submit(op, SendTo(Some(address)), None).wait(passive);
+            assert_eq!(sent, Ok(9));
+            let (buffer, beside) = op.buffers_mut();
+            buffer.set_len(0);
+            *beside += 1;
+            let (received, op) = socket.submit(op, ReceiveFrom, SOON).wait(passive);
+            let (buffer, beside) = op.buffers();
+            assert_eq!((received.unwrap().length, &buffer[..], *beside), (9, &b"to itself"[..], 8));
         });
     });
 }

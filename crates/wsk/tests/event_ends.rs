@@ -1,14 +1,10 @@
 //! Static events, dead sockets, everything at a time, and everything that can fail.
-#![cfg(not(loom))]
-#![allow(missing_docs, reason = "a test")]
-
-mod common;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::events::{Event, accept, accepting, event, handler, listening, retaining, with_handler};
-use common::{LOOPBACK_V4, SOON, World, in_every_mode, run};
+use crate::common::events::{Event, accept, accepting, event, handler, listening, retaining, with_handler};
+use crate::common::{self, LOOPBACK_V4, SOON, World, in_every_mode, run};
 use netio::Completion;
 use wsk::{Error, Family, Registration, Result, SendTo, Version, Waiters};
 
@@ -89,7 +85,7 @@ fn a_dead_socket_refuses_and_closes() {
 fn everything_at_a_time() {
     const ROUNDS: usize = if cfg!(miri) { 2 } else { 40 };
     for round in 0..ROUNDS {
-        for mode in common::MODES {
+        for mode in common::modes() {
             run(*mode, |world| {
                 let (act, kept) = retaining();
                 let handled = AtomicUsize::new(0);
@@ -151,7 +147,13 @@ fn scenario(world: &World) -> Result {
 
 #[test]
 fn every_failure_is_clean() {
-    let struck = common::each_failure(Completion::Deferred, 1, scenario);
+    // Miri is slow: some of them will do.
+    const STEP: usize = if cfg!(miri) { 9 } else { 1 };
+    let struck = common::each_failure(Completion::Deferred, STEP, scenario);
+    if STEP > 1 {
+        assert!(!struck.is_empty());
+        return;
+    }
     for expected in ["ExAllocatePool2", "IoAllocateIrp", "WskControlClient", "WskControlSocket"] {
         assert!(struck.contains(&expected), "{expected} is not among {struck:?}");
     }

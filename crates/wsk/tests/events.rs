@@ -1,17 +1,13 @@
 //! Event callbacks: a handler gets datagrams, accepts, refuses or retains them, and outlives the socket's close.
-#![cfg(not(loom))]
-#![allow(missing_docs, reason = "a test")]
-
-mod common;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::events::{
+use crate::common::events::{
     Event, Handler, accept, accepting, event, handler, held, listening, retaining, with_handler,
 };
-use common::{LOOPBACK_V4, LOOPBACK_V6, SOON, in_every_mode, run};
+use crate::common::{self, LOOPBACK_V4, LOOPBACK_V6, SOON, in_every_mode, run};
 use netio::Completion;
 use wsk::event::{Answer, DisableReceive, Disabled, Indication, ReceiveHandler};
 use wsk::{Error, Family, Op, Socket};

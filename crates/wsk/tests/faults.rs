@@ -1,10 +1,6 @@
 //! Every call that can fail is made to fail, one after the other: each time a clean error, and nothing left behind.
-#![cfg(not(loom))]
-#![allow(missing_docs, reason = "a test")]
 
-mod common;
-
-use common::{BRIEFLY, Bell, LOOPBACK_V4, MODES, SOON, World, run};
+use crate::common::{self, BRIEFLY, Bell, LOOPBACK_V4, MODES, SOON, World, run};
 use netio::Completion as Mode;
 use wsk::ioctl::SetRemoteAddress;
 use wsk::option::socket::{Broadcast, ExclusiveAddressUse};

@@ -1,8 +1,4 @@
 //! Operations in flight: wait, cancel, time limit, drop.
-#![cfg(not(loom))]
-#![allow(missing_docs, reason = "a test")]
-
-mod common;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,11 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{BRIEFLY, SOON, World, in_every_mode, op_for, op_with};
+use crate::common::{self, BRIEFLY, SOON, World, in_every_mode, op_for, op_with};
 use ntos::IrpEventKind;
 use wsk::ioctl::SetRemoteAddress;
 use wsk::option::socket::Broadcast;
-use wsk::{Canceller, DispatchDrop, Error, Get, Ioctl, LocalAddress, Op, ReceiveFrom, SendTo, Set};
+use wsk::{
+    Canceller, DispatchDrop, Error, Get, IntoWait as _, Ioctl, LocalAddress, Op, ReceiveFrom, SendTo, Set,
+};
 
 fn wait_until(what: &str, condition: impl Fn() -> bool) {
     let started = Instant::now();
@@ -207,7 +205,7 @@ fn blocking_calls_have_time_limits() {
     in_every_mode(|world| {
         world.with_client(|_, provider, passive| {
             let wait = passive.within(SOON);
-            assert_eq!((wait.timeout(), wsk::Wait::from(passive).timeout()), (Some(SOON), None));
+            assert_eq!((wait.timeout(), passive.into_wait().timeout()), (Some(SOON), None));
             let socket = provider.datagram(wsk::Family::V4, wait).unwrap();
             let Ok(socket) = socket.bind(common::LOOPBACK_V4.parse().unwrap(), wait) else { panic!("bind") };
             assert_eq!(socket.set::<Broadcast>(true, wait), Ok(()));

@@ -1,13 +1,9 @@
 //! What a receive has room for, and what its buffer is afterwards; and what is there at once against no time at all.
-#![cfg(not(loom))]
-#![allow(missing_docs, reason = "a test")]
-
-mod common;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use common::{Bell, SOON, World, in_every_mode, op_for, op_with, run, send};
+use crate::common::{Bell, SOON, World, in_every_mode, op_for, op_with, run, send};
 use netio::Completion as Mode;
 use wsk::option::socket::Broadcast;
 use wsk::{Buffer, Completion, Datagram, Error, Get, Op, Passive, ReceiveFrom, Received, SendTo, Set};

@@ -1,12 +1,8 @@
 //! Registration, capture of the provider, and the negotiation of the version.
-#![cfg(not(loom))]
-#![allow(missing_docs, reason = "a test")]
-
-mod common;
 
 use std::time::Duration;
 
-use common::{BRIEFLY, LOOPBACK_V4, bound, in_every_mode, run_with};
+use crate::common::{BRIEFLY, LOOPBACK_V4, bound, in_every_mode, run_with};
 use netio::memory::Net;
 use netio::{Completion, Config, Network};
 use ntos::IrpEventKind;

@@ -2,14 +2,12 @@
 //!
 //! The numbers are those of the table in the crate's documentation. Where the answer is that something does not
 //! compile, the test is a case in `tests/ui`.
-#![cfg(not(loom))]
-#![allow(missing_docs, reason = "a test")]
-
-mod common;
 
 use std::net::SocketAddr;
 
-use common::{Bell, LOOPBACK_V4, LOOPBACK_V6, SOON, bound, in_every_mode, op_for, receive, send};
+use crate::common::{
+    self, Bell, LOOPBACK_V4, LOOPBACK_V6, SOON, bound, in_every_mode, op_for, receive, send,
+};
 use netio::Completion as Mode;
 use ntos::IrpEventKind;
 use wsk::ioctl::{SetRemoteAddress, SetSendToAddress};

@@ -1,13 +1,9 @@
 //! Security descriptors: cached, given to sockets and got from them, and each released once.
-#![cfg(not(loom))]
-#![allow(missing_docs, reason = "a test")]
 #![allow(unsafe_code, reason = "names a process that owns a socket")]
-
-mod common;
 
 use std::net::SocketAddr;
 
-use common::{Bell, LOOPBACK_V4, SOON, World, in_every_mode, run};
+use crate::common::{Bell, LOOPBACK_V4, SOON, World, in_every_mode, run};
 use netio::Completion as Mode;
 use ntos::Token;
 use wsk::descriptor::{Descriptor, sddl};

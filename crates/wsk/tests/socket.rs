@@ -1,14 +1,10 @@
 //! Sockets: states, addresses, options, IOCTLs, datagrams, close.
-#![cfg(not(loom))]
-#![allow(missing_docs, reason = "a test")]
-
-mod common;
 
 use std::net::SocketAddr;
 
-use common::{
-    LOOPBACK_V4, LOOPBACK_V6, SOON, World, bound, in_every_mode, op_for, op_with, receive, receives_nothing,
-    send,
+use crate::common::{
+    self, LOOPBACK_V4, LOOPBACK_V6, SOON, World, bound, in_every_mode, op_for, op_with, receive,
+    receives_nothing, send,
 };
 use wsk::ioctl::{SetRemoteAddress, SetSendToAddress};
 use wsk::option::ipv6::V6Only;

@@ -1,13 +1,9 @@
 //! Operations that wait for the driver itself: woken in order, cancelled, limited in time, and never lost.
-#![cfg(not(loom))]
-#![allow(missing_docs, reason = "a test")]
-
-mod common;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{BRIEFLY, Bell, machine};
+use crate::common::{self, BRIEFLY, Bell, machine};
 use wsk::{Error, Op, Passive, Result, Waiters};
 
 /// Calls `test` on a machine, which finds what is left.

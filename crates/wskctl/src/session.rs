@@ -106,7 +106,7 @@ impl Session {
     ///
     /// The driver's refusal.
     pub fn version(&self) -> Result<abi::Version, Error> {
-        self.structure(abi::IOCTL_WSKDRV_VERSION)
+        self.structure(abi::IOCTL_WSKDRV_VERSION, Vec::new())
     }
 
     /// Which WSK versions the provider offers.
@@ -115,7 +115,7 @@ impl Session {
     ///
     /// The driver's refusal.
     pub fn provider(&self) -> Result<abi::Provider, Error> {
-        self.structure(abi::IOCTL_WSKDRV_PROVIDER)
+        self.structure(abi::IOCTL_WSKDRV_PROVIDER, Vec::new())
     }
 
     /// What the driver has counted.
@@ -124,7 +124,7 @@ impl Session {
     ///
     /// The driver's refusal.
     pub fn statistics(&self) -> Result<abi::Statistics, Error> {
-        self.structure(abi::IOCTL_WSKDRV_STATISTICS)
+        self.structure(abi::IOCTL_WSKDRV_STATISTICS, Vec::new())
     }
 
     /// Creates the handle's socket.
@@ -267,8 +267,8 @@ impl Session {
         self.call(code, input, 0).map(drop)
     }
 
-    fn structure<T: FromBytes>(&self, code: u32) -> Result<T, Error> {
-        let bytes = self.call(code, Vec::new(), size_of::<T>())?;
+    fn structure<T: FromBytes>(&self, code: u32, input: Vec<u8>) -> Result<T, Error> {
+        let bytes = self.call(code, input, size_of::<T>())?;
         T::read_from_bytes(&bytes).map_err(|_size| Error::Reply {
             code,
             what: format!("{} bytes instead of {}", bytes.len(), size_of::<T>()),

@@ -2,9 +2,7 @@
 #![forbid(unsafe_code)]
 #![cfg(feature = "hosted")]
 
-mod program;
-
-use program::{exit_code, json, stderr, wskctl};
+use crate::program::{exit_code, json, stderr, wskctl};
 
 #[test]
 fn a_refusal_names_what_was_wrong_and_what_would_be_right() {

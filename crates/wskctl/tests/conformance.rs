@@ -2,12 +2,10 @@
 #![forbid(unsafe_code)]
 #![cfg(feature = "hosted")]
 
-mod program;
-
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use program::{command, exit_code, json, stderr, stdout, wskctl};
+use crate::program::{command, exit_code, json, stderr, stdout, wskctl};
 use wskctl::conformance::{Ending, KINDS, Report, tests};
 
 const MEMORY: [&str; 5] = ["conformance", "--device", "hosted", "--network", "memory"];

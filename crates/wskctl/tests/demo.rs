@@ -2,11 +2,9 @@
 #![forbid(unsafe_code)]
 #![cfg(feature = "hosted")]
 
-mod program;
-
 use std::net::UdpSocket;
 
-use program::{exit_code, json, stderr, stdout, wskctl};
+use crate::program::{exit_code, json, stderr, stdout, wskctl};
 
 #[test]
 fn every_claim_holds_and_is_printed() {

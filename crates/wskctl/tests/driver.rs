@@ -2,13 +2,11 @@
 #![forbid(unsafe_code)]
 #![cfg(feature = "hosted")]
 
-mod program;
-
 use std::io::{BufRead, BufReader, Read};
 use std::net::UdpSocket;
 use std::time::Duration;
 
-use program::{command, exit_code, json, script, stderr, stdout, wskctl};
+use crate::program::{command, exit_code, json, script, stderr, stdout, wskctl};
 
 const HOSTED: [&str; 2] = ["--device", "hosted"];
 

@@ -2,17 +2,15 @@
 #![forbid(unsafe_code)]
 #![cfg(all(feature = "hosted", target_os = "linux"))]
 
-mod program;
-
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::UdpSocket;
 use std::process::{Child, Output, Stdio};
 use std::time::Duration;
 
+use crate::program::{command, exit_code, json, stderr, stdout};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use program::{command, exit_code, json, stderr, stdout};
 
 const INTERRUPTED: i32 = 130;
 

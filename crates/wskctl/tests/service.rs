@@ -1,9 +1,7 @@
 //! `wskctl driver` and `wskctl verifier`, as far as they go on any machine.
 #![forbid(unsafe_code)]
 
-mod program;
-
-use program::{exit_code, json, stderr, stdout, wskctl};
+use crate::program::{exit_code, json, stderr, stdout, wskctl};
 
 #[test]
 fn the_commands_are_listed_and_teach() {
@@ -76,6 +74,6 @@ fn print_shows_command_line_and_registry_and_does_nothing() {
     let document = json(&run);
     assert_eq!(document["done"], false);
     let arguments = ["/flags", "0x209BB", "/faults", "600", "", "", "1", "/driver", "wskdrv.sys"];
-    assert_eq!(document["plan"]["verifier"], serde_json::json!(arguments));
+    assert_eq!(document["plan"]["verifier"], serde_json::json!([arguments]));
     assert_eq!(document["plan"]["registry"], serde_json::json!([]));
 }

@@ -1,9 +1,7 @@
 //! The command line without a driver: usage, listings, scripts that are wrong; and the exit code of each.
 #![forbid(unsafe_code)]
 
-mod program;
-
-use program::{exit_code, json, stderr, stdout, wskctl};
+use crate::program::{self, exit_code, json, stderr, stdout, wskctl};
 
 #[test]
 fn without_a_command_it_shows_how_it_is_used() {
@@ -12,7 +10,10 @@ fn without_a_command_it_shows_how_it_is_used() {
     for verb in [
         "demo",
         "conformance",
+        "evidence",
         "info",
+        "probe",
+        "readings",
         "options",
         "get",
         "set",
@@ -21,6 +22,7 @@ fn without_a_command_it_shows_how_it_is_used() {
         "recv",
         "driver",
         "verifier",
+        "trial",
         "script",
     ] {
         assert!(stderr(&run).contains(&format!("  {verb}  ")), "{verb}: {}", stderr(&run));
@@ -28,6 +30,32 @@ fn without_a_command_it_shows_how_it_is_used() {
     let help = wskctl(&["--help"]);
     assert_eq!(exit_code(&help), 0);
     assert!(stdout(&help).contains("Exit codes: 0 done; 1 refused"));
+}
+
+#[test]
+fn the_readings_of_a_seed_are_listed() {
+    let run = wskctl(&["readings", "seed:7"]);
+    let text = stdout(&run);
+    assert!(text.contains("receive-truncated ") && text.contains("questions under seed:7; "), "{text}");
+    assert!(!text.contains("cancel-close"), "it is answered in one way only: {text}");
+    assert!(stdout(&wskctl(&["readings", "--all"])).contains("cancel-close"));
+    let seed = readings::Readings::seed(7);
+    for arguments in [&["readings", "seed:7", "--json"][..], &["--readings", "seed:7", "readings", "--json"]]
+    {
+        let document = json(&wskctl(arguments));
+        assert_eq!(document["readings"], "seed:7");
+        for about in readings::all().filter(|about| about.followed.len() > 1) {
+            let question = &document["questions"][about.id];
+            assert_eq!(question["reading"], about.followed[seed.number(about)].name, "{}", about.id);
+            assert_eq!(
+                question["followed"].as_object().map(serde_json::Map::len),
+                Some(about.followed.len())
+            );
+        }
+    }
+    let wrong = wskctl(&["readings", "seed:x"]);
+    assert_eq!(exit_code(&wrong), 2);
+    assert!(stderr(&wrong).contains("expected strict, windows or seed:N"), "{}", stderr(&wrong));
 }
 
 #[test]

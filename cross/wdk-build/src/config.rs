@@ -11,6 +11,7 @@ use crate::{ConfigError, DriverConfig};
 pub struct Config {
     /// The driver model.
     pub driver_config: DriverConfig,
+    processor: Processor,
     pub(crate) kit: Kit,
     include: Vec<PathBuf>,
 }
@@ -45,15 +46,34 @@ pub enum ApiSubset {
     Usb,
 }
 
-/// The one target that the headers and libraries are for.
-const TARGET: &str = "x86_64-pc-windows-msvc";
+/// The processor that a driver is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Processor {
+    X64,
+    Arm64,
+}
+
+impl Processor {
+    fn of(target: String) -> Result<Processor, ConfigError> {
+        match target.as_str() {
+            "x86_64-pc-windows-msvc" => Ok(Processor::X64),
+            "aarch64-pc-windows-msvc" => Ok(Processor::Arm64),
+            _ => Err(ConfigError::Target(target)),
+        }
+    }
+
+    /// What the headers are told of it.
+    fn macros(self) -> [&'static str; 2] {
+        match self {
+            Processor::X64 => ["_AMD64_", "AMD64"],
+            Processor::Arm64 => ["_ARM64_", "ARM64"],
+        }
+    }
+}
 
 impl Config {
     pub(crate) fn from_environment() -> Result<Config, ConfigError> {
-        let target = variable("TARGET")?;
-        if target != TARGET {
-            return Err(ConfigError::Target(target));
-        }
+        let processor = Processor::of(variable("TARGET")?)?;
         let manifest = PathBuf::from(variable("CROSS_MANIFEST")?);
         let kit = variable("CROSS_OVERLAY").map_or(Kit::Own, |overlay| Kit::Wdk { overlay });
         let include: Vec<PathBuf> = env::split_paths(&variable("CROSS_INCLUDE")?).collect();
@@ -64,7 +84,7 @@ impl Config {
             (Kit::Own, None) => {}
             (Kit::Wdk { overlay }, _) => println!("cargo::rerun-if-changed={overlay}"),
         }
-        Ok(Config { driver_config: DriverConfig::read(&manifest)?, kit, include })
+        Ok(Config { driver_config: DriverConfig::read(&manifest)?, processor, kit, include })
     }
 
     /// Sets what the wdk crates are compiled for.
@@ -83,10 +103,11 @@ impl Config {
 
     /// The macros that the headers are compiled with.
     pub fn preprocessor_definitions(&self) -> impl Iterator<Item = (String, Option<String>)> {
+        let [machine, short] = self.processor.macros();
         let mut definitions = vec![
             ("_WIN64", None),
-            ("_AMD64_", None),
-            ("AMD64", None),
+            (machine, None),
+            (short, None),
             ("_KERNEL_MODE", None),
             ("_WIN32_WINNT", Some("0x0A00".to_owned())),
         ];
@@ -105,7 +126,7 @@ impl Config {
         let headers: &[&str] = match (subset, &self.kit) {
             (ApiSubset::Base, Kit::Own) => &["ntkernel.h"],
             (ApiSubset::Base, Kit::Wdk { .. }) => &["ntifs.h", "ntddk.h", "ntstrsafe.h"],
-            (ApiSubset::Wdf, _) => &["wdf.h"],
+            (ApiSubset::Wdf, _) if matches!(self.driver_config, DriverConfig::Kmdf(_)) => &["wdf.h"],
             _ => &[],
         };
         Ok(headers.iter().map(|header| (*header).to_owned()))
@@ -158,7 +179,7 @@ pub(crate) mod tests {
             target_kmdf_version_minor: minor,
             minimum_kmdf_version_minor: None,
         });
-        Config { driver_config, kit, include: Vec::new() }
+        Config { driver_config, processor: Processor::X64, kit, include: Vec::new() }
     }
 
     #[test]
@@ -186,6 +207,22 @@ pub(crate) mod tests {
         let source = config.bindgen_header_contents([ApiSubset::Base, ApiSubset::Wdf]).ok();
         let headers = ["ntifs.h", "ntddk.h", "ntstrsafe.h", "wdf.h"];
         assert_eq!(source, Some(headers.map(|header| format!("#include \"{header}\"\n")).concat()));
+    }
+
+    #[test]
+    fn a_driver_without_the_framework_is_told_nothing_of_it() {
+        let config = Config { driver_config: DriverConfig::Wdm, ..kmdf(31, Kit::Own) };
+        assert!(!config.preprocessor_definitions().any(|(name, _)| name.starts_with("KMDF")));
+        assert_eq!(config.compute_wdffunctions_symbol_name(), None);
+        assert_eq!(config.bindgen_header_contents([ApiSubset::Wdf]).ok().as_deref(), Some(""));
+        let arm = Config { processor: Processor::Arm64, ..config };
+        assert!(arm.preprocessor_definitions().any(|(name, _)| name == "_ARM64_"));
+    }
+
+    #[test]
+    fn only_windows_targets_are_known() {
+        assert!(matches!(Processor::of("aarch64-pc-windows-msvc".into()), Ok(Processor::Arm64)));
+        assert!(Processor::of("x86_64-unknown-linux-gnu".into()).is_err());
     }
 
     #[test]

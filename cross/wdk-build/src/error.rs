@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum ConfigError {
     /// A variable of the environment is missing.
-    #[error("{0} is not set: build with `cargo xtask cross`, or on Windows with the published wdk-build")]
+    #[error("{0} is not set: build with `cargo wdk-cross`, or on Windows with the published wdk-build")]
     Environment(&'static str),
     /// The driver's manifest could not be read.
     #[error("reading the driver's manifest")]
@@ -22,7 +22,9 @@ pub enum ConfigError {
         problem: String,
     },
     /// The target is not one that the headers are for.
-    #[error("drivers for {0} are not built without the WDK: only x86_64-pc-windows-msvc is")]
+    #[error(
+        "drivers for {0} are not built without the WDK, only for x86_64-pc-windows-msvc and aarch64-pc-windows-msvc"
+    )]
     Target(String),
     /// A file could not be read or written.
     #[error(transparent)]

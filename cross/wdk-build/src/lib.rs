@@ -2,7 +2,7 @@
 //!
 //! The published crate of this name finds an installed kit, and does not compile off Windows. This one has the part of
 //! its interface that the wdk crates and a driver's build script call, and takes what a kit would give from the
-//! environment, which `cargo xtask cross` sets:
+//! environment, which `cargo wdk-cross` sets:
 //!
 //! | variable | value |
 //! |---|---|
@@ -11,7 +11,7 @@
 //! | `CROSS_LIB` | the directory of the import libraries and the entry stub |
 //! | `CROSS_OVERLAY` | only if headers and libraries are a WDK's: clang's overlay of its headers |
 //!
-//! Only KMDF drivers for x64 are built this way; anything else is refused.
+//! Only KMDF drivers for x64 and WDM drivers are built this way; anything else is refused.
 
 mod bindings;
 mod config;
@@ -52,6 +52,7 @@ where
 /// # Errors
 /// As for [`configure_wdk_library_build`].
 pub fn configure_wdk_binary_build() -> Result<(), ConfigError> {
-    Config::from_environment()?.emit_cfg();
-    Config::emit_link_arguments()
+    let config = Config::from_environment()?;
+    config.emit_cfg();
+    config.emit_link_arguments()
 }

@@ -4,11 +4,10 @@ use crate::config::{Config, Kit, variable};
 use crate::{ApiSubset, ConfigError, DriverConfig};
 
 /// The arguments for `lld-link`: those of a WDK build, without its map file.
-const ARGUMENTS: [&str; 9] = [
+const ARGUMENTS: [&str; 8] = [
     "/DRIVER",
     "/NODEFAULTLIB",
     "/SUBSYSTEM:NATIVE,10.0",
-    "/ENTRY:FxDriverEntry",
     "/NXCOMPAT",
     "/DYNAMICBASE",
     "/OPT:REF,ICF",
@@ -26,26 +25,37 @@ const LIBRARIES: [&str; 3] = ["ntoskrnl", "wdfldr", "wdfdriverentry"];
 const WDK_LIBRARIES: [&str; 3] = ["bufferoverflowfastfailk", "hal", "wmilib"];
 
 impl Config {
-    pub(crate) fn emit_link_arguments() -> Result<(), ConfigError> {
+    pub(crate) fn emit_link_arguments(&self) -> Result<(), ConfigError> {
         let libraries = variable("CROSS_LIB")?;
         println!("cargo::rustc-link-search={libraries}");
         println!("cargo::rerun-if-changed={libraries}");
-        for argument in ARGUMENTS.iter().chain(&REPRODUCIBLE) {
+        for argument in ARGUMENTS.iter().chain(&REPRODUCIBLE).chain([&self.entry_point()]) {
             println!("cargo::rustc-cdylib-link-arg={argument}");
         }
         Ok(())
     }
 
+    /// Where the image begins: a driver of the framework's is bound to it first.
+    fn entry_point(&self) -> &'static str {
+        match self.driver_config {
+            DriverConfig::Kmdf(_) => "/ENTRY:FxDriverEntry",
+            DriverConfig::Wdm | DriverConfig::Umdf(_) => "/ENTRY:DriverEntry",
+        }
+    }
+
+    /// The libraries of the driver's model: the kernel, and those of the framework.
+    fn libraries(&self) -> &'static [&'static str] {
+        if matches!(self.driver_config, DriverConfig::Kmdf(_)) { &LIBRARIES } else { &LIBRARIES[..1] }
+    }
+
     /// Rust source that links the libraries of a part.
     #[must_use]
     pub fn bindgen_library_link_raw_lines(&self, subset: ApiSubset) -> Option<String> {
-        match (subset, self.driver_config) {
-            (ApiSubset::Base, DriverConfig::Kmdf(_)) => {
-                let further: &[&str] = if self.kit == Kit::Own { &[] } else { &WDK_LIBRARIES };
-                Some(LIBRARIES.iter().chain(further).map(|library| link(library)).collect())
-            }
-            _ => None,
+        if subset != ApiSubset::Base {
+            return None;
         }
+        let further: &[&str] = if self.kit == Kit::Own { &[] } else { &WDK_LIBRARIES };
+        Some(self.libraries().iter().chain(further).map(|library| link(library)).collect())
     }
 }
 
@@ -78,6 +88,14 @@ mod tests {
             "{lines}"
         );
         assert_eq!(config.bindgen_library_link_raw_lines(ApiSubset::Wdf), None);
+    }
+
+    #[test]
+    fn a_driver_without_the_framework_links_the_kernel_alone() {
+        let mut config = kmdf(31, Kit::Own);
+        config.driver_config = DriverConfig::Wdm;
+        assert_eq!((config.libraries(), config.entry_point()), (&["ntoskrnl"][..], "/ENTRY:DriverEntry"));
+        assert_eq!(kmdf(31, Kit::Own).entry_point(), "/ENTRY:FxDriverEntry");
     }
 
     #[test]

@@ -50,8 +50,13 @@ impl DriverConfig {
             .find(|package| package.manifest_path == manifest)
             .ok_or_else(|| wrong("no package has this manifest"))?;
         let model = &package.metadata["wdk"]["driver-model"];
+        if model["driver-type"] == "WDM" {
+            return Ok(DriverConfig::Wdm);
+        }
         if model["driver-type"] != "KMDF" {
-            return Err(wrong("package.metadata.wdk.driver-model.driver-type is not \"KMDF\""));
+            return Err(wrong(
+                "package.metadata.wdk.driver-model.driver-type is neither \"KMDF\" nor \"WDM\"",
+            ));
         }
         let version = |key: &str| model[key].as_u64().and_then(|version| u8::try_from(version).ok());
         let (Some(major), Some(minor)) =

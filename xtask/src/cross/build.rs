@@ -1,33 +1,46 @@
-//! The two builds: the driver for the kernel, the harness for Windows' user mode.
+//! The builds: the driver for the kernel, by `cargo wdk-cross`; the harness and the modules for Wine, for Windows' user mode.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use wdk_cross::driver::{cargo, machine_places, rustflags};
+use wdk_cross::tools::{self, run};
+use wdk_cross::{Arch, Driver, Exports, Project, Toolchain, Wdk};
 
-use super::imports::{List, Parts};
-use super::kit::{self, Kit};
-use super::toolchain::Toolchain;
-use super::tools::{self, run};
-use super::wdk::Wdk;
-
-pub(crate) const DRIVER_TARGET: &str = "x86_64-pc-windows-msvc";
 pub(crate) const HARNESS_TARGET: &str = "x86_64-pc-windows-gnu";
 
-/// The parts of Debian's standard library that each build compiles along.
-const DRIVER_STD: [&str; 2] =
-    ["-Zbuild-std=core,alloc,compiler_builtins", "-Zbuild-std-features=compiler-builtins-mem"];
+/// The features of the driver that is for the kernel.
+const FEATURES: &str = "kernel";
+
+/// The parts of Debian's standard library that are compiled along.
 const HARNESS_STD: [&str; 1] = ["-Zbuild-std=std,panic_abort"];
+
+/// A program is to run fast and to be built soon: the release profile is for the driver's image, which is to be small.
+const PROGRAM: [&str; 6] = [
+    "--config",
+    "profile.release.opt-level=3",
+    "--config",
+    "profile.release.lto=false",
+    "--config",
+    "profile.release.codegen-units=16",
+];
 
 /// A build of the workspace at `root` into `out`.
 pub(crate) struct Build<'p> {
     /// The workspace.
     pub(crate) root: &'p Path,
+    /// The driver.
+    pub(crate) project: &'p Project,
     /// Where everything goes that is made.
     pub(crate) out: &'p Path,
+    /// Where cargo builds the driver.
+    pub(crate) driver_target: &'p Path,
+    /// What the driver is built with.
+    pub(crate) sources: &'p Path,
     /// What the driver may import.
-    pub(crate) list: &'p List,
+    pub(crate) exports: &'p Exports,
     /// The WDK, if there is one.
     pub(crate) wdk: Option<&'p Wdk>,
     /// Who compiles the driver.
@@ -37,41 +50,30 @@ pub(crate) struct Build<'p> {
 }
 
 impl Build<'_> {
-    /// Which parts of the driver are not the project's own.
-    pub(crate) fn parts(&self) -> Parts {
-        Parts { prebuilt_std: self.driver == Toolchain::Rustup, wdk: self.wdk.is_some() }
+    /// The driver's build.
+    pub(crate) fn driver(&self) -> Driver<'_> {
+        self.driver_with(FEATURES)
     }
 
-    /// Builds the driver, and gives its image.
-    pub(crate) fn driver(&self) -> Result<Vec<u8>> {
-        run(&mut self.driver_command("build")?)?;
-        let image = self.out.join("driver").join(DRIVER_TARGET).join("release/wskdrv.dll");
-        fs::read(&image).with_context(|| format!("reading {}", image.display()))
+    /// As [`Build::driver`], with other features.
+    pub(crate) fn driver_with<'f>(&'f self, features: &'f str) -> Driver<'f> {
+        Driver {
+            project: self.project,
+            arch: Arch::X64,
+            features,
+            out: self.out,
+            build: self.driver_target,
+            sources: self.sources,
+            exports: self.exports,
+            wdk: self.wdk,
+            toolchain: self.driver,
+        }
     }
 
     /// Checks with clippy the driver, as it is compiled for the kernel, and the modules for Wine.
     pub(crate) fn clippy(&self) -> Result<()> {
-        run(self.driver_command("clippy")?.args(["--", "--deny", "warnings"]))?;
+        self.driver().clippy()?;
         run(self.modules_command("clippy").args(["--", "--deny", "warnings"]))
-    }
-
-    fn driver_command(&self, verb: &str) -> Result<Command> {
-        let kit = kit::make(self.root, self.out, self.list, self.wdk, self.parts())?;
-        let lock = self.lock()?;
-        forget_functions(&self.out.join("driver/release/build"))?;
-        let mut command = self.cargo(verb, self.driver, "driver", DRIVER_TARGET, &DRIVER_STD);
-        command
-            .args(["--package", "wskdrv", "--lib", "--no-default-features", "--features", "kernel"])
-            .args([
-                "-Zlockfile-path",
-                "--config",
-                &format!("resolver.lockfile-path={:?}", lock.display().to_string()),
-            ])
-            .args(["--config", r#"patch.crates-io.wdk-build.path="cross/wdk-build""#])
-            .args(["--config", &format!("target.{DRIVER_TARGET}.linker={:?}", tools::LINK)])
-            .args(["--config", &self.flags(DRIVER_TARGET, &["-Clinker-flavor=lld-link"])]);
-        environment(&mut command, self.root, &kit);
-        Ok(command)
     }
 
     /// Builds the harness, and gives its place.
@@ -91,12 +93,21 @@ impl Build<'_> {
         Ok(self.out.join("harness").join(HARNESS_TARGET).join("release"))
     }
 
-    /// Runs the tests of some crates of the workspace, as programs of the Wine that `environment` leads to.
-    pub(crate) fn test(&self, crates: &[&str], environment: impl FnOnce(&mut Command)) -> Result<()> {
-        let mut command = self.user_mode("test");
-        // Tests unwind, and cargo would take one standard library for them and another for what they use.
-        command.args(["--config", r#"profile.release.panic="unwind""#]);
-        command.args(["--locked", "--config", &format!("target.{HARNESS_TARGET}.runner=\"wine\"")]);
+    /// Compiles all of the workspace for Windows, tests and examples too, and makes no programs of it.
+    pub(crate) fn check(&self) -> Result<()> {
+        run(self.unwinding("check").args(["--workspace", "--all-targets"]))
+    }
+
+    /// Runs the tests of some crates of the workspace, as programs that `loader` runs, Wine's; `environment` leads to a prefix.
+    pub(crate) fn test(
+        &self,
+        crates: &[&str],
+        loader: &Path,
+        environment: impl FnOnce(&mut Command),
+    ) -> Result<()> {
+        let mut command = self.unwinding("test");
+        let runner = format!("target.{HARNESS_TARGET}.runner=[{:?}]", loader.display().to_string());
+        command.args(["--config", &runner]);
         for name in crates {
             command.args(["--package", name]);
         }
@@ -112,108 +123,29 @@ impl Build<'_> {
         command
     }
 
+    /// A build for user mode that has tests. They unwind, and cargo would take one standard library for them and another for
+    /// what they use.
+    fn unwinding(&self, verb: &str) -> Command {
+        let mut command = self.user_mode(verb);
+        command.args(["--config", r#"profile.release.panic="unwind""#, "--locked"]);
+        command
+    }
+
     /// A build for user mode. All have the same flags and directory, and so one standard library.
     fn user_mode(&self, verb: &str) -> Command {
-        let mut command = self.cargo(verb, self.harness, "harness", HARNESS_TARGET, &HARNESS_STD);
-        command.args(["--config", &format!("target.{HARNESS_TARGET}.linker={:?}", tools::GCC)]).args([
-            "--config",
-            &self.flags(HARNESS_TARGET, &["-Cstrip=symbols", "-Clink-arg=-Wl,--no-insert-timestamp"]),
-        ]);
-        command
-    }
-
-    /// A command of cargo's. Debian's builds the standard library too.
-    fn cargo(&self, verb: &str, by: Toolchain, directory: &str, target: &str, std: &[&str]) -> Command {
-        let mut command = match (by, verb) {
-            (Toolchain::Rustup, _) => Command::new("cargo"),
-            // By its path: another toolchain's may be found first.
-            (Toolchain::Debian, "clippy") => Command::new(tools::CLIPPY),
-            (Toolchain::Debian, _) => Command::new(tools::CARGO),
-        };
+        let mut places = machine_places();
+        places.push((self.root.to_path_buf(), "/wskdrv".to_owned()));
+        places.push((self.out.to_path_buf(), "/target".to_owned()));
+        let flags = ["-Cstrip=symbols", "-Clink-arg=-Wl,--no-insert-timestamp"];
+        let mut command = cargo(verb, self.harness);
         command
             .current_dir(self.root)
-            // For the lock file's place, and the standard library.
-            .env("RUSTC_BOOTSTRAP", "1")
-            .env("CARGO_TARGET_DIR", self.out.join(directory))
-            .env_remove("RUSTFLAGS")
-            .env_remove("CARGO_ENCODED_RUSTFLAGS")
-            // Set by the cargo that started this program, for its own toolchain.
-            .env_remove("CARGO")
-            .args([verb, "--release", "--target", target]);
-        if by == Toolchain::Debian {
-            command
-                .env("CARGO", tools::CARGO)
-                .env("RUSTC", tools::RUSTC)
-                .env_remove("RUSTUP_TOOLCHAIN")
-                .args(std);
-        }
+            .env("CARGO_TARGET_DIR", self.out.join("harness"))
+            .args([verb, "--release", "--target", HARNESS_TARGET])
+            .args(PROGRAM)
+            .args(if self.harness == Toolchain::Debian { &HARNESS_STD[..] } else { &[] })
+            .args(["--config", &format!("target.{HARNESS_TARGET}.linker={:?}", tools::GCC)])
+            .args(["--config", &rustflags(HARNESS_TARGET, &flags, &places)]);
         command
     }
-
-    /// Compiler flags: those given, and none of this machine's directories in the image.
-    fn flags(&self, target: &str, flags: &[&str]) -> String {
-        let home = std::env::var_os("CARGO_HOME").map_or_else(
-            || std::env::var_os("HOME").map_or_else(PathBuf::new, PathBuf::from).join(".cargo"),
-            PathBuf::from,
-        );
-        // The last that matches counts, so what lies inside comes after.
-        let places = [
-            (home, "/cargo"),
-            (PathBuf::from("/usr/lib/rustlib/src/rust"), "/rust"),
-            (self.root.to_path_buf(), "/wskdrv"),
-            (self.out.to_path_buf(), "/target"),
-        ];
-        let remap = places
-            .iter()
-            .filter(|(from, _)| from.is_absolute())
-            .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
-        let all: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).chain(remap).collect();
-        format!("target.{target}.rustflags={all:?}")
-    }
-
-    /// A lock file of this build's own, from the workspace's: it differs by what the replaced crate depends on.
-    fn lock(&self) -> Result<PathBuf> {
-        let own = self.out.join("Cargo.lock");
-        let origin = self.out.join("obj/Cargo.lock");
-        let current = fs::read(self.root.join("Cargo.lock")).context("reading Cargo.lock")?;
-        if !own.exists() || fs::read(&origin).ok().as_ref() != Some(&current) {
-            fs::write(&own, &current).with_context(|| format!("writing {}", own.display()))?;
-            fs::write(&origin, &current).with_context(|| format!("writing {}", origin.display()))?;
-        }
-        Ok(own)
-    }
-}
-
-/// What the replaced `wdk-build`, the driver's build script and that of `wdk-sys` find in the environment.
-fn environment(command: &mut Command, root: &Path, kit: &Kit) {
-    command
-        .env("CROSS_MANIFEST", root.join("Cargo.toml"))
-        .env("CROSS_INCLUDE", &kit.include)
-        .env("CROSS_LIB", &kit.libraries)
-        .env_remove("CROSS_OVERLAY")
-        .env("RC_PATH", tools::RC)
-        .env("LIBCLANG_PATH", tools::LIBCLANG)
-        .env("CC_x86_64_pc_windows_msvc", tools::CLANG)
-        .env("AR_x86_64_pc_windows_msvc", tools::LIB);
-    let flags = match &kit.overlay {
-        Some(overlay) => {
-            command.env("CROSS_OVERLAY", overlay).env("CC_SHELL_ESCAPED_FLAGS", "1");
-            format!("{} '{}'", tools::WDK_COMPILER.join(" "), overlay.display())
-        }
-        None => tools::COMPILER.join(" "),
-    };
-    command.env("CFLAGS_x86_64_pc_windows_msvc", flags);
-}
-
-/// Removes what `wdk-macros` remembers of the framework's functions from build to build: it would not see one that the headers
-/// have since.
-fn forget_functions(builds: &Path) -> Result<()> {
-    let Ok(builds) = fs::read_dir(builds) else { return Ok(()) };
-    for build in builds {
-        let memory = build?.path().join("out/wdk_macros_ast_fragments/cached_function_info_map.json");
-        if memory.exists() {
-            fs::remove_file(&memory).with_context(|| format!("removing {}", memory.display()))?;
-        }
-    }
-    Ok(())
 }

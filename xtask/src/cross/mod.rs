@@ -4,41 +4,35 @@
 //! patch that replaces that one crate, and the lock file that results from it, stand on cargo's command line only. A WDK
 //! and an installed target are used where they are found.
 
-mod breaks;
 mod build;
 mod entry;
-mod imports;
-mod kit;
-mod pe;
-#[cfg(test)]
-mod pe_tests;
-mod sign;
-mod toolchain;
-mod tools;
-mod version;
-mod wdk;
 
 use std::fs;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::thread;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+use wdk_cross::exports::{KMDF, WINDOWS};
+use wdk_cross::pe::Expected;
+use wdk_cross::tools;
+use wdk_cross::{Arch, Exports, Needs, Project, Toolchain, Wdk, breaks, sign};
 
 use crate::{root, target_directory};
 pub(crate) use build::Build;
-use build::{DRIVER_TARGET, HARNESS_TARGET};
-use imports::List;
-use pe::Expected;
-use toolchain::Toolchain;
-use tools::Needs;
-pub(crate) use tools::{GCC, MINGW, run_quietly};
-use wdk::Wdk;
+use build::HARNESS_TARGET;
+pub(crate) use wdk_cross::Imports;
+pub(crate) use wdk_cross::pe::imports;
+pub(crate) use wdk_cross::tools::{GCC, MINGW, run_quietly};
+
+/// Resident for as long as the driver is loaded, so it should not grow unnoticed.
+const LARGEST: usize = 96 * 1024;
+/// The same, with the probes.
+const LARGEST_WITH_PROBES: usize = 512 * 1024;
 
 /// Options of `cargo xtask cross`.
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 pub(crate) struct Options {
     /// Install the missing packages with apt-get first.
     #[arg(long)]
@@ -55,41 +49,44 @@ pub(crate) struct Options {
     /// Build the driver only, not wskctl.exe.
     #[arg(long)]
     driver_only: bool,
+    /// With the request that `wskctl probe` makes: for a test machine only, as its calls of WSK are checked by nobody.
+    #[arg(long, conflicts_with_all = ["check_reproducible", "clippy"])]
+    probe: bool,
     /// It will run under Wine.
     #[arg(skip)]
-    wine: bool,
+    for_wine: bool,
+    /// That Wine is not this machine's.
+    #[arg(skip)]
+    other_wine: bool,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     build(options, |_| Ok(())).map(drop)
 }
 
-/// Builds the driver and the harness for Wine, and what else `further` builds; gives the directory that all is in.
+/// Builds the driver, with the request of `wskctl probe`, and the harness for a test machine with Windows; gives the directory that
+/// both are in.
+pub(crate) fn build_for_windows(install: bool) -> Result<PathBuf> {
+    build(&Options { install, probe: true, ..Options::default() }, |_| Ok(()))
+}
+
+/// Builds the driver and the harness for Wine, this machine's or another, and what else `further` builds; gives the directory that
+/// all is in.
 pub(crate) fn build_for_wine(
     install: bool,
+    other_wine: bool,
     further: impl FnOnce(&Build<'_>) -> Result<()>,
 ) -> Result<PathBuf> {
-    let options = Options {
-        install,
-        check_reproducible: false,
-        check_entry: false,
-        clippy: false,
-        driver_only: false,
-        wine: true,
-    };
-    build(&options, further)
+    build(&Options { install, for_wine: true, other_wine, ..Options::default() }, further)
 }
 
 /// The driver as it stands, built as [`run`] does, with no look at what came of it: for a driver that is broken on purpose.
 pub(crate) fn unchecked_driver() -> Result<Vec<u8>> {
     let root = root()?;
-    let list = List::read(&root)?;
-    let wdk = Wdk::from_environment(list.kmdf())?;
-    let driver = Toolchain::for_target(&root, DRIVER_TARGET);
-    let harness = Toolchain::for_target(&root, HARNESS_TARGET);
     let out = output_directory(&root);
     let out = out.canonicalize().context("nothing is built yet: run cargo xtask cross first")?;
-    Build { root: &root, out: &out, list: &list, wdk: wdk.as_ref(), driver, harness }.driver()
+    let parts = Parts::find(&root, &out)?;
+    parts.build(&root, &out).driver().build()
 }
 
 /// Sees to it that Wine is there.
@@ -97,26 +94,61 @@ pub(crate) fn require_wine(install: bool) -> Result<()> {
     tools::require(install, Needs { wine: true, ..Needs::default() })
 }
 
+/// What a build is of and by.
+struct Parts {
+    project: Project,
+    build: PathBuf,
+    sources: PathBuf,
+    exports: Exports,
+    wdk: Option<Wdk>,
+}
+
+impl Parts {
+    /// After [`tools::require`].
+    fn find(root: &Path, out: &Path) -> Result<Parts> {
+        Ok(Parts {
+            project: Project::read(&root.join("Cargo.toml"), Some("wskdrv"))?,
+            build: out.join("driver"),
+            sources: root.join("cross"),
+            exports: Exports::read()?,
+            wdk: Wdk::from_environment(KMDF.0)?,
+        })
+    }
+
+    fn build<'p>(&'p self, root: &'p Path, out: &'p Path) -> Build<'p> {
+        Build {
+            root,
+            project: &self.project,
+            out,
+            driver_target: &self.build,
+            sources: &self.sources,
+            exports: &self.exports,
+            wdk: self.wdk.as_ref(),
+            driver: Toolchain::for_target(root, Arch::X64.target()),
+            harness: Toolchain::for_target(root, HARNESS_TARGET),
+        }
+    }
+}
+
 fn build(options: &Options, further: impl FnOnce(&Build<'_>) -> Result<()>) -> Result<PathBuf> {
     let root = root()?;
-    let list = List::read(&root)?;
-    let wdk = Wdk::from_environment(list.kmdf())?;
-    let driver = Toolchain::for_target(&root, DRIVER_TARGET);
-    let harness = Toolchain::for_target(&root, HARNESS_TARGET);
+    let debian = |target| Toolchain::for_target(&root, target) == Toolchain::Debian;
     tools::require(
         options.install,
         Needs {
             build: true,
-            rust: driver == Toolchain::Debian || harness == Toolchain::Debian && !options.driver_only,
+            rust: debian(Arch::X64.target()) || debian(HARNESS_TARGET) && !options.driver_only,
             clippy: options.clippy,
-            wine: options.check_entry || options.wine,
+            wine: options.check_entry || options.for_wine && !options.other_wine,
+            programs: !options.driver_only || options.for_wine,
         },
     )?;
     let out = output_directory(&root);
     fs::create_dir_all(&out).with_context(|| format!("making {}", out.display()))?;
     let out = out.canonicalize()?;
 
-    let build = Build { root: &root, out: &out, list: &list, wdk: wdk.as_ref(), driver, harness };
+    let parts = Parts::find(&root, &out)?;
+    let build = parts.build(&root, &out);
     if options.clippy {
         build.clippy()?;
         return Ok(out);
@@ -136,55 +168,46 @@ fn build(options: &Options, further: impl FnOnce(&Build<'_>) -> Result<()>) -> R
 
 /// Builds the driver, checks what came of it, and signs it.
 fn signed_driver(build: &Build<'_>, options: &Options) -> Result<()> {
+    let (driver, largest) = if options.probe {
+        (build.driver_with("kernel,probe"), LARGEST_WITH_PROBES)
+    } else {
+        (build.driver(), LARGEST)
+    };
+    let image = driver.build()?;
+    let texts = texts();
+    let expected = Expected {
+        arch: Arch::X64,
+        exports: build.exports,
+        windows: WINDOWS,
+        relocated: true,
+        version: Some(build.project.version),
+        largest,
+        texts: &texts,
+    };
     let out = build.out;
-    let image = build.driver()?;
-    let expected = Expected { list: build.list, parts: build.parts(), version: version::of_package()? };
-    let report = pe::check(&image, expected)?;
-    let broken = breaks::tried(&image, expected)?;
+    let changed = fs::read(out.join("wskdrv.unsigned.sys")).ok().as_deref() != Some(&image[..]);
+    let signed = driver.sign(&image, expected)?;
+    // They are made of the driver that is given away.
+    if !options.probe {
+        println!("{} broken copies were found out", breaks::tried(&image, expected)?);
+    }
+    if changed {
+        sign::check_refusals(&out.join("wskdrv.unsigned.sys"), &signed, &out.join("wskdrv.cer"))?;
+    }
     if options.check_entry {
         entry::test(build.root, out)?;
     }
     if options.check_reproducible {
-        reproduce(build, &image)?;
+        driver.reproduce(&image)?;
     }
-    let unsigned = out.join("wskdrv.unsigned.sys");
-    let signed = out.join("wskdrv.sys");
-    let changed = fs::read(&unsigned).ok().as_deref() != Some(&image[..]);
-    fs::write(&unsigned, &image).with_context(|| format!("writing {}", unsigned.display()))?;
-    println!("{}: {report}; {broken} broken copies were found out", unsigned.display());
-    println!("nothing that it imports is newer than Windows {}", build.list.target());
-    // An image that has not changed keeps its signature, so that its certificate need not be trusted again.
-    let certificate = out.join("wskdrv.cer");
-    if changed || !signed.exists() {
-        sign::sign(&unsigned, &signed, &certificate)?;
-        sign::check_refusals(&unsigned, &signed, &certificate)?;
-    }
-    sign::verify(&signed, &certificate)?;
-    pe::check(&fs::read(&signed)?, expected)?;
-    println!("{}: signed for test; the certificate is wskdrv.cer next to it", signed.display());
     Ok(())
 }
 
-/// Builds the driver again in a directory of its own. Nothing is in it but build scripts and macros, which are programs for this
-/// machine and most of the work; what they make and all that the image is made of is compiled again.
-fn reproduce(build: &Build<'_>, image: &[u8]) -> Result<()> {
-    let again = build.out.join("again");
-    if again.exists() {
-        fs::remove_dir_all(&again).with_context(|| format!("removing {}", again.display()))?;
-    }
-    let driver = again.join("driver");
-    fs::create_dir_all(&driver)?;
-    let programs = build.out.join("driver/release");
-    run_quietly(Command::new("cp").args(["--archive"]).arg(&programs).arg(&driver))?;
-    let second = Build { out: &again, ..*build }.driver()?;
-    if second != image {
-        let kept = again.join("wskdrv.sys");
-        fs::write(&kept, &second)?;
-        bail!("the second build differs from the first: compare {} with wskdrv.unsigned.sys", kept.display());
-    }
-    fs::remove_dir_all(&again)?;
-    println!("a second build has the same bytes");
-    Ok(())
+/// What the table of requests has for documentation and tests, and a driver does not need.
+fn texts() -> Vec<(&'static str, String)> {
+    let summaries = wsk_requests::ROWS.iter().map(|row| row.about().summary.to_owned());
+    let reason = "the summary of a request is in the image: the feature `about` of wsk-requests is on";
+    summaries.map(|summary| (reason, summary)).collect()
 }
 
 /// Where everything goes that is made.

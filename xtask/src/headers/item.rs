@@ -156,9 +156,9 @@ mod tests {
     }
 
     #[test]
-    fn no_item_is_named_twice() {
+    fn no_item_is_named_twice_in_a_module() {
         let items = items();
-        let names: BTreeSet<_> = items.iter().map(|item| &item.name).collect();
+        let names: BTreeSet<_> = items.iter().map(|item| (item.module, &item.name)).collect();
         assert_eq!(names.len(), items.len());
     }
 

@@ -13,6 +13,8 @@ const NAMES: &[(&str, &str)] = &[
     ("IO_STACK_OTHERS", "__typeof__(((IO_STACK_LOCATION *)0)->Parameters.Others)"),
     ("IO_STACK_PARAMETERS", "__typeof__(((IO_STACK_LOCATION *)0)->Parameters)"),
     ("MAJOR_FUNCTIONS", "IRP_MJ_MAXIMUM_FUNCTION + 1"),
+    // "IPPROTO_IPV6 socket options" has IPv4's name for it, and no header has another.
+    ("IPV6_ORIGINAL_ARRIVAL_IF", "IP_ORIGINAL_ARRIVAL_IF"),
 ];
 
 /// Fields whose C path is another one.
@@ -152,13 +154,14 @@ pub(super) const ABSENT: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "later than mingw-w64's headers: options (Windows 10; structures of WSK)",
+        "later than mingw-w64's headers: options and control information (Windows 10; structures of WSK)",
         &[
             "IP_RECVECN",
-            "IPV6_ORIGINAL_ARRIVAL_IF",
             "IPV6_RECVECN",
             "UDP_SEND_MSG_SIZE",
             "UDP_RECV_MAX_COALESCED_SIZE",
+            "UDP_COALESCED_INFO",
+            "SO_TIMESTAMP_ID",
             "SIO_QUERY_WFP_CONNECTION_REDIRECT_RECORDS",
             "SIO_QUERY_WFP_CONNECTION_REDIRECT_CONTEXT",
             "SIO_SET_WFP_CONNECTION_REDIRECT_RECORDS",

@@ -1,4 +1,4 @@
-//! Compares `nt-sys` and `wsk-sys` with C headers that others wrote.
+//! Compares `nt-sys`, `wsk-sys` and the numbers of `wsk-cmsg` with C headers that others wrote.
 //!
 //! For each set of headers ([`view`]) a C file asks the compiler for every size, offset and value, and assigns
 //! every function to a pointer of the prototype that they give it ([`source`]). A declaration must agree

@@ -1,4 +1,4 @@
-//! The declarations of `nt-sys` and `wsk-sys`, as the build script found them in its source.
+//! The declarations of `nt-sys` and `wsk-sys`, and the numbers of `wsk-cmsg`, as the build script found them in the source.
 
 #[derive(Clone, Copy)]
 pub(super) struct Constant {

@@ -30,7 +30,7 @@ pub(super) fn views(ddk: &Path, wine: &Path) -> Vec<View> {
             name: "ddk",
             title: "mingw-w64's ntifs.h",
             include: Some(ddk.to_path_buf()),
-            skips: &["control", "netio", "sockaddr", "wsk"],
+            skips: &["control", "kind", "netio", "sockaddr", "wsk"],
             needs: ddk.join("ntifs.h"),
             // This set has no name for a work item, only for a pointer to one.
             prelude: "#include <ntifs.h>\n#include <ntstatus.h>\n#include <wdmsec.h>\n\

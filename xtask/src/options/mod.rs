@@ -2,10 +2,10 @@
 
 mod page;
 
-use std::fs;
-
 use anyhow::{Context, Result, bail};
 use clap::Args;
+
+use crate::generated;
 
 /// Where the page is, from the workspace's root.
 const PAGE: &str = "docs/options.md";
@@ -18,17 +18,10 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(options: &Options) -> Result<()> {
-    let path = super::root()?.join(PAGE);
-    let page = page::page();
     if options.check {
         missing_tests(&suite()?)?;
-        let found = fs::read_to_string(&path).with_context(|| format!("{PAGE} cannot be read"))?;
-        if found != page {
-            bail!("{PAGE} is not what the table says: run `cargo xtask options`");
-        }
-        return Ok(());
     }
-    fs::write(&path, page).with_context(|| format!("{PAGE} cannot be written"))
+    generated::write(PAGE, "options", options.check, |_| Ok(page::page()))
 }
 
 /// The names of the conformance suite's tests.

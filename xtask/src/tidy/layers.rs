@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use super::paths::{Crate, Path};
 
-/// A module or a crate, as it is called in Rust, and what it and all below it may not import.
+/// A module or a crate, as it is called in Rust, and what it and all below it may not import: modules, crates, single items.
 struct Layer {
     part: &'static str,
     apart_from: &'static [&'static str],
@@ -69,6 +69,31 @@ const KMDF: &[&str] = &[
     "kmdf::hosted",
 ];
 
+/// What the kernel has behind a lock. What is found wrong there is returned, and raised by the function that was called
+/// (docs/adr/0027).
+const REGISTRIES: &[&str] = &[
+    "ntos::ex::pool::block",
+    "ntos::ex::pool::pages",
+    "ntos::ex::pool::paged",
+    "ntos::ex::pool::registry",
+    "ntos::io::device::namespace",
+    "ntos::io::device::table",
+    "ntos::io::irp::log",
+    "ntos::io::irp::packet",
+    "ntos::io::irp::registry",
+    "ntos::ke::dispatcher",
+    "ntos::ke::processor",
+    "ntos::mm::in_flight",
+];
+
+/// What raises the bug check of a broken rule.
+const RAISING: &[&str] = &[
+    "ntos::ke::irql::at_most",
+    "ntos::machine::bugcheck::complain",
+    "ntos::machine::bugcheck::require",
+    "ntos::machine::bugcheck::violation",
+];
+
 /// The breaches, each with its file and line.
 pub(super) fn faults(root: &File, files: &[String]) -> Result<Vec<String>> {
     let mut crates = BTreeMap::new();
@@ -78,6 +103,9 @@ pub(super) fn faults(root: &File, files: &[String]) -> Result<Vec<String>> {
     let mut faults = breaches(&crates, LAYERS)?;
     for (place, part) in (1..).zip(KMDF) {
         faults.extend(breaches(&crates, &[Layer { part, apart_from: &KMDF[place..] }])?);
+    }
+    for part in REGISTRIES {
+        faults.extend(breaches(&crates, &[Layer { part, apart_from: RAISING }])?);
     }
     Ok(faults)
 }
@@ -102,7 +130,7 @@ fn breaches(crates: &BTreeMap<String, Crate>, layers: &[Layer]) -> Result<Vec<St
     Ok(faults)
 }
 
-/// The path of a module that there is.
+/// The path of a module or an item that there is.
 fn known(crates: &BTreeMap<String, Crate>, name: &str) -> Result<Path> {
     let path: Path = name.split("::").map(str::to_owned).collect();
     if !crates.get(&path[0]).is_some_and(|krate| krate.has(&path)) {
@@ -219,12 +247,29 @@ mod tests {
     }
 
     #[test]
+    fn a_single_item_may_be_forbidden() {
+        let mut own = Crate::default();
+        for (file, text) in [
+            ("lib", "mod high; mod low; pub use high::wait;"),
+            ("high", "pub fn raise() {} pub fn wait() {}"),
+            ("low", "use crate::high::raise; fn f() { crate::wait(); crate::high::other() }"),
+        ] {
+            own.add(&module("own", file), file, text).unwrap();
+        }
+        let crates = BTreeMap::from([("own".to_owned(), own)]);
+        let found = |apart_from| breaches(&crates, &[Layer { part: "own::low", apart_from }]).unwrap().len();
+        assert_eq!(found(&["own::high::raise"]), 1);
+        assert_eq!(found(&["own::high::wait"]), 1, "by the name that it is exported by");
+    }
+
+    #[test]
     fn a_part_that_is_gone_is_an_error() {
         let mut own = Crate::default();
-        own.add(&module("own", "lib"), "lib", "").unwrap();
+        own.add(&module("own", "lib"), "lib", "fn there() {}").unwrap();
         let crates = BTreeMap::from([("own".to_owned(), own)]);
         let tried = |part, apart_from| breaches(&crates, &[Layer { part, apart_from }]);
         assert!(tried("own", &["own"]).is_ok());
+        assert!(tried("own", &["own::there"]).is_ok());
         assert!(tried("own::low", &["own"]).is_err());
         assert!(tried("own", &["own::high"]).is_err());
         assert!(tried("other", &["own"]).is_err());

@@ -2,6 +2,7 @@
 
 mod layers;
 mod paths;
+mod programs;
 mod rules;
 
 use std::ffi::OsStr;
@@ -14,7 +15,10 @@ use anyhow::{Context, Result, bail};
 use crate::root;
 
 /// Files whose text is not the project's own.
-const NOT_OURS: [&str; 3] = ["Cargo.lock", "LICENSE-APACHE", "LICENSE-MIT"];
+const NOT_OURS: [&str; 4] = ["Cargo.lock", "fuzz/Cargo.lock", "LICENSE-APACHE", "LICENSE-MIT"];
+
+/// Inputs that a fuzzer has made.
+const CORPORA: &str = "fuzz/corpus/";
 
 pub(crate) fn run() -> Result<()> {
     let root = root()?;
@@ -23,7 +27,7 @@ pub(crate) fn run() -> Result<()> {
     for path in &paths {
         // Git lists a file that was removed, and one that is no text is not for reading.
         let Ok(text) = fs::read_to_string(root.join(path)) else { continue };
-        if NOT_OURS.contains(&path.as_str()) {
+        if NOT_OURS.contains(&path.as_str()) || path.starts_with(CORPORA) {
             continue;
         }
         files += 1;
@@ -33,7 +37,7 @@ pub(crate) fn run() -> Result<()> {
             eprintln!("error: {path}:{}: {}", fault.line, fault.what);
         }
     }
-    for fault in layers::faults(&root, &paths)? {
+    for fault in layers::faults(&root, &paths)?.into_iter().chain(programs::faults(&root, &paths)?) {
         faults += 1;
         eprintln!("error: {fault}");
     }

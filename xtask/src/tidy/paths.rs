@@ -52,9 +52,12 @@ impl Crate {
         Ok(())
     }
 
-    /// Whether there is such a module.
-    pub(super) fn has(&self, module: &Path) -> bool {
-        self.modules.contains_key(module)
+    /// Whether there is such a module, or such an item in one.
+    pub(super) fn has(&self, path: &Path) -> bool {
+        let declares = |(item, module): (&String, &[String])| {
+            self.modules.get(module).is_some_and(|module| module.items.contains(item))
+        };
+        self.modules.contains_key(path) || path.split_last().is_some_and(declares)
     }
 
     /// The paths in a module and what lies below it, each with what it means. Tests may know everything.

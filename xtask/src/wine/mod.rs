@@ -9,26 +9,36 @@
 mod batch;
 mod client;
 mod debug;
+mod image;
+mod mode;
 mod modules;
 mod one;
+mod other_driver;
+mod others;
 mod prefix;
+mod probe;
+mod programs;
 mod results;
 mod user_mode;
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use readings::Readings;
 
 use crate::{cross, inf, root};
 use batch::{Expect, Step, judge, parse};
+use mode::Mode;
+use others::{NETIO, Others};
 use prefix::Run;
 use results::{Ending, Pair, Report, faults, not_run, table};
 
 pub(crate) use one::{build_driver, passes};
 pub(crate) use prefix::Prefix;
+pub(crate) use programs::Wine;
 
 /// The driver's place on drive C, for a service that is made by `sc create`.
 const DRIVER: &str = "windows/system32/drivers/wskdrv.sys";
@@ -37,8 +47,8 @@ const CREATE: &str =
     r"sc create wskdrv type= kernel start= demand binPath= C:\windows\system32\drivers\wskdrv.sys";
 /// Where the suite's results go.
 const RESULTS: &str = "results.json";
-/// The variable that tells `netio.sys` how requests end.
-const COMPLETION: &str = "WSK_COMPLETION";
+/// What the modules say of what is left, where it is no bug check.
+const LEFT: &str = ": left by a driver or its framework: ";
 /// How many of the last debug lines a failure shows.
 const SHOWN: usize = 60;
 
@@ -53,48 +63,86 @@ pub(crate) struct Options {
     #[arg(long)]
     no_build: bool,
     /// Run the hosted kernel instead, as a program for Windows: demo and suite.
-    #[arg(long, conflicts_with_all = ["no_build", "completion", "only"])]
+    #[arg(long, conflicts_with_all = ["no_build", "completion", "readings", "only"])]
     user_mode: bool,
-    /// With that, the tests of its crates too, which are a long build.
+    /// With that, compile the whole workspace for Windows, and run the hosted kernel's own tests, which is a long build.
     #[arg(long, requires = "user_mode")]
     with_tests: bool,
-    /// How WSK completes requests: inline, deferred or delayed:SEED; may be given several times.
-    #[arg(long, value_name = "MODE", default_values = ["inline", "deferred", "delayed:1"])]
+    /// How WSK completes requests: inline, deferred, delayed:SEED or mixed:SEED; may be given several times.
+    #[arg(long, value_name = "MODE", value_parser = mode::completion, default_values = ["inline", "deferred", "delayed:1"])]
     completion: Vec<String>,
+    /// What WSK does where Microsoft's pages leave it open: strict, windows or seed:N, and single ones by ,QUESTION=READING; may be
+    /// given several times.
+    #[arg(long, value_name = "READINGS", default_value = "strict")]
+    readings: Vec<Readings>,
+    /// Ask the questions of docs/fidelity.md instead, in Wine and in the hosted kernel, of a driver that is built for it.
+    #[arg(long, conflicts_with_all = ["user_mode", "only", "driver"])]
+    probe: bool,
     /// Only the conformance tests whose names contain this; may be given several times.
     #[arg(long, value_name = "FILTER")]
     only: Vec<String>,
     /// The time limit of each run inside Wine, in minutes.
     #[arg(long, value_name = "MINUTES", default_value_t = 15)]
     limit: u64,
+    #[command(flatten)]
+    others: Others,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    if options.user_mode {
-        return user_mode::run(options.install, options.with_tests, Duration::from_mins(options.limit));
-    }
+    let others = &options.others;
+    // What was given is looked at before a long build.
+    others.look()?;
+    let other_wine = others.wine.as_deref().map(|directory| Wine::find(Some(directory))).transpose()?;
     let root = root()?;
+    if options.user_mode {
+        return user_mode::run(options, other_wine);
+    }
     let out = if options.no_build {
-        cross::require_wine(options.install)?;
+        if other_wine.is_none() {
+            cross::require_wine(options.install)?;
+        }
         cross::output_directory(&root)
     } else {
-        cross::build_for_wine(options.install, modules::build)?
+        cross::build_for_wine(options.install, other_wine.is_some(), |build| {
+            modules::build(build)?;
+            if options.probe { modules::build_with_probes(build) } else { Ok(()) }
+        })?
     };
     let out = out.canonicalize().context("nothing is built yet: leave --no-build out")?;
-    let prefix = Prefix::open(&out)?;
-    println!("{}", prefix.version());
-    modules::install(&prefix, &out)?;
+    let prefix = Prefix::open(&out, other_wine)?;
+    println!("{}", prefix.wine().version());
+    modules::install(&prefix, &out, |module| others.instead_of(module))?;
+    others.check(&prefix, &out.join("wskdrv.sys"))?;
     let limit = Duration::from_mins(options.limit);
+    let modes = Mode::all(&options.completion, &options.readings);
+    if let Some(driver) = &others.driver {
+        for mode in &modes {
+            prefix.set_variables(&mode.variables())?;
+            println!("completion {mode}: {}", driver.display());
+            other_driver::run(&prefix, driver, others, limit)?;
+        }
+        return Ok(());
+    }
+
+    if options.probe {
+        prefix.install(&out.join(probe::IMAGE), DRIVER)?;
+        return probe::run(&prefix, &root, &modes, limit);
+    }
 
     let mut pairs = Vec::new();
-    for mode in &options.completion {
-        prefix.set_variable(COMPLETION, mode)?;
-        println!("completion {mode}: a client in C");
-        client::run(&prefix, limit)?;
+    for mode in &modes {
+        prefix.set_variables(&mode.variables())?;
+        // What this client needs of the kernel comes from our module.
+        if others.instead_of(NETIO).is_none() {
+            println!("completion {mode}: a client in C");
+            client::run(&prefix, limit)?;
+        }
         println!("completion {mode}: the driver");
-        let wine = service(&prefix, &options.only, limit)?;
+        // Another netio.sys says nothing of its mode.
+        let line = others.instead_of(NETIO).is_none().then(|| mode.line());
+        let wine = service(&prefix, line.as_deref(), &options.only, limit)?;
         println!("completion {mode}: hosted");
-        pairs.push(Pair { mode: mode.clone(), hosted: hosted(&root, mode, &options.only)?, wine });
+        pairs.push(Pair { mode: mode.to_string(), hosted: hosted(&root, mode, &options.only)?, wine });
     }
     let table = table(&pairs);
     print!("{table}");
@@ -131,8 +179,9 @@ fn suite(only: &[String]) -> Vec<String> {
     ["--json", "conformance"].iter().map(|word| (*word).to_owned()).chain(only.iter().cloned()).collect()
 }
 
-/// From `sc create` to `sc delete`, with the demo and the suite between; gives the suite's results.
-fn service(prefix: &Prefix, only: &[String], limit: Duration) -> Result<Report> {
+/// From `sc create` to `sc delete`, with the demo and the suite between; gives the suite's results. `line` is what must be in the
+/// debug output.
+fn service(prefix: &Prefix, line: Option<&str>, only: &[String], limit: Duration) -> Result<Report> {
     let results = prefix.on_drive(RESULTS);
     if results.exists() {
         fs::remove_file(&results)?;
@@ -165,7 +214,12 @@ fn service(prefix: &Prefix, only: &[String], limit: Duration) -> Result<Report> 
         (Err(error), Some(test)) => {
             Err(error.context(format!("the first test that failed is {}", test.name)))
         }
-        (carried, _) => carried.and(report),
+        (carried, _) => {
+            let run = carried?;
+            let said = line.is_none_or(|line| debug::printed(&run.log).contains(&line));
+            ensure!(said, "netio.sys did not say {:?}", line.unwrap_or_default());
+            report
+        }
     }
 }
 
@@ -228,6 +282,10 @@ fn carry_out(prefix: &Prefix, steps: &[Step], limit: Duration) -> Result<Run> {
     }
     let bug_checks = debug::bug_checks(&run.log);
     if faults.is_empty() && bug_checks.is_empty() {
+        // On another framework, which may keep it.
+        for line in debug::printed(&run.log).into_iter().filter(|line| line.contains(LEFT)) {
+            println!("    {line}");
+        }
         return Ok(run);
     }
     for fault in &faults {
@@ -251,14 +309,19 @@ fn show(run: &Run) {
     }
 }
 
-/// The suite's results in the hosted kernel, over this machine's network as in Wine.
-fn hosted(root: &Path, mode: &str, only: &[String]) -> Result<Report> {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(root).args(["run", "--quiet", "--package", "wskctl", "--"]);
-    command.args(["--device", "hosted", "--completion", mode]).args(suite(only));
-    let output = command.args(["--network", "host"]).output().context("starting cargo")?;
+/// The suite's results in the hosted kernel.
+fn hosted(root: &Path, mode: &Mode, only: &[String]) -> Result<Report> {
+    let output = hosted_output(root, mode, &suite(only))?;
     let text = String::from_utf8_lossy(&output.stdout);
     Report::parse(&text).with_context(|| {
         format!("the hosted run: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr))
     })
+}
+
+/// What the harness prints on the hosted kernel, over this machine's network as in Wine.
+fn hosted_output(root: &Path, mode: &Mode, words: &[String]) -> Result<Output> {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root).args(["run", "--quiet", "--package", "wskctl", "--"]);
+    command.args(["--device", "hosted"]).args(mode.options()).args(words).args(["--network", "host"]);
+    command.output().context("starting cargo")
 }

@@ -35,16 +35,29 @@ pub(crate) fn build(build: &Build<'_>) -> Result<()> {
     client::build(build.root, &kept)
 }
 
+/// Builds a driver that knows the request of `wskctl probe`, which the shipped one does not.
+pub(crate) fn build_with_probes(build: &Build<'_>) -> Result<()> {
+    let file = build.out.join(super::probe::IMAGE);
+    fs::write(&file, build.driver_with("kernel,probe").build()?)
+        .with_context(|| format!("writing {}", file.display()))
+}
+
 /// Where the built modules are kept.
 fn directory_of(out: &Path) -> PathBuf {
     out.join("modules")
 }
 
-/// Puts the modules, the drivers and the harness into the prefix.
-pub(crate) fn install(prefix: &Prefix, out: &Path) -> Result<()> {
+/// Puts the modules, the drivers and the harness into the prefix; `instead_of` gives a file in place of the module of a name.
+pub(crate) fn install<'f>(
+    prefix: &Prefix,
+    out: &Path,
+    instead_of: impl Fn(&str) -> Option<&'f Path>,
+) -> Result<()> {
     let directory = directory_of(out);
     for (name, place) in MODULES {
-        prefix.install(&directory.join(name), place)?;
+        let module = place.rsplit('/').next().unwrap_or(place);
+        let built = directory.join(name);
+        prefix.install(instead_of(module).unwrap_or(&built), place)?;
     }
     prefix.install(&out.join("wskdrv.sys"), super::DRIVER)?;
     client::install(prefix, &directory)?;

@@ -29,8 +29,8 @@ pub(crate) fn build_driver(root: &Path) -> Result<()> {
 pub(crate) fn passes(root: &Path, test: &str) -> Result<bool> {
     let out = cross::output_directory(root);
     let out = out.canonicalize().context("nothing is built yet: run cargo xtask wine first")?;
-    let prefix = Prefix::open(&out)?;
-    modules::install(&prefix, &out)?;
+    let prefix = Prefix::open(&out, None)?;
+    modules::install(&prefix, &out, |_| None)?;
     prefix.install(&out.join(IMAGE), DRIVER)?;
     let results = prefix.on_drive(RESULTS);
     if results.exists() {

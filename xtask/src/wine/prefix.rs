@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use super::programs::Wine;
+
 /// How long it may take to make a prefix, or to set something in it.
 const SETUP_LIMIT: Duration = Duration::from_mins(5);
 /// How long Wine's server may take to stop everything.
@@ -20,7 +22,7 @@ const ENVIRONMENT: &str = r"HKLM\System\CurrentControlSet\Control\Session Manage
 /// A prefix. Nothing of Wine runs in it when it is dropped.
 pub(crate) struct Prefix {
     directory: PathBuf,
-    version: String,
+    wine: Wine,
 }
 
 /// What a run left.
@@ -32,54 +34,28 @@ pub(crate) struct Run {
     pub(crate) log: String,
 }
 
-/// The major versions of Wine that runs have been made with.
-const TRIED: [&str; 2] = ["8", "10"];
-
-/// Which Wine this is, as it says itself: `wine-8.0 (Debian 8.0~repack-4)`.
-fn version() -> Result<String> {
-    let output =
-        Command::new("wine").arg("--version").stdin(Stdio::null()).output().context("starting wine")?;
-    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    if !output.status.success() || number(&text).is_none() {
-        bail!("wine --version said {text:?}, {}", output.status);
-    }
-    Ok(text)
-}
-
-/// The number in it.
-fn number(version: &str) -> Option<&str> {
-    version.strip_prefix("wine-")?.split_whitespace().next()
-}
-
-/// What else is to be said of a Wine that nobody has tried.
-fn remark(number: &str) -> &'static str {
-    let major = number.split(['.', '-']).next().unwrap_or(number);
-    if TRIED.contains(&major) { "" } else { "; runs have been made with Wine 8 and 10" }
-}
-
 impl Prefix {
-    /// The prefix for this machine's Wine, in the directory of what is built; it is made if it is not there. Each version has
-    /// its own, as a newer one would change it.
-    pub(crate) fn open(out: &Path) -> Result<Prefix> {
-        let version = version()?;
-        let number = number(&version).context("a version of Wine without a number")?;
-        let directory = &out.join(format!("prefix-{number}"));
+    /// The prefix for a Wine, or for this machine's, in the directory of what is built; it is made if it is not there. Each version
+    /// has its own, as a newer one would change it.
+    pub(crate) fn open(out: &Path, wine: Option<Wine>) -> Result<Prefix> {
+        let wine = wine.map_or_else(|| Wine::find(None), Ok)?;
+        let directory = out.join(format!("prefix-{}", wine.number()));
         let made = directory.join("system.reg").exists();
-        fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
-        let prefix = Prefix { directory: directory.clone(), version };
+        fs::create_dir_all(&directory).with_context(|| format!("making {}", directory.display()))?;
+        let prefix = Prefix { directory, wine };
         // What an interrupted run may have left.
         prefix.stop();
         if !made {
-            println!("making a Wine prefix in {}", directory.display());
-            prefix.set_up(Command::new("wineboot").arg("--init"))?;
+            println!("making a Wine prefix in {}", prefix.directory.display());
+            prefix.set_up(prefix.wine.loader().args(["wineboot", "--init"]))?;
             prefix.wait_for_end();
         }
         Ok(prefix)
     }
 
-    /// Which Wine this is, with a remark if nobody has tried it.
-    pub(crate) fn version(&self) -> String {
-        format!("{}{}", self.version, number(&self.version).map_or("", remark))
+    /// The Wine that it is for.
+    pub(crate) fn wine(&self) -> &Wine {
+        &self.wine
     }
 
     /// A directory or file on the prefix's drive C.
@@ -98,11 +74,13 @@ impl Prefix {
         Ok(())
     }
 
-    /// Sets a variable in the services' environment, for all further runs.
-    pub(crate) fn set_variable(&self, name: &str, value: &str) -> Result<()> {
-        let mut command = Command::new("wine");
-        command.args(["reg", "add", ENVIRONMENT, "/v", name, "/t", "REG_SZ", "/d", value, "/f"]);
-        self.set_up(&mut command)?;
+    /// Sets variables in the services' environment, for all further runs.
+    pub(crate) fn set_variables(&self, variables: &[(&str, String)]) -> Result<()> {
+        for (name, value) in variables {
+            let mut command = self.wine.loader();
+            command.args(["reg", "add", ENVIRONMENT, "/v", name, "/t", "REG_SZ", "/d", value, "/f"]);
+            self.set_up(&mut command)?;
+        }
         // The services read it when they start.
         self.wait_for_end();
         Ok(())
@@ -110,7 +88,7 @@ impl Prefix {
 
     /// Runs a program for Windows that must succeed.
     pub(crate) fn run_program(&self, program: &Path) -> Result<()> {
-        self.set_up(Command::new("wine").arg(program))
+        self.set_up(self.wine.loader().arg(program))
     }
 
     /// Makes `command` one that runs programs of this prefix.
@@ -131,7 +109,7 @@ impl Prefix {
     pub(crate) fn run_batch(&self, text: &str, limit: Duration) -> Result<Run> {
         let file = self.on_drive("run.bat");
         fs::write(&file, text).with_context(|| format!("writing {}", file.display()))?;
-        let run = self.run(Command::new("wine").args(["cmd", "/c", r"C:\run.bat"]), limit)?;
+        let run = self.run(self.wine.loader().args(["cmd", "/c", r"C:\run.bat"]), limit)?;
         self.stop();
         Ok(run)
     }
@@ -185,7 +163,7 @@ impl Prefix {
 
     /// Asks Wine's server for something; whether it did it in time.
     fn server(&self, what: &str) -> bool {
-        let mut command = Command::new("wineserver");
+        let mut command = self.wine.server();
         command.arg(what).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let Ok(mut child) = self.environment(&mut command).spawn() else { return false };
         // It exits with 1 if no server runs, which is as good.
@@ -218,16 +196,6 @@ fn wait(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn versions_are_read() {
-        assert_eq!(number("wine-8.0 (Debian 8.0~repack-4)"), Some("8.0"));
-        assert_eq!(number("wine-10.0 (Debian 10.0~repack-6)"), Some("10.0"));
-        assert_eq!(number("wine-9.22"), Some("9.22"));
-        assert_eq!(number("something else"), None);
-        assert_eq!((remark("8.0"), remark("10.0"), remark("10.0-rc1")), ("", "", ""));
-        assert!(!remark("9.22").is_empty() && !remark("1.0").is_empty() && !remark("80.0").is_empty());
-    }
 
     #[test]
     fn a_program_that_ends_is_waited_for() {

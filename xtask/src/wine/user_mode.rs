@@ -1,4 +1,5 @@
-//! What a user on Windows runs without loading a driver: the hosted kernel as a program; if wanted, the tests of its crates.
+//! What a user on Windows runs without loading a driver: the hosted kernel as a program; if wanted, its tests, and all that
+//! there is compiled.
 //!
 //! The driver is in `wskctl.exe` then, as in `cargo demo` there. Under Wine that shows what only Windows compiles, and what
 //! its sockets do; not what Windows' do.
@@ -8,22 +9,24 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::batch::{Expect, Step};
-use super::{Prefix, carry_out, modules};
+use super::{Options, Prefix, Wine, carry_out, modules};
 use crate::cross;
 
-/// The crates whose tests need nothing but sockets.
-const CRATES: [&str; 4] = ["hosted-rule", "hosted-ntos", "hosted-kmdf", "hosted-netio"];
+/// The crates that do on Windows what they do not do elsewhere: threads that are stopped, sockets. Their tests need nothing
+/// else; what the others do is the same everywhere.
+const CRATES: [&str; 2] = ["hosted-ntos", "hosted-netio"];
 
-/// Builds for Windows, and runs it all; the tests, which are a long build, only `with_tests`.
+/// Builds for Windows, and runs it all; with `--with-tests`, which is a long build, also compiles the workspace and runs tests.
 ///
 /// # Errors
-/// A test, the demo or the suite failed.
-pub(crate) fn run(install: bool, with_tests: bool, limit: Duration) -> Result<()> {
-    cross::build_for_wine(install, |build| {
+/// Something does not compile for Windows; a test, the demo or the suite failed.
+pub(crate) fn run(options: &Options, other_wine: Option<Wine>) -> Result<()> {
+    let limit = Duration::from_mins(options.limit);
+    cross::build_for_wine(options.install, other_wine.is_some(), |build| {
         modules::build(build)?;
-        let prefix = Prefix::open(build.out)?;
-        println!("{}", prefix.version());
-        modules::install(&prefix, build.out)?;
+        let prefix = Prefix::open(build.out, other_wine)?;
+        println!("{}", prefix.wine().version());
+        modules::install(&prefix, build.out, |_| None)?;
         let steps = [
             // As `cargo demo` on Windows, where a driver is the usual device.
             Step::new("wskctl demo, hosted", r"C:\wskctl.exe --device hosted demo", Expect::Success),
@@ -34,8 +37,10 @@ pub(crate) fn run(install: bool, with_tests: bool, limit: Duration) -> Result<()
             ),
         ];
         carry_out(&prefix, &steps, limit)?;
-        if with_tests {
-            build.test(&CRATES, |command| {
+        if options.with_tests {
+            build.check()?;
+            println!("the workspace compiles for Windows, with its tests");
+            build.test(&CRATES, prefix.wine().loader_path(), |command| {
                 prefix.use_in(command);
             })?;
         }

@@ -6,8 +6,8 @@
 //!
 //! The framework is strict if the machine is: what the framework's verifier reports on Windows by a break into the
 //! debugger is a bug check here, which names the [rule](rules) and the object. Handles are numbers that are looked up in
-//! a table, and never used twice; so a stale handle is always found out. Where the documentation is silent, the source
-//! says `n/d` (not documented) and what was chosen.
+//! a table, and never used twice; so a stale handle is always found out. What the documentation leaves open is a question with
+//! several readings, of which one is followed: `ntos::Config::readings` says which, `docs/fidelity.md` lists them.
 //!
 //! # The parts
 //!

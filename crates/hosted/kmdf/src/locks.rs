@@ -11,7 +11,8 @@ use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use wsk_sys::{
     APC_LEVEL, DISPATCH_LEVEL, KSPIN_LOCK, KeAcquireSpinLockRaiseToDpc, KeEnterCriticalRegion,
-    KeLeaveCriticalRegion, KeReleaseSpinLock, NTSTATUS, PASSIVE_LEVEL, STATUS_SUCCESS, STATUS_TIMEOUT,
+    KeInitializeSpinLock, KeLeaveCriticalRegion, KeReleaseSpinLock, NTSTATUS, PASSIVE_LEVEL, STATUS_SUCCESS,
+    STATUS_TIMEOUT,
 };
 
 use crate::kernel::event::Event;
@@ -41,6 +42,14 @@ pub(crate) struct SpinLock {
 unsafe impl Sync for SpinLock {}
 
 impl Body for SpinLock {}
+
+impl Drop for SpinLock {
+    fn drop(&mut self) {
+        // So that a kernel which knows its locks takes the next one here for another.
+        // SAFETY: the word is one, and nobody has the lock: the object is destroyed.
+        unsafe { KeInitializeSpinLock(self.word.get()) };
+    }
+}
 
 impl Kinded for SpinLock {
     type Handle = WDFSPINLOCK__;
@@ -129,13 +138,16 @@ pub unsafe extern "C" fn WdfSpinLockAcquire(_globals: PWDF_DRIVER_GLOBALS, SpinL
     at_most(NAME, DISPATCH_LEVEL);
     let lock = lookup::typed::<self::SpinLock>(NAME, SpinLock);
     check_not_mine(NAME, &lock, &lock.owner);
+    let handle = lock.object().handle();
+    platform::acquiring(handle, lock.object().kind().name, NAME);
     // SAFETY: an initialised spin lock, which lives as long as its object.
     let previous = unsafe { KeAcquireSpinLockRaiseToDpc(lock.word.get()) };
     // Relaxed: other threads only compare the number with their own.
     lock.owner.store(platform::thread(), Ordering::Relaxed);
     // Relaxed: read by the owner.
     lock.previous.store(previous, Ordering::Relaxed);
-    platform::hold(Held { handle: lock.object().handle(), waits: false });
+    platform::hold(Held { handle, waits: false });
+    platform::acquired(handle, lock.object().kind().name);
 }
 
 /// Releases the lock, and returns to the IRQL from before.
@@ -152,6 +164,7 @@ pub unsafe extern "C" fn WdfSpinLockRelease(_globals: PWDF_DRIVER_GLOBALS, SpinL
     // Relaxed: as in `WdfSpinLockAcquire`.
     lock.owner.store(0, Ordering::Relaxed);
     platform::unhold(lock.object().handle());
+    platform::released(lock.object().handle());
     // SAFETY: this thread holds the lock, from that level.
     unsafe { KeReleaseSpinLock(lock.word.get(), previous) };
 }
@@ -191,6 +204,10 @@ pub unsafe extern "C" fn WdfWaitLockAcquire(
     at_most(NAME, if timeout == Some(0) { DISPATCH_LEVEL } else { PASSIVE_LEVEL });
     let lock = lookup::typed::<WaitLock>(NAME, Lock);
     check_not_mine(NAME, &lock, &lock.owner);
+    let handle = lock.object().handle();
+    if timeout.is_none() {
+        platform::acquiring(handle, lock.object().kind().name, NAME);
+    }
     let critical = irql() <= APC_LEVEL;
     if critical {
         // SAFETY: the level allows it; left when the lock is released, or below.
@@ -207,7 +224,8 @@ pub unsafe extern "C" fn WdfWaitLockAcquire(
     lock.owner.store(platform::thread(), Ordering::Relaxed);
     // Relaxed: read by the owner.
     lock.critical.store(u8::from(critical), Ordering::Relaxed);
-    platform::hold(Held { handle: lock.object().handle(), waits: true });
+    platform::hold(Held { handle, waits: true });
+    platform::acquired(handle, lock.object().kind().name);
     STATUS_SUCCESS
 }
 
@@ -225,6 +243,7 @@ pub unsafe extern "C" fn WdfWaitLockRelease(_globals: PWDF_DRIVER_GLOBALS, Lock:
     // Relaxed: as in `WdfWaitLockAcquire`.
     lock.owner.store(0, Ordering::Relaxed);
     platform::unhold(lock.object().handle());
+    platform::released(lock.object().handle());
     lock.free.set();
     if critical {
         // SAFETY: entered when this thread acquired the lock.

@@ -21,7 +21,7 @@ use crate::object::kind::Kind;
 use crate::object::lookup;
 use crate::object::{Body, Kinded, Object, Typed};
 use crate::platform::UserPages;
-use crate::rules::{self, Violation};
+use crate::rules::{self, Broken};
 use crate::types::{
     _POOL_TYPE as Pool, POOL_TYPE, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFMEMORY, WDFMEMORY__,
 };
@@ -113,7 +113,7 @@ impl Memory {
 
 impl Body for Memory {
     /// A process' pages are unlocked before its request is completed.
-    fn dispose(&self, _object: &Arc<Object>) -> Result<(), Violation> {
+    fn dispose(&self, _object: &Arc<Object>) -> Result<(), Broken> {
         // Unlocked by its end.
         let _pages = self.user.lock().take();
         Ok(())

@@ -5,6 +5,7 @@
 
 use alloc::string::String;
 
+pub(crate) use hosted_rule::Broken;
 use hosted_rule::{Rule, rules};
 
 use crate::platform;
@@ -113,38 +114,21 @@ rules! {
     OBJECT_LEAK = OWN + 33, "ObjectReferenceLeak", "Framework Object Life Cycle";
 }
 
-/// A rule that a driver has broken, for the entry point that it called to report.
-pub(crate) struct Violation {
-    rule: &'static Rule,
-    detail: String,
-}
-
-impl Violation {
-    /// That `rule` is broken, and how.
-    pub(crate) fn new(rule: &'static Rule, detail: String) -> Violation {
-        Violation { rule, detail }
-    }
-
-    /// Reports it, which stops the machine.
-    pub(crate) fn raise(self) -> ! {
-        platform::violation(self.rule, self.detail)
-    }
-}
-
-/// Reports a violation, which stops the machine; or gives the value.
-pub(crate) fn raise<T>(result: Result<T, Violation>) -> T {
-    result.unwrap_or_else(|violation| violation.raise())
+/// Raises a broken rule, which stops the machine; or gives the value. For the function that a driver has called, or what calls
+/// the driver.
+pub(crate) fn require<T>(result: Result<T, Broken>) -> T {
+    result.unwrap_or_else(|broken| platform::violation(broken.rule, broken.detail))
 }
 
 /// What only the verifier checks. In a lenient machine it is no error: the caller takes Windows' way out.
 ///
 /// # Errors
-/// The violation, in a strict machine.
-pub(crate) fn check(rule: &'static Rule, detail: impl FnOnce() -> String) -> Result<(), Violation> {
-    if platform::strict() { Err(Violation::new(rule, detail())) } else { Ok(()) }
+/// The rule, in a strict machine.
+pub(crate) fn check(rule: &'static Rule, detail: impl FnOnce() -> String) -> Result<(), Broken> {
+    if platform::strict() { Err(Broken::new(rule, detail())) } else { Ok(()) }
 }
 
 /// Reports what only the verifier checks. Returns in a lenient machine, where the caller takes Windows' way out.
 pub(crate) fn verify(rule: &'static Rule, detail: impl FnOnce() -> String) {
-    raise(check(rule, detail));
+    require(check(rule, detail));
 }

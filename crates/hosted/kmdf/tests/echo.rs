@@ -1,15 +1,17 @@
 //! The echo driver from end to end: loading, device controls of every transfer method, unloading.
 
-mod common;
-
-use common::{ACCESS, ECHO, NEITHER, Opened, Options, PATH, REVERSE, Rig, SUM, boot, load};
+use crate::common::{
+    self, ACCESS, ECHO, Made, NEITHER, Opened, Options, PATH, REVERSE, Rig, SPECIAL, SUM, boot, load, wdf,
+};
 use kmdf::_WDF_EXECUTION_LEVEL as Level;
 use kmdf::_WDF_IO_QUEUE_DISPATCH_TYPE as Type;
 use kmdf::_WDF_SYNCHRONIZATION_SCOPE as Scope;
 use kmdf::{
     STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_DEVICE_REQUEST, STATUS_OBJECT_NAME_COLLISION,
-    STATUS_OBJECT_NAME_NOT_FOUND, STATUS_SUCCESS,
+    STATUS_OBJECT_NAME_NOT_FOUND, STATUS_SUCCESS, WDFREQUEST, rules,
 };
+use ntos::{Config, Machine};
+use readings::{CallbackSpinLock, Readings};
 use wsk_sys::NamedStatus;
 
 #[test]
@@ -163,4 +165,46 @@ fn the_unload_waits_for_an_open_handle() {
     rig.driver.unload_within(common::LIMIT).expect("nothing is open any more");
     assert_eq!(rig.taken().last().map(String::as_str), Some("cleanup WDFDEVICE"));
     rig.machine.shutdown();
+}
+
+/// Takes the lock that its callbacks have already, once more.
+fn acquires_again(made: &Made, request: WDFREQUEST) {
+    wdf::acquire_lock(made.device.cast());
+    wdf::release_lock(made.device.cast());
+    wdf::complete(request, STATUS_SUCCESS);
+}
+
+/// The lock of a device whose callbacks run at `DISPATCH_LEVEL` is a spin lock by one reading; the other one never is.
+#[test]
+fn the_lock_of_callbacks_is_a_spin_lock_where_that_is_the_reading() {
+    let spin_lock =
+        || Config { readings: Readings::STRICT.with(CallbackSpinLock::KernelSpinLock), ..Config::default() };
+    let options = |level, special: fn(&Made, WDFREQUEST)| Options {
+        level,
+        scope: Scope::WdfSynchronizationScopeDevice,
+        special: Some(special),
+        ..Options::default()
+    };
+    let [passive, dispatch] = [Level::WdfExecutionLevelPassive, Level::WdfExecutionLevelDispatch];
+    let completes: fn(&Made, WDFREQUEST) = |_, request| wdf::complete(request, STATUS_SUCCESS);
+    for (config, options) in [
+        (Config::default(), options(dispatch, acquires_again)),
+        (spin_lock(), options(passive, acquires_again)),
+        (spin_lock(), options(dispatch, completes)),
+    ] {
+        let test = Opened::on(Machine::boot(config), options);
+        assert_eq!(test.send(SPECIAL), STATUS_SUCCESS);
+        test.end();
+    }
+    if !cfg!(miri) {
+        let machine = Machine::boot(spin_lock());
+        let report = common::bug_check_on(&machine, options(dispatch, acquires_again), |rig| {
+            rig.open().device_io_control(SPECIAL, b"", &mut []);
+        });
+        common::assert_rule(&report, &rules::RECURSIVE_LOCK, "WDFDEVICE");
+        let text = report.to_string();
+        assert!(text.contains(
+            r#"ntos::Config { readings: "strict,callback-spin-lock=kernel-spin-lock".parse()?, .. }"#
+        ));
+    }
 }

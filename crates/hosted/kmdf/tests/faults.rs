@@ -1,8 +1,6 @@
 //! Running out of memory, at each call once: nothing leaks, and nothing is left half made.
 
-mod common;
-
-use common::{ACCESS, ECHO, HOLD, LIMIT, Options, PATH, PEND, RELEASE, Rig, boot, load};
+use crate::common::{self, ACCESS, ECHO, HOLD, LIMIT, Options, PATH, PEND, RELEASE, Rig, boot, load};
 use kmdf::{_WDF_EXECUTION_LEVEL as Level, STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS};
 use ntos::NamedStatus;
 

@@ -1,8 +1,6 @@
 //! Opening and closing: who may, what the driver is told, and deleting a device that is open.
 
-mod common;
-
-use common::{ACCESS, ECHO, Made, Opened, Options, PATH, Rig, SPECIAL, trace, wdf};
+use crate::common::{ACCESS, ECHO, Made, Opened, Options, PATH, Rig, SPECIAL, trace, wdf};
 use kmdf::{
     _WDF_EXECUTION_LEVEL as Level, _WDF_SYNCHRONIZATION_SCOPE as Scope, NTSTATUS,
     PFN_WDF_OBJECT_CONTEXT_CLEANUP, STATUS_ACCESS_DENIED, STATUS_DEVICE_NOT_READY, STATUS_SUCCESS, WDFDEVICE,

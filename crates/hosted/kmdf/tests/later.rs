@@ -1,12 +1,10 @@
 //! What runs later: timers, work items and DPCs; and the locks between them.
 
-mod common;
-
 use std::time::Duration;
 
-use common::{
-    DPC, FINISH, HOLD, Made, Opened, Options, Rig, SPECIAL, TIMED, WORK, ended, succeeds, succeeds_on, trace,
-    until, wdf,
+use crate::common::{
+    self, DPC, FINISH, HOLD, Made, Opened, Options, Rig, SPECIAL, TIMED, WORK, ended, succeeds, succeeds_on,
+    trace, until, wdf,
 };
 use kmdf::{
     _WDF_EXECUTION_LEVEL as Level, _WDF_SYNCHRONIZATION_SCOPE as Scope, STATUS_INVALID_DEVICE_REQUEST,

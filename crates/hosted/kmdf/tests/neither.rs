@@ -1,10 +1,10 @@
 //! Buffers that a process passes by address: a driver that sees its requests in their sender's context, locks what they
 //! point to, and serves them later, elsewhere.
 
-mod common;
-
-use common::wdf::UserBuffer;
-use common::{ECHO, LIMIT, Opened, Options, RELEASE, Rig, SPECIAL, boot, boot_lenient, trace, wdf};
+use crate::common::wdf::UserBuffer;
+use crate::common::{
+    self, ECHO, LIMIT, Opened, Options, RELEASE, Rig, SPECIAL, boot, boot_lenient, trace, wdf,
+};
 use kmdf::{
     CTL_CODE, METHOD_NEITHER, NTSTATUS, STATUS_ACCESS_VIOLATION, STATUS_BUFFER_TOO_SMALL, STATUS_CANCELLED,
     STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_USER_BUFFER, STATUS_SUCCESS,

@@ -1,10 +1,8 @@
 //! Objects: contexts, parents and children, references, memory; and what a driver's structures are refused with.
 
-mod common;
-
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{Made, Opened, Options, Rig, SPECIAL, trace, wdf};
+use crate::common::{self, Made, Opened, Options, Rig, SPECIAL, trace, wdf};
 use kmdf::{
     _WDF_EXECUTION_LEVEL as Level, _WDF_IO_QUEUE_DISPATCH_TYPE as Type, NTSTATUS, STATUS_BUFFER_TOO_SMALL,
     STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER,
@@ -13,6 +11,7 @@ use kmdf::{
     WDFREQUEST,
 };
 use ntos::Machine;
+use readings::{ChildOrder, Readings};
 
 /// Runs `entry` in a `DriverEntry`, and unloads the driver.
 fn in_entry(entry: fn(&Made) -> NTSTATUS) -> Vec<String> {
@@ -303,4 +302,38 @@ fn a_request_that_the_driver_never_saw_has_neither_cleanup_nor_destroy_callback(
     assert_eq!(unseen.wait().status, kmdf::STATUS_CANCELLED);
     assert!(test.taken().is_empty());
     test.end();
+}
+
+extern "C" fn younger_cleanup(_object: WDFOBJECT) {
+    trace("younger cleanup");
+}
+
+extern "C" fn younger_destroy(_object: WDFOBJECT) {
+    trace("younger destroy");
+}
+
+#[test]
+fn the_order_of_children_is_that_of_the_reading() {
+    let cleanup = ["child cleanup", "younger cleanup", "child destroy", "younger destroy"];
+    let reversed = ["younger cleanup", "child cleanup", "younger destroy", "child destroy"];
+    for (reading, order) in [(ChildOrder::OldestFirst, cleanup), (ChildOrder::NewestFirst, reversed)] {
+        let readings = Readings::STRICT.with(reading);
+        let machine = Machine::boot(ntos::Config { readings, ..ntos::Config::default() });
+        let entry: fn(&Made) -> NTSTATUS = |_| {
+            let (parent, _) = parent_and_child();
+            let mut attributes = WDF_OBJECT_ATTRIBUTES {
+                EvtCleanupCallback: Some(younger_cleanup),
+                EvtDestroyCallback: Some(younger_destroy),
+                ..wdf::child_of(parent)
+            };
+            wdf::object_create(&mut attributes).expect("a second child");
+            wdf::delete(parent);
+            STATUS_SUCCESS
+        };
+        let rig = Rig::on(machine, Options { entry: Some(entry), ..Options::default() });
+        let seen = rig.taken();
+        rig.end();
+        let of_children: Vec<_> = seen.iter().filter(|seen| !seen.starts_with("parent")).collect();
+        assert_eq!(of_children, order, "{reading:?}");
+    }
 }

@@ -1,10 +1,8 @@
 //! A driver that panics in a callback: the report names the callback, and the kernel's routine that it was called in.
 
-mod common;
-
 use std::process::Command;
 
-use common::{Options, Rig, SPECIAL};
+use crate::common::{Options, Rig, SPECIAL};
 use ntos::rule;
 
 /// Run by the test below, in a process of its own, whose harness shows what a test that failed has said.
@@ -19,7 +17,8 @@ fn callback() {
 #[cfg_attr(miri, ignore = "starts a process")]
 fn a_panic_in_a_callback_names_it() {
     let program = std::env::current_exe().expect("this program");
-    let output = Command::new(program).args(["--exact", "callback", "--ignored"]).output().expect("it runs");
+    let output =
+        Command::new(program).args(["--exact", "panic::callback", "--ignored"]).output().expect("it runs");
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(101), "{said}");
     let words = [

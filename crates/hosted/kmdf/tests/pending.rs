@@ -1,12 +1,10 @@
 //! Requests that wait: in queues, with the driver, and through cancellation and the closing of their handle.
 
-mod common;
-
 use std::sync::{Arc, Barrier};
 
-use common::{
-    FINISH, HOLD, Made, Opened, Options, PEND, RELEASE, Rig, SPECIAL, complete_cancelled, ended, finish,
-    indices, joined, state_changed, succeeds, trace, until, wdf,
+use crate::common::{
+    self, FINISH, HOLD, Made, Opened, Options, PEND, RELEASE, Rig, SPECIAL, complete_cancelled, ended,
+    finish, indices, joined, state_changed, succeeds, trace, until, wdf,
 };
 use kmdf::{
     _WDF_IO_QUEUE_DISPATCH_TYPE as Type, _WDF_IO_QUEUE_STATE as Bits, STATUS_CANCELLED,

@@ -1,9 +1,7 @@
 //! The dispatch loop of queues: who calls what, and when a change of a queue's state is done.
 
-mod common;
-
-use common::{
-    ECHO, HOLD, Made, Opened, Options, PEND, SPECIAL, WORK, complete_cancelled, ended, indices, joined,
+use crate::common::{
+    self, ECHO, HOLD, Made, Opened, Options, PEND, SPECIAL, WORK, complete_cancelled, ended, indices, joined,
     state_changed, succeeds, trace, wait_for, wdf,
 };
 use kmdf::{

@@ -1,11 +1,9 @@
 //! What requests answer: their buffers, their completion, and what is left of one that is completed.
 
-mod common;
-
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{
-    HOLD, LIMIT, Made, NEITHER, Opened, Options, SPECIAL, WORK, boot_lenient, succeeds_on, trace, wdf,
+use crate::common::{
+    self, HOLD, LIMIT, Made, NEITHER, Opened, Options, SPECIAL, WORK, boot_lenient, succeeds_on, trace, wdf,
 };
 use kmdf::{
     STATUS_BUFFER_TOO_SMALL, STATUS_CANCELLED, STATUS_INVALID_DEVICE_REQUEST, STATUS_SUCCESS,

@@ -1,10 +1,8 @@
 //! Waits of the machine for a driver of the framework's: the report names the framework's objects.
 
-mod common;
-
 use std::time::Duration;
 
-use common::{HOLD, Opened, Options, PEND, Rig, SPECIAL, trace};
+use crate::common::{self, HOLD, Opened, Options, PEND, Rig, SPECIAL, trace};
 use ntos::{BugCheck, Config, Machine, io_rules};
 
 /// The bug check of a machine that waits only for a moment.

@@ -1,10 +1,8 @@
 //! What a driver learns of the system and of the framework: shutdowns, versions, strings; and what it is told in vain.
 
-mod common;
-
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use common::{Opened, Options, Rig, boot, boot_lenient, trace, wdf};
+use crate::common::{self, Opened, Options, Rig, boot, boot_lenient, trace, wdf};
 use kmdf::{
     GUID, NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER,
     STATUS_SUCCESS, UNICODE_STRING, WDF_PNPPOWER_EVENT_CALLBACKS, WDFDEVICE,

@@ -9,6 +9,7 @@ pub(crate) mod check;
 pub(crate) mod close;
 pub(crate) mod control;
 pub(crate) mod create;
+mod destination;
 mod disable_receive;
 pub(crate) mod event_callback;
 pub(crate) mod local_address;
@@ -67,12 +68,12 @@ impl SocketCall {
             return STATUS_INVALID_PARAMETER;
         }
         // SAFETY: not null, and the caller's.
-        unsafe { check::irp(irp, what) };
+        rules::require(unsafe { check::irp(irp, what) });
         let work = if self.socket.is_dead() { Work::refuse(DEAD) } else { work };
         let target = Target { client: self.socket.client, socket: Some(self.socket.number) };
         let name = format!("{what} on socket #{}", self.socket.number);
         // SAFETY: the client has just passed it, and it was checked.
-        let request = unsafe { Request::take(irp, target, &name, used) };
+        let request = rules::require(unsafe { Request::take(irp, target, &name, used) });
         self.provider.submit(request, what, work)
     }
 }

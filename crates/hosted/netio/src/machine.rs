@@ -74,10 +74,10 @@ impl Netio {
         Hold::new(Arc::clone(&self.0), function)
     }
 
-    /// The number of security descriptors that are cached.
+    /// The number of security descriptors that are cached and not released.
     #[must_use]
     pub fn descriptors(&self) -> usize {
-        self.0.lock().descriptors.len()
+        self.0.lock().descriptors.values().map(|cached| cached.references).sum()
     }
 
     /// The number of requests that wait, for their turn or for something to happen.

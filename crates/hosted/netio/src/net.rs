@@ -12,6 +12,7 @@ pub(crate) mod host;
 pub(crate) mod inbox;
 pub mod memory;
 pub(crate) mod multicast;
+pub(crate) mod no_network;
 pub(crate) mod option;
 pub(crate) mod sort;
 
@@ -95,10 +96,17 @@ pub(crate) trait Endpoint: fmt::Debug + Send + Sync {
     /// The address, with the port that the network chose if none was asked for.
     fn local(&self) -> SocketAddr;
 
+    /// Whether the socket may send from this address, which is its own, or any of the machine's if it has all of them.
+    ///
+    /// # Errors
+    /// What the host says when it is asked for the machine's addresses.
+    fn has(&self, source: IpAddr) -> Result<bool, NTSTATUS>;
+
     /// Sends a datagram: as the socket's options say, and `overrides`, which are in `outgoing` already.
     ///
     /// # Errors
-    /// `STATUS_ACCESS_DENIED`: the broadcast address, without `SO_BROADCAST`; and what the network says.
+    /// `STATUS_ACCESS_DENIED`: the broadcast address, without `SO_BROADCAST`. `STATUS_INVALID_ADDRESS_COMPONENT`: a source that
+    /// the socket has not. And what the network says.
     fn send(
         &self,
         bytes: &[u8],

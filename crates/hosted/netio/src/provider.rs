@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use readings::Question;
 use wsk_sys::{WSK_PROVIDER_DISPATCH, WSK_TRANSPORT};
 
 use crate::Config;
@@ -18,7 +19,7 @@ use crate::client::transports;
 use crate::net::host::Poller;
 use crate::net::memory::Watcher;
 use crate::platform::{self, Owner};
-use crate::rules::DEREGISTER_STUCK;
+use crate::rules::{Broken, DEREGISTER_STUCK};
 use crate::run::engine::Engine;
 use crate::run::request::{Request, Waiting, Work};
 use crate::socket::Entry;
@@ -130,7 +131,7 @@ impl Provider {
             requests: HashMap::new(),
             address_changes: BTreeSet::new(),
             transport_changes: BTreeSet::new(),
-            transports: transports::initial(*config.versions.end()),
+            transports: transports::initial(*config.versions.end(), config.readings.of()),
             holds: Vec::new(),
             held: BTreeMap::new(),
             descriptors: HashMap::new(),
@@ -151,6 +152,16 @@ impl Provider {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the provider does where the pages leave that question open.
+    pub(crate) fn reading<Q: Question>(&self) -> Q {
+        self.config.readings.of()
+    }
+
+    /// Whether that is this one.
+    pub(crate) fn follows<Q: Question + PartialEq>(&self, reading: Q) -> bool {
+        self.reading::<Q>() == reading
     }
 
     /// Wakes whoever waits for a change of the state.
@@ -188,19 +199,21 @@ impl Provider {
         state.registrations.values().filter(|one| whose(one.owner)).map(Registration::describe).collect()
     }
 
-    /// Stops the threads. Nothing may be in flight; a callback or completion routine that does not return is reported.
-    pub(crate) fn stop_threads(&self) {
+    /// Stops the threads. Nothing may be in flight.
+    ///
+    /// # Errors
+    /// [`DEREGISTER_STUCK`]: a callback or completion routine does not return.
+    pub(crate) fn stop_threads(&self) -> Result<(), Broken> {
         let limit = platform::hang_limit();
         if !self.engine.stop(limit) {
             let left = self.in_flight().join("; ");
-            platform::violation(
-                &DEREGISTER_STUCK,
-                format!(
-                    "the provider's thread has not come back from a client's routine for {limit:?}: {left}"
-                ),
+            let detail = format!(
+                "the provider's thread has not come back from a client's routine for {limit:?}: {left}"
             );
+            return Err(Broken::new(&DEREGISTER_STUCK, detail));
         }
         self.poller.stop();
+        Ok(())
     }
 
     /// What each registration has in flight, and the sockets, for a report.

@@ -3,9 +3,11 @@
 //! Windows checks none of them. The code is the one of Driver Verifier; the first parameter is the provider's own.
 #![expect(unsafe_code, reason = "asks the kernel for the IRQL")]
 
-use hosted_rule::{Rule, rules};
-use wsk_sys::{KIRQL, KeGetCurrentIrql};
+pub(crate) use hosted_rule::Broken;
+use hosted_rule::rules;
+use wsk_sys::{KIRQL, KeGetCurrentIrql, NTSTATUS};
 
+use crate::functions::Function;
 use crate::platform;
 
 /// `DRIVER_VERIFIER_DETECTED_VIOLATION`.
@@ -20,6 +22,9 @@ rules! {
     IRQL = OWN + 0x01, "WskIrql", "WSK Functions: requirements";
     /// A WSK function other than `WskRelease` was called from within the completion routine of a WSK request.
     CALL_IN_COMPLETION_ROUTINE = OWN + 0x02, "WskCallInCompletionRoutine", "Using IRPs with Winsock Kernel Functions";
+    /// A WSK function was called with an IRP by a thread that holds a spin lock: completed within the call, the IRP's
+    /// completion routine would run under it.
+    CALL_UNDER_SPIN_LOCK = OWN + 0x03, "WskCallUnderSpinLock", "SpinLockSafe rule (wdm)";
 
     /// What was passed as an IRP is none, or is freed.
     NOT_AN_IRP = OWN + 0x10, "WskNotAnIrp", "Using IRPs with Winsock Kernel Functions";
@@ -59,6 +64,10 @@ rules! {
     /// An MDL of the `WSK_BUF` is neither locked nor of non-paged pool.
     BUFFER_NOT_LOCKED = OWN + 0x31, "WskBufferNotLocked", "WSK_BUF";
 
+    /// Memory in paged pool, where the page of the function wants it non-paged: the buffer for an address, the context of a
+    /// socket.
+    PAGED_MEMORY = OWN + 0x32, "WskPagedMemory", "WskSocket, WskReceiveFrom, WskGetLocalAddress";
+
     /// The `WSK_REGISTRATION` was never registered, or is deregistered.
     REGISTRATION_UNKNOWN = OWN + 0x40, "WskRegistrationUnknown", "WskRegister";
     /// The `WSK_REGISTRATION` is a copy, or was moved.
@@ -95,12 +104,46 @@ rules! {
     SECURITY_RELEASED = OWN + 0x51, "WskSecurityReleased", "WSK_RELEASE_SD";
 }
 
-/// A broken rule, and how it was broken: what the functions return that no client calls.
-pub(crate) type Broken = (&'static Rule, String);
-
-/// Raises the bug check if a rule is broken. To be called with no lock held.
+/// Raises the bug check if a rule is broken: for the function that a client has called, or what calls the client, with no lock
+/// held.
 pub(crate) fn require<T>(result: Result<T, Broken>) -> T {
-    result.unwrap_or_else(|(rule, detail)| platform::violation(rule, detail))
+    result.unwrap_or_else(|broken| platform::violation(&broken))
+}
+
+/// Why something is not done that a client has asked for.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// It fails with this status.
+    Status(NTSTATUS),
+    /// The client has broken a rule.
+    Broken(Broken),
+}
+
+impl From<NTSTATUS> for Failure {
+    fn from(status: NTSTATUS) -> Failure {
+        Failure::Status(status)
+    }
+}
+
+impl From<Broken> for Failure {
+    fn from(broken: Broken) -> Failure {
+        Failure::Broken(broken)
+    }
+}
+
+impl Failure {
+    /// The status; if a rule is broken, raises the bug check, as [`require`].
+    pub(crate) fn status(self) -> NTSTATUS {
+        match self {
+            Failure::Status(status) => status,
+            Failure::Broken(broken) => platform::violation(&broken),
+        }
+    }
+}
+
+/// Requires that the calling thread may call the function at its level.
+pub(crate) fn check_irql(function: &Function) {
+    at_most(function.irql, function.name);
 }
 
 /// Requires that the calling thread is at `limit` or below.
@@ -108,7 +151,8 @@ pub(crate) fn at_most(limit: KIRQL, what: &str) {
     // SAFETY: the function reads the calling thread's level and has no precondition.
     let irql = unsafe { KeGetCurrentIrql() };
     if irql > limit {
-        platform::violation(&IRQL, format!("{what} called at IRQL {irql}; at most {limit} is allowed"));
+        let detail = format!("{what} called at IRQL {irql}; at most {limit} is allowed");
+        platform::violation(&Broken::new(&IRQL, detail));
     }
 }
 

@@ -4,6 +4,7 @@
 pub(crate) mod basic;
 pub(crate) mod datagram;
 pub(crate) mod dead;
+pub(crate) mod listening;
 
 use core::ffi::c_void;
 use std::collections::BTreeSet;
@@ -46,15 +47,19 @@ pub(crate) struct Socket {
 pub(crate) enum Body {
     /// Nothing: control requests only.
     Basic,
+    /// Nothing: it cannot be bound.
+    Listening,
     Datagram(Arc<DatagramSocket>),
 }
 
 /// What options are set to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) values: Values,
     /// The multicast groups that the socket has joined.
     pub(crate) groups: Memberships,
+    /// `IP_OPTIONS`.
+    pub(crate) header: Vec<u8>,
 }
 
 /// A socket, and what is going on with it: what the lock of the state guards.
@@ -116,8 +121,9 @@ impl Drop for Memory {
 }
 
 impl Socket {
-    pub(crate) fn new(number: u64, client: u64, family: Family, body: Body) -> Socket {
-        let (dead, options) = (AtomicBool::new(false), Mutex::default());
+    pub(crate) fn new(number: u64, client: u64, family: Family, values: Values, body: Body) -> Socket {
+        let options = Mutex::new(Options { values, groups: Memberships::default(), header: Vec::new() });
+        let dead = AtomicBool::new(false);
         Socket { number, client, family, dead, options, body }
     }
 
@@ -132,7 +138,7 @@ impl Socket {
     pub(crate) fn datagram(&self) -> Result<&Arc<DatagramSocket>, NTSTATUS> {
         match &self.body {
             Body::Datagram(datagram) => Ok(datagram),
-            Body::Basic => Err(STATUS_INVALID_DEVICE_REQUEST),
+            Body::Basic | Body::Listening => Err(STATUS_INVALID_DEVICE_REQUEST),
         }
     }
 
@@ -171,6 +177,7 @@ impl Entry {
         let local = local.map_or("not bound".to_owned(), |local| format!("bound to {local}"));
         let (kind, dropped) = match &socket.body {
             Body::Basic => ("basic", 0),
+            Body::Listening => ("listening", 0),
             Body::Datagram(datagram) => ("datagram", datagram.inbox.dropped()),
         };
         let dropped = match dropped {
@@ -201,10 +208,10 @@ impl State {
         else {
             let former = self.closed.iter().rev().find(|closed| closed.0 == address);
             let former = former.map_or("an address that is no socket", |closed| &closed.1);
-            return Err((&SOCKET_CLOSED, format!("{what} called on {former}")));
+            return Err(Broken::new(&SOCKET_CLOSED, format!("{what} called on {former}")));
         };
         if entry.closing {
-            return Err((&SOCKET_CLOSED, format!("{what} called on {}", entry.describe())));
+            return Err(Broken::new(&SOCKET_CLOSED, format!("{what} called on {}", entry.describe())));
         }
         Ok(entry)
     }

@@ -1,5 +1,4 @@
 //! The local addresses: the list, and the wait for a change of it.
-#![allow(missing_docs, reason = "a test")]
 #![allow(unsafe_code, reason = "calls WSK's C functions; the contracts are those of their pages")]
 #![allow(
     clippy::undocumented_unsafe_blocks,
@@ -7,12 +6,10 @@
     reason = "the calls follow the pages one by one; Miri checks them"
 )]
 
-mod support;
-
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ptr;
 
-use support::{Address, Client, Request, Socket, everywhere, in_memory};
+use crate::support::{self, Address, Client, Request, Socket, everywhere, in_memory};
 use wsk_sys::*;
 
 /// `SIO_ADDRESS_LIST_QUERY` with so large a buffer: the status, and the size.

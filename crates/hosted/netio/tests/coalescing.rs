@@ -1,11 +1,8 @@
 //! `UDP_RECV_MAX_COALESCED_SIZE`: datagrams that come together; in memory, where they are there as soon as they are sent.
-#![allow(missing_docs, reason = "a test")]
-
-mod support;
 
 use std::net::SocketAddr;
 
-use support::{Client, EVENTS, Sink, Socket, World, in_memory, messages};
+use crate::support::{Client, EVENTS, Sink, Socket, World, in_memory, messages};
 use wsk_cmsg::Message;
 use wsk_sys::*;
 

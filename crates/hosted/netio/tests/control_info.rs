@@ -1,75 +1,33 @@
 //! Control information: what receives report, what sends override, and what is refused.
-#![allow(missing_docs, reason = "a test")]
 #![allow(unsafe_code, reason = "calls WSK's functions through its table")]
 #![allow(
     clippy::undocumented_unsafe_blocks,
     reason = "the calls follow the pages one by one; Miri checks them"
 )]
 
-mod support;
-
 use std::net::{IpAddr, SocketAddr};
 use std::ptr;
 
-use ::netio::Completion;
+use crate::support::{
+    Address, Buffer, Client, Info, LIMIT, MODES, Pinned, Request, Socket, World, everywhere, in_memory, info,
+    messages,
+};
 use ::netio::memory::{Net, Peer};
-use support::{Address, Buffer, Client, LIMIT, MODES, Pinned, Request, Socket, World, everywhere, in_memory};
-use wsk_cmsg::{Control, Message, Messages};
+use ::netio::{Completion, Config};
+use readings::{Readings, ReceiveInterface};
+use wsk_cmsg::Message;
 use wsk_sys::*;
-
-/// Control information, aligned as WSK wants it.
-type Info = Control<256>;
-
-fn info(messages: &[Message<'_>]) -> Info {
-    let mut control = Info::new();
-    for message in messages {
-        control.push(message).unwrap();
-    }
-    control
-}
 
 /// Sends the parts as datagrams, one of them by `WskSendTo`, several by `WskSendMessages`.
 fn send(socket: Socket, parts: &[&[u8]], to: SocketAddr, info: &Info) -> Result<usize, NTSTATUS> {
-    let (to, info) = (Address::new(to), Pinned::new(*info));
-    let length = info.as_bytes().len().try_into().unwrap();
-    let bytes = if length == 0 { ptr::null_mut() } else { info.pointer().cast::<CMSGHDR>() };
-    let buffers: Vec<Buffer> = parts.iter().map(|part| Buffer::new(part)).collect();
-    let mut nodes = Vec::<Pinned<WSK_BUF_LIST>>::new();
-    for buffer in buffers.iter().rev() {
-        let next = nodes.last().map_or(ptr::null_mut(), Pinned::pointer);
-        nodes.push(Pinned::new(WSK_BUF_LIST { Next: next, Buffer: unsafe { buffer.wsk().read() } }));
-    }
-    let request = if let [buffer] = &buffers[..] {
-        let send = socket.table().WskSendTo.unwrap();
-        Request::start(|irp| unsafe { send(socket.0, buffer.wsk(), 0, to.pointer(), length, bytes, irp) })
-    } else {
-        let send = socket.table().WskSendMessages.unwrap();
-        let first = nodes.last().map_or(ptr::null_mut(), Pinned::pointer);
-        Request::start(|irp| unsafe { send(socket.0, first, 0, to.pointer(), length, bytes, irp) })
-    };
-    match request.wait() {
-        (STATUS_SUCCESS, sent) => Ok(sent),
-        (status, _) => Err(status),
-    }
+    socket.send_parts(parts, Some(to), info)
 }
 
 /// Receives a datagram with a buffer of `capacity` bytes for control information: what came of it, and the flags.
 fn receive(socket: Socket, capacity: ULONG) -> (Vec<u8>, ULONG) {
-    let (buffer, from) = (Buffer::new(&[0; 8]), Address::empty());
-    let (control, length, flags) = (Pinned::new(Info::new()), Pinned::new(capacity), Pinned::new(0));
-    let receive = socket.table().WskReceiveFrom.unwrap();
-    let (info, size, flag) = (control.pointer().cast(), length.pointer(), flags.pointer());
-    let request = Request::start(|irp| unsafe {
-        receive(socket.0, buffer.wsk(), 0, from.pointer(), size, info, flag, irp)
-    });
-    assert_eq!(request.wait().0, STATUS_SUCCESS);
-    assert!(*length <= capacity);
-    let bytes = unsafe { control.pointer().cast::<[u8; 256]>().read() };
-    (bytes[..*length as usize].to_vec(), *flags)
-}
-
-fn messages(bytes: &[u8]) -> Vec<Message<'_>> {
-    Messages::new(bytes).map(|message| message.unwrap().decode().unwrap()).collect()
+    let (status, told) = socket.receive_into(8, capacity);
+    assert_eq!(status, STATUS_SUCCESS);
+    (told.control, told.flags)
 }
 
 /// A peer of the network in memory.
@@ -100,6 +58,38 @@ const ASKING: [[(ULONG, ULONG); 4]; 2] = [
         (IPPROTO_IPV6, IPV6_RECVECN),
     ],
 ];
+
+#[test]
+fn interfaces_are_told_to_who_asks() {
+    for (reading, told) in [(ReceiveInterface::Index, true), (ReceiveInterface::Nothing, false)] {
+        let readings = Readings::STRICT.with(reading);
+        let world = World::with(Some(Net::new()), Config { readings, ..Config::default() });
+        let entered = world.machine.enter();
+        let client = Client::new();
+        for (local, level) in [("127.0.0.1:0", IPPROTO_IP), ("[::1]:0", IPPROTO_IPV6)] {
+            let socket = client.bound(local);
+            let (came, arrived) = if level == IPPROTO_IP {
+                (Message::InterfaceV4(1), Message::ArrivalInterfaceV4(1))
+            } else {
+                (Message::InterfaceV6(1), Message::ArrivalInterfaceV6(1))
+            };
+            // The numbers are those of both levels.
+            let ask = |name| {
+                assert_eq!(socket.set(level, name, 1), STATUS_SUCCESS);
+                world.peer(local).send(b"x", socket.local_address());
+                receive(socket, 256).0
+            };
+            let expected = [came, arrived];
+            let skipped = usize::from(!told);
+            assert_eq!(ask(IP_RECVIF), info(&expected[skipped..1]).as_bytes());
+            assert_eq!(ask(IP_ORIGINAL_ARRIVAL_IF), info(&expected[skipped..]).as_bytes());
+            socket.close();
+        }
+        client.end();
+        drop(entered);
+        world.machine.shutdown();
+    }
+}
 
 #[test]
 fn each_option_brings_its_own_message() {

@@ -1,5 +1,4 @@
 //! Wrong clients of the receive event: each breaks one rule, and the bug check names it and the object.
-#![allow(missing_docs, reason = "a test")]
 // A thread that ran into a bug check never ends, which Miri takes for a leak.
 #![cfg(not(miri))]
 #![allow(
@@ -9,15 +8,13 @@
     reason = "the calls of the wrong clients, whose wrongness is the point"
 )]
 
-mod support;
-
 use std::ptr;
 use std::time::Duration;
 
+use crate::support::{self, Client, EVENTS, NO_EVENTS, Sink, Socket, World};
 use ::netio::memory::Net;
 use ::netio::{Netio, rules};
 use ntos::{Machine, Rule};
-use support::{Client, EVENTS, NO_EVENTS, Sink, Socket, World};
 use wsk_sys::*;
 
 const ON: ULONG = WSK_EVENT_RECEIVE_FROM;

@@ -1,13 +1,10 @@
 //! Lack of memory, once at each place where it can strike: a status, an IRP that completes, and nothing left behind.
-#![allow(missing_docs, reason = "a test")]
-
-mod support;
 
 use std::net::SocketAddr;
 
+use crate::support::{Client, Socket, World};
 use ::netio::Completion;
 use ::netio::memory::Net;
-use support::{Client, Socket, World};
 use wsk_sys::*;
 
 /// Everything a client does; ends at the first failure.

@@ -1,11 +1,8 @@
 //! `IP_RECVERR` and `IPV6_RECVERR`: ICMP errors of datagrams that no socket receives, on the network in memory.
-#![allow(missing_docs, reason = "a test")]
-
-mod support;
 
 use std::net::SocketAddr;
 
-use support::{Client, EVENTS, Sink, Socket, World, in_memory, messages};
+use crate::support::{Client, EVENTS, Sink, Socket, World, in_memory, messages};
 use wsk_cmsg::{Message, ReceiveError};
 use wsk_sys::*;
 

@@ -1,5 +1,4 @@
 //! Memory that is freed, or was on a stack that is gone, while a request or a registration uses it.
-#![allow(missing_docs, reason = "a test")]
 // A thread that ran into a bug check never ends, which Miri takes for a leak.
 #![cfg(not(miri))]
 #![allow(
@@ -9,15 +8,15 @@
     reason = "the calls of the wrong clients, whose wrongness is the point"
 )]
 
-mod support;
-
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::support::{self, Client, Request, Socket, World, block, capture, in_memory, pool, register};
 use ::netio::memory::Net;
 use ::netio::{Completion, rules};
 use ntos::{Machine, Rule, io_rules};
-use support::{Client, Request, Socket, World, block, capture, in_memory, pool, register};
+use readings::WaitInDriverEntry;
 use wsk_sys::*;
 
 /// What a request is given, each in its own block of pool.
@@ -179,6 +178,86 @@ fn what_a_request_in_flight_uses() {
 }
 
 #[test]
+fn what_is_freed_already() {
+    for &(function, begin, free, role) in WRONG {
+        // What describes the data, and a length, WSK reads itself, as Windows would: what stops it is the rule of what
+        // is read first.
+        let addresses = ["address", "control information, 24", "control flags", "put buffer"];
+        let read = !addresses.iter().any(|part| role.contains(part));
+        let what = format!("{function} on socket #");
+        let world = World::new(Some(Net::new()), Completion::Deferred);
+        let report = world.machine.catch_bug_check(move || {
+            let client = Client::new();
+            let (socket, blocks) = (socket_for(&client, function), Blocks::new());
+            free(blocks);
+            begin(blocks, socket);
+        });
+        let report = report.expect_err(role);
+        if read {
+            continue;
+        }
+        assert_eq!(report.rule, io_rules::FREED_IN_FLIGHT, "{role}: {report}");
+        for part in [what.as_str(), "was given", role, "which is freed"] {
+            assert!(report.detail.contains(part), "no {part:?} in: {}", report.detail);
+        }
+    }
+}
+
+/// Sets an option to a value on its stack, and returns what is on its way.
+#[inline(never)]
+fn set_option_from_the_stack(socket: Socket, wait: bool) {
+    let value: ULONG = std::hint::black_box(1);
+    let control = socket.table().Basic.WskControlSocket.unwrap();
+    let (input, none) = ((&raw const value).cast_mut().cast(), ptr::null_mut());
+    let set = Request::start(|irp| unsafe {
+        control(socket.0, WskSetOption, SO_BROADCAST, SOL_SOCKET, 4, input, 0, none, ptr::null_mut(), irp)
+    });
+    if wait {
+        assert_eq!(set.wait(), (STATUS_SUCCESS, 0));
+    }
+}
+
+unsafe extern "system" fn does_not_wait_for_its_option(
+    _: *mut DRIVER_OBJECT,
+    _: PCUNICODE_STRING,
+) -> NTSTATUS {
+    let client = Client::new();
+    set_option_from_the_stack(client.bound("127.0.0.1:0"), false);
+    STATUS_SUCCESS
+}
+
+unsafe extern "system" fn waits_for_its_option(_: *mut DRIVER_OBJECT, _: PCUNICODE_STRING) -> NTSTATUS {
+    let client = Client::new();
+    let socket = client.bound("127.0.0.1:0");
+    set_option_from_the_stack(socket, true);
+    socket.close();
+    client.end();
+    // Nothing is left of it, so it need not stay.
+    STATUS_UNSUCCESSFUL
+}
+
+#[test]
+fn an_option_value_on_a_stack_that_is_gone() {
+    for &mode in support::MODES.iter().filter(|mode| **mode != Completion::Inline) {
+        // One that runs in the call needs the value no longer.
+        if matches!(mode, Completion::Mixed { .. }) {
+            continue;
+        }
+        let world = World::new(Some(Net::new()), mode);
+        world.catch(&io_rules::FREED_IN_FLIGHT, "DriverEntry of wrong returned", || {
+            let _ = Machine::current().load_driver("wrong", does_not_wait_for_its_option);
+        });
+    }
+}
+
+#[test]
+fn an_option_value_on_the_stack_of_who_waits() {
+    in_memory(|world| {
+        assert!(world.machine.load_driver("right", waits_for_its_option).is_err());
+    });
+}
+
+#[test]
 fn what_a_completed_request_has_used_may_be_freed() {
     in_memory(|_| {
         let client = Client::new();
@@ -243,6 +322,9 @@ fn what_a_former_registration_has_used_may_be_freed() {
     });
 }
 
+/// Held by the test whose driver has the registration below.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// The registration of the drivers below.
 static REGISTRATION: AtomicPtr<WSK_REGISTRATION> = AtomicPtr::new(ptr::null_mut());
 
@@ -291,8 +373,38 @@ fn a_wait_for_the_provider_in_driver_entry() {
     });
 }
 
+/// Waits for the provider without a limit, and keeps what it gets.
+unsafe extern "system" fn waits_and_runs(driver: *mut DRIVER_OBJECT, _: PCUNICODE_STRING) -> NTSTATUS {
+    unsafe { (*driver).DriverUnload = Some(unload) };
+    let block = block();
+    REGISTRATION.store(block, Ordering::Release);
+    assert_eq!(register(block, &support::DISPATCH), STATUS_SUCCESS);
+    assert!(capture(block, WSK_INFINITE_WAIT).is_ok());
+    STATUS_SUCCESS
+}
+
+#[test]
+fn a_wait_in_driver_entry_is_one_where_that_is_the_reading() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    support::with_reading(WaitInDriverEntry::Waits, |world| {
+        world.netio.set_ready(false);
+        let (machine, loaded) = (world.machine.clone(), Arc::new(AtomicBool::new(false)));
+        let done = Arc::clone(&loaded);
+        let loading = world.machine.spawn("loading", move || {
+            let driver = machine.load_driver("waits", waits_and_runs).unwrap();
+            done.store(true, Ordering::Release);
+            driver.unload().unwrap();
+        });
+        std::thread::sleep(support::SHORT);
+        assert!(!loaded.load(Ordering::Acquire), "the provider is not ready");
+        world.netio.set_ready(true);
+        loading.join().unwrap();
+    });
+}
+
 #[test]
 fn a_capture_in_driver_entry_and_a_wait_elsewhere() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     in_memory(|world| {
         let driver = world.machine.load_driver("right", does_not_wait).unwrap();
         let block = block();

@@ -1,5 +1,4 @@
 //! The functions that `netio.sys` exports.
-#![allow(missing_docs, reason = "a test")]
 #![allow(
     unsafe_code,
     clippy::undocumented_unsafe_blocks,
@@ -7,15 +6,13 @@
     reason = "WSK calls, as their pages say"
 )]
 
-mod support;
-
 use std::ptr;
 use std::sync::mpsc;
 
+use crate::support::{self, Client, SHORT, block, capture, free_block, in_memory, register};
 use ::netio::memory::Net;
 use ::netio::{Config, Network};
 use ntos::Machine;
-use support::{Client, SHORT, block, capture, free_block, in_memory, register};
 use wsk_sys::*;
 
 fn characteristics(block: *mut WSK_REGISTRATION) -> Result<(u16, u16), NTSTATUS> {

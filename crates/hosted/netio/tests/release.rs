@@ -1,17 +1,14 @@
 //! `WskRelease` of what a callback kept: whole lists, parts of them, nodes one by one, in any order of the client's.
-#![allow(missing_docs, reason = "a test")]
 #![allow(
     unsafe_code,
     clippy::undocumented_unsafe_blocks,
     reason = "reads and links the indications as their page allows"
 )]
 
-mod support;
-
 use std::net::SocketAddr;
 use std::ptr;
 
-use support::{Client, EVENTS, Sink, Socket, World, in_memory};
+use crate::support::{self, Client, EVENTS, Sink, Socket, World, in_memory};
 use wsk_sys::*;
 
 const ON: ULONG = WSK_EVENT_RECEIVE_FROM;

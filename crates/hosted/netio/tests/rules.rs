@@ -1,5 +1,4 @@
 //! Wrong clients: each breaks one rule, and the bug check names it and the object.
-#![allow(missing_docs, reason = "a test")]
 // A thread that ran into a bug check never ends, which Miri takes for a leak.
 #![cfg(not(miri))]
 #![allow(
@@ -9,16 +8,14 @@
     reason = "the calls of the wrong clients, whose wrongness is the point"
 )]
 
-mod support;
-
 use std::ptr;
 use std::time::Duration;
 
+use crate::support::{self, Address, Buffer, Client, Gate, Request, Socket, World, block, capture, register};
 use ::netio::memory::Net;
 use ::netio::rules;
 use ::netio::{Completion, Config, Network};
 use ntos::{Machine, Rule};
-use support::{Address, Buffer, Client, Gate, Request, Socket, World, block, capture, register};
 use wsk_sys::*;
 
 /// Runs a wrong client; it must be stopped by `rule`, with a report that contains `object`.
@@ -84,6 +81,58 @@ fn an_address_list_above_passive_level() {
 unsafe extern "system" fn calls_wsk(_: *mut DEVICE_OBJECT, _: *mut IRP, context: PVOID) -> NTSTATUS {
     local_address(Socket(context.cast()), Request::new().irp);
     STATUS_MORE_PROCESSING_REQUIRED
+}
+
+/// A spin lock that is never freed.
+fn spin_lock() -> *mut KSPIN_LOCK {
+    Box::into_raw(Box::new(0))
+}
+
+#[test]
+fn a_call_under_a_spin_lock() {
+    for &mode in support::MODES {
+        caught_in(mode, &rules::CALL_UNDER_SPIN_LOCK, "WskGetLocalAddress called with an IRP", || {
+            let client = Client::new();
+            let (socket, request) = (client.bound("127.0.0.1:0"), Request::new());
+            unsafe { KeAcquireSpinLockRaiseToDpc(spin_lock()) };
+            local_address(socket, request.irp);
+        });
+    }
+    caught(&rules::CALL_UNDER_SPIN_LOCK, "WskSocket called with an IRP", || {
+        let (client, lock) = (Client::new(), spin_lock());
+        unsafe { KeAcquireSpinLockRaiseToDpc(lock) };
+        client.open(AF_INET, SOCK_DGRAM, IPPROTO_UDP, WSK_FLAG_DATAGRAM_SOCKET);
+    });
+    caught(&rules::CALL_UNDER_SPIN_LOCK, "WskCloseSocket called with an IRP", || {
+        let client = Client::new();
+        let (socket, lock) = (client.bound("127.0.0.1:0"), spin_lock());
+        unsafe { KeAcquireSpinLockRaiseToDpc(lock) };
+        socket.start_close();
+    });
+}
+
+#[test]
+fn addresses_and_contexts_in_paged_pool() {
+    fn paged<T>() -> *mut T {
+        unsafe { ExAllocatePool2(POOL_FLAG_PAGED, 64, u32::from_le_bytes(*b"test")) }.cast()
+    }
+    caught(&rules::PAGED_MEMORY, "WskGetLocalAddress with the local address in paged pool", || {
+        let client = Client::new();
+        let get = client.bound("127.0.0.1:0").table().WskGetLocalAddress.unwrap();
+        unsafe { get(client.bound("127.0.0.1:0").0, paged(), Request::new().irp) };
+    });
+    caught(&rules::PAGED_MEMORY, "WskReceiveFrom with the remote address in paged pool", || {
+        let client = Client::new();
+        let (socket, buffer) = (client.bound("127.0.0.1:0"), Buffer::new(&[0; 10]));
+        let receive = socket.table().WskReceiveFrom.unwrap();
+        let none = ptr::null_mut();
+        let irp = Request::new().irp;
+        unsafe { receive(socket.0, buffer.wsk(), 0, paged(), none, ptr::null_mut(), ptr::null_mut(), irp) };
+    });
+    caught(&rules::PAGED_MEMORY, "WskSocket with the socket's context in paged pool", || {
+        let table = (&raw const support::EVENTS, paged());
+        Client::new().open_with(AF_INET, SOCK_DGRAM, IPPROTO_UDP, WSK_FLAG_DATAGRAM_SOCKET, table);
+    });
 }
 
 unsafe extern "system" fn just_returns(_: *mut DEVICE_OBJECT, _: *mut IRP, _: PVOID) -> NTSTATUS {

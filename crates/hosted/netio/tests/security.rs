@@ -1,5 +1,4 @@
 //! Security descriptors: cached and released, given to sockets and got from them, and who may share an address by them.
-#![allow(missing_docs, reason = "a test")]
 #![allow(unsafe_code, reason = "calls WSK's C functions; the contracts are those of their pages")]
 #![allow(
     clippy::undocumented_unsafe_blocks,
@@ -7,13 +6,11 @@
     reason = "the calls follow the pages one by one; Miri checks them"
 )]
 
-mod support;
-
 use std::net::SocketAddr;
 use std::ptr::{self, NonNull};
 
+use crate::support::{Client, Socket, descriptor, everywhere, in_memory};
 use ntos::Token;
-use support::{Client, Socket, descriptor, everywhere, in_memory};
 use wsk_descriptor::Descriptor;
 use wsk_sys::*;
 

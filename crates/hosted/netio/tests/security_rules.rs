@@ -1,5 +1,4 @@
 //! Clients that are wrong about security descriptors: the bug check names the rule and the client.
-#![allow(missing_docs, reason = "a test")]
 // A thread that ran into a bug check never ends, which Miri takes for a leak.
 #![cfg(not(miri))]
 #![allow(
@@ -9,15 +8,13 @@
     reason = "the calls of the wrong clients, whose wrongness is the point"
 )]
 
-mod support;
-
 use std::ptr;
 
+use crate::support::{self, Client, Request, Variable, World, descriptor};
 use ::netio::Completion;
 use ::netio::memory::Net;
 use ::netio::rules;
 use ntos::Rule;
-use support::{Client, Request, Variable, World, descriptor};
 use wsk_sys::*;
 
 /// Runs a wrong client in every mode; it must be stopped by `rule`, with a report that contains `object`.

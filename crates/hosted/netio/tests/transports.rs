@@ -1,5 +1,4 @@
 //! The transports: the list, the wait for a change of it, and what is asked before the first socket.
-#![allow(missing_docs, reason = "a test")]
 #![allow(unsafe_code, reason = "calls WSK's C functions; the contracts are those of their pages")]
 #![allow(
     clippy::undocumented_unsafe_blocks,
@@ -7,11 +6,9 @@
     reason = "the calls follow the pages one by one; Miri checks them"
 )]
 
-mod support;
-
 use std::ptr;
 
-use support::{Client, Request, in_memory};
+use crate::support::{Client, Request, in_memory};
 use wsk_sys::*;
 
 /// `WSK_TRANSPORT_LIST_QUERY` with so many entries: the status, and the size.

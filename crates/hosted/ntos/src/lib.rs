@@ -7,7 +7,8 @@
 //! the object, where a real kernel would go on to behave in some undefined way. A driver that panics is reported in the same
 //! way. Such a test fails, and the others of its program run on: see [`bugcheck`]. One that uses an address where nothing is
 //! is reported, too, and ends the process. Every call that can fail is a
-//! [fault point](fault). Where the documentation is silent, the source says `n/d` (not documented) and what was chosen.
+//! [fault point](fault). What the documentation leaves open is a question with several readings, of which a machine follows one:
+//! [`Config::readings`] says which, `docs/fidelity.md` lists them.
 //!
 //! A driver, and a process that opens its device. For a driver of the framework's, `kmdf::load` takes the place of
 //! [`Machine::load_driver`]; one that uses WSK has `netio::install` before it. `ntos`, `kmdf` and `netio` are short for the
@@ -81,7 +82,7 @@
 //! | module | contents |
 //! |---|---|
 //! | [`Machine`], [`bugcheck`], [`rule`], [`fault`], [`counters`], [`owner`] | the machine, its end, its rules, its leaks |
-//! | [`irql`], [`spinlock`], [`event`], [`mod@wait`], [`rundown`] | levels, locks, waits |
+//! | [`irql`], [`spinlock`], [`lock_order`], [`event`], [`mod@wait`], [`rundown`] | levels, locks, waits |
 //! | [`dpc`], [`timer`], [`work_item`], [`thread`] | what runs when |
 //! | [`pool`], [`mdl`], [`in_flight`] | memory, and which of it may not be freed yet |
 //! | [`irp`], [`irp::log`], [`device`], [`driver`], [`security`] | the I/O manager |
@@ -105,20 +106,22 @@ mod sync;
 
 pub use ex::{pool, rundown, work_item};
 pub use io::{device, driver, irp, shutdown};
-pub use ke::{dpc, event, irql, spinlock, timer, wait};
+pub use ke::{dpc, event, irql, lock_order, spinlock, timer, wait};
 pub use machine::{bugcheck, counters, debug, fault, owner, routine, stuck};
 pub use mm::{in_flight, mdl, user_memory};
 pub use ps::thread;
 pub use rule::io as io_rules;
 pub use se::security;
 
-pub use bugcheck::{BugCheck, complain, violation};
-pub use counters::{Count, Counters};
+pub use bugcheck::{Broken, BugCheck, complain, violation};
+pub use counters::{Count, Counters, Switches};
 pub use driver::Driver;
 pub use fault::Faults;
 pub use irp::log::{IrpEvent, IrpEventKind};
 pub use machine::{Config, Entered, Machine};
 pub use owner::{LeakCheck, LeakScope, Owner};
+pub use pool::SpecialPool;
 pub use process::{Completed, File, IoStatus, Overlapped, Process, Token, token_of};
+pub use readings::{self, Readings};
 pub use rule::Rule;
 pub use wsk_sys::NamedStatus;

@@ -1,18 +1,16 @@
 //! Deferred procedure calls.
 #![expect(unsafe_code, reason = "tests play the driver")]
 
-mod common;
-
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{Address, Object, assert_names, bug_check, machine, tag};
+use crate::common::{Address, Object, assert_names, bug_check, machine, tag};
 use ntos::rule;
 use wsk_sys::{
-    APC_LEVEL, DISPATCH_LEVEL, ExAllocatePool2, ExFreePool, FALSE, KDPC, KEVENT, KSPIN_LOCK,
+    DISPATCH_LEVEL, ExAllocatePool2, ExFreePool, FALSE, HIGH_LEVEL, KDPC, KEVENT, KSPIN_LOCK,
     KeAcquireSpinLockAtDpcLevel, KeFlushQueuedDpcs, KeGetCurrentIrql, KeInitializeDpc, KeInitializeEvent,
-    KeInsertQueueDpc, KeLowerIrql, KeReadStateEvent, KeRemoveQueueDpc, KeSetEvent, KeWaitForSingleObject,
-    KfRaiseIrql, NotificationEvent, PASSIVE_LEVEL, POOL_FLAG_NON_PAGED, PVOID, TRUE,
+    KeInsertQueueDpc, KeReadStateEvent, KeRemoveQueueDpc, KeSetEvent, KeWaitForSingleObject, KfRaiseIrql,
+    NotificationEvent, PASSIVE_LEVEL, POOL_FLAG_NON_PAGED, PVOID, TRUE,
 };
 
 /// Counts its calls in its context, and demands the arguments that `count_dpc` and the tests pass.
@@ -169,8 +167,8 @@ fn bug_check_in(routine: wsk_sys::KDEFERRED_ROUTINE, rule: &ntos::Rule) {
 #[cfg_attr(miri, ignore = "a bug check leaves a stopped thread")]
 #[test]
 fn a_routine_that_breaks_the_rules() {
-    unsafe extern "system" fn lowers(_: *mut KDPC, _: PVOID, _: PVOID, _: PVOID) {
-        kernel!(KeLowerIrql(APC_LEVEL));
+    unsafe extern "system" fn raises(_: *mut KDPC, _: PVOID, _: PVOID, _: PVOID) {
+        kernel!(KfRaiseIrql(HIGH_LEVEL));
     }
     unsafe extern "system" fn keeps_a_lock(_: *mut KDPC, _: PVOID, _: PVOID, _: PVOID) {
         static mut LOCK: KSPIN_LOCK = 0;
@@ -184,7 +182,7 @@ fn a_routine_that_breaks_the_rules() {
         kernel!(KeInitializeEvent(event.get(), NotificationEvent, FALSE));
         kernel!(KeWaitForSingleObject(event.get().cast(), 0, 0, FALSE, ptr::null()));
     }
-    bug_check_in(lowers, &rule::IRQL_RETURN);
+    bug_check_in(raises, &rule::IRQL_RETURN);
     bug_check_in(keeps_a_lock, &rule::SPIN_LOCK_AT_RETURN);
     bug_check_in(flushes, &rule::DPC_FLUSH_IN_DPC);
     bug_check_in(waits, &rule::WAIT_AT_DISPATCH);
@@ -242,4 +240,19 @@ fn a_dpc_queued_when_its_driver_is_unloaded() {
         other.check_leaks(ntos::LeakScope::Unload(driver));
     });
     assert_names(&report.unwrap_err(), &rule::TIMER_LEFT, &name);
+}
+
+#[cfg_attr(miri, ignore = "a bug check leaves a stopped thread")]
+#[test]
+fn a_dpc_is_initialised_while_it_is_queued() {
+    let report = bug_check(|| {
+        let busy = Object::<KDPC>::zeroed();
+        kernel!(KeInitializeDpc(busy.get(), never_returns, ptr::null_mut()));
+        insert(busy.get());
+        let dpc = Object::<KDPC>::zeroed();
+        kernel!(KeInitializeDpc(dpc.get(), count, ptr::null_mut()));
+        insert(dpc.get());
+        kernel!(KeInitializeDpc(dpc.get(), count, ptr::null_mut()));
+    });
+    assert_names(&report, &rule::DPC_INITIALIZED_QUEUED, "DPC 0x");
 }

@@ -2,13 +2,10 @@
 // It follows from the order in which a thread's variables go, which is the host's.
 #![cfg(not(miri))]
 
-#[path = "io/mod.rs"]
-mod io;
-
 use std::cell::RefCell;
 use std::thread;
 
-use io::{BUFFERED, boot, finish, open};
+use crate::io::{BUFFERED, boot, finish, open};
 use ntos::{File, Machine};
 use wsk_sys::STATUS_SUCCESS;
 

@@ -1,13 +1,11 @@
 //! Events and waits.
 #![expect(unsafe_code, reason = "tests play the driver")]
 
-mod common;
-
 use std::ptr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::{Object, assert_names, bug_check, machine, tag};
+use crate::common::{self, Object, assert_names, bug_check, machine, tag};
 use ntos::{Config, Machine, rule};
 use wsk_sys::{
     DISPATCH_LEVEL, ExAllocatePool2, Executive, FALSE, HIGH_LEVEL, KEVENT, KSPIN_LOCK,
@@ -281,14 +279,12 @@ fn an_event_that_was_never_initialised_or_moved() {
 
 #[cfg_attr(miri, ignore = "a bug check leaves a stopped thread")]
 #[test]
-fn an_event_in_paged_pool_at_dispatch_level() {
+fn an_event_in_paged_pool() {
     let report = bug_check(|| {
         let block: *mut KEVENT = kernel!(ExAllocatePool2(POOL_FLAG_PAGED, 64, tag(*b"Page"))).cast();
         kernel!(KeInitializeEvent(block, NotificationEvent, FALSE));
-        kernel!(KfRaiseIrql(DISPATCH_LEVEL));
-        kernel!(KeSetEvent(block, 0, FALSE));
     });
-    assert_names(&report, &rule::PAGED_AT_DISPATCH, "64 bytes, tag 'Page'");
+    assert_names(&report, &rule::OBJECT_IN_PAGED_POOL, "64 bytes, tag 'Page', which is paged");
 }
 
 #[cfg_attr(miri, ignore = "a bug check leaves a stopped thread")]
@@ -303,4 +299,24 @@ fn a_wait_that_takes_too_long() {
         wait(&object, None);
     });
     assert_names(&report.unwrap_err(), &rule::WAIT_TOO_LONG, &name);
+}
+
+#[cfg_attr(miri, ignore = "a bug check leaves a stopped thread")]
+#[test]
+fn an_event_is_initialised_while_a_thread_waits_for_it() {
+    let object = Event::zeroed();
+    let name = object.name();
+    let report = bug_check(move || {
+        kernel!(KeInitializeEvent(object.get(), NotificationEvent, FALSE));
+        let shared = common::Address::new(object.get());
+        let _waiter = Machine::current().spawn("waiter", move || {
+            kernel!(KeWaitForSingleObject(shared.get().cast(), Executive, KernelMode, FALSE, ptr::null()))
+        });
+        loop {
+            // As often as it takes until the thread waits.
+            kernel!(KeInitializeEvent(object.get(), NotificationEvent, FALSE));
+            std::thread::yield_now();
+        }
+    });
+    assert_names(&report, &rule::EVENT_INITIALIZED_WAITED, &name);
 }

@@ -1,24 +1,21 @@
 //! How a test ends whose driver goes wrong and that does not expect it: it fails, with the report, and the others
-//! of its program run on. And of a driver that uses an address where nothing is: the process ends, with a report.
+//! of its program run on.
 //!
 //! The tests that fail are run by the others, each in a process of its own.
 #![expect(unsafe_code, reason = "broken drivers are written in terms of the kernel's C interface")]
 
-#[path = "io/mod.rs"]
-mod io;
-
 use std::process::{Command, Output};
 use std::ptr;
 
-use io::{BUFFERED, complete, mark_pending, open, probe};
+use crate::io::{self, BUFFERED, complete, mark_pending, open, probe};
 use ntos::{Rule, io_rules, rule};
 use wsk_sys::{
-    DEVICE_OBJECT, ExAllocatePool2, ExFreePool, IoAllocateIrp, IoAllocateWorkItem, IoQueueWorkItem,
-    POOL_FLAG_NON_PAGED, PVOID, STATUS_PENDING, STATUS_SUCCESS,
+    DEVICE_OBJECT, ExAllocatePool2, ExFreePool, IRP, IoAllocateIrp, IoAllocateWorkItem, IoQueueWorkItem,
+    NTSTATUS, POOL_FLAG_NON_PAGED, PVOID, STATUS_PENDING, STATUS_SUCCESS,
 };
 
 /// Runs tests of this program whose names contain `filter`, in a process of their own.
-fn run(filter: &str) -> (Output, String) {
+pub(crate) fn run(filter: &str) -> (Output, String) {
     run_in(filter, "1")
 }
 
@@ -39,20 +36,10 @@ fn run_in(filter: &str, threads: &str) -> (Output, String) {
 /// Requires that the test fails by the rule and with all the words, and that the one after it runs, and passes.
 #[track_caller]
 fn fails_alone(test: &str, rule: &Rule, words: &[&str]) {
-    let (output, said) = run(&format!("alone::{test}"));
+    let (output, said) = run(&format!("failing::alone::{test}"));
     assert!(said.contains("1 passed; 1 failed"), "{said}");
     assert_eq!(output.status.code(), Some(101), "{said}");
     for word in words.iter().copied().chain([rule.name, "panicked at"]) {
-        assert!(said.contains(word), "{word:?} is not in: {said}");
-    }
-}
-
-/// Requires that the process ends with a report of the rule and all the words.
-#[track_caller]
-fn ends_the_process(test: &str, rule: &Rule, words: &[&str]) {
-    let (output, said) = run(&format!("process::{test}"));
-    assert_eq!(output.status.code(), Some(101), "{said}");
-    for word in words.iter().copied().chain(["*** STOP:", rule.name]) {
         assert!(said.contains(word), "{word:?} is not in: {said}");
     }
 }
@@ -63,7 +50,7 @@ fn no_irp(irp: *mut wsk_sys::IRP) -> wsk_sys::NTSTATUS {
     complete(irp, STATUS_SUCCESS, 0)
 }
 
-fn queue(routine: unsafe extern "system" fn(*mut DEVICE_OBJECT, PVOID)) {
+pub(crate) fn queue(routine: unsafe extern "system" fn(*mut DEVICE_OBJECT, PVOID)) {
     let device = probe().device.lock().unwrap().expect("the probe has a device").0;
     // SAFETY: the probe's device.
     let item = unsafe { IoAllocateWorkItem(device) };
@@ -71,7 +58,7 @@ fn queue(routine: unsafe extern "system" fn(*mut DEVICE_OBJECT, PVOID)) {
     unsafe { IoQueueWorkItem(item, routine, 1, ptr::null_mut()) };
 }
 
-unsafe extern "system" fn break_a_rule(_device: *mut DEVICE_OBJECT, _context: PVOID) {
+pub(crate) unsafe extern "system" fn break_a_rule(_device: *mut DEVICE_OBJECT, _context: PVOID) {
     // SAFETY: the kernel looks the address up before it touches anything.
     unsafe { wsk_sys::IoFreeIrp(ptr::dangling_mut()) };
 }
@@ -106,7 +93,12 @@ mod alone {
     pair!(item, super::with_a_work_item_left);
     pair!(handle, super::with_a_handle_left);
     pair!(device, super::with_a_device_left);
+    pair!(link, super::with_a_link_left);
+    pair!(timer, super::with_a_timer_left);
+    pair!(thread, super::with_a_handle_of_a_thread_left);
     pair!(unwinding, super::with_handles_to_be_closed);
+    #[cfg(any(unix, windows))]
+    pair!(freed, super::with_a_block_used_after_it_was_freed);
     pair!(panic, super::with_a_panic);
     pair!(panic_twice, super::with_a_panic_and_a_destructor_that_panics);
     pair!(panic_in_kernel, super::with_a_panic_and_a_destructor_in_the_kernel);
@@ -180,6 +172,59 @@ mod alone {
         machine.check_leaks(ntos::LeakScope::Shutdown);
     }
 
+    pub(super) fn with_a_link_left() {
+        let (machine, _driver) = io::boot();
+        {
+            let _entered = machine.enter();
+            io::delete_device();
+        }
+        machine.check_leaks(ntos::LeakScope::Shutdown);
+    }
+
+    pub(super) fn with_a_timer_left() {
+        const FAR: i64 = -36_000_000_000;
+        let machine = ntos::Machine::boot(ntos::Config::default());
+        let _entered = machine.enter();
+        let timer: *mut wsk_sys::KTIMER = Box::leak(Box::new(wsk_sys::KTIMER::ZERO));
+        // SAFETY: memory that stays.
+        unsafe { wsk_sys::KeInitializeTimerEx(timer, wsk_sys::NotificationTimer) };
+        // SAFETY: initialised above, without a DPC.
+        unsafe { wsk_sys::KeSetTimerEx(timer, FAR, 0, ptr::null_mut()) };
+        machine.check_leaks(ntos::LeakScope::Shutdown);
+    }
+
+    pub(super) fn with_a_handle_of_a_thread_left() {
+        unsafe extern "system" fn nothing(_: PVOID) {}
+        let machine = ntos::Machine::boot(ntos::Config::default());
+        let _entered = machine.enter();
+        let (none, mut handle): (PVOID, PVOID) = (ptr::null_mut(), ptr::null_mut());
+        // SAFETY: a variable of this frame, and a routine that does nothing.
+        unsafe {
+            wsk_sys::PsCreateSystemThread(&raw mut handle, 0, none.cast(), none, none.cast(), nothing, none)
+        };
+        machine.check_leaks(ntos::LeakScope::Shutdown);
+    }
+
+    #[cfg(any(unix, windows))]
+    pub(super) fn with_a_block_used_after_it_was_freed() {
+        let (machine, _driver) = io::boot();
+        let _entered = machine.enter();
+        probe().handle(use_a_freed_block);
+        open(&machine).device_io_control(BUFFERED, &[], &mut []);
+    }
+
+    #[cfg(any(unix, windows))]
+    #[inline(never)]
+    fn use_a_freed_block(irp: *mut IRP) -> NTSTATUS {
+        // SAFETY: nothing is asked of the caller.
+        let block = unsafe { ExAllocatePool2(POOL_FLAG_NON_PAGED, 64, 1) };
+        // SAFETY: allocated above.
+        unsafe { ExFreePool(block) };
+        // SAFETY: it is not, which is the point.
+        unsafe { block.cast::<u8>().write_volatile(1) };
+        complete(irp, STATUS_SUCCESS, 0)
+    }
+
     pub(super) fn with_a_panic() {
         let (machine, _driver) = io::boot();
         let _entered = machine.enter();
@@ -245,77 +290,6 @@ mod alone {
     }
 }
 
-/// Each ends its process.
-mod process {
-    use super::*;
-
-    fn with_a_work_item(routine: unsafe extern "system" fn(*mut DEVICE_OBJECT, PVOID)) {
-        let (machine, _driver) = io::boot();
-        let _entered = machine.enter();
-        probe().handle(|irp| complete(irp, STATUS_SUCCESS, 0));
-        open(&machine).device_io_control(BUFFERED, &[], &mut []);
-        queue(routine);
-        loop {
-            std::thread::park();
-        }
-    }
-
-    unsafe extern "system" fn use_null(_device: *mut DEVICE_OBJECT, context: PVOID) {
-        // SAFETY: it is not, which is the point.
-        let byte = unsafe { context.cast::<u8>().wrapping_add(8).read_volatile() };
-        assert_eq!(byte, 0);
-    }
-
-    #[test]
-    #[ignore = "ends its process"]
-    fn null_pointer() {
-        with_a_work_item(use_null);
-    }
-
-    unsafe extern "system" fn use_freed(_device: *mut DEVICE_OBJECT, _context: PVOID) {
-        // SAFETY: nothing is asked of the caller.
-        let block = unsafe { ExAllocatePool2(POOL_FLAG_NON_PAGED, 64, 1) };
-        // SAFETY: allocated above.
-        unsafe { ExFreePool(block) };
-        // SAFETY: freed memory is kept for a while; that it is read is the driver's first fault.
-        let pointer = unsafe { block.cast::<*mut u8>().read_volatile() };
-        // SAFETY: it is not, which is the point.
-        unsafe { pointer.write_volatile(1) };
-    }
-
-    #[test]
-    #[ignore = "ends its process"]
-    fn poisoned_pointer() {
-        with_a_work_item(use_freed);
-    }
-
-    #[test]
-    #[ignore = "ends its process"]
-    fn no_machine() {
-        drop(io::boot());
-        let null: *mut u8 = ptr::null_mut();
-        // SAFETY: it is not, which is the point.
-        unsafe { null.write_volatile(1) };
-    }
-
-    /// A bug check in the test's own thread, which plays the driver.
-    #[test]
-    #[ignore = "ends its process"]
-    fn own_thread() {
-        let machine = ntos::Machine::boot(ntos::Config::default());
-        let _entered = machine.enter();
-        // SAFETY: the kernel looks the address up before it touches anything.
-        unsafe { wsk_sys::IoFreeIrp(ptr::dangling_mut()) };
-    }
-
-    /// A bug check that nobody hears of: the test waits for something else, for ever.
-    #[test]
-    #[ignore = "ends its process"]
-    fn unheard() {
-        with_a_work_item(super::break_a_rule);
-    }
-}
-
 #[test]
 #[cfg_attr(miri, ignore = "starts a process")]
 fn a_rule_broken_in_a_dispatch_routine() {
@@ -365,6 +339,26 @@ fn a_leak_names_who_made_what_is_left() {
         &["with_a_handle_left at "],
     );
     leaks("device", &io_rules::DEVICE_LEAK, "1 devices left at shutdown", "created", &["create_device at "]);
+    let links = "1 symbolic links left at shutdown";
+    leaks("link", &io_rules::LINK_LEAK, links, "made", &["create_device at "]);
+    let timers = "1 timers and DPCs left at shutdown";
+    leaks("timer", &rule::TIMER_LEFT, timers, "set", &["with_a_timer_left at "]);
+    let handles = "1 handles left at shutdown";
+    leaks("thread", &rule::HANDLE_LEAK, handles, "opened", &["with_a_handle_of_a_thread_left at "]);
+}
+
+#[test]
+#[cfg(any(unix, windows))]
+#[cfg_attr(miri, ignore = "starts a process")]
+fn a_driver_that_uses_a_freed_block() {
+    let words = [
+        r"the dispatch routine of \Device\Probe for IRP #2 wrote to 0x",
+        "0 bytes into pool block 0x",
+        if cfg!(windows) { "" } else { "allocated by use_a_freed_block at " },
+        if cfg!(windows) { "" } else { "freed by use_a_freed_block at " },
+        if cfg!(windows) { "" } else { "it did that in use_a_freed_block at " },
+    ];
+    fails_alone("freed::", &rule::POOL_ACCESS_AFTER_FREE, &words);
 }
 
 #[test]
@@ -391,50 +385,11 @@ fn a_driver_that_panics_and_whose_destructor_panics_or_calls_the_kernel() {
 fn tests_whose_drivers_panic_at_the_same_time() {
     let (output, said) = run_in("alone::", "8");
     assert_eq!(output.status.code(), Some(101), "{said}");
-    assert!(said.contains("12 passed; 12 failed"), "{said}");
+    assert!(said.contains("16 passed; 16 failed"), "{said}");
 }
 
 #[test]
 #[cfg_attr(miri, ignore = "starts a process")]
 fn a_failing_test_leaves_its_handles_behind() {
     fails_alone("unwinding", &io_rules::NOT_AN_IRP, &["IoFreeIrp of an address that is no IRP"]);
-}
-
-#[test]
-#[cfg_attr(not(unix), ignore = "the report of an access violation needs signals")]
-#[cfg_attr(miri, ignore = "starts a process")]
-fn a_null_pointer_names_the_routine_and_the_last_events() {
-    let words =
-        ["the routine of work item 0x", "address 0x8: a null pointer?", "PASSIVE_LEVEL", "STATUS_SUCCESS"];
-    ends_the_process("null_pointer", &rule::ACCESS_VIOLATION, &words);
-}
-
-#[test]
-#[cfg_attr(not(all(unix, target_arch = "x86_64")), ignore = "other processors may have such an address")]
-#[cfg_attr(miri, ignore = "starts a process")]
-fn a_pointer_from_freed_memory_is_told_as_such() {
-    let words = ["the routine of work item 0x", "freed (0xDD)"];
-    ends_the_process("poisoned_pointer", &rule::ACCESS_VIOLATION, &words);
-}
-
-#[test]
-#[cfg(unix)]
-#[cfg_attr(miri, ignore = "starts a process")]
-fn a_fault_outside_of_any_machine_is_what_it_was() {
-    use std::os::unix::process::ExitStatusExt;
-    let (output, said) = run("process::no_machine");
-    assert_eq!(output.status.signal(), Some(libc::SIGSEGV), "{said}");
-    assert!(!said.contains("*** STOP"), "{said}");
-}
-
-#[test]
-#[cfg_attr(miri, ignore = "starts a process")]
-fn a_bug_check_of_which_nobody_hears_ends_the_process() {
-    ends_the_process("unheard", &io_rules::NOT_AN_IRP, &["IoFreeIrp of an address that is no IRP"]);
-}
-
-#[test]
-#[cfg_attr(miri, ignore = "starts a process")]
-fn a_rule_broken_in_the_thread_of_the_test_ends_the_process_and_says_what_helps() {
-    ends_the_process("own_thread", &io_rules::NOT_AN_IRP, &["`Machine::catch_bug_check`"]);
 }

@@ -1,13 +1,11 @@
 //! A driver's own IRPs, sent to a layer below that takes them as a WSK provider does.
 #![expect(unsafe_code, reason = "IRPs are used through the kernel's C interface")]
 
-mod io;
-
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 
-use io::{LONG, complete, set_status};
+use crate::io::{self, LONG, complete, set_status};
 use ntos::irp::State;
 use ntos::{Config, IrpEvent, IrpEventKind, Machine, irp};
 use wsk_sys::{

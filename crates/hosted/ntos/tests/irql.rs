@@ -1,9 +1,7 @@
 //! Levels and critical regions.
 #![expect(unsafe_code, reason = "tests play the driver")]
 
-mod common;
-
-use common::{assert_names, bug_check, machine};
+use crate::common::{assert_names, bug_check, machine};
 use ntos::irql::{CallState, call_driver};
 use ntos::rule;
 use wsk_sys::{
@@ -66,6 +64,22 @@ fn lowering_to_a_higher_level() {
         kernel!(KeLowerIrql(APC_LEVEL));
     });
     assert_names(&report, &rule::LOWER_TO_HIGHER, "from PASSIVE_LEVEL to APC_LEVEL");
+}
+
+#[cfg_attr(miri, ignore = "a bug check leaves a stopped thread")]
+#[test]
+fn lowering_to_another_level_than_before() {
+    let report = bug_check(|| {
+        kernel!(KfRaiseIrql(APC_LEVEL));
+        kernel!(KfRaiseIrql(DISPATCH_LEVEL));
+        kernel!(KeLowerIrql(PASSIVE_LEVEL));
+    });
+    let detail = "to PASSIVE_LEVEL, at DISPATCH_LEVEL, which was raised from APC_LEVEL";
+    assert_names(&report, &rule::LOWER_NOT_SAVED, detail);
+    let report = bug_check(|| {
+        call_driver(DISPATCH_LEVEL, "a DPC", || kernel!(KeLowerIrql(PASSIVE_LEVEL)));
+    });
+    assert_names(&report, &rule::LOWER_NOT_SAVED, "which this routine has not raised");
 }
 
 #[cfg_attr(miri, ignore = "a bug check leaves a stopped thread")]

@@ -1,14 +1,12 @@
 //! The machine itself: threads, extensions, bug checks, faults, the end.
 #![expect(unsafe_code, reason = "tests play the driver")]
 
-mod common;
-
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use common::{assert_names, bug_check, machine};
+use crate::common::{assert_names, bug_check, machine};
 use ntos::{Config, Machine, Rule, fault, rule, violation};
 use wsk_sys::{
     DISPATCH_LEVEL, DRIVER_OBJECT, DbgPrint, KeBugCheckEx, KfRaiseIrql, NTSTATUS, PCUNICODE_STRING,
@@ -59,6 +57,7 @@ fn hooks_run_at_shutdown_and_before_the_leak_checks() {
     machine.on_leak_check(|_, scope| {
         assert_eq!(SEEN.swap(2, Ordering::Relaxed), 1);
         assert_eq!(scope, ntos::LeakScope::Shutdown);
+        Vec::new()
     });
     machine.on_shutdown(|machine| {
         assert!(machine.uptime() > Duration::ZERO);
@@ -204,7 +203,7 @@ fn uncaught() {
 #[test]
 fn a_bug_check_that_nobody_catches_ends_the_process() {
     let program = std::env::current_exe().unwrap();
-    let output = Command::new(program).args(["--exact", "uncaught", "--ignored"]).output().unwrap();
+    let output = Command::new(program).args(["--exact", "machine::uncaught", "--ignored"]).output().unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(101), "{errors}");
     assert!(errors.contains("Broken (A test)") && errors.contains("object 19"), "{errors}");

@@ -1,11 +1,9 @@
 //! Memory descriptor lists.
 #![expect(unsafe_code, reason = "tests play the driver")]
 
-mod common;
-
 use std::ptr;
 
-use common::{Object, assert_names, bug_check, machine, tag};
+use crate::common::{Object, assert_names, bug_check, machine, tag};
 use ntos::rule;
 use wsk_sys::{
     APC_LEVEL, DISPATCH_LEVEL, ExAllocatePool2, ExFreePool, FALSE, HIGH_LEVEL, IRP, IoAllocateMdl, IoFreeMdl,
@@ -70,7 +68,7 @@ fn non_paged_pool_has_its_own_address() {
         kernel!(MmBuildMdlForNonPagedPool(mdl));
         let address = kernel!(MmGetSystemAddressForMdlSafe(mdl, PRIORITY));
         assert_eq!(address, inside);
-        ntos::mdl::require_live(mdl, "a test");
+        ntos::mdl::check_pages(mdl, "a test").unwrap();
         // The address may be used: Miri looks.
         // SAFETY: the last byte of what the MDL describes.
         unsafe { address.cast::<u8>().wrapping_add(size - 1).write(7) };
@@ -89,7 +87,7 @@ fn pages_are_locked_mapped_and_unlocked() {
     let mdl = mdl(block, 4096);
     for operation in [READ, MODIFY] {
         kernel!(MmProbeAndLockPages(mdl, KernelMode, operation));
-        ntos::mdl::require_live(mdl, "a test");
+        ntos::mdl::check_pages(mdl, "a test").unwrap();
         assert_eq!(kernel!(MmGetSystemAddressForMdlSafe(mdl, PRIORITY)), block);
         // A second time, it is the mapping that exists.
         assert_eq!(kernel!(MmGetSystemAddressForMdlSafe(mdl, PRIORITY)), block);
@@ -186,12 +184,14 @@ fn an_mdl_of_the_wrong_memory() {
         kernel!(MmBuildMdlForNonPagedPool(mdl(block, 65)));
     });
     assert_names(&report, &rule::MDL_NOT_NON_PAGED, "reaches beyond pool block");
-    let report = bug_check(|| {
-        let (block, mdl) = built(64);
-        kernel!(ExFreePool(block));
-        ntos::mdl::require_live(mdl, "WskSendTo");
-    });
-    assert_names(&report, &rule::MDL_NOT_NON_PAGED, "WskSendTo: MDL 0x");
+    let machine = machine();
+    let _entered = machine.enter();
+    let (block, mdl) = built(64);
+    kernel!(ExFreePool(block));
+    let broken = ntos::mdl::check_pages(mdl, "WskSendTo").unwrap_err();
+    assert_eq!(*broken.rule, rule::MDL_NOT_NON_PAGED);
+    assert!(broken.detail.starts_with("WskSendTo: MDL 0x"), "{}", broken.detail);
+    kernel!(IoFreeMdl(mdl));
 }
 
 #[cfg_attr(miri, ignore = "a bug check leaves a stopped thread")]
@@ -371,4 +371,27 @@ fn an_own_mdl_is_checked_like_others() {
         kernel!(IoFreeMdl(initialize(memory, data, 64)));
     });
     assert_names(&report, &rule::MDL_INVALID, "IoFreeMdl of MDL 0x");
+}
+
+/// On a stack, nobody knows whether the memory lives.
+#[test]
+fn an_own_mdl_is_taken_on_a_stack_where_that_is_the_reading() {
+    fn build_on_the_stack() {
+        let data = pool(POOL_FLAG_NON_PAGED, 64);
+        let mut memory = [0_usize; (size_of::<MDL>() / size_of::<usize>()) + 2];
+        let mdl = initialize(memory.as_mut_ptr().cast(), data, 64);
+        kernel!(MmBuildMdlForNonPagedPool(mdl));
+        assert_eq!(kernel!(MmGetSystemAddressForMdlSafe(mdl, PRIORITY)), data);
+        kernel!(ExFreePool(data));
+    }
+    let readings = readings::Readings::STRICT.with(readings::OwnMdl::Anywhere);
+    let machine = ntos::Machine::boot(ntos::Config { readings, ..ntos::Config::default() });
+    let entered = machine.enter();
+    build_on_the_stack();
+    drop(entered);
+    machine.shutdown();
+    if !cfg!(miri) {
+        let report = bug_check(build_on_the_stack);
+        assert_names(&report, &rule::MDL_INVALID, "MmBuildMdlForNonPagedPool of MDL 0x");
+    }
 }

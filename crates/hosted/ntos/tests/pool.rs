@@ -1,12 +1,10 @@
 //! Tagged pool: what it promises, and what it finds.
 #![expect(unsafe_code, reason = "tests play the driver")]
 
-mod common;
-
 use std::slice;
 
-use common::{assert_names, bug_check, machine, tag};
-use ntos::{Config, Machine, rule};
+use crate::common::{self, assert_names, bug_check, bug_check_with, machine, tag};
+use ntos::{Config, Machine, SpecialPool, rule};
 use wsk_sys::{
     APC_LEVEL, DISPATCH_LEVEL, ExAllocatePool2, ExFreePool, ExFreePoolWithTag, HIGH_LEVEL, KEVENT,
     KSPIN_LOCK, KTIMER, KeAcquireSpinLockRaiseToDpc, KeInitializeEvent, KeInitializeTimerEx, KeSetTimerEx,
@@ -41,11 +39,27 @@ fn blocks_are_zeroed_unless_asked_otherwise() {
     machine.shutdown();
 }
 
+/// The page of `ExAllocatePool2` says so.
 #[test]
-fn blocks_are_aligned_as_promised_and_no_more() {
+fn a_block_below_a_page_does_not_cross_one() {
     let machine = machine();
     let _entered = machine.enter();
-    for size in [1, 15, 16, 17, 4095] {
+    for size in (1..PAGE_SIZE).step_by(if cfg!(miri) { 61 } else { 5 }).chain([4080, 4081, 4095]) {
+        for flags in [POOL_FLAG_NON_PAGED, POOL_FLAG_NON_PAGED | 0x8] {
+            let block = allocate(flags, size);
+            let (first, last) = (block.addr() / PAGE_SIZE, (block.addr() + size - 1) / PAGE_SIZE);
+            assert_eq!(first, last, "{size} bytes at {:#x}", block.addr());
+            kernel!(ExFreePool(block.cast()));
+        }
+    }
+    machine.shutdown();
+}
+
+#[test]
+fn blocks_are_aligned_as_promised_and_no_more() {
+    let machine = common::machine_with(SpecialPool::Off);
+    let _entered = machine.enter();
+    for size in [1, 15, 16, 17, 4080] {
         let block = allocate(POOL_FLAG_NON_PAGED, size);
         assert_eq!(block.addr() % 32, 16, "{size} bytes");
         kernel!(ExFreePool(block.cast()));
@@ -210,7 +224,7 @@ fn a_free_with_another_tag() {
 #[test]
 fn a_write_outside_of_the_block() {
     for (offset, object) in [(40, "written past its end"), (-1, "written before its start")] {
-        let report = bug_check(move || {
+        let report = bug_check_with(SpecialPool::Off, move || {
             let block = allocate(POOL_FLAG_NON_PAGED, 40);
             // SAFETY: inside the red zone, which is memory of the pool.
             unsafe { block.wrapping_offset(offset).write(1) };
@@ -224,7 +238,7 @@ fn a_write_outside_of_the_block() {
 #[cfg_attr(miri, ignore = "a bug check leaves a stopped thread")]
 #[test]
 fn a_write_outside_of_a_block_that_is_never_freed() {
-    let machine = machine();
+    let machine = common::machine_with(SpecialPool::Off);
     let other = machine.clone();
     let report = machine.catch_bug_check(move || {
         let block = allocate(POOL_FLAG_NON_PAGED, 5000);
@@ -239,7 +253,7 @@ fn a_write_outside_of_a_block_that_is_never_freed() {
 #[test]
 fn a_write_after_the_free() {
     // Found when the block's time is over ...
-    let report = bug_check(|| {
+    let report = bug_check_with(SpecialPool::Off, || {
         let block = allocate(POOL_FLAG_NON_PAGED, 40);
         kernel!(ExFreePool(block.cast()));
         // SAFETY: the memory of a block that was just freed is still kept.
@@ -251,7 +265,7 @@ fn a_write_after_the_free() {
     });
     assert_names(&report, &rule::POOL_WRITE_AFTER_FREE, "40 bytes, tag 'Test'");
     // ... or when the machine shuts down.
-    let machine = machine();
+    let machine = common::machine_with(SpecialPool::Off);
     let other = machine.clone();
     let report = machine.catch_bug_check(move || {
         let block = allocate(POOL_FLAG_NON_PAGED, 40);

@@ -1,12 +1,10 @@
 //! Run-down protection.
 #![expect(unsafe_code, reason = "tests play the driver")]
 
-mod common;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::{Object, assert_names, bug_check, machine};
+use crate::common::{Object, assert_names, bug_check, machine};
 use ntos::rule;
 use wsk_sys::{
     DISPATCH_LEVEL, EX_RUNDOWN_REF, ExAcquireRundownProtection, ExInitializeRundownProtection,

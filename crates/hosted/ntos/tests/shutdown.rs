@@ -1,14 +1,11 @@
 //! Shutdown notifications.
 #![expect(unsafe_code, reason = "tests play the driver")]
 
-mod common;
-mod io;
-
 use std::ptr;
 use std::sync::{Arc, Mutex};
 
-use common::{bug_check, machine};
-use io::{complete, set_major};
+use crate::common::{self, bug_check, machine};
+use crate::io::{self, complete, set_major};
 use ntos::io_rules as rules;
 use ntos::{Driver, Machine};
 use wsk_sys::{

@@ -1,11 +1,9 @@
 //! Spin locks.
 #![expect(unsafe_code, reason = "tests play the driver")]
 
-mod common;
-
 use std::sync::Arc;
 
-use common::{Object, assert_names, bug_check, machine};
+use crate::common::{Object, assert_names, bug_check, machine};
 use ntos::{Machine, rule};
 use wsk_sys::{
     DISPATCH_LEVEL, HIGH_LEVEL, KSPIN_LOCK, KeAcquireSpinLockAtDpcLevel, KeAcquireSpinLockRaiseToDpc,
@@ -140,6 +138,33 @@ fn calls_at_the_wrong_level() {
         kernel!(KeReleaseSpinLock(lock.get(), HIGH_LEVEL));
     });
     assert_names(&report, &rule::LOWER_TO_HIGHER, &name);
+}
+
+#[cfg_attr(miri, ignore = "a bug check leaves a stopped thread")]
+#[test]
+fn a_release_to_another_level_than_before() {
+    let lock = Object::<KSPIN_LOCK>::zeroed();
+    let name = lock.name();
+    let report = bug_check(move || {
+        kernel!(KfRaiseIrql(DISPATCH_LEVEL));
+        kernel!(KeAcquireSpinLockRaiseToDpc(lock.get()));
+        // As a routine does that believes to be called at PASSIVE_LEVEL only.
+        kernel!(KeReleaseSpinLock(lock.get(), PASSIVE_LEVEL));
+    });
+    let detail = format!("{name} to PASSIVE_LEVEL, but it was acquired at DISPATCH_LEVEL");
+    assert_names(&report, &rule::SPIN_LOCK_OLD_IRQL, &detail);
+}
+
+#[cfg_attr(miri, ignore = "a bug check leaves a stopped thread")]
+#[test]
+fn a_held_lock_is_initialised() {
+    let lock = Object::<KSPIN_LOCK>::zeroed();
+    let name = lock.name();
+    let report = bug_check(move || {
+        kernel!(KeAcquireSpinLockRaiseToDpc(lock.get()));
+        kernel!(KeInitializeSpinLock(lock.get()));
+    });
+    assert_names(&report, &rule::SPIN_LOCK_INITIALIZED_HELD, &name);
 }
 
 #[cfg_attr(miri, ignore = "a bug check leaves a stopped thread")]

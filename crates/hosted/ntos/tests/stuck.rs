@@ -1,16 +1,13 @@
 //! Waits that do not end: each is a bug check that names what was waited for, and what is in flight.
 #![expect(unsafe_code, reason = "tests play the driver")]
 
-mod common;
-mod io;
-
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use common::{Object, assert_names};
-use io::{ACCESS, BUFFERED, PATH, complete, entry, mark_pending, open, probe};
+use crate::common::{self, Object, assert_names};
+use crate::io::{self, ACCESS, BUFFERED, PATH, complete, entry, mark_pending, open, probe};
 use ntos::io_rules as rules;
 use ntos::{BugCheck, Config, Driver, Machine, Token, rule};
 use wsk_sys::{

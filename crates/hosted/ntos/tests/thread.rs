@@ -1,12 +1,10 @@
 //! System threads and their handles.
 #![expect(unsafe_code, reason = "tests play the driver")]
 
-mod common;
-
 use std::ptr;
 use std::time::Duration;
 
-use common::{Object, assert_names, bug_check, machine};
+use crate::common::{Object, assert_names, bug_check, machine};
 use ntos::{Config, Machine, rule};
 use wsk_sys::{
     APC_LEVEL, DISPATCH_LEVEL, FALSE, HANDLE, KEVENT, KSTART_ROUTINE, KeEnterCriticalRegion,

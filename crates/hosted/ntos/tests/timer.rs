@@ -1,13 +1,11 @@
 //! Timers.
 #![expect(unsafe_code, reason = "tests play the driver")]
 
-mod common;
-
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{Object, assert_names, bug_check, machine};
+use crate::common::{Object, assert_names, bug_check, machine};
 use ntos::rule;
 use wsk_sys::{
     DISPATCH_LEVEL, FALSE, HIGH_LEVEL, KDPC, KEVENT, KTIMER, KeCancelTimer, KeFlushQueuedDpcs,
@@ -193,4 +191,17 @@ fn a_timer_left_set() {
         other.shutdown();
     });
     assert_names(&report.unwrap_err(), &rule::TIMER_LEFT, &name);
+}
+
+#[cfg_attr(miri, ignore = "a bug check leaves a stopped thread")]
+#[test]
+fn a_timer_is_initialised_while_it_is_set() {
+    let timer = Timer::zeroed();
+    let name = timer.name();
+    let report = bug_check(move || {
+        kernel!(KeInitializeTimerEx(timer.get(), NotificationTimer));
+        set(&timer, FAR, 0, ptr::null_mut());
+        kernel!(KeInitializeTimerEx(timer.get(), NotificationTimer));
+    });
+    assert_names(&report, &rule::TIMER_INITIALIZED_SET, &name);
 }

@@ -1,13 +1,11 @@
 //! I/O work items.
 #![expect(unsafe_code, reason = "tests play the driver")]
 
-mod common;
-
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::{Address, Object, assert_names, bug_check, machine};
+use crate::common::{Address, Object, assert_names, bug_check, machine};
 use ntos::{Config, Machine, rule};
 use wsk_sys::{
     APC_LEVEL, DEVICE_OBJECT, DISPATCH_LEVEL, DelayedWorkQueue, FALSE, HIGH_LEVEL, IO_WORKITEM,

@@ -6,6 +6,7 @@
 
 extern crate alloc;
 
+use alloc::string::String;
 use core::fmt;
 
 pub mod report;
@@ -34,6 +35,22 @@ impl Rule {
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.name, self.source)
+    }
+}
+
+/// A broken rule, and how it was broken: what functions return that no driver calls, for the one that was called to raise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// The rule.
+    pub rule: &'static Rule,
+    /// What was done to which object.
+    pub detail: String,
+}
+
+impl Broken {
+    /// That `rule` is broken, and how.
+    pub fn new(rule: &'static Rule, detail: impl Into<String>) -> Broken {
+        Broken { rule, detail: detail.into() }
     }
 }
 

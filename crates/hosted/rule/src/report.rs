@@ -8,7 +8,7 @@ use alloc::format;
 
 use wsk_sys::{DbgPrint, KeBugCheckEx};
 
-use crate::Rule;
+use crate::Broken;
 
 /// Prints a line to the debug output.
 pub fn print(text: &str) {
@@ -20,7 +20,7 @@ pub fn print(text: &str) {
 }
 
 /// Prints the rule and what was done to which object, and stops the process.
-pub fn violation(rule: &Rule, detail: &str) -> ! {
+pub fn violation(Broken { rule, detail }: &Broken) -> ! {
     print(&format!("*** BUG CHECK {:#X} ({:#X}): {rule}: {detail}", rule.code, rule.parameter));
     // SAFETY: does not return; the report has been printed.
     unsafe { KeBugCheckEx(rule.code, rule.parameter, 0, 0, 0) }

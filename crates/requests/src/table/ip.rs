@@ -48,6 +48,7 @@ macro_rules! ip_options {
         #[doc(alias = "IP_RECEIVE_BROADCAST")]
         ReceiveBroadcast = IP_RECEIVE_BROADCAST Bool [get set] AnyTime 1 Linux Winsock, "Receives broadcast datagrams.";
         /// Which peers the socket is for; it decides about address translators on the way.
+        /// Until one is set, it is `PROTECTION_LEVEL_DEFAULT`, which cannot be set.
         #[doc(alias = "IP_PROTECTION_LEVEL")]
         Protection = IP_PROTECTION_LEVEL Protection [get set] AnyTime _ Stored Winsock, "Sets the scope that the socket is for.";
         /// As control information `IP_RECVIF` of each datagram.

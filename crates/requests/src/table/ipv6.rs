@@ -35,6 +35,7 @@ macro_rules! ipv6_options {
         #[doc(alias = "IPV6_HOPLIMIT")]
         ReceiveHopLimit = IPV6_HOPLIMIT Bool [get set] AnyTime 0 Linux Winsock, "Reports the hop limit of received datagrams.";
         /// Which peers the socket is for; it decides about address translators on the way.
+        /// Until one is set, it is `PROTECTION_LEVEL_DEFAULT`, which cannot be set.
         #[doc(alias = "IPV6_PROTECTION_LEVEL")]
         Protection = IPV6_PROTECTION_LEVEL Protection [get set] AnyTime _ Stored Winsock, "Sets the scope that the socket is for.";
         /// As control information `IPV6_RECVIF` of each datagram.
@@ -61,9 +62,11 @@ macro_rules! ipv6_options {
         /// As control information `IPV6_TCLASS` of each datagram.
         #[doc(alias = "IPV6_RECVTCLASS")]
         ReceiveTrafficClass = IPV6_RECVTCLASS Bool [get set] AnyTime 0 Linux Winsock, "Reports the traffic class of received datagrams.";
-        /// As control information of each datagram that was forwarded inside the machine.
+        /// As control information of each datagram that was forwarded inside the machine. Microsoft's page of IPv6's options
+        /// has it by the name of IPv4's.
+        #[doc(alias = "IP_ORIGINAL_ARRIVAL_IF")]
         #[doc(alias = "IPV6_ORIGINAL_ARRIVAL_IF")]
-        OriginalArrivalInterface = IPV6_ORIGINAL_ARRIVAL_IF Bool [get set] AnyTime 0 Stored Header, "Reports the interface where received datagrams first arrived.";
+        OriginalArrivalInterface = IPV6_ORIGINAL_ARRIVAL_IF Bool [get set] AnyTime 0 Stored Winsock, "Reports the interface where received datagrams first arrived.";
         /// As control information `IPV6_ECN` of each datagram.
         #[doc(alias = "IPV6_ECN")]
         #[doc(alias = "IPV6_RECVECN")]

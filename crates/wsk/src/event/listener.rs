@@ -20,7 +20,7 @@ use crate::error::Result;
 use crate::op::block::{self, Header};
 use crate::op::{Op, submit};
 use crate::request::close::Close;
-use crate::sync::{AtomicPtr, AtomicU32, Ordering};
+use nt::sync::{AtomicPtr, AtomicU32, Ordering};
 
 /// The close was asked for: no list is retained any more.
 const CLOSING: u32 = 1 << 31;
@@ -93,18 +93,22 @@ impl Hold {
     /// # Safety
     /// The close was asked for, and no list is retained.
     unsafe fn send(this: NonNull<Hold>) {
-        // SAFETY: the handle that `close` was given keeps the block.
+        // SAFETY: what `close` was given keeps the block, and its owner from taking it.
         let hold = unsafe { this.as_ref() };
         let header = hold.close;
-        if let Some(socket) = NonNull::new(hold.socket.load(Ordering::Relaxed)) {
-            // SAFETY: no call on the socket is in progress, and none will be made: neither by its owner nor for a list.
-            let close = unsafe { Close::new(socket) };
-            // SAFETY: the operation was made for this and never submitted; `close` gave the right to do it. Its owner, who
-            // does not know its buffers, takes the result.
-            unsafe { submit::submit::<(), Close, Result>(header, &(), close, None, None) };
-        }
-        // SAFETY: the handle that `close` was given, used here for the last time.
-        unsafe { block::release(header) };
+        let Some(socket) = NonNull::new(hold.socket.load(Ordering::Relaxed)) else {
+            // Nobody closes what WSK has not made.
+            return;
+        };
+        // SAFETY: no call on the socket is in progress, and none will be made: neither by its owner nor for a list.
+        let close = unsafe { Close::new(socket) };
+        // SAFETY: the operation was made for this and never submitted; `close` gave the right to do it. Its owner, who
+        // does not know its buffers, takes the result.
+        unsafe { submit::submit::<(), Close, Result>(header, &(), close, None, None, false) };
+        // SAFETY: what was reserved ends here. With it the buffers may go, and this value, which is one of them.
+        unsafe { submit::leave(header) };
+        // SAFETY: counted in before `close`, and not used again.
+        unsafe { block::unwatch(header) };
     }
 }
 

@@ -2,20 +2,20 @@
 #![expect(unsafe_code, reason = "the block is shared with WSK, the timer and the completion routine")]
 
 use core::cell;
-use core::mem::MaybeUninit;
+use core::mem::{self, ManuallyDrop, MaybeUninit};
 use core::ptr::{self, NonNull};
 
 use wsk_sys::{
     FALSE, IO_STATUS_BLOCK, IRP, IoAllocateIrp, IoFreeIrp, KDPC, KEVENT, KTIMER, KeInitializeDpc,
-    KeInitializeEvent, KeInitializeTimerEx, NotificationEvent, NotificationTimer,
+    KeInitializeTimerEx, NotificationTimer,
 };
 
-use super::queue::Inner;
+use super::destination::Target;
 use super::submission::Submission;
 use super::submit::{self, Functions};
 use crate::error::{Error, Result};
-use crate::pool::{self, Shared};
-use crate::sync::{AtomicPtr, UnsafeCell};
+use crate::pool;
+use nt::sync::{AtomicPtr, UnsafeCell};
 
 /// The room for a request's state: as much as the largest has, which is that of a control request.
 const AREA: usize = 640;
@@ -35,55 +35,127 @@ impl Area {
     }
 }
 
+/// Timer and DPC of a time limit. The timer first, so that a pointer to one is a pointer to the other.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Alarm {
+    pub(crate) timer: KTIMER,
+    pub(crate) dpc: KDPC,
+}
+
 /// The part of a block that does not depend on the caller's buffers.
 ///
 /// # Invariants
-/// - `irp` was allocated with one stack location, and lives as long as the buffers: until the last handle is gone.
-/// - Outside a submission, only the owner of the operation touches the cells. In a submission: `state` belongs to the
-///   request's call and what it has called; `status` to the completion routine, which also reads `timed`; `queue` to the
-///   deliverer; `refused` and `functions` are read. `event`, `timer` and `dpc` are the dispatcher's, which has locks of
-///   its own.
-/// - `functions` is there from the submission until its result is taken; then `state` is a state of the request that they
-///   are of, unless `refused` is there.
+/// - `irp` was allocated with one stack location, and lives as long as the buffers: until the owner is gone.
+/// - Outside a submission, only the owner of the operation touches the cells. In a submission: the state behind the header
+///   belongs to the request's call and what it has called; `status` to the completion routine, which also reads `timed`;
+///   `to`, `refused` and `functions` are read. `event` and `alarm` are the dispatcher's, which has locks of its own.
+/// - `functions` is there from the submission until its result is taken; then the state behind the header is one of the request
+///   that they are of, unless `refused` is there.
+/// - `event` is initialised when its owner waits for it, and `alarm` when it is first set: `alarmed` says so.
 #[derive(Debug)]
 pub(crate) struct Header {
     pub(crate) irp: NonNull<IRP>,
     pub(crate) submission: Submission,
     pub(crate) status: UnsafeCell<IO_STATUS_BLOCK>,
-    pub(crate) event: cell::UnsafeCell<KEVENT>,
-    pub(crate) timer: cell::UnsafeCell<KTIMER>,
+    pub(crate) event: cell::UnsafeCell<MaybeUninit<KEVENT>>,
+    pub(crate) alarm: cell::UnsafeCell<MaybeUninit<Alarm>>,
+    alarmed: cell::UnsafeCell<bool>,
     pub(crate) timed: UnsafeCell<bool>,
     /// Whether the IRP was sent before, and so must be re-armed.
     pub(crate) sent: UnsafeCell<bool>,
-    pub(crate) dpc: cell::UnsafeCell<KDPC>,
-    /// Where the result goes; `None` means to whoever waits for the event.
-    pub(crate) queue: UnsafeCell<Option<Shared<Inner>>>,
+    /// Where the result goes; `None` means to the owner, who may wait for the event. Whoever delivers takes it out of here, as
+    /// one does who has not dropped it.
+    pub(crate) to: cell::UnsafeCell<Option<ManuallyDrop<Target>>>,
     /// The next finished operation in the queue.
     pub(crate) next: AtomicPtr<Header>,
     /// What is done with the request that the operation was submitted for.
     pub(crate) functions: cell::UnsafeCell<Option<&'static Functions>>,
     /// Why the request was refused before WSK was called.
     pub(crate) refused: cell::UnsafeCell<Option<Error>>,
-    pub(crate) state: cell::UnsafeCell<Area>,
     clear: unsafe fn(NonNull<Header>),
 }
 
-/// A block: the header first, so that a pointer to one is a pointer to the other.
+impl Header {
+    /// The header of an operation that is not submitted. `clear` drops what is in its block, once the owner is gone.
+    pub(crate) fn new(irp: NonNull<IRP>, clear: unsafe fn(NonNull<Header>)) -> Header {
+        Header {
+            irp,
+            submission: Submission::new(),
+            status: UnsafeCell::new(IO_STATUS_BLOCK::default()),
+            event: cell::UnsafeCell::new(MaybeUninit::uninit()),
+            alarm: cell::UnsafeCell::new(MaybeUninit::uninit()),
+            alarmed: cell::UnsafeCell::new(false),
+            timed: UnsafeCell::new(false),
+            sent: UnsafeCell::new(false),
+            to: cell::UnsafeCell::new(None),
+            next: AtomicPtr::new(ptr::null_mut()),
+            functions: cell::UnsafeCell::new(None),
+            refused: cell::UnsafeCell::new(None),
+            clear,
+        }
+    }
+
+    /// The event, as the kernel takes it.
+    pub(crate) fn event(&self) -> *mut KEVENT {
+        self.event.get().cast()
+    }
+
+    /// Timer and DPC; the first time they are initialised.
+    ///
+    /// # Safety
+    /// The caller owns the operation, which is not submitted.
+    pub(crate) unsafe fn alarm(header: NonNull<Header>) -> *mut Alarm {
+        // SAFETY: the caller's handle keeps the block.
+        let this = unsafe { header.as_ref() };
+        let alarm: *mut Alarm = this.alarm.get().cast();
+        // SAFETY: outside a submission the cell is the owner's.
+        if unsafe { this.alarmed.get().replace(true) } {
+            return alarm;
+        }
+        // SAFETY: so is this one.
+        unsafe { alarm.write(Alarm { timer: KTIMER::ZERO, dpc: KDPC::ZERO }) };
+        // SAFETY: a field's address.
+        let timer = unsafe { &raw mut (*alarm).timer };
+        // SAFETY: a field's address.
+        let dpc = unsafe { &raw mut (*alarm).dpc };
+        // SAFETY: the timer is in non-paged memory that stays where it is.
+        unsafe { KeInitializeTimerEx(timer, NotificationTimer) };
+        // SAFETY: so is the DPC; its context is the operation itself, which a timer that is set keeps (`Submission`): the
+        // pointer to all of it, and not to its header.
+        unsafe { KeInitializeDpc(dpc, submit::time_out, header.as_ptr().cast()) };
+        alarm
+    }
+}
+
+/// A block: the header first, so that a pointer to one is a pointer to the other; then the request's state.
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Block<B> {
     pub(crate) header: Header,
+    pub(crate) state: cell::UnsafeCell<Area>,
     pub(crate) buffers: UnsafeCell<B>,
 }
 
-/// Makes a block, with one handle and not submitted. The buffers may know where its header will be.
+/// Where a request's state is, in bytes from the header: the alignment of an [`Area`] is that of any state.
+pub(crate) const STATE: usize = mem::offset_of!(Block<()>, state);
+
+/// Allocates an IRP for WSK.
+///
+/// # Errors
+/// [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES)
+pub(crate) fn allocate_irp() -> Result<NonNull<IRP>> {
+    // SAFETY: IRQL <= DISPATCH_LEVEL, as everywhere in this crate. WSK needs one stack location, and the client none.
+    let irp = unsafe { IoAllocateIrp(1, FALSE) };
+    NonNull::new(irp).ok_or(Error::INSUFFICIENT_RESOURCES)
+}
+
+/// Makes a block, with its owner's handle and not submitted. The buffers may know where its header will be.
 ///
 /// # Errors
 /// [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES); `buffers` is dropped.
 pub(crate) fn new<B>(buffers: impl FnOnce(NonNull<Header>) -> B) -> Result<NonNull<Block<B>>> {
-    // SAFETY: IRQL <= DISPATCH_LEVEL, as `Op::new` demands. WSK needs one stack location, and the client none.
-    let irp = unsafe { IoAllocateIrp(1, FALSE) };
-    let irp = NonNull::new(irp).ok_or(Error::INSUFFICIENT_RESOURCES)?;
+    let irp = allocate_irp()?;
     let block = match pool::allocate::<Block<B>>() {
         Ok(block) => block,
         Err(error) => {
@@ -92,65 +164,42 @@ pub(crate) fn new<B>(buffers: impl FnOnce(NonNull<Header>) -> B) -> Result<NonNu
             return Err(error);
         }
     };
-    let header = Header {
-        irp,
-        submission: Submission::new(),
-        status: UnsafeCell::new(IO_STATUS_BLOCK::default()),
-        event: cell::UnsafeCell::new(KEVENT::ZERO),
-        timer: cell::UnsafeCell::new(KTIMER::ZERO),
-        timed: UnsafeCell::new(false),
-        sent: UnsafeCell::new(false),
-        dpc: cell::UnsafeCell::new(KDPC::ZERO),
-        queue: UnsafeCell::new(None),
-        next: AtomicPtr::new(ptr::null_mut()),
-        functions: cell::UnsafeCell::new(None),
-        refused: cell::UnsafeCell::new(None),
+    let content = Block {
+        header: Header::new(irp, clear::<B>),
         state: cell::UnsafeCell::new(Area(MaybeUninit::uninit())),
-        clear: clear::<B>,
+        buffers: UnsafeCell::new(buffers(block.cast())),
     };
-    let content = Block { header, buffers: UnsafeCell::new(buffers(block.cast())) };
     // SAFETY: the block is new, large and aligned enough.
     unsafe { block.write(content) };
-    // SAFETY: the block was written just now.
-    let header = unsafe { block.cast::<Header>().as_ref() };
-    // SAFETY: the event is in non-paged memory that stays where it is.
-    unsafe { KeInitializeEvent(header.event.get(), NotificationEvent, FALSE) };
-    // SAFETY: the timer is in the same memory.
-    unsafe { KeInitializeTimerEx(header.timer.get(), NotificationTimer) };
-    // SAFETY: so is the DPC; its context is the block itself, which a timer that is set keeps (`Submission`).
-    unsafe { KeInitializeDpc(header.dpc.get(), submit::time_out, block.as_ptr().cast()) };
     Ok(block)
 }
 
 /// Drops what is in a block: the IRP, the state of a request whose result nobody has taken, and the buffers.
 ///
 /// # Safety
-/// `header` is the header of a `Block<B>` with no handle left, which is not submitted.
+/// `header` is the header of a `Block<B>` whose owner is gone, and which is not submitted.
 unsafe fn clear<B>(header: NonNull<Header>) {
-    // SAFETY: the block is valid until the handles' own watcher is gone, which is the caller's.
+    // SAFETY: the block is valid until the owner's watcher is gone, which is the caller's.
     let block = unsafe { header.cast::<Block<B>>().as_ref() };
     // SAFETY: by the header's invariant the IRP came from IoAllocateIrp; nobody uses it outside a submission.
     unsafe { IoFreeIrp(block.header.irp.as_ptr()) };
     // SAFETY: the operation is not submitted, and nobody else owns it any more.
     unsafe { submit::discard(header) };
-    // SAFETY: no handle is left, so nobody uses the buffers any more, nor will.
+    // SAFETY: the owner is gone, so nobody uses the buffers any more, nor will.
     unsafe { block.buffers.get().drop_in_place() };
 }
 
-/// Drops one handle of a block; the last one takes the buffers with it, and the memory, unless a canceller keeps that.
+/// Drops the owner's handle of a block, and the buffers with it; and frees the memory, unless a canceller keeps that.
 ///
 /// # Safety
-/// The caller holds a handle, and does not use it after this call.
-pub(crate) unsafe fn release(header: NonNull<Header>) {
+/// The owner's handle is the caller's, the operation is not submitted, and the caller does not use it after this call.
+pub(crate) unsafe fn free(header: NonNull<Header>) {
     // SAFETY: the caller's handle keeps the block.
-    let block = unsafe { header.as_ref() };
-    if block.submission.drop_handle() {
-        let clear = block.clear;
-        // SAFETY: `clear` is that of the block's own type; the last handle is gone, and a submission would hold one.
-        unsafe { clear(header) };
-        // SAFETY: the handles' own watcher, which nothing uses any more.
-        unsafe { unwatch(header) };
-    }
+    let clear = unsafe { header.as_ref() }.clear;
+    // SAFETY: `clear` is that of the block's own type; the owner's handle is given up, and nothing is submitted.
+    unsafe { clear(header) };
+    // SAFETY: the owner's watcher, which nothing uses any more.
+    unsafe { unwatch(header) };
 }
 
 /// Drops one of those that keep the memory, and frees it if that was the last.
@@ -160,7 +209,7 @@ pub(crate) unsafe fn release(header: NonNull<Header>) {
 pub(crate) unsafe fn unwatch(header: NonNull<Header>) {
     // SAFETY: the caller is counted, which keeps the block.
     if unsafe { header.as_ref() }.submission.unwatch() {
-        // SAFETY: nobody else is left. The buffers went with the last handle.
+        // SAFETY: nobody else is left. The buffers went with the owner.
         unsafe { header.drop_in_place() };
         // SAFETY: the block came from `pool::allocate`, and its content is gone.
         unsafe { pool::free(header, pool::POOL_TAG) };

@@ -5,25 +5,31 @@
 //! way to come. It comes with the operation itself, to be submitted again, for whatever request:
 //!
 //! - from [`Pending::wait`], for a thread that may wait;
-//! - from a [`CompletionQueue`], for a driver whose threads never do.
+//! - from a [`CompletionQueue`], for a driver whose threads never do;
+//! - by a [`CompletionHandler`], in the completion itself.
+//!
+//! A call that waits for a request itself needs no such block: what it has of one is on its stack (`blocking`).
 //!
 //! ```text
 //!            submit               the last reference is dropped           take
 //!   Op ────────────────▶ submitted ──────────────────────▶ delivered ────────────▶ Op
-//!   ▲                     │                                (event, or queue)        │
+//!   ▲                     │                          (event, queue, or handler)     │
 //!   │                     ├─ Canceller::cancel, the time limit: IoCancelIrp         │
 //!   │                     └─ Pending dropped: cancel, and free when delivered       │
 //!   └───────────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
 //! The completion routine copies the IRP's status, drops the provider's reference and returns
-//! `STATUS_MORE_PROCESSING_REQUIRED`. It runs no user code and calls no WSK function.
+//! `STATUS_MORE_PROCESSING_REQUIRED`. It runs no user code but a handler's, and calls no WSK function.
 //!
 //! What an operation is submitted for, this module does not know: a [`Request`] prepares itself, calls WSK, and reads its
 //! own result, out of a state that lies in the block until then and is gone afterwards.
 #![expect(unsafe_code, reason = "handles are raw pointers to a block that several threads share")]
 
 pub(crate) mod block;
+pub(crate) mod blocking;
+pub(crate) mod destination;
+pub(crate) mod handler;
 pub(crate) mod pending;
 pub(crate) mod queue;
 pub(crate) mod request;
@@ -40,11 +46,12 @@ use block::{Block, Header};
 
 use crate::dispatch_drop::DispatchDrop;
 use crate::error::Result;
-use crate::irql::Wait;
 
+pub use destination::{Destination, UnlessDone};
+pub use handler::{CompletionHandler, HandleCompletion};
 pub use pending::Pending;
 pub use queue::{CompletionQueue, Doorbell, Drain};
-pub(crate) use request::Submit;
+pub(crate) use request::{Abandonable, Submit};
 pub use request::{FromCompletion, Request};
 
 /// An operation that is not submitted, with the buffers `B` that it carries.
@@ -68,6 +75,9 @@ impl<B: Send + 'static> Op<B> {
     /// The buffers go into the block and stay at one address. If the operation is abandoned while it is submitted, they
     /// are dropped when it completes, at IRQL <= `DISPATCH_LEVEL`, possibly within the completion of the IRP: so they
     /// hold nothing that waits or calls WSK when it is dropped, which is what [`DispatchDrop`] says.
+    ///
+    /// Another operation may be among them. It is dropped within the drop of this one, as a box in a box is: whoever chains
+    /// many takes the chain apart from its head, as the kernel's stack is small.
     ///
     /// # IRQL
     /// <= `DISPATCH_LEVEL`
@@ -171,60 +181,59 @@ impl<B> Op<B> {
     ) -> Pending<B, R::Output>
     where
         B: Send + 'static,
-        R: Submit<B, State: Copy + 'static>,
+        R: Abandonable<B>,
     {
         let block = self.into_raw();
         // SAFETY: the operation was the caller's, and is not submitted; its result is taken by `Pending`.
-        unsafe { submit::submit::<B, R, Result<R::Output>>(block.cast(), target, request, limit, None) };
+        unsafe {
+            submit::submit::<B, R, Result<R::Output>>(block.cast(), target, request, limit, None, false)
+        };
         // SAFETY: submitted just now, without a queue.
         unsafe { Pending::new(block) }
     }
 
-    /// Submits the operation; the result goes to `queue`, which is gone before what the state borrows is.
-    pub(crate) fn submit_to<'r, R, T>(
+    /// Submits the operation; the result goes where `to` says: a queue is gone before what the state borrows is, and what a
+    /// handler takes borrows nothing.
+    pub(crate) fn submit_to<'r, R, T, D>(
         self,
-        queue: &CompletionQueue<'r, B, T>,
+        to: &D,
         target: &R::Target,
         request: R,
         limit: Option<Duration>,
-    ) where
+    ) -> D::Submitted
+    where
         B: Send + 'static,
-        R: Submit<B, State: 'r>,
+        R: Submit<B>,
         T: FromCompletion<R>,
+        D: Destination<'r, B, R, T>,
     {
-        let (block, queue) = (self.into_raw(), Some(queue.expect()));
-        // SAFETY: the operation was the caller's, and is not submitted; the queue takes its result, and its handle.
-        unsafe { submit::submit::<B, R, T>(block.cast(), target, request, limit, queue) };
-    }
-
-    /// Submits the operation, and waits for it: so neither state nor buffers outlive the call.
-    pub(crate) fn submit_and_wait<R: Submit<B>>(
-        self,
-        target: &R::Target,
-        request: R,
-        wait: Wait<'_>,
-    ) -> (Result<R::Output>, Op<B>) {
-        let block = self.into_raw();
-        let limit = wait.timeout();
-        // SAFETY: the operation was the caller's, and is not submitted; its result is taken below.
-        unsafe { submit::submit::<B, R, Result<R::Output>>(block.cast(), target, request, limit, None) };
-        // SAFETY: submitted just now, without a queue.
-        unsafe { Pending::new(block) }.wait(wait.passive())
+        let (block, to) = (self.into_raw(), Some(to.target()));
+        let header = block.cast();
+        // SAFETY: the operation was the caller's, and is not submitted; the destination takes its result, and its handle, or
+        // it is taken below.
+        let done = unsafe { submit::submit::<B, R, T>(header, target, request, limit, to, D::KEEPS) };
+        D::submitted(done.then(|| {
+            // SAFETY: the submission has ended, and the result is this call's to take, as is the handle.
+            let result = unsafe { submit::take(header) };
+            // SAFETY: the same.
+            (result, unsafe { Op::from_raw(block) })
+        }))
     }
 }
 
 impl<B> Drop for Op<B> {
     fn drop(&mut self) {
-        // SAFETY: this handle is one of the block's, and is not used again.
-        unsafe { block::release(self.block.cast()) };
+        // SAFETY: by the type's invariant this is the owner's handle, and the operation is not submitted.
+        unsafe { block::free(self.block.cast()) };
     }
 }
 
 /// A handle that cancels an operation, whatever its state.
 ///
 /// Cancelling only asks: the result still comes the usual way, and may be a success. Asked before the operation is
-/// submitted, it takes effect as soon as it is; asked after the result was delivered, it concerns the next submission
-/// unless the operation is taken back first.
+/// submitted, it takes effect as soon as it is; asked when the result is there and has not been taken, it goes with that.
+/// So what is several submissions one after the other has a flag beside it, which is set before the cancel, and looked
+/// at before each submission.
 ///
 /// # Invariants
 /// `header` is kept: this value is counted among its watchers.

@@ -2,9 +2,7 @@
 #![expect(unsafe_code, reason = "the block is shared while the operation is submitted")]
 
 use core::marker::PhantomData;
-use core::ptr::{self, NonNull};
-
-use wsk_sys::{Executive, FALSE, KeReadStateEvent, KeWaitForSingleObject, KernelMode};
+use core::ptr::NonNull;
 
 use super::block::{self, Block, Header};
 use super::{Op, submit};
@@ -17,7 +15,7 @@ use crate::irql::Passive;
 /// Dropped, it is cancelled, and frees itself when WSK has let go of it.
 ///
 /// # Invariants
-/// `block` is kept by a handle of this value's own: the owner's. It was or will be submitted for a `Result<O>`.
+/// The owner's handle of `block` is this value's. It was or will be submitted for a `Result<O>`.
 #[must_use = "dropping a pending operation cancels it"]
 #[derive(Debug)]
 pub struct Pending<B, O> {
@@ -45,8 +43,7 @@ impl<B, O> Pending<B, O> {
     /// <= `DISPATCH_LEVEL`
     #[must_use]
     pub fn is_done(&self) -> bool {
-        // SAFETY: the event was initialised with the block, which this value keeps.
-        unsafe { KeReadStateEvent(self.header().event.get()) != 0 }
+        self.header().submission.is_delivered()
     }
 
     /// Asks for the cancellation. The result comes all the same, and may be a success.
@@ -67,7 +64,7 @@ impl<B, O> Pending<B, O> {
     pub(crate) fn detach(self) {
         let pending = core::mem::ManuallyDrop::new(self);
         // SAFETY: the handle is this value's own; the value is not used again, and not dropped.
-        unsafe { block::release(pending.block.cast()) };
+        unsafe { abandon(pending.block.cast()) };
     }
 
     /// Waits for the result, and gives it with the operation, ready to be submitted again.
@@ -79,14 +76,11 @@ impl<B, O> Pending<B, O> {
     /// What WSK gave. [`CANCELLED`](crate::Error::CANCELLED) after a cancel,
     /// [`IO_TIMEOUT`](crate::Error::IO_TIMEOUT) when the time limit passed.
     pub fn wait(self, _: &Passive) -> (Result<O>, Op<B>) {
-        let event = self.header().event.get();
         fatal::unless_it_can_wait();
-        // SAFETY: PASSIVE_LEVEL is proven; the event is in the block, which this value keeps. A kernel-mode wait
-        // without alerts or a limit ends only when the event is set.
-        unsafe { KeWaitForSingleObject(event.cast(), Executive, KernelMode, FALSE, ptr::null()) };
         let block = core::mem::ManuallyDrop::new(self).block;
-        // SAFETY: the event is set, so the result was delivered: by the type's invariant a `Result<O>`. The owner's
-        // handle was this value's.
+        // SAFETY: PASSIVE_LEVEL is proven; by the type's invariant the operation was or will be submitted, without a queue.
+        unsafe { submit::wait(block.cast()) };
+        // SAFETY: the result was delivered: by the type's invariant a `Result<O>`. The owner's handle was this value's.
         let result = unsafe { submit::take(block.cast()) };
         // SAFETY: the operation is not submitted any more, and its owner is the new `Op`.
         let op = unsafe { Op::from_raw(block) };
@@ -99,6 +93,18 @@ impl<B, O> Drop for Pending<B, O> {
         // In this order: a cancel after the handle is gone could meet freed memory.
         self.cancel();
         // SAFETY: the handle is this value's own, and is not used again.
-        unsafe { block::release(self.block.cast()) };
+        unsafe { abandon(self.block.cast()) };
+    }
+}
+
+/// Gives the owner's handle to the submission, which frees the block when it ends; or frees it now, if it has ended.
+///
+/// # Safety
+/// The handle is the caller's, who does not use it afterwards.
+unsafe fn abandon(header: NonNull<Header>) {
+    // SAFETY: the caller's handle keeps the block.
+    if !unsafe { header.as_ref() }.submission.abandon() {
+        // SAFETY: the result is there, and the handle is the caller's.
+        unsafe { block::free(header) };
     }
 }

@@ -1,9 +1,11 @@
 //! The completion queue: where finished operations wait for a driver whose threads never do.
 #![expect(unsafe_code, reason = "the queue is an intrusive list of operations")]
 
-use core::cell::UnsafeCell;
+use core::cell;
 use core::ffi::c_void;
+use core::iter::FusedIterator;
 use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
 
 use wsk_sys::{
@@ -12,12 +14,13 @@ use wsk_sys::{
 };
 
 use super::block::{Block, Header};
+use super::destination::UnlessDone;
 use super::{Op, submit};
 use crate::error::Result;
 use crate::fatal;
 use crate::irql::Passive;
 use crate::pool::Shared;
-use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
+use nt::sync::{AtomicPtr, AtomicUsize, Ordering, UnsafeCell};
 
 /// What a queue does when something arrives in it while it is empty: typically, it enqueues a work item.
 ///
@@ -48,9 +51,11 @@ struct Ready {
     first: *mut Header,
     last: *mut Header,
     count: usize,
+    /// How many operations were taken from the queue, ever; it goes round, as `submitted` does.
+    taken: usize,
 }
 
-/// The part of a queue that submitted operations keep.
+/// The part of a queue that submitted operations know.
 ///
 /// # Invariants
 /// `ready` is touched under `lock` only. The operations in it, and those behind `head`, are the queue's, with the
@@ -59,36 +64,64 @@ struct Ready {
 pub(crate) struct Inner {
     /// The operations that have arrived, the last one first.
     head: AtomicPtr<Header>,
-    lock: UnsafeCell<KSPIN_LOCK>,
+    lock: cell::UnsafeCell<KSPIN_LOCK>,
     ready: UnsafeCell<Ready>,
-    /// Two for each operation submitted to the queue: one until it has arrived, one until it is taken. Each operation is a
-    /// block of memory, so this number cannot wrap.
-    outstanding: AtomicUsize,
-    /// Set at every step that `outstanding` counts.
-    stepped: UnsafeCell<KEVENT>,
+    /// How many operations were submitted to the queue, ever.
+    submitted: AtomicUsize,
+    /// How many threads may ring the doorbell now: each counts itself before its operation can be taken.
+    ringing: AtomicUsize,
+    /// How many threads wait until there is nothing to wait for.
+    waiting: AtomicUsize,
+    /// Set, if somebody waits, when an operation was taken, and when a thread has rung.
+    stepped: cell::UnsafeCell<KEVENT>,
     doorbell: Doorbell,
 }
 
-// SAFETY: arrivals and count are atomic, the rest is reached under a lock, its own or the dispatcher's, and the doorbell
+// SAFETY: arrivals and counts are atomic, the rest is reached under a lock, its own or the dispatcher's, and the doorbell
 // may be rung on any thread (`Doorbell::new`).
 unsafe impl Send for Inner {}
-// SAFETY: arrivals and count are atomic, the rest is reached under a lock, its own or the dispatcher's, and the
+// SAFETY: arrivals and counts are atomic, the rest is reached under a lock, its own or the dispatcher's, and the
 // doorbell may be rung on any thread (`Doorbell::new`).
 unsafe impl Sync for Inner {}
 
-impl Inner {
+/// A queue, as an operation knows it that was submitted to it: a handle that is not counted, as the queue's drop waits
+/// until the operation was taken.
+#[derive(Debug)]
+pub struct Expecting(ManuallyDrop<Shared<Inner>>);
+
+impl Expecting {
+    /// A queue's handle once more, not counted.
+    ///
+    /// # Safety
+    /// It is not used when the queue is gone.
+    unsafe fn new(handle: &Shared<Inner>) -> Expecting {
+        // SAFETY: the copy is never dropped, and not used longer than the handle that is.
+        Expecting(ManuallyDrop::new(unsafe { ptr::read(handle) }))
+    }
+
+    /// An operation that was expected has finished, and does not come. Whoever has submitted it keeps the queue.
+    pub(super) fn forget(self) {
+        self.0.forget();
+    }
+
     /// Puts a finished operation in the queue, and rings the doorbell if the queue was empty.
     ///
     /// # Safety
     /// `header` is that of an operation whose result is being delivered to this queue, with the owner's handle.
-    pub(crate) unsafe fn push(this: &Shared<Inner>, header: NonNull<Header>) {
+    pub(super) unsafe fn push(self, header: NonNull<Header>) {
         // SAFETY: the caller has the owner's handle.
         let next = unsafe { &header.as_ref().next };
-        let mut first = this.head.load(Ordering::Relaxed);
+        let mut first = self.0.head.load(Ordering::Relaxed);
+        // Whoever may find the queue empty rings: so it keeps the queue, before its operation, with which that may go.
+        let mut bell = None;
         loop {
+            if first.is_null() {
+                bell.get_or_insert_with(|| Bell::new(&self.0));
+            }
             next.store(first, Ordering::Relaxed);
-            // Release: the result, and `next`, are seen by whoever takes the list. From then on the operation is theirs.
-            match this.head.compare_exchange_weak(
+            // Release: the result, and `next`, are seen by whoever takes the list. From then on the operation is theirs,
+            // and without a bell the queue is not touched any more.
+            match self.0.head.compare_exchange_weak(
                 first,
                 header.as_ptr(),
                 Ordering::Release,
@@ -98,20 +131,85 @@ impl Inner {
                 Err(now) => first = now,
             }
         }
-        if first.is_null() {
+        if let (true, Some(Bell(queue))) = (first.is_null(), &bell) {
             // SAFETY: the queue lives, so the doorbell may be rung here (`Doorbell::new`): whoever drops it waits
-            // for the step that follows.
-            unsafe { (this.doorbell.ring)(this.doorbell.context) };
+            // until the bell is.
+            unsafe { (queue.doorbell.ring)(queue.doorbell.context) };
         }
-        this.step();
+    }
+}
+
+/// The right to ring a queue's doorbell: the queue is not dropped before.
+///
+/// # Invariants
+/// This is counted in `ringing`.
+struct Bell(Shared<Inner>);
+
+impl Bell {
+    fn new(queue: &Shared<Inner>) -> Bell {
+        // Relaxed: it is seen with the operation, whose push releases it.
+        queue.ringing.fetch_add(1, Ordering::Relaxed);
+        // INVARIANT: counted just now.
+        Bell(queue.clone())
+    }
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        // Release: the ringing is over for whoever sees this. Acquire: pairs with `is_over`, so that who has looked before
+        // is seen waiting.
+        self.0.ringing.fetch_sub(1, Ordering::AcqRel);
+        self.0.step();
+    }
+}
+
+impl Inner {
+    /// Wakes who waits, to look again.
+    fn step(&self) {
+        // Relaxed: see where it is counted.
+        if self.waiting.load(Ordering::Relaxed) != 0 {
+            // SAFETY: the event was initialised with the queue, which the caller keeps.
+            unsafe { KeSetEvent(self.stepped.get(), 0, FALSE) };
+        }
     }
 
-    /// Counts down one of an operation's two steps.
-    fn step(&self) {
-        // Release: what was done until now is seen by whoever drops the queue.
-        self.outstanding.fetch_sub(1, Ordering::Release);
-        // SAFETY: the event was initialised with the queue, which the caller keeps.
-        unsafe { KeSetEvent(self.stepped.get(), 0, FALSE) };
+    /// An operation that was expected has finished, and does not come. The caller keeps the queue.
+    fn forget(&self) {
+        self.submitted.fetch_sub(1, Ordering::Relaxed);
+        // A step among those of the bells: it is seen by who waits from now on, and sees who waits already.
+        self.ringing.fetch_add(0, Ordering::AcqRel);
+        self.step();
+    }
+
+    /// Whether every operation that was submitted was taken, and nobody rings. Who asks is counted in `waiting`.
+    fn is_over(&self) -> bool {
+        // Under the lock: whoever takes an operation afterwards sees who waits.
+        let taken = self.with(|ready| ready.taken);
+        // Acquire, and a step of its own: as in the drop of a `Bell`, which comes before it, or after it and sees who waits.
+        taken == self.submitted.load(Ordering::Relaxed) && self.ringing.fetch_add(0, Ordering::AcqRel) == 0
+    }
+
+    /// Waits until it is over; `look` does what may be done about it, each time.
+    fn wait(&self, look: impl Fn()) {
+        fatal::unless_it_can_wait();
+        // Relaxed: the lock, or the count of those who ring, orders it.
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        loop {
+            // A step among those of the bells: one that ended before it has put its operation where `look` finds it, and
+            // one that ends after it sees who waits.
+            self.ringing.fetch_add(0, Ordering::AcqRel);
+            look();
+            if self.is_over() {
+                break;
+            }
+            let event = self.stepped.get();
+            // SAFETY: `unless_it_can_wait` has seen that the thread may; the event lives in the queue. It is set at every
+            // step, so the wait ends when there is less to wait for.
+            unsafe { KeWaitForSingleObject(event.cast(), Executive, KernelMode, FALSE, ptr::null()) };
+        }
+        // The event releases one waiter at a time: on to the next.
+        self.step();
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Moves what has arrived to what is ready, in the order of completion, and tells how many operations are ready now.
@@ -150,6 +248,7 @@ impl Inner {
                 ready.last = ptr::null_mut();
             }
             ready.count -= 1;
+            ready.taken = ready.taken.wrapping_add(1);
             Some(first)
         })
     }
@@ -201,10 +300,17 @@ impl<'r, B: Send + 'static, T> CompletionQueue<'r, B, T> {
         let inner = Shared::new(Inner {
             head: AtomicPtr::new(ptr::null_mut()),
             // Zero is an initialised spin lock, by the header's `KeInitializeSpinLock`.
-            lock: UnsafeCell::new(0),
-            ready: UnsafeCell::new(Ready { first: ptr::null_mut(), last: ptr::null_mut(), count: 0 }),
-            outstanding: AtomicUsize::new(0),
-            stepped: UnsafeCell::new(KEVENT::ZERO),
+            lock: cell::UnsafeCell::new(0),
+            ready: UnsafeCell::new(Ready {
+                first: ptr::null_mut(),
+                last: ptr::null_mut(),
+                count: 0,
+                taken: 0,
+            }),
+            submitted: AtomicUsize::new(0),
+            ringing: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
+            stepped: cell::UnsafeCell::new(KEVENT::ZERO),
             doorbell,
         })?;
         // SAFETY: the event is in non-paged memory that stays where it is.
@@ -226,6 +332,12 @@ impl<'r, B: Send + 'static, T> CompletionQueue<'r, B, T> {
         Drain { queue: self, left: self.inner.gather() }
     }
 
+    /// This queue, as the destination of what is not done when WSK has returned; what is done comes back at once.
+    #[must_use]
+    pub const fn unless_done(&self) -> UnlessDone<'_, 'r, B, T> {
+        UnlessDone(self)
+    }
+
     /// Waits until every operation that was submitted to the queue has been taken from it, and the doorbell has rung
     /// for the last time. Somebody else does the taking.
     ///
@@ -234,48 +346,29 @@ impl<'r, B: Send + 'static, T> CompletionQueue<'r, B, T> {
     /// # IRQL
     /// `PASSIVE_LEVEL`
     pub fn run_down(&self, _: &Passive) {
-        fatal::unless_it_can_wait();
-        // Acquire: pairs with each step.
-        while self.inner.outstanding.load(Ordering::Acquire) != 0 {
-            let event = self.inner.stepped.get();
-            // SAFETY: PASSIVE_LEVEL is proven; the event lives in the queue. It is set at every step, so the wait ends
-            // when there is less to wait for.
-            unsafe { KeWaitForSingleObject(event.cast(), Executive, KernelMode, FALSE, ptr::null()) };
-        }
-        // The event releases one waiter at a time: on to the next.
-        // SAFETY: the event was initialised with the queue.
-        unsafe { KeSetEvent(self.inner.stepped.get(), 0, FALSE) };
+        self.inner.wait(|| ());
     }
 
     /// A handle for an operation that is about to be submitted.
-    pub(crate) fn expect(&self) -> Shared<Inner> {
-        // Relaxed: the count orders nothing until a step is taken.
-        self.inner.outstanding.fetch_add(2, Ordering::Relaxed);
-        self.inner.clone()
+    pub(crate) fn expect(&self) -> Expecting {
+        // Relaxed: whoever looks for the end does so after the submissions, or cannot know of them.
+        self.inner.submitted.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the drop of the queue waits until the operation, counted just now, was taken.
+        unsafe { Expecting::new(&self.inner) }
     }
 }
 
 impl<B: Send + 'static, T> Drop for CompletionQueue<'_, B, T> {
     fn drop(&mut self) {
-        fatal::unless_it_can_wait();
-        loop {
-            drop(self.drain());
-            // Acquire: pairs with each step.
-            if self.inner.outstanding.load(Ordering::Acquire) == 0 {
-                return;
-            }
-            let event = self.inner.stepped.get();
-            // SAFETY: the queue is dropped at PASSIVE_LEVEL, as its documentation demands; the event lives in it. It
-            // is set at every step, so the wait ends when there is something to drain or nothing to wait for.
-            unsafe { KeWaitForSingleObject(event.cast(), Executive, KernelMode, FALSE, ptr::null()) };
-        }
+        self.inner.wait(|| drop(self.drain()));
     }
 }
 
 /// The operations that are to be taken from a queue, one by one, each with what was made of its result. Those not
 /// looked at are dropped with it.
 ///
-/// Until it is looked at, an operation stays the queue's: should this value be forgotten, the next drain takes it.
+/// Until it is looked at, an operation stays the queue's: should this value be forgotten, the next drain takes it. After the end
+/// there are no more, also if others arrive.
 #[derive(Debug)]
 pub struct Drain<'q, 'r, B: Send + 'static, T> {
     queue: &'q CompletionQueue<'r, B, T>,
@@ -288,8 +381,12 @@ impl<B: Send + 'static, T> Iterator for Drain<'_, '_, B, T> {
 
     fn next(&mut self) -> Option<(T, Op<B>)> {
         self.left = self.left.checked_sub(1)?;
-        // None: others drain as well, and have taken it.
-        let header = self.queue.inner.pop()?;
+        let Some(header) = self.queue.inner.pop() else {
+            // Others drain as well, and have taken all there was. What is ready from now on is theirs, whose gathering it was: this
+            // one has ended, and its drop takes nothing more.
+            self.left = 0;
+            return None;
+        };
         // SAFETY: the result was delivered to the queue, with the owner's handle. Only operations for a `T` are submitted
         // to this queue.
         let result = unsafe { submit::take(header) };
@@ -299,6 +396,8 @@ impl<B: Send + 'static, T> Iterator for Drain<'_, '_, B, T> {
         Some((result, op))
     }
 }
+
+impl<B: Send + 'static, T> FusedIterator for Drain<'_, '_, B, T> {}
 
 impl<B: Send + 'static, T> Drop for Drain<'_, '_, B, T> {
     fn drop(&mut self) {

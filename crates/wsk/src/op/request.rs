@@ -1,6 +1,7 @@
 //! What the engine of operations knows of a request: one trait, which each request implements in a file of its own.
 #![expect(unsafe_code, reason = "WSK is given pointers into an operation's block")]
 
+use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
 use wsk_sys::{IO_STATUS_BLOCK, IRP, IoCancelIrp, NTSTATUS};
@@ -41,6 +42,7 @@ impl<R: Request> FromCompletion<R> for Result<R::Output> {
 /// Sealed: the requests of this crate are all there are, because each must agree with what WSK does to memory.
 ///
 /// # Safety
+/// - [`prepare`](Submit::prepare) has written the state if it succeeds.
 /// - [`call`](Submit::call) has given the IRP away if it succeeds, and then it is completed once, whatever happens; if it
 ///   fails, nobody has the IRP or any pointer that it was to be given with.
 /// - What the call points to and its callee uses after it has returned is in the state, or is memory that the buffers
@@ -52,14 +54,14 @@ pub unsafe trait Submit<B>: Request + Sized {
 
     /// What must live until the IRP has completed: addresses, values, lengths, and what is used or owned by then.
     ///
-    /// A state that is `Copy` owns nothing: such a request can be abandoned.
+    /// A state that is `Copy` owns nothing: such a request may be [`Abandonable`].
     type State;
 
-    /// Prepares the request, for which the buffers are still the owner's.
+    /// Prepares the request, for which the buffers are still the owner's: writes its state, where it stays.
     ///
     /// # Errors
-    /// The request is refused, and this is its result. WSK is not called.
-    fn prepare(self, target: &Self::Target, buffers: &mut B) -> Result<Self::State>;
+    /// The request is refused, and this is its result. WSK is not called. The state, written or not, is none.
+    fn prepare(self, target: &Self::Target, buffers: &mut B, state: &mut MaybeUninit<Self::State>) -> Result;
 
     /// Calls the function of WSK that takes the IRP.
     ///
@@ -89,6 +91,14 @@ pub unsafe trait Submit<B>: Request + Sized {
     /// That of `status`; or that WSK's answer is none.
     fn complete(state: &mut Self::State, buffers: &mut B, status: IoStatus) -> Result<Self::Output>;
 }
+
+/// A request that may be abandoned when it is submitted: its state owns nothing.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be abandoned, as whoever waits for a submitted operation may do",
+    note = "it has, or gives, what is to be released at PASSIVE_LEVEL",
+    note = "submit it to a `CompletionQueue`, or make the call that waits"
+)]
+pub trait Abandonable<B>: Submit<B, State: Copy + 'static> {}
 
 /// The IRP of a submitted operation.
 #[derive(Clone, Copy, Debug)]

@@ -11,46 +11,85 @@
 //! Whoever drops the last reference delivers the result: only then can the owner take the operation back, re-arm its
 //! IRP or free it. So `IoCancelIrp` never meets an IRP that was freed or is being re-armed, whichever way the threads
 //! interleave. `tests/loom` explores the interleavings.
+//!
+//! What is left to do for the owner is in the same word, so that the last one learns it by the same step: that a thread waits,
+//! whose event is to be set; or that the owner is gone, and the block is to be freed. If neither is said, nothing is
+//! touched any more, and the owner sees by the count that the result is there.
+//!
+//! A step that nobody else can take part in is no interlocked one. That is so outside a submission, and at the end of the
+//! submitter's part, while no canceller exists: nobody else has a pointer to the block.
 
 use crate::fatal;
-use crate::sync::{AtomicU32, Ordering};
+use nt::sync::{AtomicU32, Ordering};
 
 /// A cancel was asked for in this submission, or before it began.
 const CANCEL: u32 = 1 << 31;
 /// The time limit passed in this submission.
 const TIMED_OUT: u32 = 1 << 30;
-const FLAGS: u32 = CANCEL | TIMED_OUT;
+/// The owner waits for the event.
+const AWAITED: u32 = 1 << 29;
+/// There is no owner any more.
+const ABANDONED: u32 = 1 << 28;
+const FLAGS: u32 = CANCEL | TIMED_OUT | AWAITED | ABANDONED;
 
 /// More watchers than this are a fault. Threads that count on at the same time do not get from here to the end of the
 /// number: each stops.
 const MOST: u32 = u32::MAX / 2;
 
-/// The references of a submission, and the holders of the operation.
+/// What whoever dropped the last reference does for the owner, if there is no queue.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Owner {
+    /// It looks for itself: the operation is touched no more.
+    Looks,
+    /// It waits for the event.
+    Waits,
+    /// It is gone: the block is freed.
+    Gone,
+}
+
+/// The references of a submission, and the holders of the operation's memory.
 #[derive(Debug)]
 pub(crate) struct Submission {
     /// The number of those that may touch the IRP, and the flags above. Each is a thread in a call, a request or a timer,
     /// and none of them can be forgotten: so this number stays small.
     references: AtomicU32,
-    /// The number of handles that keep the IRP and the buffers: the owner's, and one of a submission that nobody may wait
-    /// for.
-    handles: AtomicU32,
-    /// The number of those that keep only the memory, cancellers; and one for all handles together.
+    /// The number of those that keep the memory: cancellers; and one for the owner, who has IRP and buffers as well.
     watchers: AtomicU32,
 }
 
 impl Submission {
-    /// The state of a new operation: not submitted, one handle.
+    /// The state of a new operation: not submitted, and its owner's.
     #[must_use]
     pub(crate) fn new() -> Submission {
-        Submission { references: AtomicU32::new(0), handles: AtomicU32::new(1), watchers: AtomicU32::new(1) }
+        Submission { references: AtomicU32::new(0), watchers: AtomicU32::new(1) }
+    }
+
+    /// Whether nobody but the owner keeps the memory, so that nobody can cancel. Only who makes cancellers asks: the owner
+    /// of an operation that is not submitted, or the submitter for it.
+    fn is_private(&self) -> bool {
+        // Acquire: pairs with `unwatch`, so the last steps of a canceller that is gone are seen.
+        self.watchers.load(Ordering::Acquire) == 1
     }
 
     /// Begins a submission, with references of the submitter, the provider and, if there is a time limit, the timer.
     ///
     /// Only the owner of an operation that is not submitted calls this.
     pub(crate) fn begin(&self, timed: bool) {
-        // Release: the IRP as the owner armed it is seen by whoever cancels from now on.
-        self.references.fetch_add(2 + u32::from(timed), Ordering::Release);
+        let new = 2 + u32::from(timed);
+        if self.is_private() {
+            // Relaxed: whoever gets the block from here on, gets it by a call or an IRP of this thread.
+            let flags = self.references.load(Ordering::Relaxed);
+            self.references.store(flags + new, Ordering::Relaxed);
+        } else {
+            // Release: the IRP as the owner armed it is seen by whoever cancels from now on.
+            self.references.fetch_add(new, Ordering::Release);
+        }
+    }
+
+    /// Begins what somebody else will submit: as if there were a submitter already.
+    pub(crate) fn reserve(&self) {
+        // Relaxed: nobody but the owner has the block.
+        self.references.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Asks for the cancellation of this submission, or of the next one if none is under way.
@@ -88,35 +127,69 @@ impl Submission {
         self.references.load(Ordering::Acquire) & !FLAGS == 1
     }
 
+    /// Whether no reference is left, which the owner asks: the result is there.
+    #[must_use]
+    pub(crate) fn is_delivered(&self) -> bool {
+        // Acquire: pairs with `release`: the owner sees all that was done.
+        self.references.load(Ordering::Acquire) & !FLAGS == 0
+    }
+
     /// Whether the time limit passed in this submission.
     #[must_use]
     pub(crate) fn is_timed_out(&self) -> bool {
         self.references.load(Ordering::Acquire) & TIMED_OUT != 0
     }
 
-    /// Drops a reference. True: it was the last, and the caller delivers the result.
+    /// The owner, who has initialised the event, is about to wait for it. False: the result is there already.
     #[must_use]
-    pub(crate) fn release(&self) -> bool {
+    pub(crate) fn await_event(&self) -> bool {
+        // Release: the event is seen initialised by whoever sets it. Acquire: as in `is_delivered`.
+        self.references.fetch_or(AWAITED, Ordering::AcqRel) & !FLAGS != 0
+    }
+
+    /// The owner goes. False: the result is there already, so the owner frees the block; otherwise the last reference does.
+    #[must_use]
+    pub(crate) fn abandon(&self) -> bool {
+        // As in `await_event`.
+        self.references.fetch_or(ABANDONED, Ordering::AcqRel) & !FLAGS != 0
+    }
+
+    /// Drops a reference. Somebody: it was the last, and the caller delivers the result.
+    #[must_use]
+    pub(crate) fn release(&self) -> Option<Owner> {
         // Release: what was done to the IRP happens before the delivery. Acquire: the deliverer sees all of it.
-        self.references.fetch_sub(1, Ordering::AcqRel) & !FLAGS == 1
+        let before = self.references.fetch_sub(1, Ordering::AcqRel);
+        if before & !FLAGS != 1 {
+            return None;
+        }
+        Some(match before {
+            _ if before & AWAITED != 0 => Owner::Waits,
+            _ if before & ABANDONED != 0 => Owner::Gone,
+            _ => Owner::Looks,
+        })
+    }
+
+    /// Drops the submitter's reference, in a submission that nobody but the submitter and WSK know of yet, nor cancellers.
+    #[must_use]
+    pub(crate) fn release_submitter(&self) -> Option<Owner> {
+        // Acquire: pairs with the release of the provider, and of a timer.
+        let seen = self.references.load(Ordering::Acquire);
+        if seen & !FLAGS == 1 && self.is_private() {
+            // The last reference, and nobody is left who could count one in or set a flag. Release: as in `release`.
+            self.references.store(seen - 1, Ordering::Release);
+            return Some(Owner::Looks);
+        }
+        self.release()
     }
 
     /// Forgets the flags of the submission whose result was delivered, so that the operation can be submitted again.
     pub(crate) fn reset(&self) {
-        self.references.fetch_and(!FLAGS, Ordering::AcqRel);
-    }
-
-    /// Adds a handle. There are at most two: see the field.
-    pub(crate) fn add_handle(&self) {
-        // Relaxed: the new handle is made from one that keeps everything already.
-        self.handles.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Drops a handle. True: it was the last, and the caller drops the buffers, and then calls [`Submission::unwatch`].
-    #[must_use]
-    pub(crate) fn drop_handle(&self) -> bool {
-        // Release: what this holder did happens before the buffers go. Acquire: the last one sees it.
-        self.handles.fetch_sub(1, Ordering::AcqRel) == 1
+        if self.is_private() {
+            // Relaxed: the operation is the owner's, and nobody else has the block.
+            self.references.store(0, Ordering::Relaxed);
+        } else {
+            self.references.fetch_and(!FLAGS, Ordering::AcqRel);
+        }
     }
 
     /// Adds one who keeps the memory, and nothing in it. Any number of them can be made and forgotten.
@@ -131,7 +204,7 @@ impl Submission {
     /// Drops one of those. True: it was the last, and the caller frees the memory.
     #[must_use]
     pub(crate) fn unwatch(&self) -> bool {
-        // As in `drop_handle`.
+        // Release: what this holder did happens before the memory goes. Acquire: the last one sees it.
         self.watchers.fetch_sub(1, Ordering::AcqRel) == 1
     }
 

@@ -2,21 +2,22 @@
 #![expect(unsafe_code, reason = "the block is shared with WSK, the timer and the completion routine")]
 
 use core::marker::PhantomData;
-use core::mem::MaybeUninit;
+use core::mem::{ManuallyDrop, MaybeUninit};
 use core::ptr::{self, NonNull};
 use core::time::Duration;
 
 use wsk_sys::{
-    DEVICE_OBJECT, FALSE, IO_STATUS_BLOCK, IRP, IoReuseIrp, IoSetCompletionRoutine, KDPC, KeCancelTimer,
-    KeClearEvent, KeSetEvent, KeSetTimerEx, NTSTATUS, PVOID, STATUS_CANCELLED, STATUS_IO_TIMEOUT,
-    STATUS_MORE_PROCESSING_REQUIRED, STATUS_UNSUCCESSFUL,
+    DEVICE_OBJECT, Executive, FALSE, IO_STATUS_BLOCK, IRP, IoReuseIrp, IoSetCompletionRoutine, KDPC,
+    KeCancelTimer, KeInitializeEvent, KeSetEvent, KeSetTimerEx, KeWaitForSingleObject, KernelMode, NTSTATUS,
+    NotificationEvent, PVOID, STATUS_CANCELLED, STATUS_IO_TIMEOUT, STATUS_MORE_PROCESSING_REQUIRED,
+    STATUS_UNSUCCESSFUL,
 };
 
-use super::block::{self, Area, Block, Header};
-use super::queue::Inner;
+use super::block::{self, Area, Block, Header, STATE};
+use super::destination::Target;
 use super::request::{FromCompletion, IoStatus, Irp, Submit};
+use super::submission::Owner;
 use crate::error::Result;
-use crate::pool::Shared;
 use crate::time;
 
 /// What is done with a request whose type is not known any more: the functions of one `R`, submitted by an operation with
@@ -29,6 +30,19 @@ pub(crate) struct Functions {
     complete: unsafe fn(NonNull<Header>, IoStatus, *mut ()),
     /// Drops the state, and wipes its memory.
     discard: unsafe fn(NonNull<Header>),
+}
+
+impl Functions {
+    /// Of a request that whoever waits for it completes itself, and which is so never taken.
+    pub(super) const fn waited<B, R: Submit<B>>() -> &'static Functions {
+        const {
+            &Functions {
+                cancel: Typed::<B, R, Result<R::Output>>::cancel,
+                complete: |_, _, _| (),
+                discard: |_| (),
+            }
+        }
+    }
 }
 
 struct Typed<B, R, T>(PhantomData<(B, R, T)>);
@@ -46,10 +60,8 @@ impl<B, R: Submit<B>, T: FromCompletion<R>> Typed<B, R, T> {
     /// The block is kept.
     unsafe fn state(header: NonNull<Header>) -> NonNull<R::State> {
         Area::fits::<R::State>();
-        // SAFETY: the caller's promise.
-        let area = unsafe { header.as_ref() }.state.get();
-        // SAFETY: a field's address.
-        unsafe { NonNull::new_unchecked(area) }.cast()
+        // SAFETY: the block goes on behind the header, at least as far as its state.
+        unsafe { header.byte_add(STATE) }.cast()
     }
 
     /// # Safety
@@ -103,24 +115,30 @@ impl<B, R: Submit<B>, T: FromCompletion<R>> Typed<B, R, T> {
     unsafe fn prepare(header: NonNull<Header>, target: &R::Target, request: R) -> Result {
         // SAFETY: the caller's handle keeps the block, which has the buffers `B`.
         let block = unsafe { header.cast::<Block<B>>().as_ref() };
-        // SAFETY: outside a submission the buffers are the owner's.
-        let prepared = request.prepare(target, unsafe { &mut *block.buffers.get() });
-        // SAFETY: so are the cells.
-        unsafe { *block.header.refused.get() = prepared.as_ref().err().copied() };
-        // SAFETY: as said; the functions are those of the state written below.
-        unsafe { *block.header.functions.get() = Some(Self::FUNCTIONS) };
         // SAFETY: the handle keeps the block.
         let place = unsafe { Self::state(header) };
-        // SAFETY: the area is large and aligned enough, and has no state: the last one went with its result.
-        prepared.map(|state| unsafe { place.write(state) })
+        // SAFETY: outside a submission the area is the owner's. It has no state: the last one went with its result.
+        let state = unsafe { place.cast::<MaybeUninit<R::State>>().as_mut() };
+        // SAFETY: so are the buffers.
+        let prepared = request.prepare(target, unsafe { &mut *block.buffers.get() }, state);
+        if prepared.is_err() {
+            *state = MaybeUninit::zeroed();
+        }
+        // SAFETY: so are the cells.
+        unsafe { *block.header.refused.get() = prepared.as_ref().err().copied() };
+        // SAFETY: as said; the functions are those of the state.
+        unsafe { *block.header.functions.get() = Some(Self::FUNCTIONS) };
+        prepared
     }
 }
 
 /// Sends the operation's IRP down for a request, and returns when WSK has returned.
 ///
-/// The result, a `T`, goes to `queue`, with the caller's handle; or to the event, in which case the caller keeps its
-/// handle and the submission takes one of its own. Whatever WSK returns, it completes the IRP, so the result is read
+/// The result, a `T`, goes where `to` says, with the caller's handle; or the caller keeps that, and looks or waits for it.
+/// Whatever WSK returns, it completes the IRP, so the result is read
 /// there and nowhere else.
+///
+/// If the caller `keeps` what is done when this returns, true says that it is: then the result is the caller's to take.
 ///
 /// A time limit of zero is no timer: the request is made, and if it has not completed when the call returns, it is
 /// cancelled. So a result that is there at once never loses.
@@ -132,12 +150,13 @@ pub(crate) unsafe fn submit<B, R: Submit<B>, T: FromCompletion<R>>(
     target: &R::Target,
     request: R,
     limit: Option<Duration>,
-    queue: Option<Shared<Inner>>,
-) {
+    to: Option<Target>,
+    keeps: bool,
+) -> bool {
     // SAFETY: passed on.
     let prepared = unsafe { Typed::<B, R, T>::prepare(header, target, request) };
     // SAFETY: passed on.
-    unsafe { begin(header, limit, queue) };
+    unsafe { begin(header, limit, to) };
     // SAFETY: the submitter's reference keeps the block.
     let state = unsafe { Typed::<B, R, T>::state(header) };
     // SAFETY: prepared above with this target, and submitted just now. The state is the call's from here on.
@@ -148,7 +167,7 @@ pub(crate) unsafe fn submit<B, R: Submit<B>, T: FromCompletion<R>>(
         unsafe { complete_with(header, error.status()) };
     }
     // SAFETY: the call has returned; the submitter's reference is not used any more.
-    unsafe { end(header, limit) };
+    unsafe { end(header, limit, keeps) }
 }
 
 /// Of a time limit: the interval of its timer.
@@ -160,7 +179,7 @@ fn timer(limit: Option<Duration>) -> Option<Duration> {
 ///
 /// # Safety
 /// The caller owns the operation, which is not submitted, and has prepared it.
-unsafe fn begin(header: NonNull<Header>, limit: Option<Duration>, queue: Option<Shared<Inner>>) {
+pub(super) unsafe fn begin(header: NonNull<Header>, limit: Option<Duration>, to: Option<Target>) {
     let timer = timer(limit);
     // SAFETY: the caller's handle keeps the block until the submission begins, the submitter's reference afterwards.
     let block = unsafe { header.as_ref() };
@@ -174,28 +193,32 @@ unsafe fn begin(header: NonNull<Header>, limit: Option<Duration>, queue: Option<
     // SAFETY: the IRP has one stack location, still unused. The routine is code of this driver, the context a
     // non-paged block that the provider's reference keeps.
     unsafe { IoSetCompletionRoutine(irp, Some(routine), header.as_ptr().cast(), true, true, true) };
-    if queue.is_none() {
-        block.submission.add_handle();
-    }
     // SAFETY: outside a submission the cells are the owner's.
-    unsafe { *block.queue.get() = queue };
+    unsafe { *block.to.get() = to.map(ManuallyDrop::new) };
     // SAFETY: this one, too.
     unsafe { *block.timed.get() = timer.is_some() };
-    // SAFETY: the event was initialised with the block, and nobody waits for it outside a submission.
-    unsafe { KeClearEvent(block.event.get()) };
+    let alarm = timer.map(|limit| {
+        // SAFETY: the operation is the owner's.
+        (limit, unsafe { Header::alarm(header) })
+    });
     block.submission.begin(timer.is_some());
-    if let Some(limit) = timer {
-        let due = time::interval(limit);
-        // SAFETY: timer and DPC were initialised with the block, and the timer's reference keeps it.
-        unsafe { KeSetTimerEx(block.timer.get(), due, 0, block.dpc.get()) };
+    if let Some((limit, alarm)) = alarm {
+        // SAFETY: a field's address.
+        let timer = unsafe { &raw mut (*alarm).timer };
+        // SAFETY: a field's address.
+        let dpc = unsafe { &raw mut (*alarm).dpc };
+        // SAFETY: timer and DPC are initialised, and the timer's reference keeps them.
+        unsafe { KeSetTimerEx(timer, time::interval(limit), 0, dpc) };
     }
 }
 
-/// Ends the submitter's part, after the call.
+/// Ends the submitter's part, after the call. True: the submission has ended, the caller keeps its result, and has the
+/// operation back.
 ///
 /// # Safety
-/// The caller is the submitter, and does not use its reference afterwards.
-unsafe fn end(header: NonNull<Header>, limit: Option<Duration>) {
+/// The caller is the submitter, and does not use its reference afterwards. Nobody else knows of the submission, but WSK,
+/// its timer and watchers.
+pub(super) unsafe fn end(header: NonNull<Header>, limit: Option<Duration>, keeps: bool) -> bool {
     // SAFETY: the submitter's reference keeps the block.
     let block = unsafe { header.as_ref() };
     if limit.is_some() && timer(limit).is_none() && !block.submission.is_completed() {
@@ -206,8 +229,47 @@ unsafe fn end(header: NonNull<Header>, limit: Option<Duration>) {
         // SAFETY: the submitter's reference.
         unsafe { cancel_irp(header) };
     }
-    // SAFETY: the submitter's reference ends here; nothing is touched afterwards.
-    unsafe { leave(header) };
+    // SAFETY: the submitter's reference keeps the block.
+    let to = unsafe { destination(block) };
+    let Some(owner) = block.submission.release_submitter() else { return false };
+    if !keeps {
+        // SAFETY: the submitter's reference was the last; nothing is touched afterwards.
+        unsafe { deliver(header, to, owner) };
+        return false;
+    }
+    if let Some(to) = to {
+        ManuallyDrop::into_inner(to).forget();
+    }
+    true
+}
+
+/// Where the result of a submission goes. What this gives is for whoever drops the last reference; others forget it.
+///
+/// # Safety
+/// The caller has a reference: the destination was written before the submission began, and is only read in it.
+unsafe fn destination(block: &Header) -> Option<ManuallyDrop<Target>> {
+    // SAFETY: the caller's promise; one of the copies is used, once, and the cell's is not.
+    unsafe { ptr::read(block.to.get()) }
+}
+
+/// Waits until the result is there.
+///
+/// # Safety
+/// The caller owns the operation, which is or will be submitted without a destination, and runs at `PASSIVE_LEVEL`.
+pub(super) unsafe fn wait(header: NonNull<Header>) {
+    // SAFETY: the caller's handle keeps the block.
+    let block = unsafe { header.as_ref() };
+    if block.submission.is_delivered() {
+        return;
+    }
+    let event = block.event();
+    // SAFETY: the event is in non-paged memory that stays where it is, and nobody else uses it before `await_event`.
+    unsafe { KeInitializeEvent(event, NotificationEvent, FALSE) };
+    if block.submission.await_event() {
+        // SAFETY: PASSIVE_LEVEL is the caller's promise. A kernel-mode wait without alerts or a limit ends only when the
+        // event is set; and it keeps the thread's stack resident, should the operation be there.
+        unsafe { KeWaitForSingleObject(event.cast(), Executive, KernelMode, FALSE, ptr::null()) };
+    }
 }
 
 /// Asks for the cancellation of the operation's submission, or of its next one.
@@ -258,13 +320,11 @@ pub(crate) unsafe fn complete_with(header: NonNull<Header>, status: NTSTATUS) {
     unsafe { routine(ptr::null_mut(), irp, header.as_ptr().cast()) };
 }
 
-/// Takes the result of the submission that was delivered; its state and its flags are forgotten.
-///
-/// `STATUS_CANCELLED` is `STATUS_IO_TIMEOUT`, if it was the time limit that cancelled.
+/// How the IRP was completed: `STATUS_CANCELLED` is `STATUS_IO_TIMEOUT`, if it was the time limit that cancelled.
 ///
 /// # Safety
-/// The caller owns the operation, whose result, a `T`, has been delivered, and takes it once.
-pub(crate) unsafe fn take<T>(header: NonNull<Header>) -> T {
+/// The caller owns the operation, whose result has been delivered.
+pub(super) unsafe fn status(header: NonNull<Header>) -> IoStatus {
     // SAFETY: the caller's handle keeps the block.
     let block = unsafe { header.as_ref() };
     // SAFETY: the result was delivered, so the cell is the owner's.
@@ -272,6 +332,18 @@ pub(crate) unsafe fn take<T>(header: NonNull<Header>) -> T {
     if status.status == STATUS_CANCELLED && block.submission.is_timed_out() {
         status.status = STATUS_IO_TIMEOUT;
     }
+    status
+}
+
+/// Takes the result of the submission that was delivered; its state and its flags are forgotten.
+///
+/// # Safety
+/// The caller owns the operation, whose result, a `T`, has been delivered, and takes it once.
+pub(crate) unsafe fn take<T>(header: NonNull<Header>) -> T {
+    // SAFETY: the caller's handle keeps the block.
+    let block = unsafe { header.as_ref() };
+    // SAFETY: passed on.
+    let status = unsafe { status(header) };
     let mut result = MaybeUninit::<T>::uninit();
     // SAFETY: outside a submission the cell is the owner's.
     let functions = unsafe { *block.functions.get() };
@@ -306,23 +378,36 @@ pub(super) unsafe fn discard(header: NonNull<Header>) {
 /// Drops a reference to the submission, and delivers the result if it was the last.
 ///
 /// # Safety
-/// The caller holds the reference, and touches the block no more unless a handle of its own keeps it.
-unsafe fn leave(header: NonNull<Header>) {
+/// The caller holds the reference, and touches the block no more unless something else keeps it.
+pub(crate) unsafe fn leave(header: NonNull<Header>) {
     // SAFETY: the caller's reference keeps the block.
     let block = unsafe { header.as_ref() };
-    if !block.submission.release() {
-        return;
+    // Before the reference is dropped: afterwards the block may be its owner's.
+    // SAFETY: the caller's reference.
+    let to = unsafe { destination(block) };
+    if let Some(owner) = block.submission.release() {
+        // SAFETY: the reference was the last.
+        unsafe { deliver(header, to, owner) };
     }
-    // SAFETY: the last reference is gone, so the cell is the deliverer's; it is emptied before the block is handed on.
-    let queue = unsafe { (*block.queue.get()).take() };
-    if let Some(queue) = queue {
-        // SAFETY: the submitter's handle passes to the queue.
-        unsafe { Inner::push(&queue, header) };
-    } else {
-        // SAFETY: the event was initialised with the block, which the submission's handle keeps.
-        unsafe { KeSetEvent(block.event.get(), 0, FALSE) };
-        // SAFETY: the submission's own handle is dropped, and the block is not used again.
-        unsafe { block::release(header) };
+}
+
+/// Delivers the result of a submission that has ended.
+///
+/// # Safety
+/// The caller has dropped the last reference of the submission, whose destination this is, and learnt this of the owner.
+unsafe fn deliver(header: NonNull<Header>, to: Option<ManuallyDrop<Target>>, owner: Owner) {
+    match (to, owner) {
+        // SAFETY: the submitter's handle passes to the destination.
+        (Some(to), _) => unsafe { ManuallyDrop::into_inner(to).deliver(header) },
+        (None, Owner::Looks) => {}
+        (None, Owner::Waits) => {
+            // SAFETY: the owner, who keeps the block, waits until the event is set.
+            let event = unsafe { header.as_ref() }.event();
+            // SAFETY: the owner has initialised the event. Nothing is touched afterwards: the owner may be gone.
+            unsafe { KeSetEvent(event, 0, FALSE) };
+        }
+        // SAFETY: the owner's handle was left to whoever delivers.
+        (None, Owner::Gone) => unsafe { block::free(header) },
     }
 }
 
@@ -343,7 +428,7 @@ unsafe extern "system" fn routine(_device: *mut DEVICE_OBJECT, irp: *mut IRP, co
         if timed {
             // SAFETY: the timer was set before the IRP was sent. If it is still queued its DPC will not run, so its
             // reference ends here; if not, the DPC has run or will, and ends it there.
-            let unqueued = unsafe { KeCancelTimer(block.timer.get()) };
+            let unqueued = unsafe { KeCancelTimer(block.alarm.get().cast()) };
             if unqueued != FALSE {
                 // SAFETY: the timer's reference, dropped in its place; the provider's own keeps the block.
                 unsafe { leave(header) };

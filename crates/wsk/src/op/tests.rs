@@ -268,8 +268,10 @@ fn an_operation_that_has_completed_keeps_no_pointer_and_no_input() {
         let value = [0xEE; CONTROL_MAX];
         let set = Control::raw(wsk_sys::WskSetOption, 1, wsk_sys::IPPROTO_IP, &value, 0).unwrap();
         let (_, op) = socket.submit(op, set, None).wait(passive);
-        let state = op.header().state.get().cast::<[u8; size_of::<Controlling>()]>();
-        // SAFETY: the operation is not submitted, and so the area is the owner's; it was wiped as far as this.
+        // SAFETY: the block of an operation that is not submitted, and so the area is the owner's.
+        let state =
+            unsafe { op.block.byte_add(super::block::STATE) }.cast::<[u8; size_of::<Controlling>()]>();
+        // SAFETY: it was wiped as far as this.
         assert!(unsafe { state.read() }.iter().all(|byte| *byte == 0));
         // SAFETY: as for the state.
         assert!(unsafe { *op.header().functions.get() }.is_none());

@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "WSK's functions are C functions behind pointers")]
 
 use core::marker::PhantomData;
+use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
 use wsk_sys::WskIoctl;
@@ -10,7 +11,7 @@ use super::control::Parameters;
 use super::{Completion, RequestIn};
 use crate::error::Result;
 use crate::irql::Passive;
-use crate::op::request::{FromCompletion, IoStatus, Irp, Request, Submit};
+use crate::op::request::{Abandonable, FromCompletion, IoStatus, Irp, Request, Submit};
 use crate::row::Row;
 use crate::socket::Core;
 
@@ -48,7 +49,8 @@ unsafe impl<B> Submit<B> for AddressListChange<'_> {
     type Target = Core;
     type State = ();
 
-    fn prepare(self, _: &Core, _: &mut B) -> Result {
+    fn prepare(self, _: &Core, _: &mut B, state: &mut MaybeUninit<()>) -> Result {
+        state.write(());
         Ok(())
     }
 
@@ -62,6 +64,8 @@ unsafe impl<B> Submit<B> for AddressListChange<'_> {
         status.check()
     }
 }
+
+impl<B> Abandonable<B> for AddressListChange<'_> {}
 
 impl<S> RequestIn<S> for AddressListChange<'_> {}
 

@@ -1,6 +1,7 @@
 //! `WskBind`.
 #![expect(unsafe_code, reason = "WSK's functions are C functions behind pointers")]
 
+use core::mem::MaybeUninit;
 use core::net::SocketAddr;
 use core::ptr::NonNull;
 
@@ -8,7 +9,7 @@ use wsk_sys::SOCKADDR_INET;
 
 use super::{Completion, RequestIn};
 use crate::error::{Error, Result};
-use crate::op::request::{FromCompletion, IoStatus, Irp, Request, Submit};
+use crate::op::request::{Abandonable, FromCompletion, IoStatus, Irp, Request, Submit};
 use crate::socket::Core;
 use crate::state::Unbound;
 
@@ -28,8 +29,9 @@ unsafe impl<B> Submit<B> for Bind {
     type Target = Core;
     type State = SOCKADDR_INET;
 
-    fn prepare(self, socket: &Core, _: &mut B) -> Result<SOCKADDR_INET> {
-        socket.encode(&self.0)
+    fn prepare(self, socket: &Core, _: &mut B, state: &mut MaybeUninit<SOCKADDR_INET>) -> Result {
+        state.write(socket.encode(&self.0)?);
+        Ok(())
     }
 
     unsafe fn call(socket: &Core, address: NonNull<SOCKADDR_INET>, irp: Irp) -> Result {
@@ -45,6 +47,8 @@ unsafe impl<B> Submit<B> for Bind {
         status.check()
     }
 }
+
+impl<B> Abandonable<B> for Bind {}
 
 // WSK takes a bind once: `Datagram` has no `bind`, and a second one does not compile.
 impl RequestIn<Unbound> for Bind {}

@@ -1,12 +1,13 @@
 //! `WskCloseSocket`.
 #![expect(unsafe_code, reason = "WSK's functions are C functions behind pointers")]
 
+use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
 use wsk_sys::{WSK_PROVIDER_BASIC_DISPATCH, WSK_SOCKET};
 
 use crate::error::{Error, Result};
-use crate::op::request::{IoStatus, Irp, Request, Submit};
+use crate::op::request::{Abandonable, IoStatus, Irp, Request, Submit};
 
 /// `WskCloseSocket`: what the owner of a socket submits once.
 ///
@@ -33,8 +34,9 @@ unsafe impl<B> Submit<B> for Close {
     type Target = ();
     type State = NonNull<WSK_SOCKET>;
 
-    fn prepare(self, (): &(), _: &mut B) -> Result<NonNull<WSK_SOCKET>> {
-        Ok(self.0)
+    fn prepare(self, (): &(), _: &mut B, state: &mut MaybeUninit<NonNull<WSK_SOCKET>>) -> Result {
+        state.write(self.0);
+        Ok(())
     }
 
     unsafe fn call((): &(), socket: NonNull<NonNull<WSK_SOCKET>>, irp: Irp) -> Result {
@@ -53,3 +55,5 @@ unsafe impl<B> Submit<B> for Close {
         status.check()
     }
 }
+
+impl<B> Abandonable<B> for Close {}

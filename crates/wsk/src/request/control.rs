@@ -6,6 +6,7 @@ pub(crate) mod untyped;
 use core::ffi::c_void;
 use core::fmt;
 use core::marker::PhantomData;
+use core::mem::MaybeUninit;
 use core::ops::Deref;
 use core::ptr::{self, NonNull};
 
@@ -14,11 +15,12 @@ use wsk_sys::{
     WskIoctl, WskSetOption,
 };
 
+use super::room::Room;
 use super::{Completion, RequestIn};
 use crate::addr::Family;
 use crate::error::{Error, Result};
 use crate::ioctl::SocketIoctl;
-use crate::op::request::{FromCompletion, IoStatus, Irp, Request, Submit};
+use crate::op::request::{Abandonable, FromCompletion, IoStatus, Irp, Request, Submit};
 use crate::option::{GetOption, SetOption, SocketOption, sealed::Value as _};
 use crate::row::{Kind, ValueKind};
 use crate::socket::Core;
@@ -113,51 +115,37 @@ impl Parameters {
     }
 }
 
-/// A value of an option or IOCTL, aligned for any type that one may have.
-#[repr(C, align(8))]
-#[derive(Clone, Copy)]
-pub struct Value([u8; CONTROL_MAX]);
+/// A value of an option or IOCTL.
+pub(crate) type Value = Room<CONTROL_MAX>;
 
-impl Value {
-    const ZERO: Value = Value([0; CONTROL_MAX]);
+/// Takes a value of at most `most` bytes, which `write` writes, and tells the length of. It stays where it is.
+#[inline]
+fn encode(value: &mut Value, most: usize, write: impl FnOnce(&mut [u8]) -> Result<usize>) -> Result {
+    let length = write(value.zeros(most))?;
+    value.truncate(length);
+    Ok(())
 }
 
-/// A value to be read by WSK.
-#[derive(Clone, Copy)]
-pub struct Input {
-    value: Value,
-    length: usize,
-}
-
-impl Input {
-    /// A value that `encode` writes, and tells the length of.
-    fn new(encode: impl FnOnce(&mut [u8]) -> Result<usize>) -> Result<Input> {
-        let mut value = Value::ZERO;
-        encode(&mut value.0).map(|length| Input { value, length })
-    }
-
-    /// The parameters of a request with this value, where it is.
-    const fn parameters(&mut self, kind: WSK_CONTROL_SOCKET_TYPE, target: Kind) -> Parameters {
-        Parameters::new(kind, target).input((&raw const self.value).cast(), self.length)
-    }
+/// The parameters of a request with this value, where it is, as its input.
+fn with_input(kind: WSK_CONTROL_SOCKET_TYPE, target: Kind, value: &mut Value) -> Parameters {
+    Parameters::new(kind, target).input(value.as_mut_ptr().cast(), value.len())
 }
 
 /// What a control request known at run time has put out: its bytes.
 #[derive(Clone, Copy)]
-pub struct Output {
-    value: Value,
-    length: usize,
-}
+pub struct Output(Value);
 
 impl Output {
-    const NONE: Output = Output { value: Value::ZERO, length: 0 };
+    fn none() -> Output {
+        Output(Value::empty())
+    }
 }
 
 impl Deref for Output {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        self.value.0.get(..self.length).unwrap_or_default()
+        self.0.as_slice()
     }
 }
 
@@ -204,23 +192,25 @@ impl<O: SetOption> Request for Set<O> {
 // SAFETY: a call that is made takes the IRP; the value is in the state, and no option of this trait points anywhere.
 unsafe impl<O: SetOption, B> Submit<B> for Set<O> {
     type Target = Core;
-    type State = Input;
+    type State = Value;
 
-    fn prepare(self, _: &Core, _: &mut B) -> Result<Input> {
-        Input::new(|to| self.value.encode(to))
+    fn prepare(self, _: &Core, _: &mut B, state: &mut MaybeUninit<Value>) -> Result {
+        encode(Value::begin(state), const { size_of_value(O::ROW.value) }, |to| self.value.encode(to))
     }
 
-    unsafe fn call(socket: &Core, mut input: NonNull<Input>, irp: Irp) -> Result {
+    unsafe fn call(socket: &Core, mut input: NonNull<Value>, irp: Irp) -> Result {
         // SAFETY: the state is this call's.
-        let parameters = unsafe { input.as_mut() }.parameters(WskSetOption, O::ROW.kind);
+        let parameters = with_input(WskSetOption, O::ROW.kind, unsafe { input.as_mut() });
         // SAFETY: the value is the option's, and lives until the IRP completes.
         unsafe { parameters.submit(socket, irp) }
     }
 
-    fn complete(_: &mut Input, _: &mut B, status: IoStatus) -> Result {
+    fn complete(_: &mut Value, _: &mut B, status: IoStatus) -> Result {
         status.check()
     }
 }
+
+impl<O: SetOption, B> Abandonable<B> for Set<O> {}
 
 impl<O: SetOption, S> RequestIn<S> for Set<O> where O::SetRule: Permits<S> {}
 
@@ -258,22 +248,27 @@ unsafe impl<O: GetOption, B> Submit<B> for Get<O> {
     type Target = Core;
     type State = Value;
 
-    fn prepare(self, _: &Core, _: &mut B) -> Result<Value> {
-        Ok(Value::ZERO)
+    fn prepare(self, _: &Core, _: &mut B, state: &mut MaybeUninit<Value>) -> Result {
+        Value::begin(state).zeros(const { size_of_value(O::ROW.value) });
+        Ok(())
     }
 
-    unsafe fn call(socket: &Core, value: NonNull<Value>, irp: Irp) -> Result {
+    unsafe fn call(socket: &Core, mut value: NonNull<Value>, irp: Irp) -> Result {
+        // SAFETY: the state is this call's.
+        let value = unsafe { value.as_mut() };
         let parameters = Parameters::new(WskGetOption, O::ROW.kind);
-        let parameters = parameters.output(value.as_ptr().cast(), size_of_value(O::ROW.value));
+        let parameters = parameters.output(value.as_mut_ptr().cast(), value.len());
         // SAFETY: the value has room for the option's, and lives until the IRP completes.
         unsafe { parameters.submit(socket, irp) }
     }
 
     fn complete(value: &mut Value, _: &mut B, status: IoStatus) -> Result<O::Value> {
-        let length = written(status, size_of_value(O::ROW.value))?;
-        O::Value::decode(value.0.get(..length).ok_or(Error::INFO_LENGTH_MISMATCH)?)
+        value.truncate(written(status, value.len())?);
+        O::Value::decode(value.as_slice())
     }
 }
+
+impl<O: GetOption, B> Abandonable<B> for Get<O> {}
 
 // A get changes nothing, so it has no state rule.
 impl<O: GetOption, S> RequestIn<S> for Get<O> {}
@@ -304,23 +299,26 @@ impl<I: SocketIoctl> Request for Ioctl<I> {
 // SAFETY: a call that is made takes the IRP; the value is in the state, and no IOCTL of this trait points anywhere.
 unsafe impl<I: SocketIoctl, B> Submit<B> for Ioctl<I> {
     type Target = Core;
-    type State = Input;
+    type State = Value;
 
-    fn prepare(self, socket: &Core, _: &mut B) -> Result<Input> {
-        Input::new(|to| I::encode(&self.input, socket.family(), to))
+    fn prepare(self, socket: &Core, _: &mut B, state: &mut MaybeUninit<Value>) -> Result {
+        let write = |to: &mut [u8]| I::encode(&self.input, socket.family(), to);
+        encode(Value::begin(state), const { size_of_value(I::ROW.value) }, write)
     }
 
-    unsafe fn call(socket: &Core, mut input: NonNull<Input>, irp: Irp) -> Result {
+    unsafe fn call(socket: &Core, mut input: NonNull<Value>, irp: Irp) -> Result {
         // SAFETY: the state is this call's.
-        let parameters = unsafe { input.as_mut() }.parameters(WskIoctl, I::ROW.kind);
+        let parameters = with_input(WskIoctl, I::ROW.kind, unsafe { input.as_mut() });
         // SAFETY: the value is the IOCTL's, and lives until the IRP completes.
         unsafe { parameters.submit(socket, irp) }
     }
 
-    fn complete(_: &mut Input, _: &mut B, status: IoStatus) -> Result {
+    fn complete(_: &mut Value, _: &mut B, status: IoStatus) -> Result {
         status.check()
     }
 }
+
+impl<I: SocketIoctl, B> Abandonable<B> for Ioctl<I> {}
 
 impl<I: SocketIoctl, S> RequestIn<S> for Ioctl<I> where I::Rule: Permits<S> {}
 
@@ -332,17 +330,18 @@ impl<I: SocketIoctl> fmt::Debug for Ioctl<I> {
 
 impl<O: SetOption> FromCompletion<Set<O>> for Completion<'_> {
     fn from_completion(result: Result) -> Self {
-        Completion::Control(result.map(|()| Output::NONE))
+        Completion::Control(result.map(|()| Output::none()))
     }
 }
 
 impl<I: SocketIoctl> FromCompletion<Ioctl<I>> for Completion<'_> {
     fn from_completion(result: Result) -> Self {
-        Completion::Control(result.map(|()| Output::NONE))
+        Completion::Control(result.map(|()| Output::none()))
     }
 }
 
 /// The room for the value that a get yields.
-fn size_of_value(value: ValueKind) -> usize {
-    value.bounds(Family::V6.address_size()).1.min(CONTROL_MAX)
+const fn size_of_value(value: ValueKind) -> usize {
+    let most = value.bounds(Family::V6.address_size()).1;
+    if most < CONTROL_MAX { most } else { CONTROL_MAX }
 }

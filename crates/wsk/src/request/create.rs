@@ -1,6 +1,7 @@
 //! `WskSocket`.
 #![expect(unsafe_code, reason = "WSK's functions are C functions behind pointers")]
 
+use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 use core::time::Duration;
 
@@ -12,7 +13,7 @@ use wsk_sys::{
 use super::Completion;
 use crate::error::{Error, Result};
 use crate::op::request::{FromCompletion, IoStatus, Irp, Request, Submit};
-use crate::op::{CompletionQueue, Op};
+use crate::op::{Destination, Op};
 use crate::pool::Shared;
 use crate::provider::Captured;
 use crate::security::SecurityDescriptor;
@@ -65,22 +66,18 @@ impl<'r> Create<'r> {
         self
     }
 
-    /// Submits an operation for this; the result goes to `queue`. The queue borrows the registration, as the socket does:
-    /// it may be the one that holds it.
+    /// Submits an operation for this; the result goes to `to`, a queue. The queue borrows the registration, as the socket
+    /// does: it may be the one that holds it.
     ///
     /// # IRQL
     /// <= `DISPATCH_LEVEL`
-    pub fn submit_to<'q, B, T>(
-        self,
-        queue: &CompletionQueue<'q, B, T>,
-        op: Op<B>,
-        limit: impl Into<Option<Duration>>,
-    ) where
-        'r: 'q,
+    pub fn submit_to<'q, B, T, D>(self, to: &D, op: Op<B>, limit: impl Into<Option<Duration>>) -> D::Submitted
+    where
         B: Send + 'static,
         T: FromCompletion<Create<'r>>,
+        D: Destination<'q, B, Create<'r>, T>,
     {
-        op.submit_to(queue, &(), self, limit.into());
+        op.submit_to(to, &(), self, limit.into())
     }
 }
 
@@ -102,8 +99,9 @@ unsafe impl<'r, B> Submit<B> for Create<'r> {
     type Target = ();
     type State = Create<'r>;
 
-    fn prepare(self, (): &(), _: &mut B) -> Result<Create<'r>> {
-        Ok(self)
+    fn prepare(self, (): &(), _: &mut B, state: &mut MaybeUninit<Create<'r>>) -> Result {
+        state.write(self);
+        Ok(())
     }
 
     unsafe fn call((): &(), state: NonNull<Create<'r>>, irp: Irp) -> Result {

@@ -1,6 +1,7 @@
 //! `SO_WSK_EVENT_CALLBACK` with an IRP: disables the event of datagrams.
 #![expect(unsafe_code, reason = "WSK's functions are C functions behind pointers")]
 
+use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
 use wsk_sys::{
@@ -11,7 +12,7 @@ use wsk_sys::{
 use super::control::Parameters;
 use super::{Completion, RequestIn};
 use crate::error::Result;
-use crate::op::request::{FromCompletion, IoStatus, Irp, Request, Submit};
+use crate::op::request::{Abandonable, FromCompletion, IoStatus, Irp, Request, Submit};
 use crate::row::Kind;
 use crate::socket::Core;
 use crate::state::Bound;
@@ -43,8 +44,9 @@ unsafe impl<B> Submit<B> for DisableReceive {
     type Target = Core;
     type State = WSK_EVENT_CALLBACK_CONTROL;
 
-    fn prepare(self, _: &Core, _: &mut B) -> Result<WSK_EVENT_CALLBACK_CONTROL> {
-        Ok(value(WSK_EVENT_RECEIVE_FROM | WSK_EVENT_DISABLE))
+    fn prepare(self, _: &Core, _: &mut B, state: &mut MaybeUninit<WSK_EVENT_CALLBACK_CONTROL>) -> Result {
+        state.write(value(WSK_EVENT_RECEIVE_FROM | WSK_EVENT_DISABLE));
+        Ok(())
     }
 
     unsafe fn call(socket: &Core, value: NonNull<WSK_EVENT_CALLBACK_CONTROL>, irp: Irp) -> Result {
@@ -56,6 +58,8 @@ unsafe impl<B> Submit<B> for DisableReceive {
         status.check()
     }
 }
+
+impl<B> Abandonable<B> for DisableReceive {}
 
 impl RequestIn<Bound> for DisableReceive {}
 

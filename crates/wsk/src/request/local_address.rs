@@ -1,6 +1,7 @@
 //! `WskGetLocalAddress`.
 #![expect(unsafe_code, reason = "WSK's functions are C functions behind pointers")]
 
+use core::mem::MaybeUninit;
 use core::net::SocketAddr;
 use core::ptr::NonNull;
 
@@ -9,7 +10,7 @@ use wsk_sys::SOCKADDR_INET;
 use super::{Completion, RequestIn};
 use crate::addr;
 use crate::error::{Error, Result};
-use crate::op::request::{FromCompletion, IoStatus, Irp, Request, Submit};
+use crate::op::request::{Abandonable, FromCompletion, IoStatus, Irp, Request, Submit};
 use crate::socket::Core;
 use crate::state::Bound;
 
@@ -27,8 +28,9 @@ unsafe impl<B> Submit<B> for LocalAddress {
     type Target = Core;
     type State = SOCKADDR_INET;
 
-    fn prepare(self, _: &Core, _: &mut B) -> Result<SOCKADDR_INET> {
-        Ok(addr::UNSPECIFIED)
+    fn prepare(self, _: &Core, _: &mut B, state: &mut MaybeUninit<SOCKADDR_INET>) -> Result {
+        state.write(addr::UNSPECIFIED);
+        Ok(())
     }
 
     unsafe fn call(socket: &Core, address: NonNull<SOCKADDR_INET>, irp: Irp) -> Result {
@@ -45,6 +47,8 @@ unsafe impl<B> Submit<B> for LocalAddress {
         addr::decode(address).ok_or(Error::INVALID_ADDRESS_COMPONENT)
     }
 }
+
+impl<B> Abandonable<B> for LocalAddress {}
 
 impl RequestIn<Bound> for LocalAddress {}
 

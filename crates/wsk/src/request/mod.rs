@@ -9,6 +9,7 @@ pub(crate) mod create;
 pub(crate) mod disable_receive;
 pub(crate) mod local_address;
 pub(crate) mod receive;
+pub(crate) mod room;
 pub(crate) mod security;
 pub(crate) mod send;
 pub(crate) mod transport_change;
@@ -16,11 +17,14 @@ pub(crate) mod wait;
 
 use core::net::SocketAddr;
 
-use control::Output;
+use control::{Output, untyped};
 use receive::Received;
 
 use crate::error::{Error, Result};
+use crate::ioctl::SocketIoctl;
 use crate::op::Submit;
+use crate::op::handler::AtDispatch;
+use crate::option::{GetOption, SetOption};
 use crate::security::SecurityDescriptor;
 use crate::socket::{Core, Socket};
 
@@ -41,6 +45,32 @@ impl<B, R: Submit<B, Target = Core>> SocketRequest<B> for R {}
     note = "some options can be set before the socket is bound only, some requests made afterwards only"
 )]
 pub trait RequestIn<S> {}
+
+/// Requests whose result may be taken and dropped in a completion routine: all but those that make a socket, or have a
+/// security descriptor.
+macro_rules! at_dispatch {
+    ($([$($generics:tt)*] $Request:ty;)*) => {$(
+        impl<$($generics)*> AtDispatch for $Request {}
+    )*};
+}
+
+at_dispatch! {
+    [] address_change::AddressListChange<'_>;
+    [] bind::Bind;
+    [] untyped::Control<'_>;
+    [O: GetOption] control::Get<O>;
+    [O: SetOption] control::Set<O>;
+    [I: SocketIoctl] control::Ioctl<I>;
+    [] disable_receive::DisableReceive;
+    [] local_address::LocalAddress;
+    [] receive::ReceiveFrom;
+    [] receive::WithRoom;
+    [] send::SendTo;
+    [] send::SendMessages;
+    [R: AtDispatch] send::WithControl<R>;
+    [] transport_change::TransportListChange;
+    [] wait::WaitRequest<'_>;
+}
 
 /// The result of a request that has completed, and which request it was.
 ///

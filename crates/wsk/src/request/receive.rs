@@ -1,6 +1,7 @@
 //! `WskReceiveFrom`: a datagram, and what comes with it.
 #![expect(unsafe_code, reason = "WSK's functions are C functions behind pointers")]
 
+use core::mem::MaybeUninit;
 use core::net::SocketAddr;
 use core::ptr::NonNull;
 
@@ -13,7 +14,7 @@ use super::send::{CONTROL_INFO_MAX, ControlArea, ControlInfo};
 use super::{Completion, RequestIn};
 use crate::addr;
 use crate::error::{Error, Result};
-use crate::op::request::{FromCompletion, IoStatus, Irp, Request, Submit};
+use crate::op::request::{Abandonable, FromCompletion, IoStatus, Irp, Request, Submit};
 use crate::payload::{self, Payload};
 use crate::socket::Core;
 use crate::state::Bound;
@@ -87,10 +88,8 @@ impl Received {
 pub struct Receiving {
     address: SOCKADDR_INET,
     control: ControlArea,
-    /// The room for control information, then how much there is.
+    /// How much control information there is room for, then how much there is.
     control_length: ULONG,
-    /// The room alone.
-    control_room: ULONG,
     control_flags: ULONG,
     buffer: WSK_BUF,
 }
@@ -104,8 +103,8 @@ unsafe impl<B: Payload> Submit<B> for ReceiveFrom {
     type Target = Core;
     type State = Receiving;
 
-    fn prepare(self, socket: &Core, buffers: &mut B) -> Result<Receiving> {
-        self.with_room(CONTROL_INFO_MAX).prepare(socket, buffers)
+    fn prepare(self, socket: &Core, buffers: &mut B, state: &mut MaybeUninit<Receiving>) -> Result {
+        self.with_room(CONTROL_INFO_MAX).prepare(socket, buffers, state)
     }
 
     unsafe fn call(socket: &Core, state: NonNull<Receiving>, irp: Irp) -> Result {
@@ -117,6 +116,8 @@ unsafe impl<B: Payload> Submit<B> for ReceiveFrom {
         WithRoom::complete(state, buffers, status)
     }
 }
+
+impl<B: Payload> Abandonable<B> for ReceiveFrom {}
 
 impl RequestIn<Bound> for ReceiveFrom {}
 
@@ -130,19 +131,20 @@ unsafe impl<B: Payload> Submit<B> for WithRoom {
     type Target = Core;
     type State = Receiving;
 
-    fn prepare(self, _: &Core, buffers: &mut B) -> Result<Receiving> {
+    fn prepare(self, _: &Core, buffers: &mut B, state: &mut MaybeUninit<Receiving>) -> Result {
         // However it ends, what was in the buffers before is not what it received.
         buffers.set_received(0);
         #[expect(clippy::cast_possible_truncation, reason = "the room is at most 256 bytes")]
         let room = self.0 as ULONG;
-        Ok(Receiving {
+        let state = state.write(Receiving {
             address: addr::UNSPECIFIED,
-            control: ControlArea([0; CONTROL_INFO_MAX]),
+            control: ControlArea::empty(),
             control_length: room,
-            control_room: room,
             control_flags: 0,
             buffer: payload::checked_room(buffers)?,
-        })
+        });
+        state.control.zeros(self.0);
+        Ok(())
     }
 
     unsafe fn call(socket: &Core, mut state: NonNull<Receiving>, irp: Irp) -> Result {
@@ -152,7 +154,7 @@ unsafe impl<B: Payload> Submit<B> for WithRoom {
         // SAFETY: the state is this call's.
         let state = unsafe { state.as_mut() };
         let (buffer, address) = (&raw mut state.buffer, &raw mut state.address);
-        let (control, length) = (&raw mut state.control, &raw mut state.control_length);
+        let (control, length) = (state.control.as_mut_ptr(), &raw mut state.control_length);
         let flags = &raw mut state.control_flags;
         // SAFETY: the buffer is the payload's (`Payload`) and fits its MDLs, the address has room for either family, and
         // the control information as much as its length says; all of it lives until the IRP completes. Without a
@@ -163,21 +165,25 @@ unsafe impl<B: Payload> Submit<B> for WithRoom {
         Ok(())
     }
 
-    /// A datagram that did not fit may be completed with the warning `STATUS_BUFFER_OVERFLOW`, as AFD completes it in user
-    /// mode: what fits is there, so it is a success.
+    /// What did not fit may be told by the warning `STATUS_BUFFER_OVERFLOW`, as AFD tells it in user mode: what fits is
+    /// there, so it is a success. The flags say what was cut; without one it is the data.
     fn complete(state: &mut Receiving, buffers: &mut B, mut status: IoStatus) -> Result<Received> {
         if status.status == STATUS_BUFFER_OVERFLOW {
             status.status = STATUS_SUCCESS;
-            state.control_flags |= MSG_TRUNC;
+            if state.control_flags & (MSG_TRUNC | MSG_CTRUNC) == 0 {
+                state.control_flags |= MSG_TRUNC;
+            }
         }
         let length = status.transferred(state.buffer.Length)?;
         let from = addr::decode(&state.address).ok_or(Error::INVALID_ADDRESS_COMPONENT)?;
         buffers.set_received(length);
-        let control = &state.control.0[..state.control_length.min(state.control_room) as usize];
-        let control = ControlInfo::copied(control).unwrap_or_default();
+        state.control.truncate(state.control_length as usize);
+        let control = ControlInfo::copied(state.control.as_slice()).unwrap_or_default();
         Ok(Received { length, from, flags: state.control_flags, control })
     }
 }
+
+impl<B: Payload> Abandonable<B> for WithRoom {}
 
 impl RequestIn<Bound> for WithRoom {}
 

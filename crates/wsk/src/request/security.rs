@@ -5,6 +5,7 @@
 //! completion routine, where WSK must not be called.
 #![expect(unsafe_code, reason = "a cached descriptor is WSK's memory behind a pointer")]
 
+use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 
 use wsk_sys::{PSECURITY_DESCRIPTOR, SO_WSK_SECURITY, SOL_SOCKET, WskGetOption, WskSetOption};
@@ -44,11 +45,12 @@ unsafe impl<'r, B> Submit<B> for SetSecurity<'_, 'r> {
     type Target = Core;
     type State = Setting<'r>;
 
-    fn prepare(self, socket: &Core, _: &mut B) -> Result<Setting<'r>> {
+    fn prepare(self, socket: &Core, _: &mut B, state: &mut MaybeUninit<Setting<'r>>) -> Result {
         if !self.0.is_of(socket.registration()) {
             return Err(Error::INVALID_PARAMETER);
         }
-        Ok(Setting { raw: self.0.as_raw(), _keeps: self.0.clone() })
+        state.write(Setting { raw: self.0.as_raw(), _keeps: self.0.clone() });
+        Ok(())
     }
 
     unsafe fn call(socket: &Core, state: NonNull<Setting<'r>>, irp: Irp) -> Result {
@@ -106,11 +108,12 @@ unsafe impl<'r, B> Submit<B> for GetSecurity<'r> {
     type Target = Core;
     type State = Getting<'r>;
 
-    fn prepare(self, socket: &Core, _: &mut B) -> Result<Getting<'r>> {
+    fn prepare(self, socket: &Core, _: &mut B, state: &mut MaybeUninit<Getting<'r>>) -> Result {
         if !self.place.is_of(socket.registration()) {
             return Err(Error::INVALID_PARAMETER);
         }
-        Ok(Getting { raw: ptr::null_mut(), request: self })
+        state.write(Getting { raw: ptr::null_mut(), request: self });
+        Ok(())
     }
 
     unsafe fn call(socket: &Core, state: NonNull<Getting<'r>>, irp: Irp) -> Result {

@@ -1,16 +1,18 @@
 //! `WskSendTo` and `WskSendMessages`: one datagram, or several to one address; with control information or without.
 #![expect(unsafe_code, reason = "WSK's functions are C functions behind pointers")]
 
+use core::mem::MaybeUninit;
 use core::net::SocketAddr;
 use core::ptr::{self, NonNull};
 
 use wsk_cmsg::Control;
 use wsk_sys::{CMSGHDR, IRP, SOCKADDR, SOCKADDR_INET, ULONG, WSK_BUF, WSK_BUF_LIST};
 
+use super::room::Room;
 use super::{Completion, RequestIn};
 use crate::addr;
 use crate::error::{Error, Result};
-use crate::op::request::{FromCompletion, IoStatus, Irp, Request, Submit};
+use crate::op::request::{Abandonable, FromCompletion, IoStatus, Irp, Request, Submit};
 use crate::payload::{self, Payload, PayloadList};
 use crate::socket::Core;
 use crate::state::Bound;
@@ -22,9 +24,7 @@ pub const CONTROL_INFO_MAX: usize = 256;
 pub type ControlInfo = Control<CONTROL_INFO_MAX>;
 
 /// Memory for control information, aligned as WSK wants it.
-#[repr(C, align(8))]
-#[derive(Clone, Copy)]
-pub(super) struct ControlArea(pub(super) [u8; CONTROL_INFO_MAX]);
+pub(super) type ControlArea = Room<CONTROL_INFO_MAX>;
 
 /// What must live until a send has completed; `D` describes the data.
 #[derive(Clone, Copy)]
@@ -32,26 +32,33 @@ pub struct Sending<D> {
     address: SOCKADDR_INET,
     /// To the address that the socket has fixed.
     fixed: bool,
+    /// No bytes are a null pointer.
     control: ControlArea,
-    /// The number of bytes of control information; zero is a null pointer.
-    control_length: ULONG,
     data: D,
     /// How many bytes there are to send.
     total: usize,
 }
 
 impl<D> Sending<D> {
-    fn new(socket: &Core, to: Option<SocketAddr>, data: D, total: usize) -> Result<Sending<D>> {
+    fn prepare(
+        place: &mut MaybeUninit<Sending<D>>,
+        socket: &Core,
+        to: Option<SocketAddr>,
+        (data, total): (D, usize),
+    ) -> Result {
         let address = to.map_or(Ok(addr::UNSPECIFIED), |to| socket.encode(&to))?;
-        let control = ControlArea([0; CONTROL_INFO_MAX]);
-        Ok(Sending { address, fixed: to.is_none(), control, control_length: 0, data, total })
+        place.write(Sending { address, fixed: to.is_none(), control: Room::empty(), data, total });
+        Ok(())
     }
 
     /// What both functions take beside the data: address, control information and IRP.
     fn parameters(&mut self, irp: Irp) -> (*mut SOCKADDR, ULONG, *mut CMSGHDR, *mut IRP) {
         let address = if self.fixed { ptr::null_mut() } else { (&raw mut self.address).cast() };
-        let control = if self.control_length == 0 { ptr::null_mut() } else { (&raw mut self.control).cast() };
-        (address, self.control_length, control, irp.as_ptr())
+        let length = self.control.len();
+        let control = if length == 0 { ptr::null_mut() } else { self.control.as_mut_ptr().cast() };
+        #[expect(clippy::cast_possible_truncation, reason = "at most 256 bytes")]
+        let length = length as ULONG;
+        (address, length, control, irp.as_ptr())
     }
 }
 
@@ -85,10 +92,9 @@ unsafe impl<B: Payload> Submit<B> for SendTo {
     type Target = Core;
     type State = Sending<WSK_BUF>;
 
-    fn prepare(self, socket: &Core, buffers: &mut B) -> Result<Sending<WSK_BUF>> {
+    fn prepare(self, socket: &Core, buffers: &mut B, state: &mut MaybeUninit<Sending<WSK_BUF>>) -> Result {
         let data = payload::checked(buffers)?;
-        let total = data.Length;
-        Sending::new(socket, self.0, data, total)
+        Sending::prepare(state, socket, self.0, (data, data.Length))
     }
 
     unsafe fn call(socket: &Core, mut state: NonNull<Sending<WSK_BUF>>, irp: Irp) -> Result {
@@ -110,11 +116,14 @@ unsafe impl<B: Payload> Submit<B> for SendTo {
     }
 }
 
+impl<B: Payload> Abandonable<B> for SendTo {}
+
 impl RequestIn<Bound> for SendTo {}
 
 /// `WskSendMessages`: sends each part of the operation's payload as a datagram, all to one destination.
 ///
-/// If one of them cannot be sent, the operation fails; how many were sent before, WSK does not say.
+/// If one of them cannot be sent, the operation fails, and how many were sent before, WSK does not say; or it gives the bytes of
+/// those before it, fewer than there are. Which, is not documented.
 ///
 /// WSK has the function since Windows 8; this crate needs Windows 10, version 2004, for its pool.
 #[derive(Clone, Copy, Debug)]
@@ -143,9 +152,13 @@ unsafe impl<B: PayloadList> Submit<B> for SendMessages {
     type Target = Core;
     type State = Sending<*mut WSK_BUF_LIST>;
 
-    fn prepare(self, socket: &Core, buffers: &mut B) -> Result<Sending<*mut WSK_BUF_LIST>> {
-        let (list, total) = payload::checked_list(buffers)?;
-        Sending::new(socket, self.0, list, total)
+    fn prepare(
+        self,
+        socket: &Core,
+        buffers: &mut B,
+        state: &mut MaybeUninit<Sending<*mut WSK_BUF_LIST>>,
+    ) -> Result {
+        Sending::prepare(state, socket, self.0, payload::checked_list(buffers)?)
     }
 
     unsafe fn call(socket: &Core, mut state: NonNull<Sending<*mut WSK_BUF_LIST>>, irp: Irp) -> Result {
@@ -168,6 +181,8 @@ unsafe impl<B: PayloadList> Submit<B> for SendMessages {
     }
 }
 
+impl<B: PayloadList> Abandonable<B> for SendMessages {}
+
 impl RequestIn<Bound> for SendMessages {}
 
 /// A send with control information; made by [`SendTo::with`] and [`SendMessages::with`].
@@ -189,12 +204,13 @@ where
     type Target = Core;
     type State = Sending<D>;
 
-    fn prepare(self, socket: &Core, buffers: &mut B) -> Result<Sending<D>> {
-        let mut state = self.request.prepare(socket, buffers)?;
+    fn prepare(self, socket: &Core, buffers: &mut B, state: &mut MaybeUninit<Sending<D>>) -> Result {
+        self.request.prepare(socket, buffers, state)?;
+        // SAFETY: the request has prepared its state, as it promises.
+        let state = unsafe { state.assume_init_mut() };
         let bytes = self.control.as_bytes();
-        state.control.0[..bytes.len()].copy_from_slice(bytes);
-        state.control_length = ULONG::try_from(bytes.len()).map_err(|_| Error::INVALID_BUFFER_SIZE)?;
-        Ok(state)
+        state.control.zeros(bytes.len()).copy_from_slice(bytes);
+        Ok(())
     }
 
     unsafe fn call(socket: &Core, state: NonNull<Sending<D>>, irp: Irp) -> Result {
@@ -205,6 +221,11 @@ where
     fn complete(state: &mut Sending<D>, buffers: &mut B, status: IoStatus) -> Result<R::Output> {
         R::complete(state, buffers, status)
     }
+}
+
+impl<B, D: Copy + 'static, R> Abandonable<B> for WithControl<R> where
+    R: Submit<B, Target = Core, State = Sending<D>>
+{
 }
 
 impl<S, R: RequestIn<S>> RequestIn<S> for WithControl<R> {}

@@ -1,13 +1,14 @@
 //! `WSK_TRANSPORT_LIST_CHANGE`, the only request of `WskControlClient` that takes an IRP.
 #![expect(unsafe_code, reason = "WSK's functions are C functions behind pointers")]
 
+use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 
 use wsk_sys::WSK_TRANSPORT_LIST_CHANGE;
 
 use super::Completion;
 use crate::error::{Error, Result};
-use crate::op::request::{FromCompletion, IoStatus, Irp, Request, Submit};
+use crate::op::request::{Abandonable, FromCompletion, IoStatus, Irp, Request, Submit};
 use crate::provider::Captured;
 
 /// `WSK_TRANSPORT_LIST_CHANGE`: waits until a transport comes or goes.
@@ -29,7 +30,8 @@ unsafe impl<B> Submit<B> for TransportListChange {
     type Target = Captured;
     type State = ();
 
-    fn prepare(self, _: &Captured, _: &mut B) -> Result {
+    fn prepare(self, _: &Captured, _: &mut B, state: &mut MaybeUninit<()>) -> Result {
+        state.write(());
         Ok(())
     }
 
@@ -48,6 +50,8 @@ unsafe impl<B> Submit<B> for TransportListChange {
         status.check()
     }
 }
+
+impl<B> Abandonable<B> for TransportListChange {}
 
 impl FromCompletion<TransportListChange> for Completion<'_> {
     fn from_completion(result: Result) -> Self {

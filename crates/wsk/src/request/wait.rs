@@ -5,17 +5,19 @@
 //! operation as well. Its call gives the IRP to a list, which completes it as a provider would.
 #![expect(unsafe_code, reason = "the list goes through the operations' blocks")]
 
-use core::cell::UnsafeCell;
+use core::cell;
 use core::marker::PhantomData;
+use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 use core::time::Duration;
 
+use nt::sync::UnsafeCell;
 use wsk_sys::{KSPIN_LOCK, KeAcquireSpinLockRaiseToDpc, KeReleaseSpinLock, STATUS_CANCELLED, STATUS_SUCCESS};
 
 use super::Completion;
 use crate::error::{Error, Result};
 use crate::op::request::{FromCompletion, IoStatus, Irp, Request, Submit};
-use crate::op::{CompletionQueue, Op};
+use crate::op::{Destination, Op};
 use crate::pool::Shared;
 
 /// A wait: what is in the block of an operation that waits.
@@ -45,7 +47,7 @@ impl Link {
 /// linked is the state of an operation whose IRP is the list's to complete, once.
 #[derive(Debug)]
 struct List {
-    lock: UnsafeCell<KSPIN_LOCK>,
+    lock: cell::UnsafeCell<KSPIN_LOCK>,
     ends: UnsafeCell<Ends>,
 }
 
@@ -168,39 +170,38 @@ impl Waiters {
     pub fn new() -> Result<Waiters> {
         let ends = Ends { first: ptr::null_mut(), last: ptr::null_mut() };
         // Zero is an initialised spin lock, by the header's `KeInitializeSpinLock`.
-        let list = List { lock: UnsafeCell::new(0), ends: UnsafeCell::new(ends) };
+        let list = List { lock: cell::UnsafeCell::new(0), ends: UnsafeCell::new(ends) };
         Ok(Waiters { list: Shared::new(list)? })
     }
 
-    /// Submits an operation; its result goes to `queue`.
+    /// Submits an operation; its result goes to `to`.
     ///
     /// With a time limit of zero nothing can wake it in time: see [`Waiters::submit_and_look`].
-    pub fn submit_to<B, T>(
-        &self,
-        queue: &CompletionQueue<'_, B, T>,
-        op: Op<B>,
-        limit: impl Into<Option<Duration>>,
-    ) where
+    pub fn submit_to<'q, B, T, D, S>(&self, to: &D, op: Op<B>, limit: impl Into<Option<Duration>>) -> S
+    where
         B: Send + 'static,
         T: for<'l> FromCompletion<WaitRequest<'l>>,
+        D: for<'l> Destination<'q, B, WaitRequest<'l>, T, Submitted = S>,
     {
-        self.submit_and_look(queue, op, limit, || ());
+        self.submit_and_look(to, op, limit, || ())
     }
 
     /// As [`Waiters::submit_to`], and then calls `look`, which looks whether what the operation waits for is there already,
     /// and wakes it if so. A time limit of zero passes after that, so what is there at once never loses against it.
-    pub fn submit_and_look<B, T>(
+    pub fn submit_and_look<'q, B, T, D, S>(
         &self,
-        queue: &CompletionQueue<'_, B, T>,
+        to: &D,
         op: Op<B>,
         limit: impl Into<Option<Duration>>,
         look: impl Fn(),
-    ) where
+    ) -> S
+    where
         B: Send + 'static,
         T: for<'l> FromCompletion<WaitRequest<'l>>,
+        D: for<'l> Destination<'q, B, WaitRequest<'l>, T, Submitted = S>,
     {
         let entry = Entry { list: &self.list, look: &look };
-        op.submit_to(queue, &entry, WaitRequest { _look: PhantomData }, limit.into());
+        op.submit_to(to, &entry, WaitRequest { _look: PhantomData }, limit.into())
     }
 
     /// Ends the wait of the operation that has waited longest, with a success; false if none waits.
@@ -248,8 +249,9 @@ unsafe impl<'l, B> Submit<B> for WaitRequest<'l> {
     type Target = Entry<'l>;
     type State = Waiting;
 
-    fn prepare(self, entry: &Entry<'l>, _: &mut B) -> Result<Waiting> {
-        Ok(Waiting { list: entry.list.clone(), link: UnsafeCell::new(Link::NONE) })
+    fn prepare(self, entry: &Entry<'l>, _: &mut B, state: &mut MaybeUninit<Waiting>) -> Result {
+        state.write(Waiting { list: entry.list.clone(), link: UnsafeCell::new(Link::NONE) });
+        Ok(())
     }
 
     unsafe fn call(entry: &Entry<'l>, waiting: NonNull<Waiting>, irp: Irp) -> Result {

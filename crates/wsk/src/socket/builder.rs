@@ -10,8 +10,8 @@ use crate::addr::Family;
 use crate::error::{Error, Result};
 use crate::event::ReceiveHandler;
 use crate::event::listener::{Listening, RefuseAll};
-use crate::irql::Wait;
-use crate::op::Op;
+use crate::irql::IntoWait;
+use crate::op::{Op, blocking};
 use crate::pool::Shared;
 use crate::provider::Provider;
 use crate::request::create::{Create, Owner};
@@ -81,9 +81,9 @@ impl<'p, 'r> Builder<'p, 'r> {
     /// What WSK gave; [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES);
     /// [`IO_TIMEOUT`](Error::IO_TIMEOUT) when the time limit passed;
     /// [`INVALID_PARAMETER`](Error::INVALID_PARAMETER): the security descriptor is another registration's.
-    pub fn datagram<'w>(self, wait: impl Into<Wait<'w>>) -> Result<Unbound<'r>> {
+    pub fn datagram<'w>(self, wait: impl IntoWait<'w>) -> Result<Unbound<'r>> {
         let create = self.request(Category::Datagram)?;
-        Op::new(())?.submit_and_wait(&(), create, wait.into()).0.map(Unbound)
+        blocking::call(&(), create, &mut (), wait.into_wait()).map(Unbound)
     }
 
     /// Makes a basic socket (`WskSocket` with `WSK_FLAG_BASIC_SOCKET`), and waits. See [`Basic`].
@@ -94,9 +94,9 @@ impl<'p, 'r> Builder<'p, 'r> {
     /// # Errors
     /// As for [`Builder::datagram`]; [`INVALID_PARAMETER`](Error::INVALID_PARAMETER): a basic socket has no events, and so
     /// no handler.
-    pub fn basic<'w>(self, wait: impl Into<Wait<'w>>) -> Result<Basic<'r>> {
+    pub fn basic<'w>(self, wait: impl IntoWait<'w>) -> Result<Basic<'r>> {
         let create = self.request(Category::Basic)?;
-        Op::new(())?.submit_and_wait(&(), create, wait.into()).0.map(Basic)
+        blocking::call(&(), create, &mut (), wait.into_wait()).map(Basic)
     }
 
     /// A request for a datagram socket: to be submitted, without waiting.

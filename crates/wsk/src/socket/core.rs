@@ -141,13 +141,15 @@ impl Core {
     /// Sends the close down, and gives the operation; `None` if there is no socket.
     pub(crate) fn close(&mut self) -> Option<Pending<(), ()>> {
         // INVARIANT: null from here on, so the socket is closed once.
-        let raw = NonNull::new(core::mem::replace(&mut self.raw, ptr::null_mut()))?;
+        let raw = NonNull::new(core::mem::take(&mut self.raw))?;
         let op = self.close.take()?;
         if let Some(listening) = self.listening.take() {
-            op.header().submission.add_handle();
+            // It has begun, for whoever waits; and until it is sent, the memory is kept.
+            op.header().submission.reserve();
+            op.header().submission.watch();
             let block = op.into_raw();
             // SAFETY: no call is in progress, as below; but lists may be retained, and then the last release sends the
-            // close. The handle given up is the one just made.
+            // close. What was reserved just now is given up.
             unsafe { listening.close() };
             // SAFETY: the close is or will be submitted, without a queue.
             return Some(unsafe { Pending::new(block) });

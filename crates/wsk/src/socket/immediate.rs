@@ -204,8 +204,7 @@ impl AddressList {
         let each = size_of::<SOCKET_ADDRESS>() + ADDRESS;
         let size = addresses.len().checked_mul(each).and_then(|size| size.checked_add(ENTRIES));
         let mut bytes = Buffer::new(size.ok_or(Error::INVALID_PARAMETER)?)?;
-        // From here on WSK, too, reaches the bytes through this address.
-        let base = bytes.as_mut_ptr().expose_provenance();
+        let base = bytes.as_ptr().addr();
         let mut put = |at: usize, value: &[u8]| {
             if let Some(to) = bytes.get_mut(at..).and_then(|to| to.get_mut(..value.len())) {
                 to.copy_from_slice(value);
@@ -221,6 +220,8 @@ impl AddressList {
             let length = u32::try_from(length).map_err(|_| Error::INVALID_PARAMETER)?;
             put(at + offset_of!(SOCKET_ADDRESS, iSockaddrLength), &length.to_ne_bytes());
         }
+        // From here on WSK reads the addresses through the pointers that were made of it.
+        let _ = bytes.as_ptr().expose_provenance();
         Ok(AddressList { bytes })
     }
 }

@@ -19,8 +19,8 @@ use crate::addr::Family;
 use crate::error::{Error, Result};
 use crate::event::listener::Listening;
 use crate::ioctl::SocketIoctl;
-use crate::irql::{Passive, Wait};
-use crate::op::{CompletionQueue, FromCompletion, Op, Pending};
+use crate::irql::{IntoWait, Passive, Wait};
+use crate::op::{Abandonable, Destination, FromCompletion, Op, Pending, blocking};
 use crate::option::{GetOption, SetOption};
 use crate::pool::Shared;
 use crate::registration::Within;
@@ -65,27 +65,31 @@ impl<'r> Socket<'r> {
     ) -> Pending<B, R::Output>
     where
         B: Send + 'static,
-        R: SocketRequest<B, State: Copy + 'static>,
+        R: SocketRequest<B> + Abandonable<B>,
     {
         op.submit(&*self.core, request, limit.into())
     }
 
-    /// Submits an operation; its result goes to `queue`.
+    /// Submits an operation; its result goes to `to`: a [`CompletionQueue`](crate::CompletionQueue) or a
+    /// [`CompletionHandler`](crate::CompletionHandler). With [`UnlessDone`](crate::UnlessDone) and with a handler, a result that
+    /// is there when WSK has returned is given back.
     ///
     /// # IRQL
     /// <= `DISPATCH_LEVEL`
-    pub fn submit_to<'q, B, R, T>(
+    pub fn submit_to<'q, B, R, T, D>(
         &self,
-        queue: &CompletionQueue<'q, B, T>,
+        to: &D,
         op: Op<B>,
         request: R,
         limit: impl Into<Option<Duration>>,
-    ) where
+    ) -> D::Submitted
+    where
         B: Send + 'static,
-        R: SocketRequest<B, State: 'q>,
+        R: SocketRequest<B>,
         T: FromCompletion<R>,
+        D: Destination<'q, B, R, T>,
     {
-        op.submit_to(queue, &*self.core, request, limit.into());
+        op.submit_to(to, &*self.core, request, limit.into())
     }
 
     pub(crate) fn core(&self) -> &Core {
@@ -98,7 +102,7 @@ impl<'r> Socket<'r> {
 
     /// Makes a request and waits for its result.
     pub(crate) fn run<R: SocketRequest<()>>(&self, request: R, wait: Wait<'_>) -> Result<R::Output> {
-        Op::new(())?.submit_and_wait(&*self.core, request, wait).0
+        blocking::call(&*self.core, request, &mut (), wait)
     }
 
     fn close(mut self, passive: &Passive) -> Result {
@@ -127,12 +131,12 @@ macro_rules! state_common {
             /// # Errors
             /// What WSK gave; [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES);
             /// [`IO_TIMEOUT`](Error::IO_TIMEOUT) when the time limit passed.
-            pub fn set<'p, O>(&self, value: O::Value, wait: impl Into<Wait<'p>>) -> Result
+            pub fn set<'p, O>(&self, value: O::Value, wait: impl IntoWait<'p>) -> Result
             where
                 O: SetOption,
                 Set<O>: RequestIn<$State>,
             {
-                self.0.run(Set::<O>::new(value), wait.into())
+                self.0.run(Set::<O>::new(value), wait.into_wait())
             }
 
             /// Gets an option, and waits.
@@ -142,11 +146,11 @@ macro_rules! state_common {
             ///
             /// # Errors
             /// As for `set`; [`INFO_LENGTH_MISMATCH`](Error::INFO_LENGTH_MISMATCH) if the reply is not a value.
-            pub fn get<'p, O>(&self, wait: impl Into<Wait<'p>>) -> Result<O::Value>
+            pub fn get<'p, O>(&self, wait: impl IntoWait<'p>) -> Result<O::Value>
             where
                 O: GetOption,
             {
-                self.0.run(Get::<O>::new(), wait.into())
+                self.0.run(Get::<O>::new(), wait.into_wait())
             }
 
             /// Executes an IOCTL, and waits.
@@ -156,12 +160,12 @@ macro_rules! state_common {
             ///
             /// # Errors
             /// As for `set`.
-            pub fn ioctl<'p, I>(&self, input: I::Input, wait: impl Into<Wait<'p>>) -> Result
+            pub fn ioctl<'p, I>(&self, input: I::Input, wait: impl IntoWait<'p>) -> Result
             where
                 I: SocketIoctl,
                 Ioctl<I>: RequestIn<$State>,
             {
-                self.0.run(Ioctl::<I>::new(input), wait.into())
+                self.0.run(Ioctl::<I>::new(input), wait.into_wait())
             }
 
             /// The local addresses of the socket's family: [`Socket::address_list`].
@@ -187,27 +191,29 @@ macro_rules! state_common {
             ) -> Pending<B, R::Output>
             where
                 B: Send + 'static,
-                R: SocketRequest<B, State: Copy + 'static> + RequestIn<$State>,
+                R: SocketRequest<B> + Abandonable<B> + RequestIn<$State>,
             {
                 self.0.submit(op, request, limit)
             }
 
-            /// Submits an operation; its result goes to `queue`.
+            /// Submits an operation; its result goes to `to`: see [`Socket::submit_to`].
             ///
             /// # IRQL
             /// <= `DISPATCH_LEVEL`
-            pub fn submit_to<'q, B, R, T>(
+            pub fn submit_to<'q, B, R, T, D>(
                 &self,
-                queue: &CompletionQueue<'q, B, T>,
+                to: &D,
                 op: Op<B>,
                 request: R,
                 limit: impl Into<Option<Duration>>,
-            ) where
+            ) -> D::Submitted
+            where
                 B: Send + 'static,
-                R: SocketRequest<B, State: 'q> + RequestIn<$State>,
+                R: SocketRequest<B> + RequestIn<$State>,
                 T: FromCompletion<R>,
+                D: Destination<'q, B, R, T>,
             {
-                self.0.submit_to(queue, op, request, limit);
+                self.0.submit_to(to, op, request, limit)
             }
 
             /// Closes the socket, and waits until it is closed: its address is free, every operation that was pending
@@ -270,9 +276,9 @@ impl<'r> Unbound<'r> {
     pub fn bind<'p>(
         self,
         address: SocketAddr,
-        wait: impl Into<Wait<'p>>,
+        wait: impl IntoWait<'p>,
     ) -> Result<Datagram<'r>, BindError<'r>> {
-        match self.0.run(Bind(address), wait.into()) {
+        match self.0.run(Bind(address), wait.into_wait()) {
             Ok(()) => Ok(Datagram(self.0)),
             Err(error) => Err(BindError { error, socket: self }),
         }
@@ -334,7 +340,7 @@ impl<'r> Datagram<'r> {
     ///
     /// # Errors
     /// As for [`Datagram::set`].
-    pub fn local_address<'p>(&self, wait: impl Into<Wait<'p>>) -> Result<SocketAddr> {
-        self.0.run(LocalAddress, wait.into())
+    pub fn local_address<'p>(&self, wait: impl IntoWait<'p>) -> Result<SocketAddr> {
+        self.0.run(LocalAddress, wait.into_wait())
     }
 }

@@ -13,14 +13,14 @@ use std::time::Duration;
 
 use loom::sync::Mutex;
 use loom::thread;
-use wsk::event::{Answer, Indication, ReceiveHandler, Retained};
+use wsk::event::{Answer, Disabled, Indication, ReceiveHandler, Retained};
 use wsk::{
     CompletionQueue, Datagram, DispatchDrop, Doorbell, Error, Family, Op, Passive, Registration, Version,
     Waiters,
 };
 
-use crate::kernel::{self, kernel, tick};
-use crate::provider::indicate;
+use hosted_loom::kernel::{self, kernel, tick};
+use hosted_loom::provider::indicate;
 
 /// Retains what it can, and keeps one list.
 struct Keeper {
@@ -73,6 +73,7 @@ fn explore(model: impl Fn(&mut Model<'_>) + Send + Sync + 'static) {
             panic!("the bind succeeds");
         };
         drop(provider);
+        socket.enable_receive().unwrap();
         let mut context = Model { socket: Some(socket), passive, kept };
         loom::explore();
         model(&mut context);
@@ -121,6 +122,41 @@ fn two_calls_at_a_time() {
         let network = thread::spawn(indicate);
         indicate();
         network.join().unwrap();
+        let last = kept.lock().unwrap().take();
+        drop(last);
+        assert_eq!(model.socket.take().unwrap().close(&model.passive), Ok(()));
+    });
+}
+
+#[test]
+fn no_call_runs_when_the_event_is_disabled() {
+    explore(|model| {
+        let kept = Arc::clone(&model.kept);
+        let network = thread::spawn(indicate);
+        assert_eq!(model.socket.as_ref().unwrap().disable_receive(&model.passive), Ok(()));
+        // The call keeps its list before it returns, so a call that comes after this would leave one.
+        let last = kept.lock().unwrap().take();
+        let was_called = last.is_some();
+        drop(last);
+        assert_eq!(network.join().unwrap(), was_called);
+        assert!(kept.lock().unwrap().is_none());
+        assert_eq!(model.socket.take().unwrap().close(&model.passive), Ok(()));
+    });
+}
+
+#[test]
+fn disabling_against_a_datagram_without_waiting() {
+    explore(|model| {
+        let kept = Arc::clone(&model.kept);
+        let network = thread::spawn(indicate);
+        let disabled = model.socket.as_ref().unwrap().disable_receive_soon().unwrap();
+        if disabled == Disabled::Now {
+            let was_called = kept.lock().unwrap().is_some();
+            assert_eq!(network.join().unwrap(), was_called);
+        } else {
+            assert!(network.join().unwrap());
+        }
+        assert!(!indicate(), "no more calls come");
         let last = kept.lock().unwrap().take();
         drop(last);
         assert_eq!(model.socket.take().unwrap().close(&model.passive), Ok(()));
@@ -197,5 +233,70 @@ fn cancelling_two_that_wait() {
         let ended: Vec<_> = queue.drain().map(|(result, _)| result).collect();
         assert_eq!(ended, [Err(Error::CANCELLED); 2]);
         assert!(waiters.is_empty());
+    });
+}
+
+#[test]
+fn a_wait_looks_whether_it_is_there() {
+    wait_with(|waiters, op, queue| {
+        // What the operation waits for: whoever comes second finds the other.
+        let there = Arc::new(Mutex::new(false));
+        let (other, set) = (Arc::clone(waiters), Arc::clone(&there));
+        let bringing = thread::spawn(move || {
+            *set.lock().unwrap() = true;
+            let _ = other.wake_one();
+        });
+        let look = || {
+            let there = *there.lock().unwrap();
+            if there {
+                let _ = waiters.wake_one();
+            }
+        };
+        waiters.submit_and_look(queue, op, None, look);
+        assert_eq!(result(queue), Ok(()));
+        bringing.join().unwrap();
+    });
+}
+
+#[test]
+fn no_time_to_wait() {
+    wait_with(|waiters, op, queue| {
+        let other = Arc::clone(waiters);
+        let waking = thread::spawn(move || other.wake_one());
+        waiters.submit_to(queue, op, Some(Duration::ZERO));
+        let result = result(queue);
+        let woken = waking.join().unwrap();
+        assert_eq!(result, if woken { Ok(()) } else { Err(Error::IO_TIMEOUT) });
+    });
+}
+
+#[test]
+fn the_end_of_the_waiters_against_a_cancel() {
+    wait_with(|waiters, op, queue| {
+        let canceller = op.canceller();
+        let other = Arc::clone(waiters);
+        waiters.submit_to(queue, op, None);
+        let cancelling = thread::spawn(move || canceller.cancel());
+        let ending = thread::spawn(move || other.fail_all(Error::FILE_FORCED_CLOSED));
+        let result = result(queue);
+        assert!(matches!(result, Err(Error::CANCELLED | Error::FILE_FORCED_CLOSED)), "{result:?}");
+        cancelling.join().unwrap();
+        ending.join().unwrap();
+    });
+}
+
+#[test]
+fn two_wake_ups_wake_two() {
+    wait_with(|waiters, op, queue| {
+        let second = Op::new(()).unwrap();
+        waiters.submit_to(queue, op, None);
+        waiters.submit_to(queue, second, None);
+        let threads = [(); 2].map(|()| {
+            let waiters = Arc::clone(waiters);
+            thread::spawn(move || waiters.wake_one())
+        });
+        assert!(threads.into_iter().all(|thread| thread.join().unwrap()));
+        assert_eq!(queue.drain().count(), 2);
+        assert!(!waiters.wake_one());
     });
 }

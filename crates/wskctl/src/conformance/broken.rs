@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{io, thread};
 
+use readings::Readings;
 use wsk_sys::{IP_TOS, IPPROTO_IP, SIO_WSK_SET_REMOTE_ADDRESS, STATUS_NOT_SUPPORTED};
 use wskdrv_abi::{
     Datagrams, IOCTL_WSKDRV_GET_OPTION, IOCTL_WSKDRV_IOCTL, IOCTL_WSKDRV_RECEIVE, IOCTL_WSKDRV_SET_OPTION,
@@ -18,7 +19,7 @@ use crate::device::{
 
 /// What is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Breakage {
+pub(crate) enum Breakage {
     /// Nothing.
     None,
     /// `SIO_WSK_SET_REMOTE_ADDRESS` succeeds and does nothing.
@@ -33,7 +34,7 @@ pub(super) enum Breakage {
     LacksTypeOfService,
 }
 
-pub(super) fn device(breakage: Breakage) -> Result<Device, OpenError> {
+pub(crate) fn device(breakage: Breakage) -> Result<Device, OpenError> {
     let hosted = Device::hosted(&Hosted { network: Network::Memory, ..Hosted::default() })?;
     Ok(Device(Arc::new(Broken { inner: hosted.0, breakage })))
 }
@@ -75,6 +76,10 @@ impl Kind for Broken {
 
     fn is_ours(&self) -> bool {
         self.breakage != Breakage::LacksTypeOfService && self.inner.is_ours()
+    }
+
+    fn readings(&self) -> Option<&Readings> {
+        self.inner.readings()
     }
 
     fn delivers_at_once(&self) -> bool {

@@ -12,7 +12,8 @@ use wskdrv_abi::{
 use zerocopy::IntoBytes;
 
 use super::lab::Lab;
-use super::outcome::{Outcome, equal, holds, refused, status_is};
+use super::options::unknown;
+use super::outcome::{Outcome, equal, holds, refused, refused_with, status_is};
 use super::raw;
 use super::security::{EVERYONE, descriptor, text};
 use super::test::{Test, Theme};
@@ -55,7 +56,7 @@ fn refused_of_a_socket(lab: &Lab, row: &Row) -> Outcome {
     let session = lab.socket(Family::V4)?;
     refused(session.ioctl(code, &[], 64), STATUS_NOT_SUPPORTED, "an IOCTL of that number")?;
     let raw = session.raw(RAW_IOCTL, code, 0, &[], 4);
-    refused(raw, STATUS_NOT_SUPPORTED, "an IOCTL of that number by the raw code")
+    refused_with(raw, &unknown(lab), "an IOCTL of that number by the raw code")
 }
 
 fn query(lab: &Lab) -> Outcome {

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use wsk_sys::{STATUS_CANCELLED, STATUS_FILE_CLOSED, STATUS_INVALID_HANDLE, STATUS_SUCCESS};
+use wsk_sys::{NamedStatus, STATUS_CANCELLED, STATUS_FILE_CLOSED, STATUS_INVALID_HANDLE, STATUS_SUCCESS};
 use wskdrv_abi::IOCTL_WSKDRV_CREATE;
 
 use super::lab::{Lab, ended, free_again};
@@ -49,10 +49,12 @@ fn closing_the_handle_ends_its_receives(lab: &Lab) -> Outcome {
     session.close();
     pending.into_iter().try_for_each(cancelled)?;
     eventually(|| equal(watcher.statistics()?.sockets_open, lab.before().sockets_open, "sockets open"))?;
-    // The address is free again, for the driver and for others.
-    let again = lab.socket(Family::V4)?;
-    again.bind(address)?;
-    again.close();
+    // The address is free again, for the driver and for others; the close of the handle has not waited for that.
+    eventually(|| {
+        let bound = lab.socket(Family::V4)?.bind(address);
+        let status = bound.err().map_or(Some(STATUS_SUCCESS), |error| error.status());
+        equal(status.map(NamedStatus), Some(NamedStatus(STATUS_SUCCESS)), "a bind of its address")
+    })?;
     free_again(lab, address)
 }
 

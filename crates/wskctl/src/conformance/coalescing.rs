@@ -1,10 +1,11 @@
 //! Datagrams that come together (`UDP_RECV_MAX_COALESCED_SIZE`): joined data, and the size of its parts.
 //!
-//! No transport needs to join what it could. The hosted provider does whenever it can, which these tests demand where
-//! the kernel is this program's; elsewhere, what is joined must be joined by the rules.
+//! No transport needs to join what it could, and the size of the parts may be missing: the readings of `coalescing` and
+//! `coalesced-size` say what is demanded. What is joined must be joined by the rules.
 
 use std::net::SocketAddr;
 
+use readings::{CoalescedSize, Coalescing};
 use wsk_cmsg::Message;
 use wsk_sys::{IPPROTO_UDP, MSG_TRUNC, UDP_RECV_MAX_COALESCED_SIZE, UDP_SEND_MSG_SIZE};
 
@@ -40,10 +41,14 @@ fn part(data: &[u8], size: u32) -> Part {
     (data.to_vec(), Some(size).filter(|size| *size != 0))
 }
 
-/// The size of the datagrams that came together; none of a single one.
-fn size_of_parts(datagram: &Datagram) -> Outcome<Option<u32>> {
+/// The size of the datagrams that came together, of which the first has `first` bytes; none of a single one.
+fn size_of_parts(lab: &Lab, datagram: &Datagram, first: usize) -> Outcome<Option<u32>> {
     let messages = datagram.controls().map_err(|malformed| Failure::new(malformed.to_string()))?;
     match messages[..] {
+        // Who knows the datagrams knows the size.
+        [] if datagram.data.len() > first && lab.followed().contains(&CoalescedSize::Missing) => {
+            Ok(u32::try_from(first).ok())
+        }
         [] => Ok(None),
         [Message::CoalescedInfo(size)] => {
             let several = size != 0 && datagram.data.len() > size as usize;
@@ -58,12 +63,16 @@ fn size_of_parts(datagram: &Datagram) -> Outcome<Option<u32>> {
 }
 
 /// Takes datagrams with `take` until as many have come as were sent, which must be these, by the rules.
-fn take_all(sent: &[&[u8]], mut take: impl FnMut() -> Outcome<Vec<Datagram>>) -> Outcome<Vec<Part>> {
+fn take_all(
+    lab: &Lab,
+    sent: &[&[u8]],
+    mut take: impl FnMut() -> Outcome<Vec<Datagram>>,
+) -> Outcome<Vec<Part>> {
     let mut left = sent;
     let mut parts = Vec::new();
     while !left.is_empty() {
         for datagram in take()? {
-            let size = size_of_parts(&datagram)?;
+            let size = size_of_parts(lab, &datagram, left.first().map_or(0, |first| first.len()))?;
             let count = size.map_or(1, |size| datagram.data.len().div_ceil(size as usize));
             let (these, rest) =
                 left.split_at_checked(count).ok_or_else(|| Failure::new("more has come than was sent"))?;
@@ -87,7 +96,8 @@ fn must_bring(lab: &Lab, expected: &[Part], mut attempt: impl FnMut() -> Outcome
         }
         found = attempt()?;
     }
-    if found != expected && !lab.device().is_ours() && found.iter().all(|(_, size)| size.is_none()) {
+    let may_join_nothing = lab.followed().contains(&Coalescing::Never);
+    if found != expected && may_join_nothing && found.iter().all(|(_, size)| size.is_none()) {
         let reason = "the option is taken, but the transport here joins no datagrams";
         return Err(Failure::NotApplicable(reason.to_owned()));
     }
@@ -116,7 +126,7 @@ fn datagrams_come_together(lab: &Lab, family: Family) -> Outcome {
     ] {
         must_bring(lab, &expected, || {
             send(lab, &peer, sent, address)?;
-            take_all(sent, || {
+            take_all(lab, sent, || {
                 let found = receive(&session)?;
                 found.iter().try_for_each(|one| equal(one.from, peer.address(), "the sender"))?;
                 Ok(found)
@@ -134,7 +144,7 @@ fn segments_come_together(lab: &Lab, family: Family) -> Outcome {
     must_bring(lab, &[part(b"aaabbbcccd", 3)], || {
         equal(sender.send(b"aaabbbcccd", Some(address))?, 10, "bytes sent")?;
         lab.settle();
-        take_all(&[b"aaa", b"bbb", b"ccc", b"d"], || receive(&session))
+        take_all(lab, &[b"aaa", b"bbb", b"ccc", b"d"], || receive(&session))
     })
 }
 
@@ -151,7 +161,7 @@ fn no_more_comes_together_than_wanted(lab: &Lab) -> Outcome {
         set(&session, UDP_RECV_MAX_COALESCED_SIZE, most)?;
         must_bring(lab, &expected, || {
             send(lab, &peer, sent, address)?;
-            let parts = take_all(sent, || receive(&session))?;
+            let parts = take_all(lab, sent, || receive(&session))?;
             let fits = |(data, size): &Part| size.is_none() || data.len() <= most as usize;
             holds(parts.iter().all(fits), format_args!("at most {most} bytes come together"))?;
             Ok(parts)
@@ -168,14 +178,14 @@ fn what_differs_comes_by_itself(lab: &Lab) -> Outcome {
     let expected = [part(b"a", 0), part(b"bbcc", 2), part(b"", 0), part(b"dd", 0), part(b"eeee", 0)];
     must_bring(lab, &expected, || {
         send(lab, &one, sizes, address)?;
-        take_all(sizes, || receive(&session))
+        take_all(lab, sizes, || receive(&session))
     })?;
     must_bring(lab, &[part(b"aa", 0), part(b"bb", 0), part(b"ccdd", 2)], || {
         for (peer, datagram) in [(&one, b"aa"), (&other, b"bb"), (&one, b"cc"), (&one, b"dd")] {
             peer.send(datagram, address)?;
         }
         lab.settle();
-        take_all(&[b"aa", b"bb", b"cc", b"dd"], || {
+        take_all(lab, &[b"aa", b"bb", b"cc", b"dd"], || {
             let found = receive(&session)?;
             for datagram in &found {
                 let sender = if datagram.data == b"bb" { &other } else { &one };
@@ -192,11 +202,11 @@ fn without_the_option_they_come_one_by_one(lab: &Lab) -> Outcome {
     let sent: &[&[u8]] = &[b"aa", b"bb", b"cc"];
     let single: Vec<Part> = sent.iter().map(|one| part(one, 0)).collect();
     send(lab, &peer, sent, address)?;
-    equal(take_all(sent, || receive(&session))?, &single[..], "what comes without the option")?;
+    equal(take_all(lab, sent, || receive(&session))?, &single[..], "what comes without the option")?;
     set(&session, UDP_RECV_MAX_COALESCED_SIZE, 1000)?;
     set(&session, UDP_RECV_MAX_COALESCED_SIZE, 0)?;
     send(lab, &peer, sent, address)?;
-    equal(take_all(sent, || receive(&session))?, &single[..], "what comes when it is off again")
+    equal(take_all(lab, sent, || receive(&session))?, &single[..], "what comes when it is off again")
 }
 
 fn the_queue_has_them_together(lab: &Lab, family: Family) -> Outcome {
@@ -208,7 +218,7 @@ fn the_queue_has_them_together(lab: &Lab, family: Family) -> Outcome {
         send(lab, &peer, sent, address)?;
         // What is in the socket's buffer is what comes first.
         session.enable_receive(1 << 16)?;
-        let parts = take_all(sent, || Ok(session.drain(1 << 12)?.datagrams))?;
+        let parts = take_all(lab, sent, || Ok(session.drain(1 << 12)?.datagrams))?;
         session.disable_receive()?;
         Ok(parts)
     })
@@ -221,7 +231,7 @@ fn a_slot_has_them_together(lab: &Lab) -> Outcome {
     let sent: &[&[u8]] = &[b"aaaa", b"bbbb", b"cccc", b"dddd"];
     must_bring(lab, &[part(b"aaaabbbb", 4), part(b"ccccdddd", 4)], || {
         send(lab, &peer, sent, address)?;
-        take_all(sent, || {
+        take_all(lab, sent, || {
             let mut found = session.receive_many(Room { datagrams: 4, ..ROOM })?;
             // The slots of one request are filled in any order.
             found.sort_by(|one, other| one.data.cmp(&other.data));
@@ -241,6 +251,8 @@ fn a_slot_has_them_together(lab: &Lab) -> Outcome {
         while next != b"later" {
             next = session.receive(100)?.data;
         }
-        cut.into_iter().map(|datagram| Ok((datagram.data.clone(), size_of_parts(&datagram)?))).collect()
+        cut.into_iter()
+            .map(|datagram| Ok((datagram.data.clone(), size_of_parts(lab, &datagram, 4)?)))
+            .collect()
     })
 }

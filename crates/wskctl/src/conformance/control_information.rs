@@ -2,16 +2,19 @@
 
 use std::net::IpAddr;
 
+use readings::{
+    ControlTruncatedBytes, ForeignInterface, ForeignSource, ReceiveControlMissing, ReceiveControlOrder,
+};
 use wsk_cmsg::{Control, Message};
 use wsk_sys::{
     IP_PKTINFO, IP_RECVECN, IP_RECVTOS, IP_RECVTTL, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_UDP, IPV6_HOPLIMIT,
-    IPV6_PKTINFO, IPV6_RECVECN, IPV6_RECVTCLASS, MSG_CTRUNC, STATUS_INVALID_ADDRESS_COMPONENT,
+    IPV6_PKTINFO, IPV6_RECVECN, IPV6_RECVTCLASS, MSG_CTRUNC, MSG_TRUNC, STATUS_INVALID_ADDRESS_COMPONENT,
     STATUS_INVALID_PARAMETER, STATUS_NETWORK_UNREACHABLE, UDP_SEND_MSG_SIZE,
 };
 
 use super::lab::{Lab, Outsider};
 use super::options_group::loopback;
-use super::outcome::{Failure, Outcome, equal, holds, refused};
+use super::outcome::{Failure, Outcome, ends_as, equal, holds, refused};
 use super::test::tests;
 use crate::family::Family;
 use crate::session::{Datagram, Room, Session};
@@ -57,6 +60,10 @@ fn told<'m>(lab: &Lab, datagram: &'m Datagram) -> Outcome<Vec<Message<'m>>> {
     let messages = datagram.controls().map_err(|malformed| Failure::new(malformed.to_string()))?;
     if messages.is_empty() && !lab.takes_control_information()? {
         let reason = "the option is taken, but what is below WSK here tells nothing of received datagrams";
+        return Err(Failure::NotApplicable(reason.to_owned()));
+    }
+    if messages.is_empty() && lab.followed().contains(&ReceiveControlMissing::Absent) {
+        let reason = "the option is taken, but control information may be missing here";
         return Err(Failure::NotApplicable(reason.to_owned()));
     }
     Ok(messages)
@@ -124,7 +131,14 @@ fn marks_are_told(lab: &Lab, family: Family) -> Outcome {
         Family::V4 => [Message::TypeOfService(class), Message::EcnV4(class & 3)],
         Family::V6 => [Message::TrafficClass(class), Message::EcnV6(class & 3)],
     };
-    equal(&told(lab, &datagram)?[..], &expected[..], "the marks")
+    let found = told(lab, &datagram)?;
+    let [class, ecn] = expected;
+    let orders = lab.followed().into_iter().map(|order| match order {
+        ReceiveControlOrder::Fixed => [class, ecn],
+        ReceiveControlOrder::Reversed => [ecn, class],
+    });
+    let orders: Vec<_> = orders.collect();
+    holds(orders.iter().any(|order| found == *order), format_args!("{orders:?} are the marks, not {found:?}"))
 }
 
 fn what_does_not_fit_is_cut_off(lab: &Lab) -> Outcome {
@@ -135,16 +149,27 @@ fn what_does_not_fit_is_cut_off(lab: &Lab) -> Outcome {
     peer.send(b"all", address)?;
     let all = receive(&session)?;
     equal(told(lab, &all)?.len(), 2, "messages where there is room")?;
-    for (control, count) in [(0, 0), (24, 1), (40, 1), (48, 2)] {
+    for control in [0, 24, 40, 48] {
         peer.send(b"cut", address)?;
         let batch = session.receive_many(Room { control, ..ROOM })?;
         let datagram = batch.first().ok_or_else(|| Failure::new("no datagram"))?;
-        let messages = datagram.controls().map_err(|malformed| Failure::new(malformed.to_string()))?;
-        let cut = datagram.flags & MSG_CTRUNC != 0;
+        let fits = |reading| match reading {
+            _ if control >= 48 => 48,
+            // Each message takes 24 bytes.
+            ControlTruncatedBytes::Messages => control / 24 * 24,
+            ControlTruncatedBytes::Cut => control,
+            ControlTruncatedBytes::Nothing => 0,
+        };
+        let length = datagram.control.len();
+        holds(
+            lab.followed().into_iter().any(|reading| fits(reading) as usize == length),
+            format_args!("what fits into {control} bytes, not {length} bytes"),
+        )?;
+        let cut = datagram.flags & (MSG_CTRUNC | MSG_TRUNC);
         equal(
-            (messages.len(), cut),
-            (count, count < 2),
-            format_args!("messages in {control} bytes, and MSG_CTRUNC"),
+            cut,
+            if control < 48 { MSG_CTRUNC } else { 0 },
+            format_args!("the flags with {control} bytes"),
         )?;
         equal(&datagram.data[..], b"cut", "the payload")?;
     }
@@ -204,16 +229,30 @@ fn a_send_comes_from_where_it_says(lab: &Lab, family: Family) -> Outcome {
     session.send_many(&["from there"], Some(peer.address()), packet(source, interface)?.as_bytes())?;
     let from = (source, port).into();
     equal(peer.receive()?, (b"from there".to_vec(), from), "the datagram and its sender")?;
-    let (bound, _) = lab.bound(family)?;
+    let (bound, address) = lab.bound(family)?;
     let other: IpAddr = match family {
         Family::V4 => [127, 0, 0, 8].into(),
         Family::V6 => [0x2001, 0xDB8, 0, 0, 0, 0, 0, 8].into(),
     };
     let foreign = bound.send_many(&["never"], Some(peer.address()), packet(other, 0)?.as_bytes());
-    refused(foreign, STATUS_INVALID_ADDRESS_COMPONENT, "a source that the socket is not bound to")?;
+    let ends = lab.followed().into_iter().map(|reading| match reading {
+        ForeignSource::AddressComponent => Err(STATUS_INVALID_ADDRESS_COMPONENT),
+        ForeignSource::InvalidParameter => Err(STATUS_INVALID_PARAMETER),
+        ForeignSource::Ignored => Ok(()),
+    });
+    if ends_as(foreign, ends, "a source that the socket is not bound to")? {
+        equal(peer.receive()?, (b"never".to_vec(), address), "what is sent from the socket's own address")?;
+    }
     let nowhere = packet(family.wildcard().ip(), 0x7FFF_FFFF)?;
     let nowhere = bound.send_many(&["never"], Some(peer.address()), nowhere.as_bytes());
-    refused(nowhere, STATUS_NETWORK_UNREACHABLE, "an interface that is not there")?;
+    let ends = lab.followed().into_iter().map(|reading| match reading {
+        ForeignInterface::Unreachable => Err(STATUS_NETWORK_UNREACHABLE),
+        ForeignInterface::AddressComponent => Err(STATUS_INVALID_ADDRESS_COMPONENT),
+        ForeignInterface::Ignored => Ok(()),
+    });
+    if ends_as(nowhere, ends, "an interface that is not there")? {
+        equal(peer.receive()?, (b"never".to_vec(), address), "what is sent by another interface")?;
+    }
     bound.send(b"and then", Some(peer.address()))?;
     equal(peer.receive()?.0, b"and then", "the only datagram that arrives")
 }

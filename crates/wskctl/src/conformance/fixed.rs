@@ -1,11 +1,13 @@
 //! Fixed addresses: `SIO_WSK_SET_REMOTE_ADDRESS` and `SIO_WSK_SET_SENDTO_ADDRESS`.
 
-use wsk_sys::STATUS_INVALID_DEVICE_STATE;
+use readings::SendWithoutAddress;
+use wsk_sys::{STATUS_INVALID_CONNECTION, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER};
 
 use super::lab::Lab;
-use super::outcome::{Outcome, equal, refused};
+use super::outcome::{Outcome, ends_as, equal};
 use super::test::tests;
 use crate::family::Family;
+use crate::session::Session;
 
 tests! { fixed:
     "SIO_WSK_SET_REMOTE_ADDRESS keeps datagrams of all others out, until it is cleared."
@@ -16,6 +18,17 @@ tests! { fixed:
         a_remote_address_can_be_changed;
     "SIO_WSK_SET_SENDTO_ADDRESS lets datagrams be sent without an address, and those of all others in."
         a_destination_lets_strangers_in [v4 v6];
+}
+
+/// That a datagram without an address is refused, as none is fixed.
+pub(super) fn goes_nowhere(lab: &Lab, session: &Session) -> Outcome {
+    let status = |reading| match reading {
+        SendWithoutAddress::InvalidState => STATUS_INVALID_DEVICE_STATE,
+        SendWithoutAddress::InvalidConnection => STATUS_INVALID_CONNECTION,
+        SendWithoutAddress::InvalidParameter => STATUS_INVALID_PARAMETER,
+    };
+    let statuses = lab.followed().into_iter().map(|reading| Err(status(reading)));
+    ends_as(session.send(b"nowhere", None), statuses, "a datagram without an address").map(drop)
 }
 
 fn a_remote_address_keeps_strangers_out_until_it_is_cleared(lab: &Lab, family: Family) -> Outcome {
@@ -43,7 +56,7 @@ fn a_remote_address_is_where_datagrams_go(lab: &Lab, family: Family) -> Outcome 
     session.send(b"to the fixed one", None)?;
     equal(peer.receive()?, (b"to the fixed one".to_vec(), address), "the datagram and its sender")?;
     session.set_remote_address(None)?;
-    refused(session.send(b"nowhere", None), STATUS_INVALID_DEVICE_STATE, "a datagram without an address")
+    goes_nowhere(lab, &session)
 }
 
 fn a_remote_address_can_be_changed(lab: &Lab) -> Outcome {
@@ -69,5 +82,5 @@ fn a_destination_lets_strangers_in(lab: &Lab, family: Family) -> Outcome {
     equal(&datagram.data[..], b"hello", "the stranger's datagram")?;
     equal(datagram.from, stranger.address(), "its sender")?;
     session.set_sendto_address(None)?;
-    refused(session.send(b"nowhere", None), STATUS_INVALID_DEVICE_STATE, "a datagram without an address")
+    goes_nowhere(lab, &session)
 }

@@ -1,5 +1,6 @@
 //! Socket IOCTLs: a test for each row of the table.
 
+use readings::SortUnreachable;
 use wsk_requests::Row;
 use wsk_requests::rows::ioctl;
 use wsk_sys::{
@@ -9,6 +10,7 @@ use wsk_sys::{
 };
 use wskdrv_abi::{IOCTL_WSKDRV_IOCTL, RAW_IOCTL, address};
 
+use super::fixed::goes_nowhere;
 use super::lab::{Lab, ended};
 use super::outcome::{Failure, Outcome, equal, holds, refused, status_is};
 use super::requests;
@@ -68,8 +70,7 @@ fn fixed(lab: &Lab, row: &Row) -> Outcome {
         let expected: &[u8] = if only { b"friend" } else { b"stranger" };
         equal(session.receive(100)?.data, expected, "the first that is received")?;
         fix(&[])?;
-        let nowhere = session.send(b"nowhere", None);
-        refused(nowhere, STATUS_INVALID_DEVICE_STATE, "a send without any address")?;
+        goes_nowhere(lab, &session)?;
     }
     Ok(())
 }
@@ -129,10 +130,15 @@ fn sort(lab: &Lab, row: &Row) -> Outcome {
     match session.sort_addresses(&list) {
         // By RFC 6724: the loopback address of IPv6 has the highest precedence.
         Ok(sorted) => {
-            let expected = if lab.lacks(Need::Ipv6).is_some() { &list[1..2] } else { &list[..2] };
-            equal(&sorted[..], expected, "the addresses that can be reached, the best first")?;
+            let reached = if lab.lacks(Need::Ipv6).is_some() { &list[1..2] } else { &list[..2] };
+            let (best, others) = sorted.split_at(reached.len().min(sorted.len()));
+            equal(best, reached, "the addresses that can be reached, the best first")?;
+            let kept = lab.followed::<SortUnreachable>().contains(&SortUnreachable::Last);
+            let others = others.iter().all(|other| kept && list.contains(other) && !reached.contains(other));
+            holds(others, "none that cannot be reached, or those behind the others")?;
             let turned: Vec<_> = list.iter().rev().copied().collect();
-            equal(&session.sort_addresses(&turned)?[..], expected, "the same, given the other way round")?;
+            let sorted = session.sort_addresses(&turned)?;
+            equal(&sorted[..reached.len()], reached, "the same, given the other way round")?;
         }
         // WSK's pages name the IOCTL, and say no more.
         Err(error) => {

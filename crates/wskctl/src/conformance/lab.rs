@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use readings::Question;
 use wsk_cmsg::{Control, Message};
 use wsk_sys::{NamedStatus, STATUS_NOT_SUPPORTED};
 use wskdrv_abi::Statistics;
 
 use super::outcome::{Failure, Outcome, SOON, equal, eventually, holds};
+use super::patience;
 use super::process::{ChildProcess, Plan};
 use super::test::Need;
 use crate::device::{Arrived, Completed, Device, Handle, OpenError, Peer, Pending};
@@ -25,6 +27,8 @@ pub struct Lab {
     device: Device,
     program: Option<PathBuf>,
     before: Statistics,
+    /// Nothing was asked of the driver before.
+    fresh: bool,
 }
 
 impl Lab {
@@ -46,13 +50,37 @@ impl Lab {
         }
         before.handles_open = before.handles_open.saturating_sub(1);
         session.close();
-        Ok(Lab { device, program, before })
+        let fresh = device.is_ours();
+        Ok(Lab { device, program, before, fresh })
+    }
+
+    /// A place where something was done before.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Lab::new`].
+    #[cfg(feature = "hosted")]
+    pub(super) fn again(device: Device) -> Outcome<Lab> {
+        Ok(Lab { fresh: false, ..Self::new(device, None)? })
+    }
+
+    /// Whether the driver's counts begin at zero.
+    #[must_use]
+    pub const fn is_fresh(&self) -> bool {
+        self.fresh
     }
 
     /// The device.
     #[must_use]
     pub const fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// The readings of a question that the device's kernel may follow: one, where it says which; else each that the hosted
+    /// kernel can follow.
+    #[must_use]
+    pub fn followed<Q: Question>(&self) -> Vec<Q> {
+        self.device.readings().map_or_else(|| Q::FOLLOWED.to_vec(), |readings| vec![readings.of()])
     }
 
     /// The program that can be started as another process, and the device that it is to open.
@@ -279,7 +307,7 @@ impl Outsider {
     ///
     /// None came.
     pub fn receive(&self) -> Outcome<(Vec<u8>, SocketAddr)> {
-        Ok(self.0.receive(SOON)?)
+        Ok(patience::wait(SOON, |limit| self.0.receive(limit))?)
     }
 
     /// Receives one datagram, and says how it came.
@@ -288,7 +316,10 @@ impl Outsider {
     ///
     /// None came; or, as a reason not to look, the system does not tell.
     pub fn arrival(&self) -> Outcome<Arrived> {
-        able(self.0.arrival(SOON), "a socket of this system does not see hops and marks")
+        able(
+            patience::wait(SOON, |limit| self.0.arrival(limit)),
+            "a socket of this system does not see hops and marks",
+        )
     }
 
     /// Has what is sent from now on go out with these hops, and this type of service or traffic class.

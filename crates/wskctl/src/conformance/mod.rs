@@ -13,6 +13,7 @@
 //! | `lab`, `process` | what it is given: handles, sockets outside the driver, a process to kill |
 //! | `pending` | the kinds of request that a process can have under way when it is killed |
 //! | `runner`, `report`, `junit` | running, and telling about it |
+//! | `sweep`, `patience` | the tests once more, on the hosted kernel, with something going wrong at each opportunity |
 //! | the other modules | the tests, by theme |
 
 use wsk_sys::NTSTATUS;
@@ -22,7 +23,7 @@ use crate::device::Handle;
 mod basics;
 mod binding;
 #[cfg(all(test, feature = "hosted"))]
-mod broken;
+pub(crate) mod broken;
 mod cancelling;
 mod changes;
 mod client;
@@ -43,6 +44,8 @@ mod options;
 mod options_effect;
 mod options_group;
 mod outcome;
+mod outputs;
+mod patience;
 mod pending;
 mod process;
 mod refusals;
@@ -53,6 +56,10 @@ mod runner;
 mod runner_tests;
 mod security;
 mod states;
+#[cfg(feature = "hosted")]
+pub mod sweep;
+#[cfg(all(test, feature = "hosted"))]
+mod sweep_tests;
 mod test;
 mod threads;
 mod timing;
@@ -90,6 +97,7 @@ pub const SUITE: &[Theme] = &[
     changes::THEME,
     states::THEME,
     refusals::THEME,
+    outputs::THEME,
 ];
 
 /// Every test of the suite, in its order.

@@ -1,6 +1,7 @@
 //! Socket options: a test for each row of the table. Every option has its default, takes another value, says so, keeps
 //! it through the bind, refuses wrong sizes, directions and states, and has its effect.
 
+use readings::UnknownRequest;
 use wsk_requests::rows::pointer::SO_WSK_SECURITY;
 use wsk_requests::rows::socket::SO_RCVBUF;
 use wsk_requests::{Families, Hosted, Row, StateRule, ValueKind};
@@ -12,7 +13,7 @@ use wsk_sys::{
 use wskdrv_abi::{RAW_GET_OPTION, RAW_SET_OPTION};
 
 use super::lab::Lab;
-use super::outcome::{Failure, Outcome, equal, holds, refused, status_among};
+use super::outcome::{Failure, Outcome, equal, holds, refused, refused_with};
 use super::test::{Need, Test, Theme};
 use super::{options_effect, options_group, security};
 use crate::error::Error;
@@ -107,7 +108,7 @@ fn row(lab: &Lab, row: &Row) -> Outcome {
         there(lab, &session, row)?;
         shape(&session, row)?;
         if row.about().hosted == Hosted::Refused {
-            return unsupported(&session, row);
+            return unsupported(lab, &session, row);
         }
         if row.get && row.set && row.value.accepts(4, 0) {
             number(lab, *family, session, row)?;
@@ -160,15 +161,22 @@ fn shape(session: &Session, row: &Row) -> Outcome {
     Ok(())
 }
 
+/// The statuses with which WSK may refuse what it does not know.
+pub(super) fn unknown(lab: &Lab) -> Vec<NTSTATUS> {
+    let status = |reading| match reading {
+        UnknownRequest::NotSupported => STATUS_NOT_SUPPORTED,
+        UnknownRequest::InvalidParameter => STATUS_INVALID_PARAMETER,
+        UnknownRequest::InvalidRequest => STATUS_INVALID_DEVICE_REQUEST,
+    };
+    lab.followed().into_iter().map(status).collect()
+}
+
 /// An option that the hosted provider has not: whatever has it may take it.
-fn unsupported(session: &Session, row: &Row) -> Outcome {
+fn unsupported(lab: &Lab, session: &Session, row: &Row) -> Outcome {
     let (least, _) = row.value.bounds(0);
     match set(session, row, &vec![0; least]) {
         Ok(()) => Ok(()),
-        Err(error) => {
-            let status = error.status().ok_or_else(|| Failure::new(error.to_string()))?;
-            status_among(status, &[STATUS_NOT_SUPPORTED], "an option that is not supported")
-        }
+        refusal => refused_with(refusal, &unknown(lab), "setting an option that is not supported"),
     }
 }
 

@@ -2,20 +2,22 @@
 
 use std::net::SocketAddr;
 
+use readings::{FragmentForbidden, NoPath, TypeOfService, UnicastInterface};
 use wsk_requests::rows::ip::{self, Request as Ip};
 use wsk_requests::rows::ipv6::{self, Request as Ipv6};
 use wsk_requests::rows::socket::Request as Socket;
 use wsk_requests::rows::udp::Request as Udp;
 use wsk_requests::{Request, Row};
 use wsk_sys::{
-    MSG_BCAST, STATUS_ACCESS_DENIED, STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_DEVICE_STATE,
-    STATUS_IO_TIMEOUT, STATUS_NETWORK_UNREACHABLE,
+    MSG_BCAST, STATUS_ACCESS_DENIED, STATUS_INVALID_ADDRESS_COMPONENT, STATUS_INVALID_BUFFER_SIZE,
+    STATUS_INVALID_CONNECTION, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER, STATUS_IO_TIMEOUT,
+    STATUS_NETWORK_UNREACHABLE,
 };
 
 use super::lab::{Lab, Outsider};
 use super::options::{get_number, numbers, set_number};
 use super::options_group::{self, loopback};
-use super::outcome::{Failure, Outcome, equal, holds, refused};
+use super::outcome::{Failure, Outcome, equal, holds, refused, refused_with};
 use crate::device::Arrived;
 use crate::family::Family;
 use crate::session::{Room, Session};
@@ -159,7 +161,10 @@ fn hops(setup: &Setup<'_>, row: &Row) -> Outcome {
 
 fn traffic_class(setup: &Setup<'_>, row: &Row) -> Outcome {
     set_number(&setup.session, row, 0xB8)?;
-    equal(setup.arrival()?.traffic_class, 0xB8, "the traffic class")
+    let ignored =
+        setup.family == Family::V4 && setup.lab.followed::<TypeOfService>().contains(&TypeOfService::Ignored);
+    let found = setup.arrival()?.traffic_class;
+    holds(found == 0xB8 || (ignored && found == 0), format_args!("{found:#x} is the traffic class"))
 }
 
 /// A multicast datagram on the loopback interface, and its index; none where that interface has no multicast.
@@ -198,8 +203,19 @@ fn unicast_interface(setup: &Setup<'_>, row: &Row) -> Outcome {
     equal(setup.arrival()?.interface, interface, "the interface that leads there")?;
     if setup.in_memory() {
         set(WIRE)?;
-        let refusal = setup.session.send(b"look", Some(setup.outsider.address()));
-        refused(refusal, STATUS_NETWORK_UNREACHABLE, "a send by an interface that does not lead there")?;
+        let astray = setup.session.send(b"look", Some(setup.outsider.address()));
+        let statuses = setup.lab.followed().into_iter().filter_map(|reading| match reading {
+            UnicastInterface::Unreachable => Some(STATUS_NETWORK_UNREACHABLE),
+            UnicastInterface::InvalidAddress => Some(STATUS_INVALID_ADDRESS_COMPONENT),
+            UnicastInterface::Ignored => None,
+        });
+        let statuses: Vec<_> = statuses.collect();
+        if statuses.is_empty() {
+            astray?;
+            equal(setup.outsider.arrival()?.interface, interface, "the interface that leads there")?;
+        } else {
+            refused_with(astray, &statuses, "a send by an interface that does not lead there")?;
+        }
     }
     set(0)?;
     equal(setup.arrival()?.interface, interface, "the interface that the route chooses")
@@ -229,7 +245,10 @@ fn dont_fragment(setup: &Setup<'_>, row: &Row) -> Outcome {
     equal(session.send(&vec![0; large], Some(to))?, large, "bytes sent in fragments")?;
     // On, or IP_PMTUDISC_DO.
     set_number(&session, row, 1)?;
-    let sent = session.send(&vec![0; large], Some(to));
+    let mut sent = session.send(&vec![0; large], Some(to));
+    if sent.is_ok() && setup.lab.followed().contains(&FragmentForbidden::FirstLost) {
+        sent = session.send(&vec![0; large], Some(to));
+    }
     refused(sent, STATUS_INVALID_BUFFER_SIZE, "a datagram that would have to be fragmented")?;
     equal(session.send(&vec![0; small], Some(to))?, small, "bytes sent in one piece")
 }
@@ -293,7 +312,12 @@ fn mtu(setup: &Setup<'_>, row: &Row) -> Outcome {
     let (session, _) = setup.wildcard()?;
     let (level, name) = numbers(row);
     let none = session.get_option(level, name, 4);
-    refused(none, STATUS_INVALID_DEVICE_STATE, "the MTU of no path")?;
+    let statuses = setup.lab.followed().into_iter().map(|reading| match reading {
+        NoPath::InvalidState => STATUS_INVALID_DEVICE_STATE,
+        NoPath::NotConnected => STATUS_INVALID_CONNECTION,
+        NoPath::InvalidParameter => STATUS_INVALID_PARAMETER,
+    });
+    refused_with(none, &statuses.collect::<Vec<_>>(), "the MTU of no path")?;
     if setup.in_memory() {
         session.set_remote_address(Some(far(setup)))?;
         return equal(get_number(&session, row)?, 1500, "the MTU of the path");

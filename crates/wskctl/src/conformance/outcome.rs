@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use wsk_sys::NTSTATUS;
 
+use super::patience;
 use crate::device::{OpenError, Refused};
 use crate::error::Error;
 
@@ -124,8 +125,7 @@ pub(super) fn status_among(found: NTSTATUS, expected: &[NTSTATUS], what: impl Di
     if expected.contains(&found) {
         return Ok(());
     }
-    let expected: Vec<String> = expected.iter().map(|status| name(*status)).collect();
-    Err(Failure::new(format!("{what}: expected {}, found {}", expected.join(" or "), name(found))))
+    Err(Failure::new(format!("{what}: expected {}, found {}", names(expected), name(found))))
 }
 
 /// That a request was refused with a status.
@@ -135,13 +135,52 @@ pub(super) fn status_among(found: NTSTATUS, expected: &[NTSTATUS], what: impl Di
 /// It was done, or ended otherwise.
 #[track_caller]
 pub(super) fn refused<T>(result: Result<T, Error>, expected: NTSTATUS, what: impl Display) -> Outcome {
+    refused_with(result, &[expected], what)
+}
+
+/// That a request was refused with one of several statuses.
+///
+/// # Errors
+///
+/// It was done, or ended otherwise.
+#[track_caller]
+pub(super) fn refused_with<T>(
+    result: Result<T, Error>,
+    expected: &[NTSTATUS],
+    what: impl Display,
+) -> Outcome {
     let Err(found) = result else {
-        return Err(Failure::new(format!("{what}: expected {}, but it was done", name(expected))));
+        return Err(Failure::new(format!("{what}: expected {}, but it was done", names(expected))));
     };
     match found.status() {
-        Some(status) => status_is(status, expected, what),
-        None => Err(Failure::new(format!("{what}: expected {}, but {found}", name(expected)))),
+        Some(status) => status_among(status, expected, what),
+        None => Err(Failure::new(format!("{what}: expected {}, but {found}", names(expected)))),
     }
+}
+
+/// That a request ended as one of several readings has it: done, or refused with its status. Tells whether it was done.
+///
+/// # Errors
+///
+/// It ended otherwise.
+#[track_caller]
+pub(super) fn ends_as<T>(
+    result: Result<T, Error>,
+    expected: impl IntoIterator<Item = Result<(), NTSTATUS>>,
+    what: impl Display,
+) -> Outcome<bool> {
+    let found = match &result {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.status()),
+    };
+    let expected: Vec<_> = expected.into_iter().collect();
+    if expected.iter().any(|one| one.map_err(Some) == found) {
+        return Ok(result.is_ok());
+    }
+    let show = |one: &Result<(), NTSTATUS>| one.map_or_else(name, |()| "success".to_owned());
+    let expected: Vec<_> = expected.iter().map(show).collect();
+    let found = result.err().map_or_else(|| "success".to_owned(), |error| error.to_string());
+    Err(Failure::new(format!("{what}: expected {}, found {found}", expected.join(" or "))))
 }
 
 /// Looks again and again until `look` succeeds; see [`SOON`].
@@ -150,16 +189,22 @@ pub(super) fn refused<T>(result: Result<T, Error>, expected: NTSTATUS, what: imp
 ///
 /// What was found last.
 pub(super) fn eventually(mut look: impl FnMut() -> Outcome) -> Outcome {
-    let end = Instant::now() + SOON;
+    let began = Instant::now();
+    let end = began + SOON;
     loop {
         match look() {
-            Err(failure) if Instant::now() >= end => {
-                return Err(failure.while_doing(format_args!("still so after {} s", SOON.as_secs())));
+            Err(failure) if Instant::now() >= end || patience::is_over() => {
+                return Err(failure.while_doing(format_args!("still so after {:?}", began.elapsed())));
             }
             Err(Failure::Unmet { .. }) => thread::sleep(Duration::from_millis(2)),
             done => return done,
         }
     }
+}
+
+/// Several statuses, of which one is expected.
+fn names(statuses: &[NTSTATUS]) -> String {
+    statuses.iter().map(|status| name(*status)).collect::<Vec<_>>().join(" or ")
 }
 
 /// A status as people write it.

@@ -11,10 +11,11 @@ use wsk_sys::{
 };
 use wskdrv_abi::code::{self, FILE_DEVICE_WSKDRV, Method};
 use wskdrv_abi::{
-    Create, Datagrams, IOCTL_WSKDRV_BIND, IOCTL_WSKDRV_CREATE, IOCTL_WSKDRV_GET_OPTION, IOCTL_WSKDRV_IOCTL,
-    IOCTL_WSKDRV_LOCAL_ADDRESS, IOCTL_WSKDRV_RAW_CONTROL, IOCTL_WSKDRV_RECEIVE, IOCTL_WSKDRV_SEND,
-    IOCTL_WSKDRV_SET_OPTION, IOCTL_WSKDRV_STATISTICS, IOCTL_WSKDRV_VERSION, NO_TIMEOUT, OptionRequest,
-    RAW_GET_OPTION, RAW_IOCTL, RAW_SET_OPTION, RAW_VALUE_MAX, Received, Send, Statistics, Timed, Version,
+    Create, Datagrams, EnableReceive, IOCTL_WSKDRV_BIND, IOCTL_WSKDRV_CREATE, IOCTL_WSKDRV_ENABLE_RECEIVE,
+    IOCTL_WSKDRV_GET_OPTION, IOCTL_WSKDRV_IOCTL, IOCTL_WSKDRV_LOCAL_ADDRESS, IOCTL_WSKDRV_RAW_CONTROL,
+    IOCTL_WSKDRV_RECEIVE, IOCTL_WSKDRV_SEND, IOCTL_WSKDRV_SET_OPTION, IOCTL_WSKDRV_STATISTICS,
+    IOCTL_WSKDRV_VERSION, NO_TIMEOUT, OptionRequest, RAW_GET_OPTION, RAW_IOCTL, RAW_SET_OPTION,
+    RAW_VALUE_MAX, Receive, Received, Send, Statistics, Timed, Version,
 };
 use zerocopy::IntoBytes;
 
@@ -40,6 +41,7 @@ tests! { refusals:
     "An option or IOCTL without a row needs the raw code." requests_without_a_row_need_the_raw_code;
     "A value must have its option's size." values_have_their_size;
     "Requests that carry kernel pointers do not pass as bytes." pointers_do_not_pass_as_bytes;
+    "Numbers at their edges are refused, and none of them wraps around." numbers_at_their_edges_are_refused;
     "The raw code takes three types of request, and values of a sane size." raw_requests_are_checked;
 }
 
@@ -242,6 +244,50 @@ fn pointers_do_not_pass_as_bytes(lab: &Lab) -> Outcome {
     }
     let get = raw_with(RAW_GET_OPTION, 0x7FFF, IPPROTO_IP, &[]);
     ends(&session, IOCTL_WSKDRV_RAW_CONTROL, &get, 8, STATUS_ACCESS_DENIED)
+}
+
+fn numbers_at_their_edges_are_refused(lab: &Lab) -> Outcome {
+    const EDGES: [u32; 6] = [u32::MAX, u32::MAX - 1, u32::MAX - 7, 1 << 31, (1 << 31) - 1, (1 << 31) + 1];
+    let (session, _) = lab.bound(Family::V4)?;
+    let malformed = [STATUS_INVALID_PARAMETER, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_BUFFER_SIZE];
+    let is_refused = |code, input: &[u8], output, what: &str, edge: u32| {
+        let (status, _) = raw(session.handle(), code, input, output)?;
+        status_among(status, &malformed, format_args!("{} with {what} {edge:#x}", name(code)))
+    };
+    let send = send_with(&sockaddr(Family::V4.loopback()), 4);
+    let receive = receive(32);
+    for edge in EDGES {
+        let with = |input: &[u8], offset: usize| {
+            let mut input = input.to_vec();
+            input[offset..][..4].copy_from_slice(&edge.to_ne_bytes());
+            input
+        };
+        for (what, offset) in [
+            ("the number", offset_of!(Send, count)),
+            ("the address length", offset_of!(Send, address_length)),
+            ("the control length", offset_of!(Send, control_length)),
+            ("the first length", size_of::<Send>()),
+        ] {
+            is_refused(IOCTL_WSKDRV_SEND, &with(&send, offset), 4, what, edge)?;
+        }
+        for (what, offset) in [
+            ("the number", offset_of!(Receive, count)),
+            ("the payload's room", offset_of!(Receive, payload_room)),
+            ("the control's room", offset_of!(Receive, control_room)),
+        ] {
+            is_refused(IOCTL_WSKDRV_RECEIVE, &with(&receive, offset), 4096, what, edge)?;
+        }
+        let enable = EnableReceive { capacity: edge, reserved: 0 };
+        is_refused(IOCTL_WSKDRV_ENABLE_RECEIVE, enable.as_bytes(), 0, "the capacity", edge)?;
+    }
+    // Sums that are small in 32 bits: of two lengths, and of the slots.
+    let address = sockaddr(Family::V4.loopback());
+    let address_length = u32::try_from(address.len()).unwrap_or_default();
+    let head = Send { timeout_ms: 0, flags: 0, count: 2, address_length, control_length: 0, reserved: 0 };
+    let lengths = [u32::MAX, 5].map(u32::to_ne_bytes).concat();
+    is_refused(IOCTL_WSKDRV_SEND, &[head.as_bytes(), &lengths, &address].concat(), 4, "lengths of", 4)?;
+    let slots = Receive { timeout_ms: 0, count: 16, payload_room: 1 << 28, control_room: 0 };
+    is_refused(IOCTL_WSKDRV_RECEIVE, slots.as_bytes(), 4096, "slots of", slots.payload_room)
 }
 
 fn raw_requests_are_checked(lab: &Lab) -> Outcome {

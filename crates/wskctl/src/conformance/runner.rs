@@ -3,7 +3,9 @@
 //! A test that does not end in time has failed, and the run goes on: its thread is left behind, and ends with the
 //! program. The same holds for a test in which the hosted kernel stops with a bug check.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -27,6 +29,7 @@ pub struct Runner {
     program: Option<PathBuf>,
     limit: Duration,
     interrupt: Interrupt,
+    jobs: usize,
 }
 
 /// What ends a test.
@@ -52,7 +55,8 @@ impl Runner {
     /// A runner on the devices that `devices` gives: for each test a kernel of its own, or always the same device.
     #[must_use]
     pub fn new(devices: impl Fn() -> Result<Device, OpenError> + Send + Sync + 'static) -> Runner {
-        Runner { devices: Arc::new(devices), program: None, limit: LIMIT, interrupt: Interrupt::new() }
+        let (devices, interrupt) = (Arc::new(devices), Interrupt::new());
+        Runner { devices, program: None, limit: LIMIT, interrupt, jobs: 1 }
     }
 
     /// With `wskctl` as a program that tests can start: see [`super::pend`].
@@ -65,6 +69,12 @@ impl Runner {
     #[must_use]
     pub fn with_limit(self, limit: Duration) -> Runner {
         Runner { limit, ..self }
+    }
+
+    /// With so many tests at a time. Their devices have nothing to do with each other: that is each test's own kernel.
+    #[must_use]
+    pub fn with_jobs(self, jobs: usize) -> Runner {
+        Runner { jobs, ..self }
     }
 
     /// With an interrupt that ends the run.
@@ -113,7 +123,8 @@ impl Runner {
         }
     }
 
-    /// Runs tests one after the other, until the interrupt is raised. `device` is what the report says of the device.
+    /// Runs tests, as many at a time as there are jobs, until the interrupt is raised; whoever watches is told of them in their
+    /// order. `device` is what the report says of the device.
     pub fn run(
         &self,
         device: &str,
@@ -121,21 +132,44 @@ impl Runner {
         watch: &mut dyn Watch,
     ) -> Report {
         let began = Instant::now();
+        let tests: Vec<_> = tests.into_iter().collect();
         let (mut results, mut not_run) = (Vec::new(), Vec::new());
-        for test in tests {
-            if self.interrupt.is_raised() {
-                not_run.push(test.name.to_owned());
-                continue;
+        let next = AtomicUsize::new(0);
+        let (ended, endings) = mpsc::channel();
+        thread::scope(|scope| {
+            let (tests, next) = (&tests, &next);
+            for _ in 0..self.jobs.clamp(1, tests.len().max(1)) {
+                let ended = ended.clone();
+                scope.spawn(move || {
+                    // Relaxed: a number for each, and nothing else.
+                    let place = || next.fetch_add(1, Ordering::Relaxed);
+                    while let Some((place, test)) = Some(place()).and_then(|at| Some((at, tests.get(at)?))) {
+                        let result = if self.interrupt.is_raised() { None } else { self.attempt(test) };
+                        // The other end is there until all have ended.
+                        let _ = ended.send((place, result));
+                    }
+                });
             }
-            watch.begins(test);
-            match self.attempt(test) {
-                Some(result) => {
-                    watch.ended(&result);
-                    results.push(result);
+            drop(ended);
+            // What has ended before its turn.
+            let mut early = HashMap::new();
+            for (place, test) in tests.iter().enumerate() {
+                if !self.interrupt.is_raised() {
+                    watch.begins(test);
                 }
-                None => not_run.push(test.name.to_owned()),
+                while !early.contains_key(&place) {
+                    let Ok((other, result)) = endings.recv() else { break };
+                    early.insert(other, result);
+                }
+                match early.remove(&place).flatten() {
+                    Some(result) => {
+                        watch.ended(&result);
+                        results.push(result);
+                    }
+                    None => not_run.push(test.name.to_owned()),
+                }
             }
-        }
+        });
         Report::new(device.to_owned(), results, not_run, began.elapsed())
     }
 }

@@ -34,8 +34,14 @@ impl Life {
         self.moments.iter().any(|moment| wanted(&moment.step))
     }
 
+    fn count(&self, wanted: impl Fn(&IrpStep) -> bool) -> usize {
+        self.moments.iter().filter(|moment| wanted(&moment.step)).count()
+    }
+
     fn is_over(&self) -> bool {
         self.has(|step| matches!(step, IrpStep::Freed))
+            && self.count(|step| matches!(step, IrpStep::RoutineReturned { .. }))
+                == self.count(|step| matches!(step, IrpStep::Completed { .. }))
     }
 
     /// Follows the rules that an IRP of the driver's own lives by.
@@ -50,10 +56,12 @@ impl Life {
             Unborn,
             Driver,
             Wsk,
-            Routine,
             Nobody,
         }
         let mut hands = Hands::Unborn;
+        // The completion routine gives the IRP back to whoever waits for it, who may use it again, and free it, before the
+        // routine has returned: so many have not.
+        let mut routines = 0_usize;
         for Moment { step, irql } in &self.moments {
             hands = match (step, hands) {
                 (IrpStep::Allocated { .. }, Hands::Unborn) | (IrpStep::Reused, Hands::Driver) => {
@@ -62,20 +70,28 @@ impl Life {
                 (IrpStep::Sent { .. }, Hands::Driver) => Hands::Wsk,
                 // A cancel may come at any time between, and changes nobody's hold on the IRP.
                 (IrpStep::Cancelled, hands) if hands != Hands::Unborn && hands != Hands::Nobody => hands,
-                (IrpStep::Completed { .. }, Hands::Wsk) if *irql <= DISPATCH_LEVEL => Hands::Routine,
-                (IrpStep::RoutineReturned { status }, Hands::Routine) => {
+                (IrpStep::Completed { .. }, Hands::Wsk) if *irql <= DISPATCH_LEVEL => {
+                    routines += 1;
+                    Hands::Driver
+                }
+                (IrpStep::RoutineReturned { status }, hands) if routines > 0 => {
+                    routines -= 1;
                     if status.0 != STATUS_MORE_PROCESSING_REQUIRED {
                         return Err(
                             "the completion routine let the I/O manager go on with the IRP".to_owned()
                         );
                     }
-                    Hands::Driver
+                    hands
                 }
                 (IrpStep::Freed, Hands::Driver) => Hands::Nobody,
                 (step, _) => return Err(format!("{step:?} at IRQL {irql} is out of turn")),
             };
         }
-        if hands == Hands::Nobody { Ok(()) } else { Err("the IRP was not freed".to_owned()) }
+        match (hands, routines) {
+            (Hands::Nobody, 0) => Ok(()),
+            (Hands::Nobody, _) => Err("a completion routine has not returned".to_owned()),
+            _ => Err("the IRP was not freed".to_owned()),
+        }
     }
 }
 
@@ -196,6 +212,14 @@ mod tests {
     }
 
     #[test]
+    fn a_routine_may_return_when_the_irp_is_in_use_again_or_freed() {
+        let life =
+            life(&[BORN, sent(), COMPLETED, IrpStep::Reused, sent(), DONE, COMPLETED, IrpStep::Freed, DONE]);
+        assert_eq!(life.check(), Ok(()));
+        assert!(life.is_over());
+    }
+
+    #[test]
     fn each_breach_is_found() {
         let returned = IrpStep::RoutineReturned { status: NamedStatus(0) };
         for (steps, what) in [
@@ -204,6 +228,8 @@ mod tests {
             (vec![BORN, sent(), sent()], "out of turn"),
             (vec![BORN, sent(), COMPLETED, COMPLETED], "out of turn"),
             (vec![BORN, sent(), COMPLETED, returned], "let the I/O manager go on"),
+            (vec![BORN, sent(), COMPLETED, DONE, DONE], "out of turn"),
+            (vec![BORN, sent(), COMPLETED, IrpStep::Freed], "has not returned"),
             (vec![BORN, IrpStep::Freed, IrpStep::Freed], "out of turn"),
             (vec![BORN, IrpStep::Freed, IrpStep::Cancelled], "out of turn"),
             (vec![sent()], "out of turn"),

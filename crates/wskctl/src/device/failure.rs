@@ -47,6 +47,11 @@ impl Refused {
     /// What to do about it, where there is something to say.
     #[must_use]
     pub fn advice(&self) -> Option<&'static str> {
+        if (self.code, self.status) == (wskdrv_abi::IOCTL_WSKDRV_PROBE, sys::STATUS_INVALID_DEVICE_REQUEST) {
+            return Some(
+                "The driver was built without the feature `probe`: load one of `cargo xtask cross --probe`.",
+            );
+        }
         ADVICE.iter().find(|row| row.0 == self.status).map(|row| row.1)
     }
 }
@@ -185,6 +190,13 @@ mod tests {
         );
         // What to do depends on what was asked for.
         assert_eq!(refused.advice(), None);
+    }
+
+    #[test]
+    fn a_driver_without_the_probes_is_no_older_one() {
+        let advice = |code| Refused::new(sys::STATUS_INVALID_DEVICE_REQUEST, code).advice().unwrap();
+        assert!(advice(wskdrv_abi::IOCTL_WSKDRV_PROBE).contains("--probe"));
+        assert!(advice(wskdrv_abi::IOCTL_WSKDRV_BIND).contains("older"));
     }
 
     #[test]

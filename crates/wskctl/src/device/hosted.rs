@@ -1,13 +1,14 @@
 //! The driver hosted inside this program, on a user-mode Windows kernel.
 
-use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use std::{io, mem};
 
 use netio::memory::Net;
 use netio::{Config, Netio};
-use ntos::{Driver, IrpEventKind, Overlapped, Process, Token};
+use ntos::{Driver, Faults, IrpEventKind, Overlapped, Process, Token};
+use readings::Readings;
 use wskdrv_abi::USER_PATH;
 
 use super::{
@@ -22,9 +23,10 @@ const READ_WRITE: u32 = 0xC000_0000;
 pub(super) struct Machine {
     kernel: ntos::Machine,
     netio: Netio,
-    process: Process,
+    process: Mutex<Process>,
     driver: Mutex<Option<Driver>>,
     completion: Completion,
+    readings: Readings,
     /// The network, if it is one in memory.
     net: Option<Net>,
 }
@@ -32,12 +34,17 @@ pub(super) struct Machine {
 impl Machine {
     pub(super) fn boot(config: &Hosted) -> Result<Machine, OpenError> {
         // A user may wait for a datagram as long as he likes.
-        let limits = ntos::Config { request_limit: Duration::MAX, ..ntos::Config::default() };
-        let kernel = ntos::Machine::boot(limits);
+        let readings = config.readings.clone();
+        let kernel = ntos::Machine::boot(ntos::Config {
+            request_limit: Duration::MAX,
+            readings: readings.clone(),
+            ..ntos::Config::default()
+        });
         let completion = match config.completion {
             Completion::Inline => netio::Completion::Inline,
             Completion::Deferred => netio::Completion::Deferred,
             Completion::Delayed(seed) => netio::Completion::Delayed { seed },
+            Completion::Mixed(seed) => netio::Completion::Mixed { seed },
         };
         let (net, network) = match config.network {
             Network::Host => (None, netio::Network::Host),
@@ -46,13 +53,53 @@ impl Machine {
                 (Some(net.clone()), netio::Network::Memory(net))
             }
         };
-        let netio = netio::install(&kernel, Config { network, completion, ..Config::default() });
-        let driver = kmdf::load(&kernel, wskdrv_abi::SERVICE_NAME, wskdrv::driver_entry)
-            .map_err(|status| OpenError::Hosted { doing: "loading the driver", status })?;
-        let process = kernel.process(Token::Administrator);
-        let driver = Mutex::new(Some(driver));
-        Ok(Machine { kernel, netio, process, driver, completion: config.completion, net })
+        let netio = netio::install(
+            &kernel,
+            Config { network, completion, readings: readings.clone(), ..Config::default() },
+        );
+        let driver = Mutex::new(Some(load(&kernel)?));
+        let process = Mutex::new(kernel.process(Token::Administrator));
+        Ok(Machine { kernel, netio, process, driver, completion: config.completion, readings, net })
     }
+
+    /// The fault points of the kernel.
+    pub(super) fn faults(&self) -> &Faults {
+        self.kernel.faults()
+    }
+
+    /// Takes the WSK provider away, or brings it back.
+    pub(super) fn provide(&self, there: bool) {
+        if there { self.netio.set_ready(true) } else { self.netio.detach() }
+    }
+
+    /// Ends the process that opens handles, and starts another one in its place.
+    pub(super) fn kill(&self) {
+        let next = self.kernel.process(Token::Administrator);
+        let process = mem::replace(&mut *lock(&self.process), next);
+        process.kill();
+    }
+
+    /// Loads the driver, if it was unloaded.
+    ///
+    /// # Errors
+    ///
+    /// The status with which it refuses.
+    pub(super) fn load(&self) -> Result<(), OpenError> {
+        let mut driver = lock(&self.driver);
+        if driver.is_none() {
+            *driver = Some(load(&self.kernel)?);
+        }
+        Ok(())
+    }
+}
+
+fn load(kernel: &ntos::Machine) -> Result<Driver, OpenError> {
+    kmdf::load(kernel, wskdrv_abi::SERVICE_NAME, wskdrv::driver_entry)
+        .map_err(|status| OpenError::Hosted { doing: "loading the driver", status })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Kind for Machine {
@@ -61,13 +108,19 @@ impl Kind for Machine {
             Completion::Inline => "inline".to_owned(),
             Completion::Deferred => "deferred".to_owned(),
             Completion::Delayed(seed) => format!("delayed, seed {seed}"),
+            Completion::Mixed(seed) => format!("mixed, seed {seed}"),
         };
         let network = if self.net.is_some() { ", network in memory" } else { "" };
-        format!("hosted in this program, completion {completion}{network}")
+        let readings = match &self.readings {
+            strict if *strict == Readings::STRICT => String::new(),
+            others => format!(", readings {others}"),
+        };
+        format!("hosted in this program, completion {completion}{network}{readings}")
     }
 
     fn open(&self) -> Result<Arc<dyn File>, OpenError> {
-        open(&self.process)
+        let process = lock(&self.process).clone();
+        open(&process)
     }
 
     fn irp_log(&self) -> Option<Vec<IrpEvent>> {
@@ -82,6 +135,7 @@ impl Kind for Machine {
         let counters = self.kernel.counters();
         vec![
             ("WSK sockets", self.netio.sockets() as u64),
+            ("requests that wait in WSK", self.netio.pending() as u64),
             ("WSK registrations", self.netio.registrations() as u64),
             ("cached security descriptors", self.netio.descriptors() as u64),
             ("IRPs", counters.irps.live as u64),
@@ -94,7 +148,7 @@ impl Kind for Machine {
     }
 
     fn unload(&self, limit: Duration) -> Option<Result<(), Refused>> {
-        let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        let driver = lock(&self.driver).take()?;
         Some(driver.unload_within(limit).map_err(|status| Refused::new(status.0, 0)))
     }
 
@@ -118,6 +172,10 @@ impl Kind for Machine {
         self.netio.change_addresses();
         self.netio.change_transports(|_| {});
         true
+    }
+
+    fn readings(&self) -> Option<&Readings> {
+        Some(&self.readings)
     }
 
     fn is_ours(&self) -> bool {

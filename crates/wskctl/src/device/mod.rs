@@ -10,8 +10,11 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use std::{fmt, io};
 
+use readings::Readings;
 use wsk_sys::{NT_SUCCESS, NTSTATUS, NamedStatus};
 
+#[cfg(feature = "hosted")]
+mod disturbed;
 mod failure;
 #[cfg(test)]
 pub(crate) mod fake;
@@ -22,6 +25,8 @@ mod peer;
 #[cfg(windows)]
 mod windows;
 
+#[cfg(feature = "hosted")]
+pub use disturbed::{Disturbance, Disturber, Ended};
 pub use failure::{OpenError, Refused};
 pub use irp::{IrpEvent, IrpStep};
 pub use peer::{Arrived, Peer};
@@ -36,6 +41,8 @@ pub enum Completion {
     Deferred,
     /// On another thread, at `DISPATCH_LEVEL`, after a delay and in an order drawn from this seed.
     Delayed(u64),
+    /// In one of these ways, drawn for each request from this seed.
+    Mixed(u64),
 }
 
 /// Where the hosted WSK sends its datagrams.
@@ -49,12 +56,14 @@ pub enum Network {
 }
 
 /// How to boot the hosted kernel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hosted {
     /// When WSK completes an IRP.
     pub completion: Completion,
     /// Where datagrams go.
     pub network: Network,
+    /// What the hosted WSK does where Microsoft's pages leave it open.
+    pub readings: Readings,
 }
 
 /// Where requests can be sent: a device of the driver.
@@ -77,7 +86,7 @@ impl Device {
         #[cfg(feature = "hosted")]
         return Ok(Device(Arc::new(hosted::Machine::boot(config)?)));
         #[cfg(not(feature = "hosted"))]
-        Err(OpenError::NotHosted { config: *config })
+        Err(OpenError::NotHosted { config: config.clone() })
     }
 
     /// The device at a path of the running system, such as [`wskdrv_abi::USER_PATH`]; nothing is opened yet.
@@ -128,6 +137,12 @@ impl Device {
     #[must_use]
     pub fn alive(&self) -> Vec<(&'static str, u64)> {
         self.0.alive()
+    }
+
+    /// What the device's kernel does where Microsoft's pages leave it open; `None` where that is not ours to say.
+    #[must_use]
+    pub fn readings(&self) -> Option<&Readings> {
+        self.0.readings()
     }
 
     /// Unloads the driver, waiting up to `limit` for open handles; `None` where that is not ours to do.
@@ -381,6 +396,9 @@ pub(crate) trait Kind: Send + Sync {
     }
     fn is_ours(&self) -> bool {
         false
+    }
+    fn readings(&self) -> Option<&Readings> {
+        None
     }
     fn delivers_at_once(&self) -> bool {
         false

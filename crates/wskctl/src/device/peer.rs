@@ -190,24 +190,4 @@ impl Peer {
             (Socket::Memory(peer), _) => peer.join_multicast(group, loopback),
         }
     }
-
-    /// The socket itself, if it is one of this computer, for options that only it has.
-    #[must_use]
-    pub const fn host_socket(&self) -> Option<&UdpSocket> {
-        match &self.socket {
-            Socket::Host(socket) => Some(socket),
-            #[cfg(feature = "hosted")]
-            Socket::Memory(_) => None,
-        }
-    }
-
-    /// The socket itself, if it is one of a network in memory.
-    #[cfg(feature = "hosted")]
-    #[must_use]
-    pub const fn memory_socket(&self) -> Option<&netio::memory::Peer> {
-        match &self.socket {
-            Socket::Host(_) => None,
-            Socket::Memory(peer) => Some(peer),
-        }
-    }
 }

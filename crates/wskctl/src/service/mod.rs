@@ -14,7 +14,7 @@ use std::fmt;
 
 pub use control::{Driver, Outcome};
 pub use failure::Error;
-pub use path::{registered, same_file};
+pub use path::{located, registered, same_file};
 use serde::Serialize;
 
 /// What a service does.

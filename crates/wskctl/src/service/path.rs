@@ -34,9 +34,43 @@ pub(super) fn plain(path: &str) -> &str {
     PREFIXES.iter().find_map(|prefix| path.strip_prefix(prefix)).unwrap_or(path)
 }
 
+/// The Win32 path of the file that a driver's service has, as the kernel finds it: `root` is the folder that Windows is in.
+#[must_use]
+pub fn located(path: &str, service: &str, root: &str) -> String {
+    let path = plain(path);
+    let below = |folder: &str| {
+        let start = path.get(..folder.len()).filter(|start| start.eq_ignore_ascii_case(folder));
+        start.map(|start| &path[start.len()..])
+    };
+    if path.is_empty() {
+        return format!(r"{root}\System32\drivers\{service}.sys");
+    }
+    match below(r"\SystemRoot\").or_else(|| below(r"%SystemRoot%\")) {
+        Some(rest) => format!(r"{root}\{rest}"),
+        None if path.contains(':') => path.to_owned(),
+        // A path that does not begin at a drive begins at the folder of Windows.
+        None => format!(r"{root}\{}", path.trim_start_matches('\\')),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_is_found_where_the_kernel_finds_it() {
+        let expected = r"C:\Windows\System32\drivers\wskdrv.sys";
+        for path in [
+            "",
+            r"\SystemRoot\System32\drivers\wskdrv.sys",
+            r"\systemroot\System32\drivers\wskdrv.sys",
+            r"%SystemRoot%\System32\drivers\wskdrv.sys",
+            r"System32\drivers\wskdrv.sys",
+            r"\??\C:\Windows\System32\drivers\wskdrv.sys",
+        ] {
+            assert_eq!(located(path, "wskdrv", r"C:\Windows"), expected, "{path}");
+        }
+    }
 
     #[test]
     fn absolute_paths_on_a_drive_are_registered_as_they_are() {

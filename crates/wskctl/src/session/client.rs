@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use wsk_sys::{SIO_ADDRESS_LIST_CHANGE, SIO_ADDRESS_LIST_QUERY, SIO_ADDRESS_LIST_SORT};
 use wskdrv_abi as abi;
-use wskdrv_abi::{IoctlRequest, Transport, address};
+use wskdrv_abi::{IoctlRequest, Probed, Transport, address};
 use zerocopy::{FromBytes, IntoBytes};
 
 use super::waiting::nothing;
@@ -27,6 +27,16 @@ impl Session {
         entries
             .collect::<Result<_, _>>()
             .map_err(|_size| Error::Reply { code, what: format!("{} bytes of transports", bytes.len()) })
+    }
+
+    /// Asks WSK what its pages leave open. The handle needs no socket.
+    ///
+    /// # Errors
+    ///
+    /// `STATUS_INVALID_DEVICE_REQUEST` of a driver that was built without the probes; `STATUS_NOT_SUPPORTED` of one that has
+    /// none for this question; otherwise why the probe could not be made.
+    pub fn probe(&self, id: &str) -> Result<Probed, Error> {
+        self.structure(abi::IOCTL_WSKDRV_PROBE, id.as_bytes().to_vec())
     }
 
     /// Waits until a transport comes or goes.

@@ -155,11 +155,15 @@ fn get(row: &Row, status: sys::NTSTATUS) -> Option<String> {
     }
     let path_mtu = row.kind == row::ip::IP_MTU.kind || row.kind == row::ipv6::IPV6_MTU.kind;
     match status {
-        sys::STATUS_INVALID_DEVICE_STATE if path_mtu => Some(format!(
-            "{name} is of the path to the fixed remote address, and there is none: in a script, after `create` and \
+        sys::STATUS_INVALID_DEVICE_STATE | sys::STATUS_INVALID_CONNECTION | sys::STATUS_INVALID_PARAMETER
+            if path_mtu =>
+        {
+            Some(format!(
+                "{name} is of the path to the fixed remote address, and there is none: in a script, after `create` and \
              `bind`, `ioctl SIO_WSK_SET_REMOTE_ADDRESS ADDR`, and then `get {name}`.",
-            name = row.name
-        )),
+                name = row.name
+            ))
+        }
         sys::STATUS_INVALID_DEVICE_STATE => Some("There is no socket yet: `create` it first.".to_owned()),
         _ => common(row, status),
     }
@@ -168,14 +172,17 @@ fn get(row: &Row, status: sys::NTSTATUS) -> Option<String> {
 /// What holds for options however they are used.
 fn common(row: &Row, status: sys::NTSTATUS) -> Option<String> {
     let name = row.name;
+    let family = match row.families {
+        Families::V4 => "it is for IPv4 sockets, and for IPv6 sockets whose IPV6_V6ONLY is off.",
+        Families::V6 => "it is for IPv6 sockets: use --family v6, in a script `create v6`.",
+        Families::Both => "",
+    };
+    // What a socket lacks, and what the transport lacks, is refused with one or the other.
     match (status, row.families) {
-        (sys::STATUS_INVALID_DEVICE_REQUEST, Families::V4) => {
-            Some(format!("{name} is for IPv4 sockets, and for IPv6 sockets whose IPV6_V6ONLY is off."))
+        (sys::STATUS_NOT_SUPPORTED, Families::Both) => Some(format!("The transport does not offer {name}.")),
+        (sys::STATUS_INVALID_DEVICE_REQUEST | sys::STATUS_NOT_SUPPORTED, Families::V4 | Families::V6) => {
+            Some(format!("The transport does not offer {name} to this socket; {family}"))
         }
-        (sys::STATUS_INVALID_DEVICE_REQUEST, Families::V6) => {
-            Some(format!("{name} is for IPv6 sockets: use --family v6, in a script `create v6`."))
-        }
-        (sys::STATUS_NOT_SUPPORTED, _) => Some(format!("The transport does not offer {name}.")),
         _ => None,
     }
 }

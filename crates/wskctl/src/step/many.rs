@@ -154,6 +154,10 @@ fn describe(info: &Info<'_>) -> String {
         Info::TypeOfService(class) => format!("tos {class:#04x}"),
         Info::TrafficClass(class) => format!("traffic class {class:#04x}"),
         Info::EcnV4(mark) | Info::EcnV6(mark) => format!("ecn {mark}"),
+        Info::InterfaceV4(index) | Info::InterfaceV6(index) => format!("by interface {index}"),
+        Info::ArrivalInterfaceV4(index) | Info::ArrivalInterfaceV6(index) => {
+            format!("arrived at interface {index}")
+        }
         Info::CoalescedInfo(size) => format!("datagrams of {size} bytes"),
         Info::ErrorV4(error) | Info::ErrorV6(error) => describe_error(error),
         other => format!("{other:?}"),

@@ -51,6 +51,24 @@ pub const INFO: &str = after! {
     "The counts are the driver's since it was loaded, over all handles; an operation is one request to WSK."
 };
 
+/// Of `probe`.
+pub const PROBE: &str = after! {
+    "wskctl probe"
+    "wskctl --device hosted --readings seed:7 probe --json";
+    "Each line is a question of docs/fidelity.md, the reading that the kernel follows, and the statuses that were seen. The \
+     driver asks by calls of its own to WSK; it has to be built with the feature `probe`, as the one inside this program is. \
+     A question that could stop the machine is not asked."
+};
+
+/// Of `readings`.
+pub const READINGS: &str = after! {
+    "wskctl readings"
+    "wskctl readings seed:7                      # what a seed has chosen"
+    "wskctl readings windows,receive-truncated=success --json";
+    "Each line is a question of docs/fidelity.md, the reading that is followed, and the others that can be. Nothing is asked \
+     of any kernel: `wskctl probe` does that. In a test the same text is parsed as `Readings`."
+};
+
 /// Of `options`.
 pub const OPTIONS: &str = after! {
     "wskctl options"

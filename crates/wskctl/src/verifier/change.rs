@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::failure::Refusal;
 use super::plan::{framework_key, parameters_key, service_key};
-use super::{CHECKS, Error, KMDF_VALUES, Options, Plan, System, Value, line};
+use super::{CHECKS, Error, KMDF_VALUES, Options, Plan, System, Value, Way, line};
 
 /// Where Driver Verifier's settings for the next start of Windows are.
 const SETTINGS_KEY: &str = r"SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management";
@@ -24,6 +25,10 @@ pub struct Done {
     pub restart_windows: bool,
     /// Whether it takes effect only after the driver has been stopped and started.
     pub restart_driver: bool,
+    /// How Driver Verifier was turned on or off, if at once.
+    pub now: Option<Way>,
+    /// Checks that were asked for and cannot be turned on in that way.
+    pub left_out: u32,
     /// What verifier.exe printed.
     pub output: String,
 }
@@ -42,6 +47,8 @@ pub struct Settings {
 pub struct Overview {
     /// Driver Verifier, from the next start of Windows on.
     pub driver_verifier: Settings,
+    /// What Driver Verifier says that it does now (`verifier /query`); `None` if it cannot be asked.
+    pub now: Option<String>,
     /// The framework's values, where there are any.
     pub framework: Vec<(String, Value)>,
     /// Whether `on` has been run, and `off` has not.
@@ -53,6 +60,9 @@ pub struct Overview {
 struct Record {
     /// The files that Driver Verifier was given; none if it was left alone.
     drivers: Vec<String>,
+    /// How, if at once.
+    #[serde(default)]
+    now: Option<Way>,
     /// Whether the framework's key was there.
     key: bool,
     /// The values that were replaced, and those that were not there.
@@ -72,15 +82,16 @@ pub fn on(system: &dyn System, options: &Options) -> Result<Done, Error> {
     if record(system, service)?.is_some() {
         return Err(Error::AlreadyOn { service: service.clone() });
     }
-    if plan.verifier.is_some() {
+    if options.flags.is_some() {
         let drivers = settings(system)?.drivers;
         if !drivers.is_empty() {
             return Err(Error::Busy { drivers });
         }
     }
     let mut before = Record::default();
-    if plan.verifier.is_some() {
+    if options.flags.is_some() {
         before.drivers = options.drivers();
+        before.now = options.now;
     }
     if !plan.registry.is_empty() {
         let home = service_key(service);
@@ -99,14 +110,42 @@ pub fn on(system: &dyn System, options: &Options) -> Result<Done, Error> {
     write(system, &place, RECORD, Some(&Value::Text(text)))?;
     let mut written = plan.registry.iter();
     let written = written.try_for_each(|(key, name, value)| write(system, key, name, value.as_ref()));
-    match written.and_then(|()| run(system, &plan)) {
-        Ok(output) => Ok(done(plan, output)),
+    match written.and_then(|()| run(system, &plan, options.now)) {
+        Ok(output) => {
+            let left_out = match (options.flags, options.now) {
+                (Some(flags), Some(way)) => flags & !way.flags(flags),
+                _ => 0,
+            };
+            Ok(Done { left_out, ..done(plan, options.now, output) })
+        }
         Err(error) => {
+            if let Some(way) = options.now {
+                // What has been done of it; the first run may have been the one that failed.
+                for arguments in way.off(&before.drivers) {
+                    let _ = system.verifier(&arguments);
+                }
+            }
             // What cannot be undone now is still in the record.
             restore(system, service, &before)?;
             Err(error)
         }
     }
+}
+
+/// Turns the verifiers on at once, in the first of these ways that works.
+///
+/// # Errors
+///
+/// As for [`on`]; [`Error::NoWay`] if verifier.exe refuses each, with nothing changed.
+pub fn on_now(system: &dyn System, options: &Options, ways: &[Way]) -> Result<Done, Error> {
+    let mut tried = Vec::new();
+    for way in ways {
+        match on(system, &Options { now: Some(*way), ..options.clone() }) {
+            Err(Error::Failed(refusal)) => tried.push(refusal),
+            done => return done,
+        }
+    }
+    Err(Error::NoWay { tried })
 }
 
 /// What turning the verifiers off comes to now.
@@ -116,11 +155,13 @@ pub fn on(system: &dyn System, options: &Options) -> Result<Done, Error> {
 /// [`Error::NotOn`], [`Error::Entangled`], or what Windows says.
 pub fn undo(system: &dyn System, service: &str) -> Result<Plan, Error> {
     let before = record(system, service)?.ok_or_else(|| Error::NotOn { service: service.to_owned() })?;
-    let mut plan = Plan { verifier: None, registry: values(system, service, &before)? };
-    if !before.drivers.is_empty() {
-        plan.verifier = without(&settings(system)?, &before.drivers)?;
-    }
-    Ok(plan)
+    let registry = values(system, service, &before)?;
+    let verifier = match before.now {
+        _ if before.drivers.is_empty() => Vec::new(),
+        Some(way) => way.off(&before.drivers),
+        None => without(&settings(system)?, &before.drivers)?.into_iter().collect(),
+    };
+    Ok(Plan { verifier, registry })
 }
 
 /// Turns the verifiers off: undoes what [`on`] did, and leaves alone what it did not.
@@ -131,9 +172,13 @@ pub fn undo(system: &dyn System, service: &str) -> Result<Plan, Error> {
 pub fn off(system: &dyn System, service: &str) -> Result<Done, Error> {
     let before = record(system, service)?.ok_or_else(|| Error::NotOn { service: service.to_owned() })?;
     let plan = undo(system, service)?;
-    let output = run(system, &plan)?;
+    let ran = match run(system, &plan, before.now) {
+        Err(error) if before.now.is_none() => return Err(error),
+        // What was turned on at once is gone with the next start of Windows: there is nothing to be tried again.
+        ran => ran,
+    };
     restore(system, service, &before)?;
-    Ok(done(plan, output))
+    Ok(done(plan, before.now, ran?))
 }
 
 /// Looks how the verifiers are set.
@@ -150,7 +195,8 @@ pub fn status(system: &dyn System, service: &str) -> Result<Overview, Error> {
         }
     }
     let recorded = record(system, service)?.is_some();
-    Ok(Overview { driver_verifier: settings(system)?, framework, recorded })
+    let now = system.verifier(&["/query".to_owned()]).ok().map(|run| run.output);
+    Ok(Overview { driver_verifier: settings(system)?, now, framework, recorded })
 }
 
 /// The arguments that take these files out of the settings; `None` if they are not in it.
@@ -220,24 +266,29 @@ fn restore(system: &dyn System, service: &str, before: &Record) -> Result<(), Er
     prune(system, RECORDS_KEY)
 }
 
-/// Runs verifier.exe, if the plan has it.
-fn run(system: &dyn System, plan: &Plan) -> Result<String, Error> {
-    let Some(arguments) = &plan.verifier else { return Ok(String::new()) };
-    let run = system.verifier(arguments).map_err(|source| Error::NotRun { source })?;
-    if run.code == DONE || run.code == RESTART {
-        return Ok(run.output);
+/// Runs verifier.exe as the plan has it. At once, an exit code that asks for a restart says that nothing was done.
+fn run(system: &dyn System, plan: &Plan, now: Option<Way>) -> Result<String, Error> {
+    let mut output = String::new();
+    for arguments in &plan.verifier {
+        let run = system.verifier(arguments).map_err(|source| Error::NotRun { source })?;
+        if run.code != DONE && (run.code != RESTART || now.is_some()) {
+            let line = line("verifier", arguments);
+            return Err(Error::Failed(Refusal {
+                line,
+                code: run.code,
+                output: run.output.trim().to_owned(),
+            }));
+        }
+        output.push_str(&run.output);
     }
-    Err(Error::Failed {
-        line: line("verifier", arguments),
-        code: run.code,
-        output: run.output.trim().to_owned(),
-    })
+    Ok(output)
 }
 
-fn done(plan: Plan, output: String) -> Done {
-    // Without /volatile, each of its settings takes effect at the next start, whatever the exit code.
-    let (restart_windows, restart_driver) = (plan.verifier.is_some(), !plan.registry.is_empty());
-    Done { plan, restart_windows, restart_driver, output }
+fn done(plan: Plan, now: Option<Way>, output: String) -> Done {
+    // Unless at once, each of its settings takes effect at the next start, whatever the exit code.
+    let restart_windows = now.is_none() && !plan.verifier.is_empty();
+    let restart_driver = now.is_some() || !plan.registry.is_empty();
+    Done { plan, restart_windows, restart_driver, now, left_out: 0, output }
 }
 
 fn record(system: &dyn System, service: &str) -> Result<Option<Record>, Error> {

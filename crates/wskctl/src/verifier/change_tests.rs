@@ -16,6 +16,8 @@ struct Fake {
     values: RefCell<BTreeMap<(String, String), Value>>,
     runs: RefCell<Vec<String>>,
     code: Cell<i32>,
+    /// Command lines with one of these ask for a restart.
+    refuses: RefCell<Vec<&'static str>>,
 }
 
 impl Fake {
@@ -76,8 +78,13 @@ impl System for Fake {
     }
 
     fn verifier(&self, arguments: &[String]) -> io::Result<Run> {
-        self.runs.borrow_mut().push(line("verifier", arguments));
-        let code = self.code.get();
+        let ran = line("verifier", arguments);
+        let refused = self.refuses.borrow().iter().any(|word| ran.contains(word));
+        self.runs.borrow_mut().push(ran);
+        let code = if refused { RESTART } else { self.code.get() };
+        if ["/volatile", "/dif", "/stop", "/query"].contains(&arguments[0].as_str()) {
+            return Ok(Run { code, output: String::new() });
+        }
         if code != 1 {
             let names = arguments.iter().skip_while(|word| *word != "/driver").skip(1);
             let names: Vec<String> = names.cloned().collect();
@@ -166,7 +173,7 @@ fn a_verifier_that_fails_leaves_nothing_behind() {
     fake.code.set(1);
     let before = fake.state();
     let error = on(&fake, &options()).unwrap_err();
-    assert!(matches!(error, Error::Failed { code: 1, .. }), "{error}");
+    assert!(matches!(error, Error::Failed(Refusal { code: 1, .. })), "{error}");
     fake.keys.borrow_mut().remove("SOFTWARE");
     assert_eq!(fake.state(), before);
 }
@@ -206,4 +213,63 @@ fn a_record_that_cannot_be_read_is_not_overwritten() {
     fake.set(&record_key("wskdrv"), RECORD, &Value::Text("{".into())).unwrap();
     assert!(matches!(on(&fake, &options()), Err(Error::Record { .. })));
     assert!(matches!(off(&fake, "wskdrv"), Err(Error::Record { .. })));
+}
+
+/// Turned on at once, the driver's file and the service being there.
+fn at_once(fake: &Fake) -> Result<Done, Error> {
+    on_now(fake, &options(), &Way::ALL)
+}
+
+#[test]
+fn at_once_the_first_way_that_works_is_taken() {
+    let fake = Fake::installed();
+    let done = at_once(&fake).unwrap();
+    assert_eq!((done.now, done.left_out), (Some(Way::Volatile), 0x2_0000));
+    assert!(!done.restart_windows && done.restart_driver);
+    assert_eq!(fake.ran(), ["verifier /volatile /flags 0x9BB", "verifier /volatile /adddriver wskdrv.sys"]);
+    off(&fake, "wskdrv").unwrap();
+    assert_eq!(
+        fake.ran()[2..],
+        ["verifier /volatile /removedriver wskdrv.sys", "verifier /volatile /flags 0"]
+    );
+
+    let fake = Fake::installed();
+    fake.refuses.borrow_mut().push("/adddriver");
+    let before = fake.state();
+    let done = at_once(&fake).unwrap();
+    assert_eq!((done.now, done.left_out), (Some(Way::Dif), 0xA0));
+    let ran = fake.ran();
+    assert!(
+        ran.contains(&"verifier /volatile /flags 0".to_owned()),
+        "what was done of it is undone: {ran:?}"
+    );
+    assert_eq!(ran.last().unwrap(), "verifier /dif 1 2 4 5 9 12 18 /now /driver wskdrv.sys");
+    off(&fake, "wskdrv").unwrap();
+    assert_eq!(fake.ran().last().unwrap(), "verifier /stop");
+    fake.keys.borrow_mut().remove("SOFTWARE");
+    assert_eq!(fake.state(), before);
+}
+
+#[test]
+fn where_no_way_works_each_is_named_and_nothing_is_left() {
+    let fake = Fake::installed();
+    fake.code.set(RESTART);
+    let before = fake.state();
+    let error = at_once(&fake).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("`verifier /volatile /flags 0x9BB` ended with exit code 2"), "{text}");
+    assert!(text.contains("`verifier /dif 1 2 4"), "{text}");
+    fake.keys.borrow_mut().remove("SOFTWARE");
+    assert_eq!(fake.state(), before);
+}
+
+#[test]
+fn what_a_restart_has_ended_is_forgotten() {
+    let fake = Fake::installed();
+    at_once(&fake).unwrap();
+    // Windows has been restarted: the driver is not in the list.
+    fake.refuses.borrow_mut().push("/removedriver");
+    assert!(matches!(off(&fake, "wskdrv"), Err(Error::Failed(_))));
+    assert!(matches!(off(&fake, "wskdrv"), Err(Error::NotOn { .. })));
+    assert!(fake.state().1.is_empty(), "the framework's values are gone too");
 }

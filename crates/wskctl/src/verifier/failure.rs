@@ -1,8 +1,27 @@
 //! Why the verifiers could not be turned on or off.
 
-use std::io;
+use std::{fmt, io};
 
 use thiserror::Error;
+
+/// A command line that verifier.exe refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The command line.
+    pub line: String,
+    /// The exit code.
+    pub code: i32,
+    /// What it printed.
+    pub output: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Refusal { line, code, output } = self;
+        write!(f, "`{line}` ended with exit code {code}")?;
+        if output.is_empty() { Ok(()) } else { write!(f, ": {output}") }
+    }
+}
 
 /// Why the verifiers could not be turned on or off.
 #[derive(Debug, Error)]
@@ -63,14 +82,13 @@ pub enum Error {
         source: io::Error,
     },
     /// verifier.exe failed.
-    #[error("`{line}` ended with exit code {code}{}{output}", if output.is_empty() { "" } else { ": " })]
-    Failed {
-        /// The command line.
-        line: String,
-        /// Its exit code.
-        code: i32,
-        /// What it printed.
-        output: String,
+    #[error("{0}")]
+    Failed(Refusal),
+    /// verifier.exe refused each way to turn it on at once.
+    #[error("Driver Verifier cannot be turned on without a restart: {}", refusals(tried))]
+    NoWay {
+        /// What was tried.
+        tried: Vec<Refusal>,
     },
 }
 
@@ -80,7 +98,11 @@ impl Error {
     pub const fn is_refusal(&self) -> bool {
         matches!(
             self,
-            Self::Busy { .. } | Self::Entangled { .. } | Self::Registry { .. } | Self::Failed { .. }
+            Self::Busy { .. }
+                | Self::Entangled { .. }
+                | Self::Registry { .. }
+                | Self::Failed(_)
+                | Self::NoWay { .. }
         )
     }
 
@@ -118,9 +140,16 @@ impl Error {
             Self::NotRun { .. } => Some(
                 "Windows has verifier.exe in its System32 folder, Wine has none; --framework-only does without it.",
             ),
-            Self::Failed { .. } => Some(ELEVATED),
+            Self::Failed(_) => Some(ELEVATED),
+            Self::NoWay { .. } => Some(
+                "From an elevated prompt, with the driver unloaded? Then `wskctl verifier on`, and restart Windows.",
+            ),
         }
     }
+}
+
+fn refusals(tried: &[Refusal]) -> String {
+    tried.iter().map(Refusal::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn list(drivers: &[String]) -> String {

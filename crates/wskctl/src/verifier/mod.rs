@@ -8,15 +8,17 @@
 mod change;
 mod checks;
 mod failure;
+mod now;
 mod plan;
 #[cfg(windows)]
 mod windows;
 
 use std::io;
 
-pub use change::{Done, Overview, Settings, off, on, status, undo};
+pub use change::{Done, Overview, Settings, off, on, on_now, status, undo};
 pub use checks::{CHECKS, Check, STANDARD, names};
-pub use failure::Error;
+pub use failure::{Error, Refusal};
+pub use now::Way;
 pub use plan::{FRAMEWORK, Framework, KMDF_VALUES, LowResources, Options, Plan, line};
 use serde::{Deserialize, Serialize};
 

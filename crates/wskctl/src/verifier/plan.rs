@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{STANDARD, Value};
+use super::{STANDARD, Value, Way};
 
 /// The framework's image, whose calls on the driver's behalf Driver Verifier sees only if it watches it too.
 pub const FRAMEWORK: &str = "Wdf01000.sys";
@@ -30,6 +30,8 @@ pub struct Options {
     pub image: String,
     /// Driver Verifier's flags; `None` leaves Driver Verifier alone.
     pub flags: Option<u32>,
+    /// How Driver Verifier is turned on at once; `None` is with the next start of Windows.
+    pub now: Option<Way>,
     /// Allocations that fail at random.
     pub low_resources: Option<LowResources>,
     /// Whether Driver Verifier watches the framework too.
@@ -57,8 +59,8 @@ pub struct Framework {
 /// What is to be run and written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Plan {
-    /// The arguments of verifier.exe, if it is to be run.
-    pub verifier: Option<Vec<String>>,
+    /// The arguments of each run of verifier.exe.
+    pub verifier: Vec<Vec<String>>,
     /// Values below `HKEY_LOCAL_MACHINE`: key, name, and what to write; `None` deletes the value.
     pub registry: Vec<(String, String, Option<Value>)>,
 }
@@ -71,6 +73,7 @@ impl Options {
             service: service.to_owned(),
             image: format!("{service}.sys"),
             flags: Some(STANDARD),
+            now: None,
             low_resources: None,
             framework_image: false,
             framework: Some(Framework::default()),
@@ -87,7 +90,12 @@ impl Options {
     /// What is to be run and written.
     #[must_use]
     pub fn plan(&self) -> Plan {
-        Plan { verifier: self.flags.map(|flags| self.arguments(flags)), registry: self.registry() }
+        let verifier = match (self.flags, self.now) {
+            (None, _) => Vec::new(),
+            (Some(flags), None) => vec![self.arguments(flags)],
+            (Some(flags), Some(way)) => way.on(flags, self.low_resources, &self.drivers()),
+        };
+        Plan { verifier, registry: self.registry() }
     }
 
     fn arguments(&self, flags: u32) -> Vec<String> {
@@ -193,7 +201,7 @@ mod tests {
         let mut options = Options::standard("wskdrv");
         change(&mut options);
         let plan = options.plan();
-        plan.verifier.map_or_else(String::new, |arguments| line("verifier", &arguments))
+        plan.verifier.first().map_or_else(String::new, |arguments| line("verifier", arguments))
     }
 
     fn with(names: &[&str]) -> u32 {

@@ -1,8 +1,11 @@
 //! `netio.sys` for Wine: the WSK provider of `crates/hosted/netio`, which has the functions that clients import.
 //!
-//! It completes the imports from Wine's kernel of the clients that do without the framework.
+//! It completes the imports from Wine's kernel of the clients that do without this project's framework.
 #![cfg(windows)]
 
-extern crate netio as _;
+use supplement::clients::{Module, watch};
 
-supplement::module!("netio.sys", supplement::clients::watch(&"netio.sys"));
+/// This module, for who hears of its clients.
+static MODULE: Module = Module { name: "netio.sys", clients_gone: netio::clients_gone };
+
+supplement::module!("netio.sys", watch(&MODULE));

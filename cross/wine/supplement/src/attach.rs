@@ -4,8 +4,8 @@
 use std::panic;
 use std::ptr;
 
-use hosted_rule::Rule;
 use hosted_rule::report::violation;
+use hosted_rule::{Broken, Rule};
 use windows_sys::Win32::System::LibraryLoader::{
     GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, GET_MODULE_HANDLE_EX_FLAG_PIN, GetModuleHandleExW,
 };
@@ -26,8 +26,8 @@ pub fn attach(module: &'static str) {
             &raw mut handle,
         )
     };
-    let rule = Rule::new(PANIC, 0, module, "a module does not panic");
-    panic::set_hook(Box::new(move |info| violation(&rule, &info.to_string())));
+    let rule: &'static Rule = Box::leak(Box::new(Rule::new(PANIC, 0, module, "a module does not panic")));
+    panic::set_hook(Box::new(move |info| violation(&Broken::new(rule, info.to_string()))));
 }
 
 /// Defines the entry point of a module, which the C runtime calls; what is given does further things when it is loaded.

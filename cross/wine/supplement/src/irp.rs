@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use hosted_rule::Broken;
 use hosted_rule::report::violation;
 use wsk_sys::{BOOLEAN, CCHAR, IRP};
 
@@ -34,7 +35,7 @@ pub(crate) unsafe extern "system" fn IoAllocateIrp(StackSize: CCHAR, ChargeQuota
 pub(crate) unsafe extern "system" fn IoFreeIrp(Irp: *mut IRP) {
     if !irps().remove(&Irp.addr()) {
         let detail = format!("IoFreeIrp of {Irp:p}, which is no IRP of a driver, or is free already");
-        violation(&IRP_FREED_TWICE, &detail);
+        violation(&Broken::new(&IRP_FREED_TWICE, detail));
     }
     // SAFETY: the caller's IRP.
     let locations = unsafe { (*Irp).StackCount };
@@ -42,7 +43,7 @@ pub(crate) unsafe extern "system" fn IoFreeIrp(Irp: *mut IRP) {
     let current = unsafe { (*Irp).CurrentLocation };
     if current <= locations {
         let detail = format!("IoFreeIrp of {Irp:p}, which was sent and is not completed");
-        violation(&IRP_FREED_IN_USE, &detail);
+        violation(&Broken::new(&IRP_FREED_IN_USE, detail));
     }
     // SAFETY: the caller's IRP.
     unsafe { (*Irp).MdlAddress = ptr::null_mut() };

@@ -7,6 +7,7 @@ use std::ffi::c_int;
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use hosted_rule::Broken;
 use hosted_rule::report::violation;
 use wsk_sys::{POOL_FLAG_UNINITIALIZED, PVOID, SIZE_T, ULONG, ULONG64};
 
@@ -108,11 +109,11 @@ pub(crate) unsafe extern "system" fn ExFreePoolWithTag(P: PVOID, Tag: ULONG) {
     let block = blocks().remove(&P.addr());
     let Some((block, layout)) = block.and_then(|block| Some((block, layout(block.size)?))) else {
         let detail = format!("{P:p} is no block of the pool, or is free already");
-        violation(&POOL_BAD_ADDRESS, &detail);
+        violation(&Broken::new(&POOL_BAD_ADDRESS, detail));
     };
     if Tag != 0 && Tag != block.tag {
         let detail = format!("{P:p} has the tag '{}', and is freed with '{}'", name(block.tag), name(Tag));
-        violation(&POOL_WRONG_TAG, &detail);
+        violation(&Broken::new(&POOL_WRONG_TAG, detail));
     }
     let memory: *mut u8 = P.cast();
     // SAFETY: a block of this size, which was in the table and now is nobody's.

@@ -10,6 +10,11 @@ use wsk_sys::{NTSTATUS, PCUNICODE_STRING, PDRIVER_OBJECT};
 
 supplement::module!("wdfldr.sys");
 
+/// By this name `netio.sys` sees that drivers of this framework need no completing.
+#[unsafe(no_mangle)]
+#[allow(non_upper_case_globals, reason = "a name like those of the functions")]
+pub static WdfldrCompletesImports: u8 = 1;
+
 /// Binds a driver, whose imports from the kernel are completed first.
 ///
 /// # Safety

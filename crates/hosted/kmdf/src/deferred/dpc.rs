@@ -16,7 +16,7 @@ use crate::object::kernel_dpc::KernelDpc;
 use crate::object::kind::Kind;
 use crate::object::lookup;
 use crate::object::{self, Body, Family, Kinded, Object};
-use crate::rules::Violation;
+use crate::rules::Broken;
 use crate::types::{
     PKDPC, PWDF_DPC_CONFIG, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFDPC, WDFDPC__, WDFOBJECT,
 };
@@ -33,7 +33,7 @@ impl Body for Dpc {
         true
     }
 
-    fn dispose(&self, _object: &Arc<Object>) -> Result<(), Violation> {
+    fn dispose(&self, _object: &Arc<Object>) -> Result<(), Broken> {
         self.dpc.retire();
         Ok(())
     }

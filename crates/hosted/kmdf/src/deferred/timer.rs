@@ -25,7 +25,7 @@ use crate::object::lookup;
 use crate::object::worker::Worker;
 use crate::object::{self, Body, Family, Kinded, Object};
 use crate::platform;
-use crate::rules::{self, Violation};
+use crate::rules::{self, Broken};
 use crate::types::{
     _WDF_EXECUTION_LEVEL as Level, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, PWDF_TIMER_CONFIG, WDFOBJECT,
     WDFTIMER, WDFTIMER__,
@@ -87,7 +87,7 @@ impl Timer {
     ///
     /// # Errors
     /// The violation of a callback that does not return.
-    fn flush(&self, object: &Object) -> Result<(), Violation> {
+    fn flush(&self, object: &Object) -> Result<(), Broken> {
         // SAFETY: waits at passive level; every DPC that was queued has run when it returns.
         unsafe { KeFlushQueuedDpcs() };
         self.worker.as_ref().map_or(Ok(()), |worker| worker.wait(object))
@@ -99,7 +99,7 @@ impl Body for Timer {
         true
     }
 
-    fn dispose(&self, object: &Arc<Object>) -> Result<(), Violation> {
+    fn dispose(&self, object: &Arc<Object>) -> Result<(), Broken> {
         self.starts.lock().ended = true;
         self.cancel();
         if platform::in_callback_of(object.handle()) {
@@ -259,7 +259,7 @@ pub unsafe extern "C" fn WdfTimerStop(
         starts.ignored = false;
     }
     let was_running = timer.cancel();
-    rules::raise(timer.flush(timer.object()));
+    rules::require(timer.flush(timer.object()));
     let mut starts = timer.starts.lock();
     starts.stopping -= 1;
     u8::from(was_running || starts.ignored)

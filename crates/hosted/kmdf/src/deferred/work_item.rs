@@ -15,7 +15,7 @@ use crate::object::kind::Kind;
 use crate::object::lookup;
 use crate::object::worker::Worker;
 use crate::object::{self, Body, Family, Kinded, Object};
-use crate::rules::{self, Violation};
+use crate::rules::{self, Broken};
 use crate::types::{
     PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, PWDF_WORKITEM_CONFIG, WDFOBJECT, WDFWORKITEM, WDFWORKITEM__,
 };
@@ -32,7 +32,7 @@ impl Body for WorkItem {
         true
     }
 
-    fn dispose(&self, object: &Arc<Object>) -> Result<(), Violation> {
+    fn dispose(&self, object: &Arc<Object>) -> Result<(), Broken> {
         self.worker.retire(object)
     }
 
@@ -122,7 +122,7 @@ pub unsafe extern "C" fn WdfWorkItemFlush(_globals: PWDF_DRIVER_GLOBALS, WorkIte
         });
         return;
     }
-    rules::raise(item.worker.wait(item.object()));
+    rules::require(item.worker.wait(item.object()));
 }
 
 /// The parent of a work item.

@@ -105,7 +105,7 @@ fn create(init: &DeviceInit, attributes: &Attributes) -> Result<Typed<Device>, N
     device.lock.belongs_to(device.object());
     let creates = init.file.as_ref().is_some_and(|(config, _)| config.EvtDeviceFileCreate.is_some());
     if creates && let Err(status) = queues::create_internal(&device) {
-        rules::raise(object::delete(device.object()));
+        rules::require(object::delete(device.object()));
         return Err(status);
     }
     Ok(device)

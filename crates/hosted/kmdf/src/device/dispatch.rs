@@ -134,7 +134,7 @@ fn create(device: &Typed<Device>, irp: Irp) -> NTSTATUS {
     let file = match create_file(device, irp) {
         Ok(file) => file,
         Err(status) => {
-            rules::raise(device.create_failed(address, status));
+            rules::require(device.create_failed(address, status));
             return irp.finish(status);
         }
     };
@@ -149,7 +149,7 @@ fn create(device: &Typed<Device>, irp: Irp) -> NTSTATUS {
     let request = match create_request(device, irp, file.clone()) {
         Ok(request) => request,
         Err(status) => {
-            rules::raise(device.create_failed(address, status));
+            rules::require(device.create_failed(address, status));
             return irp.finish(status);
         }
     };
@@ -265,11 +265,11 @@ fn close(device: &Typed<Device>, irp: Irp) -> NTSTATUS {
     if let Some(file) = file {
         let callback = device.file.as_ref().and_then(|(config, _)| config.EvtFileClose);
         call_file(device, &file, "EvtFileClose", callback);
-        rules::raise(object::delete(file.object()));
+        rules::require(object::delete(file.object()));
     }
     irp.complete(STATUS_SUCCESS, Some(0), wsk_sys::IO_NO_INCREMENT);
     if device.closed() {
-        rules::raise(object::delete(device.object()));
+        rules::require(object::delete(device.object()));
     }
     STATUS_SUCCESS
 }

@@ -35,7 +35,7 @@ use crate::object::{self, Body, Kinded, Object, Typed};
 use crate::platform;
 use crate::queue::{self, Queue};
 use crate::request::Recipient;
-use crate::rules::Violation;
+use crate::rules::Broken;
 use crate::types::{WDF_EXECUTION_LEVEL, WDF_FILEOBJECT_CONFIG, WDF_SYNCHRONIZATION_SCOPE, WDFDEVICE__};
 
 /// The body of a WDFDEVICE.
@@ -143,7 +143,7 @@ impl Device {
     ///
     /// # Errors
     /// The violation of a driver that does not let the file object end.
-    fn create_failed(&self, file_object: usize, status: NTSTATUS) -> Result<(), Violation> {
+    fn create_failed(&self, file_object: usize, status: NTSTATUS) -> Result<(), Broken> {
         self.refuse(file_object, status);
         let file = {
             let mut state = self.state.lock();
@@ -203,7 +203,7 @@ impl Body for Device {
         first && closed
     }
 
-    fn finish(&self, object: &Arc<Object>) -> Result<(), Violation> {
+    fn finish(&self, object: &Arc<Object>) -> Result<(), Broken> {
         self.disposer.retire(object)?;
         let (link, deleted) = {
             let mut state = self.state.lock();
@@ -256,7 +256,7 @@ impl Kinded for Device {
 }
 
 impl Recipient for Typed<Device> {
-    fn create_failed(&self, file_object: usize, status: NTSTATUS) -> Result<(), Violation> {
+    fn create_failed(&self, file_object: usize, status: NTSTATUS) -> Result<(), Broken> {
         Device::create_failed(self, file_object, status)
     }
 

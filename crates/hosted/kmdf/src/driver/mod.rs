@@ -20,7 +20,7 @@ use crate::object::callback;
 use crate::object::client::{self, Client, clients};
 use crate::object::kind::Kind;
 use crate::object::{self, Body, Family, Kinded, Object, Typed};
-use crate::rules::{self, Violation};
+use crate::rules::{self, Broken};
 use crate::types::{
     _WDF_DRIVER_INIT_FLAGS as Flags, _WDF_EXECUTION_LEVEL as Level, _WDF_SYNCHRONIZATION_SCOPE as Scope,
     PFN_WDF_DRIVER_UNLOAD, PWDF_DRIVER_CONFIG, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFDRIVER,
@@ -191,14 +191,14 @@ unsafe extern "system" fn unload(driver_object: *mut DRIVER_OBJECT) {
             unsafe { unload(driver.as_handle()) };
         });
     }
-    rules::raise(delete(&client));
+    rules::require(delete(&client));
 }
 
 /// Deletes a client's WDFDRIVER, if it has one.
 ///
 /// # Errors
 /// The violation of a driver that does not let one of its objects end.
-pub(crate) fn delete(client: &Client) -> Result<(), Violation> {
+pub(crate) fn delete(client: &Client) -> Result<(), Broken> {
     client.driver().map_or(Ok(()), |driver| object::delete(&driver))
 }
 

@@ -6,7 +6,7 @@ use core::ops::{Deref, DerefMut};
 
 use wsk_sys::{
     DISPATCH_LEVEL, KIRQL, KSPIN_LOCK, KeAcquireSpinLockAtDpcLevel, KeAcquireSpinLockRaiseToDpc,
-    KeGetCurrentIrql, KeReleaseSpinLock, KeReleaseSpinLockFromDpcLevel,
+    KeGetCurrentIrql, KeInitializeSpinLock, KeReleaseSpinLock, KeReleaseSpinLockFromDpcLevel,
 };
 
 /// A value that one thread at a time may touch, at `DISPATCH_LEVEL`.
@@ -43,6 +43,14 @@ impl<T> Lock<T> {
             None
         };
         Guard { lock: self, previous }
+    }
+}
+
+impl<T> Drop for Lock<T> {
+    fn drop(&mut self) {
+        // So that a kernel which knows its locks takes the next one here for another.
+        // SAFETY: the word is one, and nobody has the lock, which is the caller's alone.
+        unsafe { KeInitializeSpinLock(self.word.get()) };
     }
 }
 

@@ -137,7 +137,7 @@ pub unsafe extern "C" fn WdfObjectReferenceActual(
 ) {
     const NAME: &str = "WdfObjectReferenceActual";
     at_most(NAME, DISPATCH_LEVEL);
-    rules::raise(object::reference(&lookup::object(NAME, Handle)));
+    rules::require(object::reference(&lookup::object(NAME, Handle)));
 }
 
 /// Gives a reference back. The last one of a deleted object destroys it.
@@ -153,7 +153,7 @@ pub unsafe extern "C" fn WdfObjectDereferenceActual(
 ) {
     const NAME: &str = "WdfObjectDereferenceActual";
     at_most(NAME, DISPATCH_LEVEL);
-    rules::raise(object::release(&lookup::object(NAME, Handle)));
+    rules::require(object::release(&lookup::object(NAME, Handle)));
 }
 
 /// Makes an object under the parent that the attributes name, or under the driver, and gives the driver its handle.
@@ -226,7 +226,7 @@ pub unsafe extern "C" fn WdfObjectDelete(_globals: PWDF_DRIVER_GLOBALS, Object: 
     }
     at_most(NAME, object.kind().delete_level);
     if object.body().begin_delete() {
-        rules::raise(object::delete(&object));
+        rules::require(object::delete(&object));
     }
 }
 
@@ -249,7 +249,7 @@ pub unsafe extern "C" fn WdfObjectAcquireLock(_globals: PWDF_DRIVER_GLOBALS, Obj
     if lock.is_passive() {
         at_most(NAME, PASSIVE_LEVEL);
     }
-    rules::raise(lock.acquire());
+    rules::require(lock.acquire());
     platform::hold(Held { handle: object.handle(), waits: lock.is_passive() });
 }
 

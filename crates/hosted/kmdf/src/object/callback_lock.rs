@@ -4,6 +4,7 @@
 use alloc::format;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use readings::CallbackSpinLock;
 use wsk_sys::{DISPATCH_LEVEL, KIRQL, KeLowerIrql, KfRaiseIrql};
 
 use crate::kernel::event::Event;
@@ -13,12 +14,15 @@ use crate::object::args::irql;
 use crate::object::handles::name_of;
 use crate::object::wait_limit;
 use crate::platform;
-use crate::rules::{self, Violation};
+use crate::rules::{self, Broken};
 
+/// What a report calls such a lock, with the handle of the object whose lock it is.
+const KIND: &str = "the callback lock of object";
 /// How often to try before looking at the clock.
 const SPINS: u32 = 1024;
 
-/// A lock of a device or queue. The thread that holds it may acquire it again.
+/// A lock of a device or queue. The thread that holds it may acquire it again, unless the reading of
+/// [`CallbackSpinLock`] makes the one at `DISPATCH_LEVEL` a spin lock.
 pub(crate) struct CallbackLock {
     form: Form,
     /// The number of the thread that holds it, or 0.
@@ -38,7 +42,7 @@ struct Held {
 enum Form {
     /// Callbacks at `PASSIVE_LEVEL`: waits for an event.
     Passive(Event),
-    /// Callbacks at `DISPATCH_LEVEL`. Not a kernel spin lock: a handler may complete its request while it holds
+    /// Callbacks at `DISPATCH_LEVEL`. No spin lock of the kernel's: a handler may complete its request while it holds
     /// this, as it does on Windows, and the kernel would take that for a mistake of the driver's.
     Dispatch,
 }
@@ -57,7 +61,7 @@ impl CallbackLock {
     }
 
     /// The violation of a lock that was not released as long as the framework waits for a driver.
-    fn stuck(&self) -> Violation {
+    fn stuck(&self) -> Broken {
         // Relaxed: only for a report.
         let of = name_of(self.of.load(Ordering::Relaxed));
         let seconds = wait_limit::seconds();
@@ -65,7 +69,7 @@ impl CallbackLock {
             "the lock of {of}, which keeps callbacks apart, was not released for the {seconds} seconds that a thread \
              waits for it"
         );
-        Violation::new(&rules::LOCK_STUCK, detail)
+        Broken::new(&rules::LOCK_STUCK, detail)
     }
 
     /// Whether it can be waited for only at `PASSIVE_LEVEL`.
@@ -81,12 +85,24 @@ impl CallbackLock {
     /// Waits for the lock.
     ///
     /// # Errors
-    /// The violation of a driver that does not release it.
-    pub(crate) fn acquire(&self) -> Result<(), Violation> {
+    /// The violation of a driver that does not release it, or has it and may not have it twice.
+    pub(crate) fn acquire(&self) -> Result<(), Broken> {
         if self.is_mine() {
+            let is_spin_lock = platform::reading::<CallbackSpinLock>() == CallbackSpinLock::KernelSpinLock;
+            if is_spin_lock && !self.is_passive() {
+                // Relaxed: only for a report.
+                let of = name_of(self.of.load(Ordering::Relaxed));
+                let detail = format!(
+                    "the lock of {of}, which keeps callbacks apart at DISPATCH_LEVEL, acquired by the thread that holds it"
+                );
+                return Err(Broken::new(&rules::RECURSIVE_LOCK, detail));
+            }
             self.held.lock().depth += 1;
             return Ok(());
         }
+        // Relaxed: only for a report.
+        let of = self.of.load(Ordering::Relaxed);
+        platform::acquiring(of, KIND, "");
         let previous = match &self.form {
             Form::Passive(event) => {
                 if !wait_limit::wait(event) {
@@ -112,6 +128,7 @@ impl CallbackLock {
                 return Err(self.stuck());
             }
         }
+        platform::acquired(of, KIND);
         *self.held.lock() = Held { depth: 1, previous };
         Ok(())
     }
@@ -126,6 +143,8 @@ impl CallbackLock {
         if !last {
             return;
         }
+        // Relaxed: only for a report.
+        platform::released(self.of.load(Ordering::Relaxed));
         // Release: the next owner sees what this one wrote.
         self.owner.store(0, Ordering::Release);
         match &self.form {
@@ -138,7 +157,7 @@ impl CallbackLock {
     /// Calls `f` with the lock held, if there is one.
     pub(crate) fn with<R>(lock: Option<&CallbackLock>, f: impl FnOnce() -> R) -> R {
         if let Some(lock) = lock {
-            rules::raise(lock.acquire());
+            rules::require(lock.acquire());
         }
         let result = f();
         if let Some(lock) = lock {

@@ -9,7 +9,7 @@ use wsk_sys::{DEVICE_OBJECT, NTSTATUS};
 use crate::kernel::lock::Lock;
 use crate::object::worker::Worker;
 use crate::object::{self, Object};
-use crate::rules::{self, Violation};
+use crate::rules::{self, Broken};
 
 /// Disposes of objects in a system thread. It is part of the body of an object, and works for those under it.
 pub(crate) struct Disposer {
@@ -45,7 +45,7 @@ impl Disposer {
         loop {
             let next = self.due.lock().pop_front();
             let Some(next) = next else { return };
-            rules::raise(object::finish_delete(&next));
+            rules::require(object::finish_delete(&next));
         }
     }
 
@@ -53,7 +53,7 @@ impl Disposer {
     ///
     /// # Errors
     /// The violation of a driver that does not let that happen.
-    pub(crate) fn retire(&self, owner: &Arc<Object>) -> Result<(), Violation> {
+    pub(crate) fn retire(&self, owner: &Arc<Object>) -> Result<(), Broken> {
         self.worker.wait(owner)?;
         self.worker.retire(owner)
     }

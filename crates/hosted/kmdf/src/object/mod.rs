@@ -31,6 +31,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::ops::Deref;
 
+use readings::ChildOrder;
 use wsk_sys::{NTSTATUS, PASSIVE_LEVEL, STATUS_DELETE_PENDING, STATUS_INSUFFICIENT_RESOURCES};
 
 use crate::kernel::lock::Lock;
@@ -44,7 +45,7 @@ use crate::object::handles::handles;
 use crate::object::kind::Kind;
 use crate::object::worker::Worker;
 use crate::platform;
-use crate::rules::{self, Violation};
+use crate::rules::{self, Broken};
 
 /// What an object is besides being an object: the operations of its kind.
 pub(crate) trait Body: Any + Send + Sync {
@@ -53,7 +54,7 @@ pub(crate) trait Body: Any + Send + Sync {
     ///
     /// # Errors
     /// The violation of a driver that does not let that happen.
-    fn dispose(&self, _object: &Arc<Object>) -> Result<(), Violation> {
+    fn dispose(&self, _object: &Arc<Object>) -> Result<(), Broken> {
         Ok(())
     }
 
@@ -61,7 +62,7 @@ pub(crate) trait Body: Any + Send + Sync {
     ///
     /// # Errors
     /// The violation of a driver that does not let that happen.
-    fn finish(&self, _object: &Arc<Object>) -> Result<(), Violation> {
+    fn finish(&self, _object: &Arc<Object>) -> Result<(), Broken> {
         Ok(())
     }
 
@@ -330,7 +331,7 @@ fn adopt(parent: &Arc<Object>, child: &Arc<Object>) -> bool {
 ///
 /// # Errors
 /// The violation of more references than can be counted.
-pub(crate) fn reference(object: &Arc<Object>) -> Result<(), Violation> {
+pub(crate) fn reference(object: &Arc<Object>) -> Result<(), Broken> {
     let more = {
         let mut life = object.life.lock();
         let more = life.references.checked_add(1);
@@ -338,7 +339,7 @@ pub(crate) fn reference(object: &Arc<Object>) -> Result<(), Violation> {
         more
     };
     let too_many =
-        || Violation::new(&rules::LAST_REFERENCE, format!("more references to {object} than can be counted"));
+        || Broken::new(&rules::LAST_REFERENCE, format!("more references to {object} than can be counted"));
     more.map(|_| ()).ok_or_else(too_many)
 }
 
@@ -346,7 +347,7 @@ pub(crate) fn reference(object: &Arc<Object>) -> Result<(), Violation> {
 ///
 /// # Errors
 /// The violation of dropping the last reference to an object that was not deleted.
-pub(crate) fn release(object: &Arc<Object>) -> Result<(), Violation> {
+pub(crate) fn release(object: &Arc<Object>) -> Result<(), Broken> {
     let (last, disposed, unseen) = {
         let mut life = object.life.lock();
         life.references = life.references.saturating_sub(1);
@@ -357,7 +358,7 @@ pub(crate) fn release(object: &Arc<Object>) -> Result<(), Violation> {
     }
     if !disposed {
         let detail = format!("the last reference to {object} was dropped, but it was not deleted");
-        return Err(Violation::new(&rules::LAST_REFERENCE, detail));
+        return Err(Broken::new(&rules::LAST_REFERENCE, detail));
     }
     if !unseen {
         context::call_back(object, "EvtDestroyCallback", Context::destroy_call);
@@ -395,7 +396,7 @@ pub(crate) fn begin_delete(object: &Arc<Object>) -> bool {
 ///
 /// # Errors
 /// The violation of a driver that deletes it at too high an IRQL, or does not let it end.
-pub(crate) fn delete(object: &Arc<Object>) -> Result<(), Violation> {
+pub(crate) fn delete(object: &Arc<Object>) -> Result<(), Broken> {
     if !begin_delete(object) {
         return Ok(());
     }
@@ -406,7 +407,7 @@ pub(crate) fn delete(object: &Arc<Object>) -> Result<(), Violation> {
         return Ok(());
     }
     let detail = format!("{object} was deleted at IRQL {}; it needs PASSIVE_LEVEL", irql());
-    Err(Violation::new(&rules::IRQL, detail))
+    Err(Broken::new(&rules::IRQL, detail))
 }
 
 /// Leaves an object that is marked as being deleted to a worker thread; whether there is one for it.
@@ -421,7 +422,7 @@ pub(crate) fn dispose_later(object: &Arc<Object>) -> bool {
 ///
 /// # Errors
 /// The violation of a driver that does not let it end.
-pub(crate) fn finish_delete(object: &Arc<Object>) -> Result<(), Violation> {
+pub(crate) fn finish_delete(object: &Arc<Object>) -> Result<(), Broken> {
     dispose(object)?;
     destroy(object)
 }
@@ -435,8 +436,8 @@ pub(crate) fn needs_passive(object: &Arc<Object>) -> bool {
 ///
 /// # Errors
 /// The violation of a driver that does not let one of them end.
-pub(crate) fn dispose(object: &Arc<Object>) -> Result<(), Violation> {
-    for child in object.children() {
+pub(crate) fn dispose(object: &Arc<Object>) -> Result<(), Broken> {
+    for child in in_order(object.children()) {
         let first = !core::mem::replace(&mut child.life.lock().deleting, true);
         if first {
             dispose(&child)?;
@@ -451,11 +452,19 @@ pub(crate) fn dispose(object: &Arc<Object>) -> Result<(), Violation> {
     Ok(())
 }
 
+/// Children, oldest first, in the order in which they are disposed of and destroyed.
+fn in_order(mut children: Vec<Arc<Object>>) -> Vec<Arc<Object>> {
+    if platform::reading::<ChildOrder>() == ChildOrder::NewestFirst {
+        children.reverse();
+    }
+    children
+}
+
 /// The second step: children are destroyed, and the framework's own reference goes.
 ///
 /// # Errors
 /// The violation of a driver that does not let one of them end.
-pub(crate) fn destroy(object: &Arc<Object>) -> Result<(), Violation> {
+pub(crate) fn destroy(object: &Arc<Object>) -> Result<(), Broken> {
     destroy_children(object)?;
     object.body.finish(object)?;
     release(object)
@@ -465,9 +474,9 @@ pub(crate) fn destroy(object: &Arc<Object>) -> Result<(), Violation> {
 ///
 /// # Errors
 /// The violation of a driver that does not let one of them end.
-pub(crate) fn destroy_children(object: &Arc<Object>) -> Result<(), Violation> {
+pub(crate) fn destroy_children(object: &Arc<Object>) -> Result<(), Broken> {
     let children = core::mem::take(&mut object.life.lock().children);
-    children.iter().try_for_each(destroy)
+    in_order(children).iter().try_for_each(destroy)
 }
 
 /// Takes an object out of the table that its driver kept a reference to; no callback is called.

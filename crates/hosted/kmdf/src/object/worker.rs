@@ -17,7 +17,7 @@ use crate::object::handles::handles;
 use crate::object::wait_limit;
 use crate::object::{self, Object};
 use crate::platform;
-use crate::rules::{self, Violation};
+use crate::rules::{self, Broken};
 
 /// A work item with its state. Each of its runs calls [`Body::work`](crate::object::Body::work) of the object that
 /// it was queued for.
@@ -90,7 +90,7 @@ impl Worker {
     ///
     /// # Errors
     /// The violation of a callback that takes longer than the framework waits for a driver.
-    pub(crate) fn wait(&self, waiter: &Object) -> Result<(), Violation> {
+    pub(crate) fn wait(&self, waiter: &Object) -> Result<(), Broken> {
         if wait_limit::wait(&self.idle) {
             return Ok(());
         }
@@ -98,7 +98,7 @@ impl Worker {
         let what = if queued { "has not been called" } else { "has not returned" };
         let seconds = wait_limit::seconds();
         let detail = format!("a callback of {waiter} {what} for the {seconds} seconds that it is waited for");
-        Err(Violation::new(&rules::CALLBACK_STUCK, detail))
+        Err(Broken::new(&rules::CALLBACK_STUCK, detail))
     }
 
     /// Whether its object is being deleted.
@@ -136,7 +136,7 @@ impl Worker {
     ///
     /// # Errors
     /// The violation of a callback that takes longer than the framework waits for a driver.
-    pub(crate) fn retire(&self, object: &Arc<Object>) -> Result<(), Violation> {
+    pub(crate) fn retire(&self, object: &Arc<Object>) -> Result<(), Broken> {
         let mine = {
             let mut state = self.state.lock();
             state.retired = true;
@@ -187,7 +187,7 @@ fn run(object: &Arc<Object>) {
         worker.started();
         object.work();
         if worker.ended() {
-            rules::raise(object::release(object));
+            rules::require(object::release(object));
         }
     }
 }

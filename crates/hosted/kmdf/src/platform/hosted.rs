@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 use core::fmt;
 
 use hosted_rule::Rule;
+use readings::Question;
 use wsk_sys::{
     DEVICE_OBJECT, IoRegisterLastChanceShutdownNotification, IoRegisterShutdownNotification, MDL,
     MdlMappingNoExecute, MmGetSystemAddressForMdlSafe, NTSTATUS, NormalPagePriority, PVOID,
@@ -32,9 +33,30 @@ pub(crate) fn strict() -> bool {
     ntos::Machine::current().config().strict
 }
 
+/// The reading of a question that the machine follows.
+pub(crate) fn reading<Q: Question>() -> Q {
+    ntos::Machine::current().reading()
+}
+
 /// Whether the call named `what` must fail now, as if memory had run out.
 pub(crate) fn fault(what: &'static str) -> bool {
     ntos::fault::point(what)
+}
+
+/// Before the thread acquires a lock that drivers see, for which it waits as long as it must: the kernel's deadlock
+/// detection. `function` is what the driver has called, or empty.
+pub(crate) fn acquiring(key: usize, kind: &'static str, function: &'static str) {
+    ntos::lock_order::acquiring(ntos::lock_order::Lock { key, kind }, function);
+}
+
+/// The thread has acquired the lock.
+pub(crate) fn acquired(key: usize, kind: &'static str) {
+    ntos::lock_order::acquired(ntos::lock_order::Lock { key, kind });
+}
+
+/// The thread has released the lock.
+pub(crate) fn released(key: usize) {
+    ntos::lock_order::released(key);
 }
 
 /// What the calling thread's machine has of a type: made when it is first asked for.

@@ -1,6 +1,7 @@
 //! What the framework needs of its surroundings and no kernel export offers.
 //!
-//! That is: reporting a broken rule, whether rules are strict, fault points, the state of the machine, what the I/O
+//! That is: reporting a broken rule, whether rules are strict, which reading of a question is followed, deadlock detection, fault
+//! points, the state of the machine, what the I/O
 //! manager leaves to be done, and a little memory for each thread. Everything else goes through the kernel functions
 //! that `wsk-sys` declares. There are two surroundings: the hosted kernel, with the feature `hosted`, and Wine's.
 
@@ -18,13 +19,13 @@ mod wine;
 
 #[cfg(feature = "hosted")]
 pub(crate) use hosted::{
-    CLEANUP_COMES, REFUSED_CREATES_OPEN, UserPages, arrived, fault, is_requestor, register_shutdown, routine,
-    state, strict, violation,
+    CLEANUP_COMES, REFUSED_CREATES_OPEN, UserPages, acquired, acquiring, arrived, fault, is_requestor,
+    reading, register_shutdown, released, routine, state, strict, violation,
 };
 #[cfg(not(feature = "hosted"))]
 pub(crate) use wine::{
-    CLEANUP_COMES, REFUSED_CREATES_OPEN, UserPages, arrived, fault, is_requestor, register_shutdown, routine,
-    state, strict, violation,
+    CLEANUP_COMES, REFUSED_CREATES_OPEN, UserPages, acquired, acquiring, arrived, fault, is_requestor,
+    reading, register_shutdown, released, routine, state, strict, violation,
 };
 
 /// A lock of the framework's that drivers see, held by the calling thread.

@@ -12,7 +12,8 @@ use core::any::{Any, TypeId};
 use core::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use hosted_rule::{Rule, report};
+use hosted_rule::{Broken, Rule, report};
+use readings::Question;
 use wsk_sys::{
     DEVICE_OBJECT, IRP_MJ_DEVICE_CONTROL, METHOD_BUFFERED, METHOD_FROM_CTL_CODE, NTSTATUS, PVOID,
     STATUS_SUCCESS, ULONG,
@@ -29,9 +30,8 @@ pub(crate) const CLEANUP_COMES: bool = false;
 pub(crate) const REFUSED_CREATES_OPEN: bool = true;
 
 /// Prints the report, and stops the process.
-#[expect(clippy::needless_pass_by_value, reason = "the hosted kernel keeps it")]
 pub(crate) fn violation(rule: &'static Rule, detail: String) -> ! {
-    report::violation(rule, &detail)
+    report::violation(&Broken::new(rule, detail))
 }
 
 /// Whether what only the framework's verifier checks is an error too: always.
@@ -39,10 +39,24 @@ pub(crate) fn strict() -> bool {
     true
 }
 
+/// The reading of a question that is followed: the strict one.
+pub(crate) fn reading<Q: Question>() -> Q {
+    Q::FOLLOWED[Q::ABOUT.strict]
+}
+
 /// Whether the call named `what` must fail now: never.
 pub(crate) fn fault(_what: &'static str) -> bool {
     false
 }
+
+/// Before the thread acquires a lock: Wine's kernel detects no deadlocks.
+pub(crate) fn acquiring(_key: usize, _kind: &'static str, _function: &'static str) {}
+
+/// The thread has acquired the lock.
+pub(crate) fn acquired(_key: usize, _kind: &'static str) {}
+
+/// The thread has released the lock.
+pub(crate) fn released(_key: usize) {}
 
 /// What this process has of a type: made when it is first asked for, without asking for another.
 pub(crate) fn state<T: Default + Send + Sync + 'static>() -> Arc<T> {

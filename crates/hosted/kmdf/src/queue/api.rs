@@ -181,7 +181,7 @@ fn change_and_wait(function: &'static str, handle: WDFQUEUE, change: Change) {
     reserve(function, &queue, change, notify);
     change.apply(&queue);
     if !queue.wait_until(|state| !change.is_pending(state)) {
-        queue.stuck(&format!("{function} of {object}")).raise();
+        rules::require::<()>(Err(queue.stuck(&format!("{function} of {object}"))));
     }
 }
 

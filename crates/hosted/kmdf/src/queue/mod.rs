@@ -33,7 +33,7 @@ use crate::platform;
 use crate::queue::dispatch::dispatch;
 use crate::queue::line::Line;
 use crate::request::{self, Phase, Request, Source};
-use crate::rules::{self, Violation};
+use crate::rules::{self, Broken};
 use crate::types::{PFN_WDF_IO_QUEUE_STATE, WDF_IO_QUEUE_CONFIG, WDFCONTEXT, WDFQUEUE__};
 
 /// How a queue hands out its requests.
@@ -207,12 +207,12 @@ impl Body for Queue {
     }
 
     /// Purges the queue, and waits for the driver's requests and for the threads in its callbacks.
-    fn dispose(&self, object: &Arc<Object>) -> Result<(), Violation> {
+    fn dispose(&self, object: &Arc<Object>) -> Result<(), Broken> {
         let Some(queue) = Typed::of(Arc::clone(object)) else { return Ok(()) };
         if self.is_dispatching_here() {
             let detail =
                 format!("{object} was deleted in one of its callbacks: the deletion would wait for itself");
-            return Err(Violation::new(&rules::QUEUE_WAIT, detail));
+            return Err(Broken::new(&rules::QUEUE_WAIT, detail));
         }
         purge(&queue);
         self.state.lock().disposing = true;
@@ -229,7 +229,7 @@ impl Body for Queue {
         }
     }
 
-    fn finish(&self, _object: &Arc<Object>) -> Result<(), Violation> {
+    fn finish(&self, _object: &Arc<Object>) -> Result<(), Broken> {
         self.owner.forget_queues();
         Ok(())
     }
@@ -262,14 +262,14 @@ impl Body for Queue {
 
 impl Queue {
     /// The violation of a driver that lets `what` wait for the queue as long as the framework waits for a driver.
-    pub(crate) fn stuck(&self, what: &str) -> Violation {
+    pub(crate) fn stuck(&self, what: &str) -> Broken {
         let names = self.owned_names();
         let waited = format!("{what} has waited {} seconds", wait_limit::seconds());
         if names.is_empty() {
             let detail = format!("{waited} for a callback of the queue to return");
-            return Violation::new(&rules::CALLBACK_STUCK, detail);
+            return Broken::new(&rules::CALLBACK_STUCK, detail);
         }
-        Violation::new(&rules::NOT_COMPLETED, format!("{waited} for the driver to complete {names}"))
+        Broken::new(&rules::NOT_COMPLETED, format!("{waited} for the driver to complete {names}"))
     }
 
     /// The driver's requests, for a report.

@@ -73,7 +73,7 @@ fn complete(
             format!("{function} completed {object} with {reported} bytes; its buffer has {limit}")
         });
     }
-    rules::raise(request::finish(&request, outside(status), information, boost));
+    rules::require(request::finish(&request, outside(status), information, boost));
 }
 
 /// Completes a request. `Information` stays what it is: zero, or what `WdfRequestSetInformation` set.

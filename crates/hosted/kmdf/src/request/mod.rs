@@ -30,7 +30,7 @@ use crate::object::kind::Kind;
 use crate::object::{self, Body, Family, Kinded, Object, Typed, lookup};
 use crate::platform;
 use crate::request::system_mdl::SystemMdl;
-use crate::rules::{self, Violation};
+use crate::rules::{self, Broken};
 use crate::types::{WDFREQUEST, WDFREQUEST__};
 
 /// What the layers above do at the end of a request: the device that it was sent to.
@@ -39,7 +39,7 @@ pub(crate) trait Recipient: Send + Sync {
     ///
     /// # Errors
     /// The violation of a driver that does not let the file object end.
-    fn create_failed(&self, file_object: usize, status: NTSTATUS) -> Result<(), Violation>;
+    fn create_failed(&self, file_object: usize, status: NTSTATUS) -> Result<(), Broken>;
 
     /// A request that came from a queue is completed.
     fn completed(&self, queue: Arc<Object>, request: &Object);
@@ -307,7 +307,7 @@ impl Request {
 /// error to report, so that a driver that does not let the request end is reported here.
 pub(crate) fn complete_unowned(request: &Typed<Request>, status: NTSTATUS) {
     request.state.lock().phase = Phase::Completed;
-    rules::raise(finish(request, status, Some(0), IO_NO_INCREMENT));
+    rules::require(finish(request, status, Some(0), IO_NO_INCREMENT));
 }
 
 /// The end of a request: its cleanup, and its children; then the IRP; then its queue may hand out the next; then the
@@ -320,7 +320,7 @@ fn finish(
     status: NTSTATUS,
     information: Option<usize>,
     boost: CCHAR,
-) -> Result<(), Violation> {
+) -> Result<(), Broken> {
     let object = request.object();
     let (seen, source) = {
         let mut state = request.state.lock();
@@ -349,7 +349,7 @@ fn finish(
 }
 
 /// Checks that the children of a request that is about to be completed can end at this level.
-fn check_levels(request: &Arc<Object>) -> Result<(), Violation> {
+fn check_levels(request: &Arc<Object>) -> Result<(), Broken> {
     if irql() == PASSIVE_LEVEL {
         return Ok(());
     }
@@ -370,12 +370,12 @@ fn check_levels(request: &Arc<Object>) -> Result<(), Violation> {
 }
 
 /// Checks, after the cleanup callbacks, that the driver has given back the references to the request's own buffers.
-fn check_memory(request: &Arc<Object>) -> Result<(), Violation> {
+fn check_memory(request: &Arc<Object>) -> Result<(), Broken> {
     for child in request.children() {
         let of_request = Typed::<Memory>::of(Arc::clone(&child)).is_some_and(|memory| memory.is_of_request());
         if of_request && child.references() > 1 {
             let detail = format!("{request} is completed while the driver holds references to its {child}");
-            return Err(Violation::new(&rules::OUTSTANDING_MEMORY, detail));
+            return Err(Broken::new(&rules::OUTSTANDING_MEMORY, detail));
         }
     }
     Ok(())

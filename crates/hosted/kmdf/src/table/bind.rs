@@ -85,7 +85,7 @@ pub unsafe extern "C" fn WdfVersionUnbind(
     globals: PWDF_DRIVER_GLOBALS,
 ) {
     let Some(client) = clients().of_globals(globals) else { return };
-    rules::raise(driver::delete(&client));
+    rules::require(driver::delete(&client));
     check_inits(&client);
     for object in handles().of_client(&client) {
         rules::verify(&rules::OBJECT_LEAK, || {

@@ -95,6 +95,61 @@ fn each_rule_has_a_wrong_driver() {
     }
 }
 
+/// The order of locks is the kernel's affair: the framework tells it of its own.
+#[test]
+fn locks_in_both_orders_are_caught() {
+    type Special = fn(&common::Made, kmdf::WDFREQUEST);
+    let wrong: [(Special, &str); 2] = [
+        (
+            |made, _| {
+                let other = common::wdf::spin_lock_create(made.device.cast()).expect("a lock");
+                common::wdf::with_lock(made.lock, || common::wdf::with_lock(other, || ()));
+                common::wdf::with_lock(other, || common::wdf::with_lock(made.lock, || ()));
+            },
+            "WDFSPINLOCK",
+        ),
+        (
+            |made, _| {
+                let new = || common::wdf::wait_lock_create(made.device.cast()).expect("a lock");
+                let (one, other) = (new(), new());
+                for (outer, inner) in [(one, other), (other, one)] {
+                    common::wdf::wait_lock_acquire(outer, None);
+                    common::wdf::wait_lock_acquire(inner, None);
+                    common::wdf::wait_lock_release(inner);
+                    common::wdf::wait_lock_release(outer);
+                }
+            },
+            "WDFWAITLOCK",
+        ),
+    ];
+    for (special, object) in wrong {
+        let level = kmdf::_WDF_EXECUTION_LEVEL::WdfExecutionLevelPassive;
+        let options = Options { special: Some(special), level, ..Options::default() };
+        let report = bug_check(options, send_special);
+        common::assert_rule(&report, &ntos::rule::LOCK_ORDER, object);
+    }
+}
+
+/// A lock that is tried is waited for by nobody.
+#[test]
+fn a_lock_may_be_tried_in_any_order() {
+    let special = |made: &common::Made, request| {
+        let new = || common::wdf::wait_lock_create(made.device.cast()).expect("a lock");
+        let (one, other) = (new(), new());
+        for (outer, inner) in [(one, other), (other, one)] {
+            common::wdf::wait_lock_acquire(outer, None);
+            common::wdf::wait_lock_acquire(inner, Some(0));
+            common::wdf::wait_lock_release(inner);
+            common::wdf::wait_lock_release(outer);
+        }
+        common::wdf::complete(request, kmdf::STATUS_SUCCESS);
+    };
+    let level = kmdf::_WDF_EXECUTION_LEVEL::WdfExecutionLevelPassive;
+    let test = Opened::on(common::boot(), Options { special: Some(special), level, ..Options::default() });
+    assert_eq!(test.file.device_io_control(SPECIAL, b"input", &mut [0; 4]).status, kmdf::STATUS_SUCCESS);
+    test.end();
+}
+
 #[test]
 fn a_lenient_machine_takes_what_only_the_verifier_reports() {
     let special = |_: &common::Made, request| {

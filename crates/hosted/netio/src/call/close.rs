@@ -8,6 +8,7 @@ use wsk_sys::{
 };
 
 use crate::call::check;
+use crate::functions::WSK_CLOSE_SOCKET;
 use crate::platform;
 use crate::provider::Provider;
 use crate::rules::{self, Broken, CLOSE_DURING_CALL, RETAINED_AT_CLOSE};
@@ -20,28 +21,27 @@ use crate::socket::Socket;
 /// # IRQL
 /// `<= DISPATCH_LEVEL`
 pub(crate) unsafe extern "system" fn wsk_close_socket(socket: PWSK_SOCKET, irp: *mut IRP) -> NTSTATUS {
-    const WHAT: &str = "WskCloseSocket";
-    check::caller(WHAT);
+    const WHAT: &str = WSK_CLOSE_SOCKET.name;
+    check::caller(&WSK_CLOSE_SOCKET);
     if irp.is_null() {
         return STATUS_INVALID_PARAMETER;
     }
     // SAFETY: not null, and the caller's.
-    unsafe { check::irp(irp, WHAT) };
+    rules::require(unsafe { check::irp(irp, WHAT) });
     let provider = platform::provider();
     let (socket, cancelled) = rules::require(begin_close(&provider, socket, WHAT));
     let target = Target { client: socket.client, socket: None };
     let name = format!("{WHAT} of socket #{}", socket.number);
     // SAFETY: the client has just passed it, and it was checked.
-    let close = unsafe { Request::take(irp, target, &name, Vec::new) };
-    let inline = provider.engine.is_inline();
+    let close = rules::require(unsafe { Request::take(irp, target, &name, Vec::new) });
     for request in cancelled {
-        if inline {
+        if provider.engine.runs_in_call() {
             provider.complete(request, STATUS_CANCELLED, 0);
         } else {
             provider.complete_later(request, STATUS_CANCELLED);
         }
     }
-    let status = end_close(&provider, socket.number, close, inline);
+    let status = end_close(&provider, socket.number, close);
     // The call, counted by `begin_close`, is over.
     if let Some(registration) = provider.lock().registrations.get_mut(&socket.client) {
         registration.calls = registration.calls.saturating_sub(1);
@@ -60,10 +60,10 @@ fn begin_close(
     let entry = state.open_socket(socket, what)?;
     if entry.calls != 0 {
         let detail = format!("{what} of {} with {} calls in progress", entry.describe(), entry.calls);
-        return Err((&CLOSE_DURING_CALL, detail));
+        return Err(Broken::new(&CLOSE_DURING_CALL, detail));
     }
     if entry.traffic.as_ref().is_some_and(|traffic| traffic.events.indications.retained() != 0) {
-        return Err((&RETAINED_AT_CLOSE, format!("{what} of {}", entry.describe())));
+        return Err(Broken::new(&RETAINED_AT_CLOSE, format!("{what} of {}", entry.describe())));
     }
     entry.closing = true;
     let numbers = entry.requests.clone();
@@ -78,10 +78,10 @@ fn begin_close(
 }
 
 /// Completes the close if nothing is in flight, or leaves that to the last request.
-fn end_close(provider: &Arc<Provider>, socket: u64, close: Request, inline: bool) -> NTSTATUS {
+fn end_close(provider: &Arc<Provider>, socket: u64, close: Request) -> NTSTATUS {
     let mut state = provider.lock();
     let entry = state.sockets.get_mut(&socket).filter(|entry| entry.in_flight != 0);
-    if entry.is_none() && inline {
+    if entry.is_none() && provider.engine.runs_in_call() {
         drop(state);
         release(provider, socket);
         provider.complete(close, STATUS_SUCCESS, 0);

@@ -3,31 +3,35 @@
 #![expect(non_upper_case_globals, reason = "the request types bear their C names")]
 
 pub(crate) mod address_list;
+pub(crate) mod refusal;
 pub(crate) mod settings;
 
 use core::net::SocketAddr;
+use core::ptr;
 use std::sync::Arc;
 
+use readings::{FixedAddress, UnwantedIrp};
 use wsk_requests::rows::ioctl::{self, Request as Ioctl};
 use wsk_requests::{IrpRule, MaxIrql, Request as Control, Row, ValueKind};
 use wsk_sys::{
-    DISPATCH_LEVEL, IRP, KIRQL, NTSTATUS, PASSIVE_LEVEL, PVOID, PWSK_SOCKET,
-    SIO_WSK_QUERY_IDEAL_SEND_BACKLOG, SIO_WSK_QUERY_INSPECT_ID, SIO_WSK_QUERY_RECEIVE_BACKLOG,
-    SIO_WSK_SET_TCP_SILENT_MODE, SIZE_T, SO_WSK_EVENT_CALLBACK, SOL_SOCKET, STATUS_BUFFER_TOO_SMALL,
-    STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER,
-    STATUS_NOT_SUPPORTED, STATUS_SUCCESS, ULONG, WSK_CONTROL_SOCKET_TYPE, WskGetOption, WskIoctl,
-    WskSetOption,
+    IRP, KIRQL, NTSTATUS, PASSIVE_LEVEL, PVOID, PWSK_SOCKET, SIO_WSK_QUERY_IDEAL_SEND_BACKLOG,
+    SIO_WSK_QUERY_INSPECT_ID, SIO_WSK_QUERY_RECEIVE_BACKLOG, SIO_WSK_SET_TCP_SILENT_MODE, SIZE_T,
+    SO_WSK_EVENT_CALLBACK, SOL_SOCKET, STATUS_INVALID_ADDRESS_COMPONENT, STATUS_INVALID_DEVICE_STATE,
+    STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, STATUS_SUCCESS, ULONG, WSK_CONTROL_SOCKET_TYPE,
+    WskGetOption, WskIoctl, WskSetOption,
 };
 
 use crate::call::SocketCall;
 use crate::call::address_change;
 use crate::call::check::not_in_completion_routine;
+use crate::call::control::refusal::{Refusal, short, unused};
 use crate::call::event_callback;
 use crate::call::security;
 use crate::call::sockaddr;
+use crate::functions::{PASSIVE_IOCTLS, WSK_CONTROL_SOCKET};
 use crate::platform::Used;
 use crate::provider::Provider;
-use crate::rules::at_most;
+use crate::rules::{Failure, at_most};
 use crate::run::request::{Outcome, Work};
 use crate::socket::Socket;
 use crate::socket::datagram::Settings;
@@ -49,21 +53,20 @@ enum Request {
     Get(&'static Row),
     Ioctl(&'static Row),
     /// One that is for other sockets, or that no row knows.
-    Refuse(NTSTATUS, IrpRule),
+    Refuse(Refusal, IrpRule),
 }
 
 impl Request {
     fn find(kind: WSK_CONTROL_SOCKET_TYPE, code: ULONG, level: ULONG) -> Request {
-        let unknown = Request::Refuse(STATUS_NOT_SUPPORTED, IrpRule::Either);
+        let unknown = Request::Refuse(Refusal::Unknown, IrpRule::Either);
         match kind {
             WskSetOption => Row::option(level, code).map_or(unknown, Request::Set),
             WskGetOption => Row::option(level, code).map_or(unknown, Request::Get),
             WskIoctl => match OF_CONNECTIONS.iter().find(|row| row.0 == code) {
-                Some((_, irp)) => Request::Refuse(STATUS_INVALID_DEVICE_REQUEST, *irp),
+                Some((_, irp)) => Request::Refuse(Refusal::Foreign, *irp),
                 None => Row::ioctl(code).map_or(unknown, Request::Ioctl),
             },
-            // n/d
-            _ => Request::Refuse(STATUS_INVALID_PARAMETER, IrpRule::Either),
+            _ => Request::Refuse(Refusal::Type, IrpRule::Either),
         }
     }
 
@@ -74,10 +77,11 @@ impl Request {
         }
     }
 
-    fn irql(self) -> KIRQL {
+    fn irql(self, kind: WSK_CONTROL_SOCKET_TYPE, code: ULONG) -> KIRQL {
         match self {
+            _ if kind == WskIoctl && PASSIVE_IOCTLS.contains(&code) => PASSIVE_LEVEL,
             Request::Ioctl(row) if row.max_irql == MaxIrql::Passive => PASSIVE_LEVEL,
-            _ => DISPATCH_LEVEL,
+            _ => WSK_CONTROL_SOCKET.irql,
         }
     }
 }
@@ -92,9 +96,9 @@ impl Buffer {
         self.0 == 0 && self.1.is_null()
     }
 
-    /// Whether size and pointer contradict each other.
-    fn is_half(self) -> bool {
-        (self.0 == 0) != self.1.is_null()
+    /// Refuses a size without a pointer, and a pointer without a size. n/d
+    fn ensure_whole(self) -> Result<(), NTSTATUS> {
+        if (self.0 == 0) == self.1.is_null() { Ok(()) } else { Err(STATUS_INVALID_PARAMETER) }
     }
 
     /// The memory, which a request uses.
@@ -105,7 +109,7 @@ impl Buffer {
     /// The bytes.
     ///
     /// # Safety
-    /// It is a buffer of the client's, of a request that is not completed, and not half.
+    /// It is a buffer of the client's, of a request that is not completed, and has passed [`Buffer::ensure_whole`].
     unsafe fn read(self) -> Vec<u8> {
         let mut bytes = vec![0; self.0];
         if !self.is_absent() {
@@ -115,22 +119,17 @@ impl Buffer {
         bytes
     }
 
-    /// Puts bytes at the beginning.
-    ///
-    /// # Errors
-    /// `STATUS_BUFFER_TOO_SMALL`: they do not fit. n/d
+    /// Puts bytes at the beginning; false if they do not fit.
     ///
     /// # Safety
     /// As for [`Buffer::read`].
-    unsafe fn write(self, bytes: &[u8]) -> Result<(), NTSTATUS> {
-        if self.0 < bytes.len() {
-            return Err(STATUS_BUFFER_TOO_SMALL);
-        }
-        if !bytes.is_empty() {
+    unsafe fn write(self, bytes: &[u8]) -> bool {
+        let fits = bytes.len() <= self.0;
+        if fits && !bytes.is_empty() {
             // SAFETY: this function's contract, and the comparison above.
             unsafe { self.1.cast::<u8>().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
         }
-        Ok(())
+        fits
     }
 }
 
@@ -152,9 +151,9 @@ pub(crate) unsafe extern "system" fn wsk_control_socket(
     output_size_returned: *mut SIZE_T,
     irp: *mut IRP,
 ) -> NTSTATUS {
-    const WHAT: &str = "WskControlSocket";
+    const WHAT: &str = WSK_CONTROL_SOCKET.name;
     let request = Request::find(request_type, control_code, level);
-    at_most(request.irql(), WHAT);
+    at_most(request.irql(request_type, control_code), WHAT);
     not_in_completion_routine(WHAT);
     let call = SocketCall::begin(socket, WHAT);
     if irp.is_null() && call.socket.is_dead() {
@@ -166,17 +165,20 @@ pub(crate) unsafe extern "system" fn wsk_control_socket(
         return unsafe { event_callback::control(&call, WHAT, (input_size, input_buffer), has_output, irp) };
     }
     let (input, output) = (Buffer(input_size, input_buffer), Buffer(output_size, output_buffer));
-    // n/d: the status.
-    let wrong = if irp.is_null() { IrpRule::Required } else { IrpRule::Null };
-    let request = if request.irp_rule() == wrong {
-        Request::Refuse(STATUS_INVALID_PARAMETER, IrpRule::Either)
+    let unwanted = !irp.is_null() && request.irp_rule() == IrpRule::Null;
+    let unwanted = unwanted.then(|| call.provider.reading());
+    let irp = if unwanted == Some(UnwantedIrp::Ignored) { ptr::null_mut() } else { irp };
+    // n/d: the status of one that has no IRP.
+    let missing = irp.is_null() && request.irp_rule() == IrpRule::Required;
+    let request = if missing || unwanted == Some(UnwantedIrp::Refused) {
+        Request::Refuse(Refusal::Irp, IrpRule::Either)
     } else {
         request
     };
     if irp.is_null() {
         // SAFETY: the client's buffers, in this call.
         let done = unsafe { perform(&call.provider, &call.socket, request, input, output) };
-        let (status, size) = done.unwrap_or_else(|status| (status, 0));
+        let (status, size) = done.unwrap_or_else(|failure| (failure.status(), 0));
         // What the page says: the size of what was put out, or of what would have been.
         if !output_size_returned.is_null() {
             // SAFETY: the client's variable, in this call.
@@ -189,19 +191,13 @@ pub(crate) unsafe extern "system" fn wsk_control_socket(
         if let Request::Ioctl(row) = request
             && row.kind == ioctl::SIO_ADDRESS_LIST_CHANGE.kind
         {
-            let absent = input.is_absent() && output.is_absent();
-            // n/d
-            return if absent {
-                address_change::start(provider, socket)
-            } else {
-                Outcome::Done(STATUS_INVALID_PARAMETER, 0)
+            return match unused(provider, input.is_absent() && output.is_absent()) {
+                Ok(()) => address_change::start(provider, socket),
+                Err(status) => Outcome::Done(status, 0),
             };
         }
         // SAFETY: the client's buffers, valid until the request is completed.
-        match unsafe { perform(provider, &socket, request, input, output) } {
-            Ok((status, information)) => Outcome::Done(status, information),
-            Err(status) => Outcome::Done(status, 0),
-        }
+        unsafe { perform(provider, &socket, request, input, output) }.into()
     });
     let used = || vec![input.used("the input buffer"), output.used("the output buffer")];
     // SAFETY: the IRP of this call.
@@ -218,43 +214,35 @@ unsafe fn perform(
     request: Request,
     input: Buffer,
     output: Buffer,
-) -> Result<(NTSTATUS, usize), NTSTATUS> {
+) -> Result<(NTSTATUS, usize), Failure> {
     match request {
-        Request::Refuse(status, _) => Err(status),
+        Request::Refuse(why, _) => Err(why.status(provider).into()),
         Request::Set(row) if row.value == ValueKind::SecurityDescriptor => {
-            if !output.is_absent() {
-                return Err(STATUS_INVALID_PARAMETER);
-            }
+            unused(provider, output.is_absent())?;
             // SAFETY: this function's contract.
             unsafe { security::set(provider, socket, (input.0, input.1)) }?;
             Ok((STATUS_SUCCESS, 0))
         }
         Request::Get(row) if row.value == ValueKind::SecurityDescriptor => {
-            if !input.is_absent() {
-                return Err(STATUS_INVALID_PARAMETER);
-            }
+            unused(provider, input.is_absent())?;
             // SAFETY: this function's contract.
             let size = unsafe { security::get(provider, socket, (output.0, output.1)) }?;
             Ok((STATUS_SUCCESS, size))
         }
         Request::Set(row) => {
-            // n/d: the statuses for wrong buffers
-            if !output.is_absent() || input.is_half() {
-                return Err(STATUS_INVALID_PARAMETER);
-            }
+            unused(provider, output.is_absent())?;
+            input.ensure_whole()?;
             // SAFETY: this function's contract.
             settings::set(provider, socket, row, &unsafe { input.read() })?;
             Ok((STATUS_SUCCESS, 0))
         }
         Request::Get(row) => {
-            let value = settings::get(socket, row)?;
-            // n/d: the statuses for wrong buffers
-            if !input.is_absent() || output.is_half() {
-                return Err(STATUS_INVALID_PARAMETER);
-            }
+            let value = settings::get(provider, socket, row)?;
+            unused(provider, input.is_absent())?;
+            output.ensure_whole()?;
             // SAFETY: this function's contract.
-            unsafe { output.write(&value) }?;
-            Ok((STATUS_SUCCESS, value.len()))
+            let fits = unsafe { output.write(&value) };
+            if fits { Ok((STATUS_SUCCESS, value.len())) } else { Err(short(provider).into()) }
         }
         Request::Ioctl(row) => match row.request {
             Control::Ioctl(Ioctl::SetRemoteAddress) => {
@@ -262,31 +250,27 @@ unsafe fn perform(
                 let datagram = socket.datagram()?;
                 datagram.inbox.discard(datagram.remote());
                 // SAFETY: this function's contract.
-                unsafe { set_address(socket, |settings| &mut settings.remote, input, output) }?;
+                unsafe { set_address(provider, socket, |settings| &mut settings.remote, input, output) }?;
                 Ok((STATUS_SUCCESS, 0))
             }
             Control::Ioctl(Ioctl::SetSendToAddress) => {
                 // SAFETY: this function's contract.
-                unsafe { set_address(socket, |settings| &mut settings.send_to, input, output) }?;
+                unsafe { set_address(provider, socket, |settings| &mut settings.send_to, input, output) }?;
                 Ok((STATUS_SUCCESS, 0))
             }
             Control::Ioctl(Ioctl::AddressListQuery) => {
-                // n/d
-                if !input.is_absent() || output.is_half() {
-                    return Err(STATUS_INVALID_PARAMETER);
-                }
+                unused(provider, input.is_absent())?;
+                output.ensure_whole()?;
                 // SAFETY: this function's contract.
                 Ok(unsafe { address_list::query(provider, socket, output.1.cast(), output.0) })
             }
             Control::Ioctl(Ioctl::AddressListSort) => {
-                // n/d
-                if input.is_half() || output.is_half() {
-                    return Err(STATUS_INVALID_PARAMETER);
-                }
+                input.ensure_whole()?;
+                output.ensure_whole()?;
                 // SAFETY: this function's contract.
                 let list = unsafe { input.read() };
                 // SAFETY: this function's contract; the list may be written where it was.
-                unsafe { address_list::sorted(provider, &list, output.1.cast(), output.0) }
+                Ok(unsafe { address_list::sorted(provider, &list, output.1.cast(), output.0) }?)
             }
             // No extension exists. A change is waited for elsewhere, with the IRP that it needs.
             Control::Ioctl(Ioctl::RegisterExtension | Ioctl::AddressListChange)
@@ -297,7 +281,7 @@ unsafe fn perform(
             | Control::Ipv6(_)
             | Control::Ipv6Group(_)
             | Control::Udp(_)
-            | Control::Client(_) => Err(STATUS_NOT_SUPPORTED),
+            | Control::Client(_) => Err(STATUS_NOT_SUPPORTED.into()),
         },
     }
 }
@@ -307,28 +291,33 @@ unsafe fn perform(
 /// # Safety
 /// `input` is the client's.
 unsafe fn set_address(
+    provider: &Provider,
     socket: &Socket,
     field: fn(&mut Settings) -> &mut Option<SocketAddr>,
     input: Buffer,
     output: Buffer,
 ) -> Result<(), NTSTATUS> {
     let datagram = socket.datagram()?;
-    // n/d: the statuses for wrong buffers
-    if !output.is_absent() || input.is_half() {
-        return Err(STATUS_INVALID_PARAMETER);
-    }
+    unused(provider, output.is_absent())?;
+    input.ensure_whole()?;
     let mut settings = datagram.settings();
     // n/d
     if settings.endpoint.is_none() {
         return Err(STATUS_INVALID_DEVICE_STATE);
     }
+    let reading: FixedAddress = provider.reading();
+    let refusal = match reading {
+        FixedAddress::InvalidAddress => STATUS_INVALID_ADDRESS_COMPONENT,
+        FixedAddress::InvalidParameter | FixedAddress::LargerTaken => STATUS_INVALID_PARAMETER,
+    };
+    let size = socket.family.sockaddr_size();
     let address = if input.is_absent() {
         None
-    } else if input.0 == socket.family.sockaddr_size() {
-        // SAFETY: the client's buffer, as large as a SOCKADDR of the family.
-        Some(unsafe { sockaddr::read(input.1.cast(), socket.family) }?)
+    } else if input.0 == size || (input.0 > size && reading == FixedAddress::LargerTaken) {
+        // SAFETY: the client's buffer, at least as large as a SOCKADDR of the family.
+        Some(unsafe { sockaddr::decode(input.1.cast(), socket.family) }.ok_or(refusal)?)
     } else {
-        return Err(STATUS_INVALID_PARAMETER);
+        return Err(refusal);
     };
     *field(&mut settings) = address;
     Ok(())

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use wsk_sys::{NTSTATUS, STATUS_INVALID_DEVICE_REQUEST, STATUS_SUCCESS};
+use readings::EnabledTwice;
+use wsk_sys::{NTSTATUS, STATUS_INVALID_DEVICE_STATE, STATUS_SUCCESS};
 
+use crate::call::event_callback::static_switched;
 use crate::event::Mode;
 use crate::provider::{Provider, State};
 use crate::run::request::{Outcome, Parked};
@@ -20,8 +22,8 @@ pub(super) fn start(socket: u64) -> Outcome {
 
 impl Parked for DisableReceive {
     /// Cancelled, the callback is off all the same. n/d
-    fn park(&mut self, _: &Provider, state: &mut State, number: u64) -> Result<(), NTSTATUS> {
-        if disable(state, self.socket)? == 0 {
+    fn park(&mut self, provider: &Provider, state: &mut State, number: u64) -> Result<(), NTSTATUS> {
+        if disable(provider, state, self.socket)? == 0 {
             return Err(STATUS_SUCCESS);
         }
         if let Some(traffic) = state.traffic(self.socket) {
@@ -38,11 +40,13 @@ impl Parked for DisableReceive {
 }
 
 /// Turns the callback off, and returns how many calls of it have not returned.
-pub(super) fn disable(state: &mut State, socket: u64) -> Result<usize, NTSTATUS> {
+pub(super) fn disable(provider: &Provider, state: &mut State, socket: u64) -> Result<usize, NTSTATUS> {
     let Some(traffic) = state.traffic(socket) else { return Ok(0) };
     match traffic.events.mode {
-        // n/d: which status.
-        Mode::Static => return Err(STATUS_INVALID_DEVICE_REQUEST),
+        Mode::Static => return Err(static_switched(provider)),
+        Mode::Off if provider.reading::<EnabledTwice>() == EnabledTwice::InvalidState => {
+            return Err(STATUS_INVALID_DEVICE_STATE);
+        }
         Mode::On | Mode::Off => traffic.events.mode = Mode::Off,
     }
     Ok(traffic.events.running)

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use readings::{EnableBeforeBind, EnableWithIrp, EnabledTwice, ForeignNpi, StaticLate, StaticSwitched};
 use wsk_sys::{
     IRP, NPI_WSK_INTERFACE_ID, NTSTATUS, PVOID, SIZE_T, STATUS_EVENT_PENDING, STATUS_INSUFFICIENT_RESOURCES,
     STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER,
@@ -16,7 +17,7 @@ use crate::call::disable_receive;
 use crate::event::Mode;
 use crate::platform::{self, Used};
 use crate::provider::Provider;
-use crate::rules::EVENT_WITHOUT_CALLBACK;
+use crate::rules::{Broken, EVENT_WITHOUT_CALLBACK, Failure};
 use crate::run::request::{Outcome, Work};
 use crate::socket::datagram::DatagramSocket;
 
@@ -38,9 +39,13 @@ enum Command {
 ///
 /// # Safety
 /// `input` is null or the client's buffer, of `size` bytes.
-unsafe fn command(size: SIZE_T, input: PVOID, has_output: bool) -> Result<Command, NTSTATUS> {
+unsafe fn command(
+    provider: &Provider,
+    (size, input): (SIZE_T, PVOID),
+    has_output: bool,
+) -> Result<Command, NTSTATUS> {
     // SAFETY: this function's contract.
-    let mask = unsafe { mask(size, input, has_output) }?;
+    let mask = unsafe { mask(provider, (size, input), has_output) }?;
     match mask {
         WSK_EVENT_RECEIVE_FROM => Ok(Command::Enable),
         mask if mask == WSK_EVENT_RECEIVE_FROM | WSK_EVENT_DISABLE => Ok(Command::Disable),
@@ -51,7 +56,11 @@ unsafe fn command(size: SIZE_T, input: PVOID, has_output: bool) -> Result<Comman
 
 /// # Safety
 /// As [`command`].
-unsafe fn mask(size: SIZE_T, input: PVOID, has_output: bool) -> Result<ULONG, NTSTATUS> {
+unsafe fn mask(
+    provider: &Provider,
+    (size, input): (SIZE_T, PVOID),
+    has_output: bool,
+) -> Result<ULONG, NTSTATUS> {
     if input.is_null() || size != size_of::<WSK_EVENT_CALLBACK_CONTROL>() || has_output {
         return Err(STATUS_INVALID_PARAMETER);
     }
@@ -62,7 +71,10 @@ unsafe fn mask(size: SIZE_T, input: PVOID, has_output: bool) -> Result<ULONG, NT
         None => Err(STATUS_INVALID_PARAMETER),
         Some(id) if *id == NPI_WSK_INTERFACE_ID => Ok(control.EventMask),
         // No extension exists.
-        Some(_) => Err(STATUS_NOT_SUPPORTED),
+        Some(_) => Err(match provider.reading() {
+            ForeignNpi::NotSupported => STATUS_NOT_SUPPORTED,
+            ForeignNpi::InvalidParameter => STATUS_INVALID_PARAMETER,
+        }),
     }
 }
 
@@ -78,15 +90,25 @@ pub(crate) unsafe fn control(
     irp: *mut IRP,
 ) -> NTSTATUS {
     let number = call.socket.number;
-    if !irp.is_null() {
+    let with_irp: EnableWithIrp = call.provider.reading();
+    let is_ignored = with_irp == EnableWithIrp::Ignored
+        // SAFETY: the client's buffer, in this call.
+        && unsafe { command(&call.provider, (size, input), has_output) } == Ok(Command::Enable);
+    if !irp.is_null() && !is_ignored {
         let socket = Arc::clone(&call.socket);
-        let work = Work::new(move |_| {
+        let work = Work::new(move |provider| {
+            let datagram = match socket.datagram() {
+                Ok(datagram) => datagram,
+                Err(status) => return Outcome::Done(status, 0),
+            };
             // SAFETY: the client's buffer, valid until the request is completed.
-            let command = socket.datagram().and_then(|_| unsafe { command(size, input, has_output) });
-            match command {
+            match unsafe { command(provider, (size, input), has_output) } {
                 Ok(Command::Disable) => disable_receive::start(number),
-                // No IRP is specified for this one. n/d: the status
-                Ok(Command::Enable) => Outcome::Done(STATUS_INVALID_PARAMETER, 0),
+                // No IRP is specified for this one.
+                Ok(Command::Enable) if with_irp == EnableWithIrp::Refused => {
+                    Outcome::Done(STATUS_INVALID_PARAMETER, 0)
+                }
+                Ok(Command::Enable) => Outcome::from(enable(provider, number, datagram).map(|()| 0)),
                 Err(status) => Outcome::Done(status, 0),
             }
         });
@@ -102,40 +124,50 @@ pub(crate) unsafe fn control(
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     // SAFETY: the client's buffer, in this call.
-    match unsafe { command(size, input, has_output) } {
-        Ok(Command::Enable) => enable(call, datagram),
-        Ok(Command::Disable) => match disable_receive::disable(&mut call.provider.lock(), number) {
-            Ok(0) => STATUS_SUCCESS,
-            Ok(_) => STATUS_EVENT_PENDING,
-            Err(status) => status,
-        },
+    match unsafe { command(&call.provider, (size, input), has_output) } {
+        Ok(Command::Enable) => {
+            enable(&call.provider, number, datagram).err().map_or(STATUS_SUCCESS, Failure::status)
+        }
+        Ok(Command::Disable) => {
+            match disable_receive::disable(&call.provider, &mut call.provider.lock(), number) {
+                Ok(0) => STATUS_SUCCESS,
+                Ok(_) => STATUS_EVENT_PENDING,
+                Err(status) => status,
+            }
+        }
         Err(status) => status,
     }
 }
 
-fn enable(call: &SocketCall, datagram: &DatagramSocket) -> NTSTATUS {
-    let socket = &call.socket;
-    // n/d
-    if datagram.settings().endpoint.is_none() {
-        return STATUS_INVALID_DEVICE_STATE;
+fn enable(provider: &Arc<Provider>, number: u64, datagram: &DatagramSocket) -> Result<(), Failure> {
+    let bound = datagram.settings().endpoint.is_some();
+    if !bound && provider.reading::<EnableBeforeBind>() == EnableBeforeBind::InvalidState {
+        return Err(STATUS_INVALID_DEVICE_STATE.into());
     }
     if datagram.callback.function.is_none() {
-        platform::violation(
-            &EVENT_WITHOUT_CALLBACK,
-            format!("socket #{} was made without a function to be called", socket.number),
-        );
+        let detail = format!("socket #{number} was made without a function to be called");
+        return Err(Broken::new(&EVENT_WITHOUT_CALLBACK, detail).into());
     }
-    if let Some(traffic) = call.provider.lock().traffic(socket.number) {
-        // Documented is that it cannot be done, not the status. n/d
-        if traffic.events.mode == Mode::Static {
-            return STATUS_INVALID_DEVICE_REQUEST;
+    if let Some(traffic) = provider.lock().traffic(number) {
+        match traffic.events.mode {
+            Mode::Static => return Err(static_switched(provider).into()),
+            Mode::On if provider.reading::<EnabledTwice>() == EnabledTwice::InvalidState => {
+                return Err(STATUS_INVALID_DEVICE_STATE.into());
+            }
+            Mode::On | Mode::Off => traffic.events.mode = Mode::On,
         }
-        traffic.events.mode = Mode::On;
     }
     // What was buffered meanwhile comes now.
-    let number = socket.number;
-    call.provider.engine.schedule(move |provider| provider.deliver(number));
-    STATUS_SUCCESS
+    provider.engine.schedule(move |provider| provider.deliver(number));
+    Ok(())
+}
+
+/// How it ends to enable or disable static events, which cannot be done.
+pub(super) fn static_switched(provider: &Provider) -> NTSTATUS {
+    match provider.reading() {
+        StaticSwitched::InvalidRequest => STATUS_INVALID_DEVICE_REQUEST,
+        StaticSwitched::InvalidParameter => STATUS_INVALID_PARAMETER,
+    }
 }
 
 /// `WSK_SET_STATIC_EVENT_CALLBACKS`, without an IRP. n/d: all statuses
@@ -149,7 +181,7 @@ pub(crate) unsafe fn set_static(
     has_output: bool,
 ) -> NTSTATUS {
     // SAFETY: this function's contract.
-    let mask = match unsafe { mask(size, input, has_output) } {
+    let mask = match unsafe { mask(provider, (size, input), has_output) } {
         Ok(mask) => mask,
         Err(status) => return status,
     };
@@ -161,7 +193,10 @@ pub(crate) unsafe fn set_static(
     }
     match provider.lock().registrations.get_mut(&client) {
         // Before any socket is made.
-        Some(registration) if registration.has_made_sockets => STATUS_INVALID_DEVICE_STATE,
+        Some(registration) if registration.has_made_sockets => match provider.reading() {
+            StaticLate::InvalidState => STATUS_INVALID_DEVICE_STATE,
+            StaticLate::InvalidParameter => STATUS_INVALID_PARAMETER,
+        },
         Some(registration) => {
             // This provider has datagram sockets only, so the other events never come.
             registration.static_events |= mask & WSK_EVENT_RECEIVE_FROM != 0;

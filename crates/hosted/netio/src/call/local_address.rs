@@ -8,6 +8,8 @@ use wsk_sys::{IRP, NTSTATUS, PWSK_SOCKET, SOCKADDR, STATUS_INVALID_DEVICE_STATE,
 use crate::call::SocketCall;
 use crate::call::check;
 use crate::call::sockaddr;
+use crate::functions::WSK_GET_LOCAL_ADDRESS;
+use crate::rules;
 use crate::run::request::{Outcome, Work};
 
 /// `WskGetLocalAddress`: the address that the socket is bound to.
@@ -19,8 +21,9 @@ pub(crate) unsafe extern "system" fn wsk_get_local_address(
     local_address: *mut SOCKADDR,
     irp: *mut IRP,
 ) -> NTSTATUS {
-    const WHAT: &str = "WskGetLocalAddress";
-    check::caller(WHAT);
+    const WHAT: &str = WSK_GET_LOCAL_ADDRESS.name;
+    check::caller(&WSK_GET_LOCAL_ADDRESS);
+    rules::require(check::resident(local_address, "the local address", WHAT));
     let call = SocketCall::begin(socket, WHAT);
     let socket = Arc::clone(&call.socket);
     let used = || vec![sockaddr::used("the local address", local_address, call.socket.family)];

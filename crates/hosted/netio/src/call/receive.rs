@@ -3,19 +3,23 @@
 
 use std::sync::Arc;
 
+use readings::{ControlTruncatedStatus, Readings, ReceiveTruncated};
 use wsk_sys::{
     CMSGHDR, IRP, MSG_BCAST, MSG_CTRUNC, MSG_MCAST, MSG_TRUNC, NTSTATUS, PWSK_SOCKET, SOCKADDR,
-    STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, ULONG, WSK_BUF,
+    STATUS_BUFFER_OVERFLOW, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER, STATUS_PORT_UNREACHABLE,
+    STATUS_SUCCESS, ULONG, WSK_BUF,
 };
 
 use crate::call::SocketCall;
 use crate::call::buffer;
 use crate::call::check;
 use crate::call::sockaddr;
+use crate::functions::WSK_RECEIVE_FROM;
 use crate::net::control_info;
 use crate::net::inbox::Datagram;
 use crate::platform::Used;
 use crate::provider::{Provider, State};
+use crate::rules::{self, Broken, Failure};
 use crate::run::request::{Outcome, Parked, Request, Work};
 use crate::socket::Socket;
 
@@ -25,7 +29,7 @@ pub(crate) fn flags_of(datagram: &Datagram) -> ULONG {
     (if datagram.broadcast { MSG_BCAST } else { 0 }) | if multicast { MSG_MCAST } else { 0 }
 }
 
-const WHAT: &str = "WskReceiveFrom";
+const WHAT: &str = WSK_RECEIVE_FROM.name;
 
 /// Where a request puts a datagram: the client's buffers.
 pub(crate) struct Buffers {
@@ -57,7 +61,8 @@ pub(crate) unsafe extern "system" fn wsk_receive_from(
     control_flags: *mut ULONG,
     irp: *mut IRP,
 ) -> NTSTATUS {
-    check::caller(WHAT);
+    check::caller(&WSK_RECEIVE_FROM);
+    rules::require(check::resident(remote_address, "the remote address", WHAT));
     let call = SocketCall::begin(socket, WHAT);
     let buffers = Buffers {
         socket: Arc::clone(&call.socket),
@@ -68,17 +73,15 @@ pub(crate) unsafe extern "system" fn wsk_receive_from(
         control_flags,
     };
     // SAFETY: the client's buffers, of this call.
-    let used = unsafe { buffers.used() };
+    let used = rules::require(unsafe { buffers.used() });
     let work = Work::new(move |provider| {
-        // Flags are reserved; control information is aligned as its header is. n/d: the status
-        if flags != 0 || buffers.buffer.is_null() || !buffers.control_info.is_aligned() {
+        // Control information is aligned as its header is. n/d: the status
+        let wrong = buffers.buffer.is_null() || !buffers.control_info.is_aligned();
+        if wrong || check::flags(provider, flags).is_err() {
             return Outcome::Done(STATUS_INVALID_PARAMETER, 0);
         }
         match buffers.receive(provider) {
-            Ok(Some(datagram)) => {
-                let (status, information) = buffers.fill(&datagram, provider.config.truncation);
-                Outcome::Done(status, information)
-            }
+            Ok(Some(datagram)) => buffers.fill(&datagram, &provider.config.readings).into(),
             Ok(None) => Outcome::waits(Receive(Arc::new(buffers))),
             Err(status) => Outcome::Done(status, 0),
         }
@@ -115,28 +118,33 @@ impl Parked for Receive {
 impl Provider {
     /// Gives a socket's datagrams to the requests that wait for them, on the provider's thread.
     pub(crate) fn complete_receives(self: &Arc<Self>, socket: u64) {
-        while let Some((request, buffers, datagram)) = self.next_receive(socket) {
-            let (status, information) = buffers.fill(&datagram, self.config.truncation);
+        while let Some((request, buffers, arrived)) = self.next_receive(socket) {
+            let filled = arrived.and_then(|datagram| buffers.fill(&datagram, &self.config.readings));
+            let (status, information) = filled.unwrap_or_else(|failure| (failure.status(), 0));
             self.complete_at_dispatch(request, status, information);
         }
     }
 
-    /// The first request that waits, and the datagram that it is given.
-    fn next_receive(&self, number: u64) -> Option<(Request, Arc<Buffers>, Datagram)> {
+    /// The first request that waits, and the datagram that it is given, or the failure that it ends with.
+    fn next_receive(&self, number: u64) -> Option<(Request, Arc<Buffers>, Result<Datagram, Failure>)> {
         let mut state = self.lock();
         let entry = state.sockets.get(&number).filter(|entry| !entry.closing)?;
         if entry.traffic.as_ref()?.receives.is_empty() {
             return None;
         }
         let socket = Arc::clone(entry.socket.datagram().ok()?);
-        let datagram = socket.inbox.pop(socket.remote())?;
+        let failed = socket.inbox.take_failure();
+        let datagram = if failed { None } else { Some(socket.inbox.pop(socket.remote())?) };
         while let Some((request, buffers)) = state.traffic(number)?.receives.pop_first() {
             // A request that is being cancelled at this moment is passed over.
             if let Some(request) = state.claim(request) {
-                return Some((request, buffers, datagram));
+                return Some((request, buffers, datagram.ok_or(STATUS_PORT_UNREACHABLE.into())));
             }
         }
-        socket.inbox.put_back(vec![datagram]);
+        match datagram {
+            Some(datagram) => socket.inbox.put_back(vec![datagram]),
+            None => socket.inbox.put_back_failure(),
+        }
         None
     }
 }
@@ -151,16 +159,22 @@ impl Buffers {
         let mut state = provider.lock();
         let traffic = &state.functional(&self.socket)?.traffic;
         let is_first = traffic.as_ref().is_some_and(|traffic| traffic.receives.is_empty());
-        Ok(if is_first { socket.inbox.pop(socket.remote()) } else { None })
+        if !is_first {
+            return Ok(None);
+        }
+        if socket.inbox.take_failure() {
+            return Err(STATUS_PORT_UNREACHABLE);
+        }
+        Ok(socket.inbox.pop(socket.remote()))
     }
 
     /// The memory that the request uses.
     ///
     /// # Safety
     /// The buffers are those that the client has just passed.
-    unsafe fn used(&self) -> Vec<Used> {
+    unsafe fn used(&self) -> Result<Vec<Used>, Broken> {
         // SAFETY: the client's buffer.
-        let mut used = unsafe { buffer::used(self.buffer, WHAT) };
+        let mut used = unsafe { buffer::used(self.buffer, WHAT) }?;
         used.push(sockaddr::used("the remote address", self.remote_address, self.socket.family));
         used.push(Used::of("the length of the control information", self.control_length));
         used.push(Used::of("the control flags", self.control_flags));
@@ -170,47 +184,43 @@ impl Buffers {
         {
             used.push(Used::new("the control information", self.control_info, *capacity as usize));
         }
-        used
+        Ok(used)
     }
 
     /// Puts a datagram into the client's buffers; returns status and `Information`.
     ///
-    /// What does not fit is lost, and `MSG_TRUNC` tells so; the status is `truncation`, if that is so. n/d
-    fn fill(&self, datagram: &Datagram, truncation: NTSTATUS) -> (NTSTATUS, usize) {
+    /// What does not fit is lost, and `MSG_TRUNC` and `MSG_CTRUNC` tell so; the status is as the readings say.
+    fn fill(&self, datagram: &Datagram, readings: &Readings) -> Result<(NTSTATUS, usize), Failure> {
         // SAFETY: the client's buffer, of a request that is not completed.
-        let copied = match unsafe { buffer::write(self.buffer, &datagram.bytes, WHAT) } {
-            Ok(copied) => copied,
-            Err(status) => return (status, 0),
-        };
+        let copied = unsafe { buffer::write(self.buffer, &datagram.bytes, WHAT) }?;
         let complete = copied == datagram.bytes.len();
-        let status = if complete { STATUS_SUCCESS } else { truncation };
         if !self.remote_address.is_null() {
             // SAFETY: the client's buffer, large enough for an address of the socket's family.
             unsafe { sockaddr::write(self.remote_address, datagram.from) };
         }
         // Without a length there is neither control information nor are there flags.
-        if self.control_length.is_null() {
-            return (status, copied);
-        }
-        let cut = self.fill_control(datagram);
-        if !self.control_flags.is_null() {
+        let has_control = !self.control_length.is_null();
+        let cut = has_control && self.fill_control(datagram, readings);
+        if has_control && !self.control_flags.is_null() {
             let truncated = if complete { 0 } else { MSG_TRUNC };
             let cut = if cut { MSG_CTRUNC } else { 0 };
             // SAFETY: the client's variable, of a request that is not completed.
             unsafe { self.control_flags.write(truncated | cut | flags_of(datagram)) };
         }
-        (status, copied)
+        let warned = (!complete && readings.of::<ReceiveTruncated>() == ReceiveTruncated::Overflow)
+            || (cut && readings.of::<ControlTruncatedStatus>() == ControlTruncatedStatus::Overflow);
+        Ok((if warned { STATUS_BUFFER_OVERFLOW } else { STATUS_SUCCESS }, copied))
     }
 
     /// Puts control information into the client's buffer; tells whether there is more than fits.
     ///
     /// The options that count are those at this moment, not those when the datagram came. n/d
-    fn fill_control(&self, datagram: &Datagram) -> bool {
-        let control = control_info::of(datagram, &self.socket.options().values);
+    fn fill_control(&self, datagram: &Datagram, readings: &Readings) -> bool {
+        let control = control_info::of(datagram, &self.socket.options().values, readings);
         // SAFETY: the client's variable, of a request that is not completed.
         let capacity = unsafe { self.control_length.read() } as usize;
         let capacity = if self.control_info.is_null() { 0 } else { capacity };
-        let (fits, cut) = control_info::fitting(control.as_bytes(), capacity);
+        let (fits, cut) = control_info::fitting(control.as_bytes(), capacity, readings.of());
         if !fits.is_empty() {
             // SAFETY: the client's buffer, which is at least so large.
             unsafe { self.control_info.cast::<u8>().copy_from_nonoverlapping(fits.as_ptr(), fits.len()) };

@@ -4,14 +4,14 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 
-use wsk_sys::{
-    DISPATCH_LEVEL, NTSTATUS, PWSK_SOCKET, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, WSK_DATAGRAM_INDICATION,
-};
+use wsk_sys::{NTSTATUS, PWSK_SOCKET, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, WSK_DATAGRAM_INDICATION};
 
 use crate::call::SocketCall;
 use crate::event::indicated::Indication;
-use crate::platform;
-use crate::rules::{RELEASE_LINK, RELEASE_TWICE, at_most};
+use crate::functions::WSK_RELEASE;
+use crate::rules::{Broken, Failure, RELEASE_LINK, RELEASE_TWICE, check_irql};
+
+const WHAT: &str = WSK_RELEASE.name;
 
 /// How many indications are remembered after their release, so that a second one is told from a release of anything.
 const REMEMBERED: usize = 256;
@@ -36,17 +36,6 @@ pub(crate) struct Indications {
     held: HashMap<usize, Held>,
     /// Addresses of those that were released.
     released: VecDeque<usize>,
-}
-
-/// Why nothing is released.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refused {
-    /// The client has no indication at the address that it gives.
-    Unknown,
-    /// What it gives, or links to it, was released before.
-    Twice(usize),
-    /// The list goes on at an address that is no indication of the client's, or at one of its own.
-    Link(usize),
 }
 
 impl Indications {
@@ -80,18 +69,34 @@ impl Indications {
     }
 
     /// Takes the list out that begins at an address. It is to be dropped with no lock held.
-    fn release(&mut self, list: *mut WSK_DATAGRAM_INDICATION) -> Result<Vec<Indication>, Refused> {
+    ///
+    /// # Errors
+    /// `STATUS_INVALID_PARAMETER`: the client has no indication there. [`RELEASE_TWICE`]: what it gives, or links to it, was
+    /// released before. [`RELEASE_LINK`]: the list goes on at what is none of the client's, or at one of its own.
+    fn release(
+        &mut self,
+        socket: u64,
+        list: *mut WSK_DATAGRAM_INDICATION,
+    ) -> Result<Vec<Indication>, Failure> {
+        let twice = |address| {
+            let detail = format!("of an indication of socket #{socket} that was released, at {address:#x}");
+            Broken::new(&RELEASE_TWICE, format!("{WHAT} {detail}"))
+        };
+        let link = |address| {
+            let detail = format!("{address:#x}, which is no further indication of socket #{socket}");
+            Broken::new(&RELEASE_LINK, format!("{WHAT} of a list that goes on at {detail}"))
+        };
         let mut addresses: Vec<usize> = Vec::new();
         let mut next = list;
         while addresses.is_empty() || !next.is_null() {
             let address = next.addr();
             match self.held.get(&address) {
                 // As many as there are, so this one is among them.
-                Some(_) if addresses.len() == self.held.len() => return Err(Refused::Link(address)),
+                Some(_) if addresses.len() == self.held.len() => return Err(link(address).into()),
                 Some(held) => next = held.indication.next(),
-                None if self.released.contains(&address) => return Err(Refused::Twice(address)),
-                None if addresses.is_empty() => return Err(Refused::Unknown),
-                None => return Err(Refused::Link(address)),
+                None if self.released.contains(&address) => return Err(twice(address).into()),
+                None if addresses.is_empty() => return Err(STATUS_INVALID_PARAMETER.into()),
+                None => return Err(link(address).into()),
             }
             addresses.push(address);
         }
@@ -133,32 +138,13 @@ pub(crate) unsafe extern "system" fn wsk_release(
     socket: PWSK_SOCKET,
     datagram_indication: *mut WSK_DATAGRAM_INDICATION,
 ) -> NTSTATUS {
-    const WHAT: &str = "WskRelease";
     // From within a completion routine too: without an IRP there is no completion, and no recursion.
-    at_most(DISPATCH_LEVEL, WHAT);
+    check_irql(&WSK_RELEASE);
     let call = SocketCall::begin(socket, WHAT);
     let number = call.socket.number;
     let mut state = call.provider.lock();
     let Some(traffic) = state.traffic(number) else { return STATUS_INVALID_PARAMETER };
-    let released = traffic.events.indications.release(datagram_indication);
+    let released = traffic.events.indications.release(number, datagram_indication);
     drop(state);
-    let (rule, detail) = match released {
-        Ok(list) => {
-            drop(list);
-            return STATUS_SUCCESS;
-        }
-        Err(Refused::Unknown) => return STATUS_INVALID_PARAMETER,
-        Err(Refused::Twice(address)) => (
-            &RELEASE_TWICE,
-            format!("{WHAT} of an indication of socket #{number} that was released, at {address:#x}"),
-        ),
-        Err(Refused::Link(address)) => (
-            &RELEASE_LINK,
-            format!(
-                "{WHAT} of a list that goes on at {address:#x}, which is no further indication of socket #{number}"
-            ),
-        ),
-    };
-    drop(call);
-    platform::violation(rule, detail)
+    released.map(drop).err().map_or(STATUS_SUCCESS, Failure::status)
 }

@@ -4,17 +4,18 @@
 use core::ptr::NonNull;
 use std::sync::Arc;
 
+use readings::{CachedTwice, NullDescriptor};
 use wsk_descriptor::{Descriptor, sddl};
 use wsk_sys::{
     ExAllocatePool2, ExFreePoolWithTag, NTSTATUS, POOL_FLAG_NON_PAGED, PSECURITY_DESCRIPTOR, PVOID, SIZE_T,
     STATUS_BUFFER_TOO_SMALL, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_BUFFER_SIZE,
-    STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER, STATUS_INVALID_SECURITY_DESCR, STATUS_SUCCESS,
-    ULONG,
+    STATUS_INVALID_PARAMETER, STATUS_INVALID_SECURITY_DESCR, STATUS_SUCCESS, ULONG,
 };
 
+use crate::call::control::refusal;
 use crate::platform::{self, Owner};
 use crate::provider::{Provider, State};
-use crate::rules::{self, Broken, SECURITY_NOT_CACHED, SECURITY_RELEASED};
+use crate::rules::{Broken, Failure, SECURITY_NOT_CACHED, SECURITY_RELEASED};
 use crate::socket::Socket;
 
 /// The pool tag of cached descriptors.
@@ -41,6 +42,8 @@ pub(crate) struct Cached {
     /// The number of its registration.
     pub(crate) client: u64,
     bytes: Arc<[u8]>,
+    /// How many releases it needs.
+    pub(crate) references: usize,
 }
 
 // SAFETY: a block of pool belongs to no thread, and this one is not written any more.
@@ -55,7 +58,7 @@ impl Cached {
         let pointer = NonNull::new(pointer.cast::<u8>()).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
         // SAFETY: a fresh block of this size.
         unsafe { pointer.as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
-        Ok(Cached { pointer, client, bytes })
+        Ok(Cached { pointer, client, bytes, references: 1 })
     }
 }
 
@@ -69,6 +72,12 @@ impl Drop for Cached {
 impl Provider {
     /// Caches a descriptor for a client, who gets the pointer.
     fn cache(&self, client: u64, bytes: Arc<[u8]>) -> Result<PSECURITY_DESCRIPTOR, NTSTATUS> {
+        if self.follows(CachedTwice::Shared)
+            && let Some(cached) = self.lock().equal(client, &bytes)
+        {
+            cached.references += 1;
+            return Ok(cached.pointer.as_ptr().cast());
+        }
         let cached = Cached::new(client, bytes)?;
         let pointer = cached.pointer;
         let mut state = self.lock();
@@ -100,8 +109,13 @@ impl Provider {
     fn release(&self, client: u64, pointer: PSECURITY_DESCRIPTOR) -> Result<(), Broken> {
         let mut state = self.lock();
         let address = pointer.addr();
-        if state.descriptors.get(&address).is_none_or(|cached| cached.client != client) {
+        let found = state.descriptors.get_mut(&address).filter(|cached| cached.client == client);
+        let Some(references) = found.map(|cached| &mut cached.references) else {
             return Err(state.not_cached(client, pointer, "WSK_RELEASE_SD"));
+        };
+        *references -= 1;
+        if *references != 0 {
+            return Ok(());
         }
         let cached = state.descriptors.remove(&address);
         if state.released_descriptors.len() == REMEMBERED {
@@ -115,6 +129,11 @@ impl Provider {
 }
 
 impl State {
+    /// The descriptor with these bytes that a client has cached.
+    fn equal(&mut self, client: u64, bytes: &[u8]) -> Option<&mut Cached> {
+        self.descriptors.values_mut().find(|cached| cached.client == client && *cached.bytes == *bytes)
+    }
+
     /// The rule that a client breaks which passes a pointer that is no cached descriptor's.
     fn not_cached(&self, client: u64, pointer: PSECURITY_DESCRIPTOR, what: &str) -> Broken {
         let (rule, why) = if self.released_descriptors.contains(&pointer.addr()) {
@@ -122,7 +141,7 @@ impl State {
         } else {
             (&SECURITY_NOT_CACHED, "WSK has not cached for it")
         };
-        (rule, format!("{what} by registration #{client} with a security descriptor that {why}"))
+        Broken::new(rule, format!("{what} by registration #{client} with a security descriptor that {why}"))
     }
 }
 
@@ -133,13 +152,19 @@ type Variable = (SIZE_T, PVOID);
 ///
 /// # Safety
 /// The variable is the client's, of this size.
-unsafe fn read((size, pointer): Variable) -> Result<PSECURITY_DESCRIPTOR, NTSTATUS> {
+unsafe fn read(provider: &Provider, (size, pointer): Variable) -> Result<PSECURITY_DESCRIPTOR, NTSTATUS> {
     if pointer.is_null() || size != SIZE {
         return Err(STATUS_INVALID_PARAMETER);
     }
     // SAFETY: this function's contract.
     let pointer = unsafe { pointer.cast::<PSECURITY_DESCRIPTOR>().read_unaligned() };
-    if pointer.is_null() { Err(STATUS_INVALID_SECURITY_DESCR) } else { Ok(pointer) }
+    if !pointer.is_null() {
+        return Ok(pointer);
+    }
+    Err(match provider.reading() {
+        NullDescriptor::InvalidDescriptor => STATUS_INVALID_SECURITY_DESCR,
+        NullDescriptor::InvalidParameter => STATUS_INVALID_PARAMETER,
+    })
 }
 
 /// `WSK_CACHE_SD`. n/d: all statuses
@@ -148,7 +173,7 @@ unsafe fn read((size, pointer): Variable) -> Result<PSECURITY_DESCRIPTOR, NTSTAT
 /// The variables are the client's, in this call; the first has a pointer to a descriptor.
 pub(crate) unsafe fn cache(provider: &Provider, client: u64, input: Variable, output: Variable) -> NTSTATUS {
     // SAFETY: this function's contract.
-    let uncached = match unsafe { read(input) } {
+    let uncached = match unsafe { read(provider, input) } {
         Ok(uncached) => uncached,
         Err(status) => return status,
     };
@@ -196,35 +221,32 @@ pub(crate) unsafe fn release(
     client: u64,
     input: Variable,
     has_output: bool,
-) -> NTSTATUS {
+) -> Result<(), Failure> {
     // SAFETY: this function's contract.
-    match unsafe { read(input) } {
-        Ok(_) if has_output => STATUS_INVALID_PARAMETER,
-        Ok(cached) => {
-            rules::require(provider.release(client, cached));
-            STATUS_SUCCESS
-        }
-        Err(status) => status,
+    let cached = unsafe { read(provider, input) }?;
+    if has_output {
+        return Err(STATUS_INVALID_PARAMETER.into());
     }
+    Ok(provider.release(client, cached)?)
 }
 
 /// `SO_WSK_SECURITY`, set. n/d: all statuses
 ///
 /// # Safety
 /// The variable is the client's, of a request that is not completed.
-pub(crate) unsafe fn set(provider: &Provider, socket: &Socket, input: Variable) -> Result<(), NTSTATUS> {
+pub(crate) unsafe fn set(provider: &Provider, socket: &Socket, input: Variable) -> Result<(), Failure> {
     let datagram = socket.datagram()?;
     match input.0 {
-        size if size < SIZE => return Err(STATUS_BUFFER_TOO_SMALL),
-        size if size > SIZE => return Err(STATUS_INVALID_BUFFER_SIZE),
+        size if size < SIZE => return Err(STATUS_BUFFER_TOO_SMALL.into()),
+        size if size > SIZE => return Err(STATUS_INVALID_BUFFER_SIZE.into()),
         _ => {}
     }
     // SAFETY: this function's contract.
-    let pointer = unsafe { read(input) }?;
-    let descriptor = rules::require(provider.descriptor(socket.client, pointer, "SO_WSK_SECURITY"));
+    let pointer = unsafe { read(provider, input) }?;
+    let descriptor = provider.descriptor(socket.client, pointer, "SO_WSK_SECURITY")?;
     let mut settings = datagram.settings();
     if settings.endpoint.is_some() {
-        return Err(STATUS_INVALID_DEVICE_STATE);
+        return Ok(refusal::late(provider)?);
     }
     settings.security = Some(descriptor);
     Ok(())
@@ -251,8 +273,8 @@ pub(crate) fn of_new_socket(
     provider: &Provider,
     client: u64,
     pointer: PSECURITY_DESCRIPTOR,
-) -> Option<Arc<[u8]>> {
-    (!pointer.is_null()).then(|| rules::require(provider.descriptor(client, pointer, "WskSocket")))
+) -> Result<Option<Arc<[u8]>>, Broken> {
+    if pointer.is_null() { Ok(None) } else { provider.descriptor(client, pointer, "WskSocket").map(Some) }
 }
 
 #[cfg(test)]

@@ -4,10 +4,15 @@
 use core::net::SocketAddr;
 use core::slice;
 
-use wsk_sys::{ADDRESS_FAMILY, NTSTATUS, SOCKADDR, STATUS_INVALID_PARAMETER};
+use readings::WrongFamily;
+use wsk_sys::{
+    ADDRESS_FAMILY, NTSTATUS, SOCKADDR, STATUS_INVALID_ADDRESS, STATUS_INVALID_PARAMETER,
+    STATUS_NOT_SUPPORTED,
+};
 
 use crate::net::address::Family;
 use crate::platform::Used;
+use crate::provider::Provider;
 
 /// The memory of an address of the family, or of the buffer for one, which a request uses; none if it is null.
 pub(crate) fn used(role: &'static str, address: *const SOCKADDR, family: Family) -> Used {
@@ -17,22 +22,39 @@ pub(crate) fn used(role: &'static str, address: *const SOCKADDR, family: Family)
 /// Reads an address of the family from the client's buffer.
 ///
 /// # Errors
-/// `STATUS_INVALID_PARAMETER`: there is no buffer, or it holds an address of another family. n/d
+/// That of [`WrongFamily`]: there is no buffer, or it holds an address of another family.
 ///
 /// # Safety
 /// `from` is null or points to a `SOCKADDR` of the size that its own family field calls for.
-pub(crate) unsafe fn read(from: *const SOCKADDR, family: Family) -> Result<SocketAddr, NTSTATUS> {
+pub(crate) unsafe fn read(
+    provider: &Provider,
+    from: *const SOCKADDR,
+    family: Family,
+) -> Result<SocketAddr, NTSTATUS> {
+    // SAFETY: this function's contract.
+    unsafe { decode(from, family) }.ok_or(match provider.reading() {
+        WrongFamily::InvalidParameter => STATUS_INVALID_PARAMETER,
+        WrongFamily::InvalidAddress => STATUS_INVALID_ADDRESS,
+        WrongFamily::NotSupported => STATUS_NOT_SUPPORTED,
+    })
+}
+
+/// As [`read`]; none if it cannot be read.
+///
+/// # Safety
+/// As [`read`].
+pub(crate) unsafe fn decode(from: *const SOCKADDR, family: Family) -> Option<SocketAddr> {
     if from.is_null() {
-        return Err(STATUS_INVALID_PARAMETER);
+        return None;
     }
     // SAFETY: not null, so by this function's contract it points to a SOCKADDR, which begins with its family.
     let number = unsafe { from.cast::<ADDRESS_FAMILY>().read_unaligned() };
     if Family::from_number(number) != Some(family) {
-        return Err(STATUS_INVALID_PARAMETER);
+        return None;
     }
     // SAFETY: it has the size of its family's SOCKADDR, whose bytes the client leaves alone in this call.
     let bytes = unsafe { slice::from_raw_parts(from.cast(), family.sockaddr_size()) };
-    wsk_sockaddr::decode(bytes).map_err(|_| STATUS_INVALID_PARAMETER)
+    wsk_sockaddr::decode(bytes).ok()
 }
 
 /// Writes an address into the client's buffer.
@@ -51,29 +73,29 @@ mod tests {
 
     use super::*;
 
-    fn through_memory(address: SocketAddr, family: Family) -> Result<SocketAddr, NTSTATUS> {
+    fn through_memory(address: SocketAddr, family: Family) -> Option<SocketAddr> {
         let mut buffer = [0_u16; 14];
         let pointer = buffer.as_mut_ptr().cast::<SOCKADDR>();
         // SAFETY: the buffer has 28 bytes, the larger of the two sizes.
         unsafe { write(pointer, address) };
         // SAFETY: `write` has just put an address there.
-        unsafe { read(pointer, family) }
+        unsafe { decode(pointer, family) }
     }
 
     #[test]
     fn addresses_survive_the_way_through_memory() {
         let v4: SocketAddr = "192.0.2.7:4660".parse().unwrap();
-        assert_eq!(through_memory(v4, Family::V4), Ok(v4));
+        assert_eq!(through_memory(v4, Family::V4), Some(v4));
         let v6 = SocketAddr::from(SocketAddrV6::new("fe80::1".parse().unwrap(), 4660, 5, 6));
-        assert_eq!(through_memory(v6, Family::V6), Ok(v6));
+        assert_eq!(through_memory(v6, Family::V6), Some(v6));
     }
 
     #[test]
     fn the_wrong_family_and_no_address_are_refused() {
         let v4: SocketAddr = "192.0.2.7:1".parse().unwrap();
-        assert_eq!(through_memory(v4, Family::V6), Err(STATUS_INVALID_PARAMETER));
+        assert_eq!(through_memory(v4, Family::V6), None);
         // SAFETY: null is allowed.
-        let none = unsafe { read(core::ptr::null(), Family::V4) };
-        assert_eq!(none, Err(STATUS_INVALID_PARAMETER));
+        let none = unsafe { decode(core::ptr::null(), Family::V4) };
+        assert_eq!(none, None);
     }
 }

@@ -4,13 +4,15 @@
 #![expect(unsafe_code, reason = "functions that clients call through a C table")]
 
 use wsk_sys::{
-    GUID, IRP, NTSTATUS, PASSIVE_LEVEL, PEPROCESS, PETHREAD, PSECURITY_DESCRIPTOR, PUNICODE_STRING, PVOID,
-    PWSK_CLIENT, SOCKADDR, STATUS_NOT_SUPPORTED, ULONG, USHORT,
+    GUID, IRP, NTSTATUS, PEPROCESS, PETHREAD, PSECURITY_DESCRIPTOR, PUNICODE_STRING, PVOID, PWSK_CLIENT,
+    SOCKADDR, STATUS_NOT_SUPPORTED, ULONG, USHORT,
 };
 
 use crate::call::check;
 use crate::client::{self, Call};
-use crate::rules::at_most;
+use crate::functions::{
+    Function, WSK_FREE_ADDRESS_INFO, WSK_GET_ADDRESS_INFO, WSK_GET_NAME_INFO, WSK_SOCKET_CONNECT,
+};
 use crate::run::request::Work;
 
 /// `PFN_WSK_SOCKET_CONNECT`
@@ -62,7 +64,7 @@ pub(crate) type GetNameInfo = unsafe extern "system" fn(
 /// `WskSocketConnect`
 ///
 /// # IRQL
-/// `PASSIVE_LEVEL`
+/// `<= DISPATCH_LEVEL`
 pub(crate) unsafe extern "system" fn wsk_socket_connect(
     client: PWSK_CLIENT,
     _socket_type: USHORT,
@@ -78,7 +80,7 @@ pub(crate) unsafe extern "system" fn wsk_socket_connect(
     irp: *mut IRP,
 ) -> NTSTATUS {
     // SAFETY: the client's IRP.
-    unsafe { submit(client, irp, "WskSocketConnect") }
+    unsafe { submit(client, irp, &WSK_SOCKET_CONNECT) }
 }
 
 /// `WskGetAddressInfo`
@@ -98,7 +100,7 @@ pub(crate) unsafe extern "system" fn wsk_get_address_info(
     irp: *mut IRP,
 ) -> NTSTATUS {
     // SAFETY: the client's IRP.
-    unsafe { submit(client, irp, "WskGetAddressInfo") }
+    unsafe { submit(client, irp, &WSK_GET_ADDRESS_INFO) }
 }
 
 /// `WskFreeAddressInfo`: nothing, as no list was ever handed out.
@@ -106,10 +108,8 @@ pub(crate) unsafe extern "system" fn wsk_get_address_info(
 /// # IRQL
 /// `PASSIVE_LEVEL`
 pub(crate) unsafe extern "system" fn wsk_free_address_info(client: PWSK_CLIENT, _address_info: PVOID) {
-    const WHAT: &str = "WskFreeAddressInfo";
-    at_most(PASSIVE_LEVEL, WHAT);
-    check::caller(WHAT);
-    let _ = Call::begin(client, WHAT);
+    check::caller(&WSK_FREE_ADDRESS_INFO);
+    let _ = Call::begin(client, WSK_FREE_ADDRESS_INFO.name);
 }
 
 /// `WskGetNameInfo`
@@ -128,16 +128,15 @@ pub(crate) unsafe extern "system" fn wsk_get_name_info(
     irp: *mut IRP,
 ) -> NTSTATUS {
     // SAFETY: the client's IRP.
-    unsafe { submit(client, irp, "WskGetNameInfo") }
+    unsafe { submit(client, irp, &WSK_GET_NAME_INFO) }
 }
 
 /// Takes the IRP of a call, and ends it with `STATUS_NOT_SUPPORTED`.
 ///
 /// # Safety
-/// The client has passed `irp` to the function `what`.
-unsafe fn submit(client: PWSK_CLIENT, irp: *mut IRP, what: &'static str) -> NTSTATUS {
-    at_most(PASSIVE_LEVEL, what);
-    check::caller(what);
+/// The client has passed `irp` to `function`.
+unsafe fn submit(client: PWSK_CLIENT, irp: *mut IRP, function: &'static Function) -> NTSTATUS {
+    check::caller(function);
     // SAFETY: this function's contract.
-    unsafe { client::submit(client, irp, what, Vec::new, |_| Work::refuse(STATUS_NOT_SUPPORTED)) }
+    unsafe { client::submit(client, irp, function.name, Vec::new, |_| Work::refuse(STATUS_NOT_SUPPORTED)) }
 }

@@ -6,13 +6,16 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use wsk_sys::{PASSIVE_LEVEL, STATUS_CANCELLED, WSK_REGISTRATION};
+use hosted_rule::Rule;
+use readings::{DeregisterDescriptors, DeregisterOpen};
+use wsk_sys::{STATUS_CANCELLED, WSK_REGISTRATION};
 
 use crate::call::check::not_in_completion_routine;
 use crate::client::registration::{DEREGISTERED, find, state_field};
+use crate::functions::WSK_DEREGISTER;
 use crate::platform;
 use crate::provider::State;
-use crate::rules::{self, Broken, at_most};
+use crate::rules::{self, Broken, check_irql};
 use crate::run::request::Waiting;
 use crate::socket::Entry;
 
@@ -26,15 +29,13 @@ use crate::socket::Entry;
 /// `PASSIVE_LEVEL`
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn WskDeregister(WskRegistration: *mut WSK_REGISTRATION) {
-    const WHAT: &str = "WskDeregister";
-    at_most(PASSIVE_LEVEL, WHAT);
+    const WHAT: &str = WSK_DEREGISTER.name;
+    check_irql(&WSK_DEREGISTER);
     not_in_completion_routine(WHAT);
     // SAFETY: the caller's block.
     let Some(number) = rules::require(unsafe { find(WskRegistration, WHAT) }) else {
-        platform::violation(
-            &rules::REGISTRATION_UNKNOWN,
-            format!("{WHAT} with a block that is deregistered"),
-        );
+        let detail = format!("{WHAT} with a block that is deregistered");
+        platform::violation(&Broken::new(&rules::REGISTRATION_UNKNOWN, detail));
     };
     let provider = platform::provider();
     let strict = platform::strict();
@@ -55,17 +56,29 @@ pub unsafe extern "system" fn WskDeregister(WskRegistration: *mut WSK_REGISTRATI
     // Captures that wait give up.
     provider.notify();
     loop {
-        if strict && let Some((rule, detail)) = left_behind(&state, number) {
+        let left = left_behind(&state, number);
+        if strict
+            && provider.follows(DeregisterOpen::BugCheck)
+            && let Err(broken) = left
+        {
             drop(state);
-            platform::violation(rule, detail);
+            platform::violation(&broken);
         }
         let Some(coming) = still_coming(&state, number, limit) else { break };
-        let (relocked, in_time) = provider.wait(state, deadline);
+        // What is on its way has a limit, and what nobody is about to end has none.
+        let (relocked, in_time) = provider.wait(state, deadline.filter(|_| left.is_ok()));
         state = relocked;
         if !in_time {
             drop(state);
-            platform::violation(&rules::DEREGISTER_STUCK, coming);
+            platform::violation(&Broken::new(&rules::DEREGISTER_STUCK, coming));
         }
+    }
+    if strict
+        && provider.follows(DeregisterDescriptors::BugCheck)
+        && let Err(broken) = descriptors_left(&state, number)
+    {
+        drop(state);
+        platform::violation(&broken);
     }
     drop(state);
     let lifecycle = provider.lifecycle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -75,10 +88,9 @@ pub unsafe extern "system" fn WskDeregister(WskRegistration: *mut WSK_REGISTRATI
     state.descriptors.retain(|_, cached| cached.client != number);
     let last = state.registrations.is_empty();
     drop(state);
-    if last {
-        provider.stop_threads();
-    }
+    let stopped = if last { provider.stop_threads() } else { Ok(()) };
     drop(lifecycle);
+    rules::require(stopped);
     platform::let_go(WskRegistration);
     // SAFETY: the caller's block.
     let state = unsafe { state_field(WskRegistration) };
@@ -87,8 +99,8 @@ pub unsafe extern "system" fn WskDeregister(WskRegistration: *mut WSK_REGISTRATI
 }
 
 /// What would keep `WskDeregister` waiting for ever.
-fn left_behind(state: &State, number: u64) -> Option<Broken> {
-    let name = format!("WskDeregister of registration #{number}");
+fn left_behind(state: &State, number: u64) -> Result<(), Broken> {
+    let broken = |rule, detail: String| Err(broken(rule, number, &detail));
     let open: Vec<_> = state
         .sockets
         .values()
@@ -96,11 +108,11 @@ fn left_behind(state: &State, number: u64) -> Option<Broken> {
         .map(Entry::describe)
         .collect();
     if !open.is_empty() {
-        return Some((&rules::DEREGISTER_SOCKET, format!("{name} with open sockets: {}", open.join(", "))));
+        return broken(&rules::DEREGISTER_SOCKET, format!("open sockets: {}", open.join(", ")));
     }
     let captures = state.registrations.get(&number).map_or(0, |registration| registration.captures);
     if captures != 0 {
-        return Some((&rules::DEREGISTER_CAPTURE, format!("{name} with {captures} captures not released")));
+        return broken(&rules::DEREGISTER_CAPTURE, format!("{captures} captures not released"));
     }
     let stays = |waiting: &&Waiting| {
         let target = waiting.request.target;
@@ -108,14 +120,22 @@ fn left_behind(state: &State, number: u64) -> Option<Broken> {
     };
     let pending = state.requests.values().filter(stays).count();
     if pending != 0 {
-        return Some((&rules::DEREGISTER_IRP, format!("{name} with {pending} requests pending")));
+        return broken(&rules::DEREGISTER_IRP, format!("{pending} requests pending"));
     }
+    Ok(())
+}
+
+/// What nobody can release any more.
+fn descriptors_left(state: &State, number: u64) -> Result<(), Broken> {
     let cached = state.descriptors.values().filter(|cached| cached.client == number).count();
-    if cached != 0 {
-        let detail = format!("{name} with {cached} cached security descriptors");
-        return Some((&rules::DEREGISTER_SECURITY, detail));
+    if cached == 0 {
+        return Ok(());
     }
-    None
+    Err(broken(&rules::DEREGISTER_SECURITY, number, &format!("{cached} cached security descriptors")))
+}
+
+fn broken(rule: &'static Rule, number: u64, detail: &str) -> Broken {
+    Broken::new(rule, format!("WskDeregister of registration #{number} with {detail}"))
 }
 
 /// What `WskDeregister` still waits for.

@@ -6,17 +6,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use readings::WaitInDriverEntry;
 use wsk_sys::{
-    DISPATCH_LEVEL, NTSTATUS, PASSIVE_LEVEL, PVOID, STATUS_DEVICE_NOT_READY, STATUS_INSUFFICIENT_RESOURCES,
-    STATUS_INVALID_PARAMETER, STATUS_NOINTERFACE, STATUS_SUCCESS, ULONG, USHORT, WSK_CLIENT_DISPATCH,
-    WSK_CLIENT_NPI, WSK_INFINITE_WAIT, WSK_NO_WAIT, WSK_PROVIDER_CHARACTERISTICS, WSK_PROVIDER_NPI,
-    WSK_REGISTRATION,
+    NTSTATUS, PVOID, STATUS_DEVICE_NOT_READY, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER,
+    STATUS_NOINTERFACE, STATUS_SUCCESS, ULONG, USHORT, WSK_CLIENT_DISPATCH, WSK_CLIENT_NPI,
+    WSK_INFINITE_WAIT, WSK_NO_WAIT, WSK_PROVIDER_CHARACTERISTICS, WSK_PROVIDER_NPI, WSK_REGISTRATION,
 };
 
 use crate::client;
+use crate::functions::{
+    WSK_CAPTURE_PROVIDER_NPI, WSK_CAPTURE_WITHOUT_WAIT, WSK_QUERY_PROVIDER_CHARACTERISTICS, WSK_REGISTER,
+    WSK_RELEASE_PROVIDER_NPI,
+};
 use crate::platform::{self, Owner, Used};
 use crate::provider::{Provider, State};
-use crate::rules::{self, Broken, at_most};
+use crate::rules::{self, Broken, check_irql};
 
 /// The state of a `WSK_REGISTRATION` whose client has gone.
 pub(crate) const DEREGISTERED: u64 = u64::MAX;
@@ -63,7 +67,7 @@ pub unsafe extern "system" fn WskRegister(
     WskClientNpi: *mut WSK_CLIENT_NPI,
     WskRegistration: *mut WSK_REGISTRATION,
 ) -> NTSTATUS {
-    at_most(PASSIVE_LEVEL, "WskRegister");
+    check_irql(&WSK_REGISTER);
     let provider = platform::provider();
     if WskClientNpi.is_null() || WskRegistration.is_null() {
         return STATUS_INVALID_PARAMETER;
@@ -79,7 +83,7 @@ pub unsafe extern "system" fn WskRegister(
     if table.Reserved != 0 {
         return STATUS_INVALID_PARAMETER;
     }
-    if platform::fault("WskRegister") {
+    if platform::fault(WSK_REGISTER.name) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     // By the address: what is in the block before is anything, if it is initialised at all.
@@ -87,7 +91,7 @@ pub unsafe extern "system" fn WskRegister(
     let before =
         provider.lock().registrations.values().find(|one| one.address == address).map(Registration::describe);
     if let Some(before) = before {
-        platform::violation(&rules::REGISTERED_TWICE, format!("{before} registered again"));
+        platform::violation(&Broken::new(&rules::REGISTERED_TWICE, format!("{before} registered again")));
     }
     let lifecycle = provider.lifecycle.lock().unwrap_or_else(PoisonError::into_inner);
     if let Err(status) = provider.engine.start() {
@@ -119,10 +123,10 @@ pub unsafe extern "system" fn WskRegister(
     };
     // SAFETY: the client's block, which is WSK's from now on.
     unsafe { WskRegistration.write(block) };
-    platform::hold(WskRegistration, &format!("registration #{number}"), || {
+    rules::require(platform::hold(WskRegistration, &format!("registration #{number}"), || {
         let dispatch = Used::of("its WSK_CLIENT_DISPATCH", npi.Dispatch);
         vec![dispatch, Used::of("its WSK_REGISTRATION", WskRegistration)]
-    });
+    }));
     STATUS_SUCCESS
 }
 
@@ -156,11 +160,11 @@ pub(crate) unsafe fn find(block: *mut WSK_REGISTRATION, what: &str) -> Result<Op
     }
     if !platform::provider().lock().registrations.contains_key(&number) {
         let detail = format!("{what} with a block that is not registered");
-        return Err((&rules::REGISTRATION_UNKNOWN, detail));
+        return Err(Broken::new(&rules::REGISTRATION_UNKNOWN, detail));
     }
     if home != block.cast() {
         let detail = format!("{what} with a block that is not where registration #{number} was made");
-        return Err((&rules::REGISTRATION_MOVED, detail));
+        return Err(Broken::new(&rules::REGISTRATION_MOVED, detail));
     }
     Ok(Some(number))
 }
@@ -178,18 +182,22 @@ pub unsafe extern "system" fn WskCaptureProviderNPI(
     WaitTimeout: ULONG,
     WskProviderNpi: *mut WSK_PROVIDER_NPI,
 ) -> NTSTATUS {
-    const WHAT: &str = "WskCaptureProviderNPI";
-    at_most(if WaitTimeout == WSK_NO_WAIT { DISPATCH_LEVEL } else { PASSIVE_LEVEL }, WHAT);
+    const WHAT: &str = WSK_CAPTURE_PROVIDER_NPI.name;
+    check_irql(if WaitTimeout == WSK_NO_WAIT {
+        &WSK_CAPTURE_WITHOUT_WAIT
+    } else {
+        &WSK_CAPTURE_PROVIDER_NPI
+    });
     if WskRegistration.is_null() || WskProviderNpi.is_null() {
         return STATUS_INVALID_PARAMETER;
     }
-    if WaitTimeout == WSK_INFINITE_WAIT && platform::in_driver_entry() && platform::strict() {
-        platform::violation(
-            &rules::CAPTURE_IN_DRIVER_ENTRY,
-            format!(
-                "{WHAT} with WSK_INFINITE_WAIT in DriverEntry; capture on first use, or on a thread of its own"
-            ),
-        );
+    if WaitTimeout == WSK_INFINITE_WAIT
+        && platform::in_driver_entry()
+        && platform::strict()
+        && platform::provider().follows(WaitInDriverEntry::BugCheck)
+    {
+        let detail = "with WSK_INFINITE_WAIT in DriverEntry; capture on first use, or on a thread of its own";
+        platform::violation(&Broken::new(&rules::CAPTURE_IN_DRIVER_ENTRY, format!("{WHAT} {detail}")));
     }
     // SAFETY: the block is the client's and not null.
     let Some(number) = rules::require(unsafe { find(WskRegistration, WHAT) }) else {
@@ -262,8 +270,8 @@ fn offers(provider: &Provider, version: USHORT) -> bool {
 /// `<= DISPATCH_LEVEL`
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn WskReleaseProviderNPI(WskRegistration: *mut WSK_REGISTRATION) {
-    const WHAT: &str = "WskReleaseProviderNPI";
-    at_most(DISPATCH_LEVEL, WHAT);
+    const WHAT: &str = WSK_RELEASE_PROVIDER_NPI.name;
+    check_irql(&WSK_RELEASE_PROVIDER_NPI);
     // SAFETY: the caller's block.
     let number = rules::require(unsafe { find(WskRegistration, WHAT) });
     let provider = platform::provider();
@@ -274,7 +282,8 @@ pub unsafe extern "system" fn WskReleaseProviderNPI(WskRegistration: *mut WSK_RE
     let released = captures.map(|captures| *captures -= 1).is_some();
     drop(state);
     if !released {
-        platform::violation(&rules::RELEASE_WITHOUT_CAPTURE, format!("{WHAT} with nothing captured"));
+        let detail = format!("{WHAT} with nothing captured");
+        platform::violation(&Broken::new(&rules::RELEASE_WITHOUT_CAPTURE, detail));
     }
     provider.notify();
 }
@@ -291,8 +300,8 @@ pub unsafe extern "system" fn WskQueryProviderCharacteristics(
     WskRegistration: *mut WSK_REGISTRATION,
     WskProviderCharacteristics: *mut WSK_PROVIDER_CHARACTERISTICS,
 ) -> NTSTATUS {
-    const WHAT: &str = "WskQueryProviderCharacteristics";
-    at_most(DISPATCH_LEVEL, WHAT);
+    const WHAT: &str = WSK_QUERY_PROVIDER_CHARACTERISTICS.name;
+    check_irql(&WSK_QUERY_PROVIDER_CHARACTERISTICS);
     if WskRegistration.is_null() || WskProviderCharacteristics.is_null() {
         return STATUS_INVALID_PARAMETER;
     }

@@ -1,9 +1,10 @@
 //! The transports: `WSK_TRANSPORT_LIST_QUERY`, and `WSK_TDI_BEHAVIOR`.
 #![expect(unsafe_code, reason = "reads and writes the client's buffers")]
 
+use readings::{ListWithoutSize, TransportList};
 use wsk_sys::{
-    AF_INET, AF_INET6, GUID, IPPROTO_UDP, NTSTATUS, PVOID, SIZE_T, SOCK_DGRAM, SOCK_STREAM,
-    STATUS_BUFFER_OVERFLOW, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_STATE,
+    ADDRESS_FAMILY, AF_INET, AF_INET6, AF_UNSPEC, GUID, IPPROTO_UDP, NTSTATUS, PVOID, SIZE_T, SOCK_DGRAM,
+    SOCK_STREAM, STATUS_BUFFER_OVERFLOW, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_STATE,
     STATUS_INVALID_PARAMETER, STATUS_SUCCESS, ULONG, USHORT, WSK_TDI_BEHAVIOR_BYPASS_TDI, WSK_TRANSPORT,
 };
 
@@ -18,9 +19,13 @@ const PROVIDER_ID: GUID =
     GUID { Data1: 0x6E65_7469, Data2: 0x6F68, Data3: 0x6F73, Data4: [0x74, 0x65, 0x64, 0, 0, 0, 0, 1] };
 
 /// UDP and TCP over both families, as on Windows; sockets can be made for UDP only.
-pub(crate) fn initial(version: USHORT) -> Vec<WSK_TRANSPORT> {
+pub(crate) fn initial(version: USHORT, list: TransportList) -> Vec<WSK_TRANSPORT> {
+    let families: &[ADDRESS_FAMILY] = match list {
+        TransportList::UdpAndTcp => &[AF_INET, AF_INET6],
+        TransportList::Unspecified => &[AF_INET, AF_INET6, AF_UNSPEC],
+    };
     let mut all = Vec::new();
-    for family in [AF_INET, AF_INET6] {
+    for &family in families {
         for (socket_type, protocol) in [(SOCK_DGRAM, IPPROTO_UDP), (SOCK_STREAM, IPPROTO_TCP)] {
             all.push(WSK_TRANSPORT {
                 Version: version,
@@ -43,7 +48,7 @@ impl State {
         };
         self.transports.iter().any(|it| {
             (it.SocketType, it.Protocol) == (SOCK_DGRAM, IPPROTO_UDP)
-                && [0, number].contains(&it.AddressFamily)
+                && [AF_UNSPEC, number].contains(&it.AddressFamily)
         })
     }
 }
@@ -57,7 +62,8 @@ pub(crate) unsafe fn query(
     (capacity, output): (SIZE_T, PVOID),
     returned: *mut SIZE_T,
 ) -> NTSTATUS {
-    if returned.is_null() || (capacity == 0) != output.is_null() {
+    let without = returned.is_null() && provider.follows(ListWithoutSize::InvalidParameter);
+    if without || (capacity == 0) != output.is_null() {
         return STATUS_INVALID_PARAMETER;
     }
     if platform::fault("WskControlClient") {
@@ -65,8 +71,10 @@ pub(crate) unsafe fn query(
     }
     let transports = provider.lock().transports.clone();
     let size = size_of_val(&transports[..]);
-    // SAFETY: the client's variable.
-    unsafe { returned.write_unaligned(size) };
+    if !returned.is_null() {
+        // SAFETY: the client's variable.
+        unsafe { returned.write_unaligned(size) };
+    }
     if capacity < size {
         return STATUS_BUFFER_OVERFLOW;
     }

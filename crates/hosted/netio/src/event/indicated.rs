@@ -1,13 +1,14 @@
 //! A datagram in the hands of a client: the indication, and the memory that it points to.
 //!
-//! It is made so that a client that reads it carelessly is found out: the data comes in two MDLs, from an offset in the
-//! first; an empty datagram has none.
+//! Strictly, it is made so that a client that reads it carelessly is found out: the data comes in two MDLs, from an offset
+//! in the first. An empty datagram has none.
 #![expect(unsafe_code, reason = "builds what the client reads")]
 
 use core::net::SocketAddr;
 use std::fmt;
 use std::ptr;
 
+use readings::{IndicatedMdls, Readings};
 use wsk_sys::{
     CMSGHDR, ExAllocatePool2, ExFreePoolWithTag, FALSE, IoAllocateMdl, IoFreeMdl, MDL,
     MmBuildMdlForNonPagedPool, POOL_FLAG_NON_PAGED, SOCKADDR, ULONG, WSK_BUF, WSK_DATAGRAM_INDICATION,
@@ -93,13 +94,14 @@ unsafe impl Send for Indication {}
 
 /// A list of these datagrams, in their order, with the control information that these options ask for; none if memory is
 /// short.
-pub(crate) fn list(datagrams: &[Datagram], values: &Values) -> Option<Vec<Indication>> {
+pub(crate) fn list(datagrams: &[Datagram], values: &Values, readings: &Readings) -> Option<Vec<Indication>> {
     platform::on_behalf_of(Owner::SYSTEM, || {
         let mut list = Vec::with_capacity(datagrams.len());
         let mut next = ptr::null_mut();
         // From the last to the first, so that each knows the next.
         for datagram in datagrams.iter().rev() {
-            let indication = Indication::new(datagram, values, next)?;
+            let control = control_info::of(datagram, values, readings);
+            let indication = Indication::new(datagram, control.as_bytes(), next, readings.of())?;
             next = indication.node;
             list.push(indication);
         }
@@ -109,7 +111,12 @@ pub(crate) fn list(datagrams: &[Datagram], values: &Values) -> Option<Vec<Indica
 }
 
 impl Indication {
-    fn new(datagram: &Datagram, values: &Values, next: *mut WSK_DATAGRAM_INDICATION) -> Option<Indication> {
+    fn new(
+        datagram: &Datagram,
+        control_info: &[u8],
+        next: *mut WSK_DATAGRAM_INDICATION,
+        mdls: IndicatedMdls,
+    ) -> Option<Indication> {
         let mut blocks = Vec::new();
         let place = Block::new(size_of::<Node>())?;
         let node: *mut Node = place.memory.cast();
@@ -118,10 +125,10 @@ impl Indication {
         let remote: *mut SOCKADDR = unsafe { &raw mut (*node).address }.cast();
         // SAFETY: thirty-two bytes, enough for an address of either family.
         unsafe { sockaddr::write(remote, datagram.from) };
-        let (control, control_length) = control(&mut blocks, control_info::of(datagram, values).as_bytes())?;
+        let (control, control_length) = control(&mut blocks, control_info)?;
         let indication = WSK_DATAGRAM_INDICATION {
             Next: next,
-            Buffer: buffer(&mut blocks, &datagram.bytes)?,
+            Buffer: buffer(&mut blocks, &datagram.bytes, mdls)?,
             ControlInfo: control,
             ControlInfoLength: control_length,
             RemoteAddress: remote,
@@ -167,13 +174,16 @@ fn control(blocks: &mut Vec<Block>, bytes: &[u8]) -> Option<(*mut CMSGHDR, ULONG
     Some((control, ULONG::try_from(bytes.len()).ok()?))
 }
 
-/// The data as a client must expect it: in pieces, and not from the beginning.
-fn buffer(blocks: &mut Vec<Block>, bytes: &[u8]) -> Option<WSK_BUF> {
+/// The data; strictly, as a client must expect it: in pieces, and not from the beginning.
+fn buffer(blocks: &mut Vec<Block>, bytes: &[u8], mdls: IndicatedMdls) -> Option<WSK_BUF> {
     if bytes.is_empty() {
         return Some(WSK_BUF { Mdl: ptr::null_mut(), Offset: 0, Length: 0 });
     }
-    let (front, back) = bytes.split_at(bytes.len().div_ceil(2));
-    let first = Block::with(OFFSET, front)?;
+    let (offset, (front, back)) = match mdls {
+        IndicatedMdls::Two => (OFFSET, bytes.split_at(bytes.len().div_ceil(2))),
+        IndicatedMdls::One => (0, (bytes, &[][..])),
+    };
+    let first = Block::with(offset, front)?;
     let mdl = first.mdl;
     blocks.push(first);
     if !back.is_empty() {
@@ -183,5 +193,5 @@ fn buffer(blocks: &mut Vec<Block>, bytes: &[u8]) -> Option<WSK_BUF> {
         blocks.push(second);
     }
     #[expect(clippy::cast_possible_truncation, reason = "a small constant")]
-    Some(WSK_BUF { Mdl: mdl, Offset: OFFSET as ULONG, Length: bytes.len() })
+    Some(WSK_BUF { Mdl: mdl, Offset: offset as ULONG, Length: bytes.len() })
 }

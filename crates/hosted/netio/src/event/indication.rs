@@ -7,6 +7,7 @@ use std::fmt;
 use std::ptr;
 use std::sync::Arc;
 
+use readings::{EventConcurrency, EventStatus, IndicatedCount};
 use wsk_sys::{
     DISPATCH_LEVEL, KeGetCurrentIrql, KeLowerIrql, KfRaiseIrql, NTSTATUS, STATUS_DATA_NOT_ACCEPTED,
     STATUS_PENDING, STATUS_SUCCESS, WSK_DATAGRAM_INDICATION, WSK_FLAG_AT_DISPATCH_LEVEL,
@@ -22,9 +23,6 @@ use crate::rules::{self, Broken, EVENT_IRQL, EVENT_STATUS, RELEASED_NOT_RETAINED
 use crate::run::request::Target;
 use crate::socket::Socket;
 use crate::socket::datagram::{DatagramSocket, Traffic};
-
-/// How many datagrams a list has at most.
-const LONGEST_LIST: usize = 8;
 
 thread_local! {
     /// How many callbacks of sockets the thread is in.
@@ -53,10 +51,13 @@ struct Call {
 impl Call {
     /// Calls the client, at `DISPATCH_LEVEL`. Without a list, this says that the socket is dead.
     ///
+    /// # Errors
+    /// [`EVENT_IRQL`].
+    ///
     /// # Safety
     /// The list is null, or its indications are this call's, and live until the client releases them or has returned.
-    unsafe fn invoke(&self, list: *mut WSK_DATAGRAM_INDICATION) -> NTSTATUS {
-        let Some(function) = self.body.callback.function else { return STATUS_SUCCESS };
+    unsafe fn invoke(&self, list: *mut WSK_DATAGRAM_INDICATION) -> Result<NTSTATUS, Broken> {
+        let Some(function) = self.body.callback.function else { return Ok(STATUS_SUCCESS) };
         let flags = self.datagrams.first().map_or(0, flags_of) | WSK_FLAG_AT_DISPATCH_LEVEL;
         // SAFETY: at most DISPATCH_LEVEL: the provider's thread, or a sender inside a WSK function.
         let irql = unsafe { KfRaiseIrql(DISPATCH_LEVEL) };
@@ -74,22 +75,23 @@ impl Call {
         // SAFETY: reads the calling thread's level.
         let after = unsafe { KeGetCurrentIrql() };
         if after != before {
-            platform::violation(&EVENT_IRQL, format!("{what} returned at IRQL {after}, called at {before}"));
+            let detail = format!("{what} returned at IRQL {after}, called at {before}");
+            return Err(Broken::new(&EVENT_IRQL, detail));
         }
         // SAFETY: back to the level before.
         unsafe { KeLowerIrql(irql) };
-        status
+        Ok(status)
     }
 }
 
 impl Provider {
     /// Something has arrived at a socket.
     ///
-    /// Requests complete inline, and the sender is a thread of this kernel: the callback is called on its stack, as it
+    /// If it runs in the call, and the sender is a thread of this kernel: the callback is called on its stack, as it
     /// is on Windows when a processor serves the network. In a callback it is not, because then two sockets that
     /// answer each other would never come to an end.
     pub(crate) fn arrived(self: &Arc<Self>, socket: u64) {
-        if self.engine.is_inline() && IN_CALLBACK.get() == 0 && platform::is_own_thread(self) {
+        if IN_CALLBACK.get() == 0 && platform::is_own_thread(self) && self.engine.runs_in_call() {
             self.indicate(socket);
         }
         self.engine.schedule(move |provider| provider.deliver(socket));
@@ -105,7 +107,8 @@ impl Provider {
     /// Gives a socket's datagrams to its callback, if that is on and no request waits for them.
     fn indicate(self: &Arc<Self>, socket: u64) {
         while let Some(call) = self.begin_indication(socket) {
-            let Some(list) = indicated::list(&call.datagrams, &call.socket.options().values) else {
+            let made = indicated::list(&call.datagrams, &call.socket.options().values, &self.config.readings);
+            let Some(list) = made else {
                 // As a network adapter does when memory is short. n/d
                 call.body.inbox.count_dropped(&call.datagrams);
                 self.end_call(call, None);
@@ -116,7 +119,7 @@ impl Provider {
                 traffic.events.indications.indicate(call.number, list);
             }
             // SAFETY: the socket is not released while a call is counted, and its table keeps them until then.
-            let status = unsafe { call.invoke(first) };
+            let status = rules::require(unsafe { call.invoke(first) });
             self.end_call(call, Some(status));
         }
     }
@@ -125,16 +128,25 @@ impl Provider {
     pub(crate) fn tell_dead(self: &Arc<Self>, socket: u64) {
         let Some(call) = self.begin_call(socket, |_, _, _| Some(Vec::new())) else { return };
         // SAFETY: no list. The answer does not matter. n/d
-        let _ = unsafe { call.invoke(ptr::null_mut()) };
+        rules::require(unsafe { call.invoke(ptr::null_mut()) });
         self.end_call(call, None);
     }
 
     /// Begins a call that brings the first datagrams; none if there is none.
     fn begin_indication(&self, number: u64) -> Option<Call> {
+        let serial = self.reading::<EventConcurrency>() == EventConcurrency::Serial;
+        let longest = match self.reading() {
+            IndicatedCount::Eight => 8,
+            IndicatedCount::One => 1,
+            IndicatedCount::Many => 64,
+        };
         self.begin_call(number, |socket, body, busy| {
+            if serial && !busy.is_empty() {
+                return None;
+            }
             let remote = body.remote();
             let mut datagrams: Vec<Datagram> = Vec::new();
-            while datagrams.len() < LONGEST_LIST && !socket.is_dead() {
+            while datagrams.len() < longest && !socket.is_dead() {
                 // The flags of the call are those of all that it brings.
                 let flags = datagrams.first().map(flags_of);
                 let wanted = |next: &Datagram| {
@@ -205,10 +217,8 @@ impl Provider {
                 return Ok(());
             }
             STATUS_PENDING if entry.closing => {
-                return Err((
-                    &RETAINED_AT_CLOSE,
-                    format!("{name} kept {left} datagrams when the socket was being closed"),
-                ));
+                let detail = format!("{name} kept {left} datagrams when the socket was being closed");
+                return Err(Broken::new(&RETAINED_AT_CLOSE, detail));
             }
             STATUS_PENDING => {
                 events.has_retained = true;
@@ -216,10 +226,9 @@ impl Provider {
                 return Ok(());
             }
             _ if left < datagrams.len() => {
-                return Err((
-                    &RELEASED_NOT_RETAINED,
-                    format!("{name} returned {status:#010x} for a list that was given to WskRelease"),
-                ));
+                let detail =
+                    format!("{name} returned {status:#010x} for a list that was given to WskRelease");
+                return Err(Broken::new(&RELEASED_NOT_RETAINED, detail));
             }
             STATUS_SUCCESS => {}
             STATUS_DATA_NOT_ACCEPTED if events.mode == Mode::Static => {
@@ -229,10 +238,10 @@ impl Provider {
                 events.mode = Mode::Off;
                 inbox.put_back(datagrams);
             }
-            other if platform::strict() => {
-                return Err((&EVENT_STATUS, format!("{name} returned {other:#010x}")));
+            other if platform::strict() && self.reading::<EventStatus>() == EventStatus::BugCheck => {
+                return Err(Broken::new(&EVENT_STATUS, format!("{name} returned {other:#010x}")));
             }
-            // What drivers that return others rely on. n/d
+            // What drivers that return others rely on.
             _ => {}
         }
         let list = events.indications.take_back(call);

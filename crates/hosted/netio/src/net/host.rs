@@ -28,6 +28,7 @@ use wsk_sys::{
 };
 
 use crate::net;
+use crate::net::address::canonical;
 use crate::net::bind_table::{Binding, Table};
 use crate::net::control_info::Overrides;
 use crate::net::filter::Filter;
@@ -52,7 +53,7 @@ const SEND_LIMIT: Duration = Duration::from_secs(5);
 /// A bound socket of the host.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
-    /// Dropped first: the socket, which the poller has a share of.
+    /// Dropped first: the socket.
     source: Source,
     local: SocketAddr,
     // Dropped last: before, the address is still taken.
@@ -100,7 +101,7 @@ fn open(binding: &Binding, values: &Values, groups: &Memberships, shared: bool) 
         socket.set_only_v6(values.v6_only())?;
     }
     socket.set_recv_buffer_size(option::receive_buffer(values))?;
-    own::prepare(&SockRef::from(&socket), binding.address.is_ipv6())?;
+    own::prepare(&SockRef::from(&socket), binding.address.is_ipv6(), values)?;
     for row in values.changed() {
         option::apply(&SockRef::from(&socket), row, values)?;
     }
@@ -147,6 +148,15 @@ fn share(socket: &Socket) -> io::Result<()> {
 impl net::Endpoint for Endpoint {
     fn local(&self) -> SocketAddr {
         self.local
+    }
+
+    fn has(&self, source: IpAddr) -> Result<bool, NTSTATUS> {
+        let own = canonical(self.local).ip();
+        if !own.is_unspecified() {
+            return Ok(own == source);
+        }
+        // All of 127.0.0.0/8 is the machine's, though it is in no list.
+        Ok(source.is_loopback() || local_addresses()?.iter().any(|local| local.address == source))
     }
 
     fn send(
@@ -283,6 +293,24 @@ mod tests {
             assert_eq!(shared, shares);
         }
         poller.stop();
+    }
+
+    /// Whatever the thread does that watches the sockets, who has closed one finds its address free.
+    #[test]
+    #[cfg_attr(miri, ignore = "Miri has no UDP sockets")]
+    fn a_closed_address_is_free() {
+        let bind =
+            |poller: &Poller, port| bind_at(poller, "127.0.0.1:0", port, Share::None, Guard::default());
+        for _ in 0..20 {
+            let poller = Poller::default();
+            let one = bind(&poller, 0).unwrap();
+            let local = one.local();
+            // The thread has been woken since, and polls.
+            (0..20).for_each(|_| drop(bind(&poller, 0).unwrap()));
+            drop(one);
+            assert_eq!(bind(&poller, local.port()).map(|again| again.local()), Ok(local));
+            poller.stop();
+        }
     }
 
     #[test]

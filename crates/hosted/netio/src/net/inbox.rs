@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use readings::{CoalescedRefused, Coalescing, ErrorData, PortUnreachable, Readings};
 use wsk_cmsg::ReceiveError;
 use wsk_sys::ULONG;
 
@@ -13,8 +14,6 @@ use crate::net::address::same_peer;
 
 /// How much data datagrams have together, at most: as much as the length field of one can say.
 const LARGEST: usize = 0xFFFF - 8;
-/// How many datagrams come together, at most: n/d, as many as drivers that ask for it are known to take.
-const MOST: usize = 64;
 
 /// A received datagram.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +93,9 @@ struct State {
     /// How much data datagrams have that come together, at most; 0 if each comes alone.
     together: usize,
     dropped: u64,
+    /// A receive is to fail, as a port is unreachable.
+    failed: bool,
+    readings: Readings,
 }
 
 impl fmt::Debug for Inbox {
@@ -103,10 +105,17 @@ impl fmt::Debug for Inbox {
 }
 
 impl Inbox {
-    /// An empty queue for `limit` bytes, which calls `wake` after each arrival.
+    /// An empty queue for `limit` bytes, which calls `wake` after each arrival. The readings are the strict ones.
     pub(crate) fn new(limit: usize, wake: Option<Wake>) -> Inbox {
-        let state = State { queue: VecDeque::new(), bytes: 0, limit, together: 0, dropped: 0 };
+        let (queue, failed, readings) = (VecDeque::new(), false, Readings::STRICT);
+        let state = State { queue, bytes: 0, limit, together: 0, dropped: 0, failed, readings };
         Inbox { state: Mutex::new(state), arrived: Condvar::new(), wake }
+    }
+
+    /// This queue, with other readings.
+    pub(crate) fn with_readings(self, readings: Readings) -> Inbox {
+        self.lock().readings = readings;
+        self
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -114,8 +123,15 @@ impl Inbox {
     }
 
     /// Queues a datagram, or drops it if the queue is full. An empty queue takes a datagram of any size.
-    pub(crate) fn push(&self, datagram: Datagram) {
+    pub(crate) fn push(&self, mut datagram: Datagram) {
         let mut state = self.lock();
+        if datagram.header.error.is_some() {
+            datagram.bytes.truncate(match state.readings.of() {
+                ErrorData::All => usize::MAX,
+                ErrorData::Eight => 8,
+                ErrorData::Nothing => 0,
+            });
+        }
         if !state.queue.is_empty() && state.bytes + datagram.bytes.len() > state.limit {
             state.dropped += 1;
             return;
@@ -148,11 +164,15 @@ impl Inbox {
         if state.queue.front().is_some_and(wanted) { state.pop() } else { None }
     }
 
-    /// Puts datagrams back that were taken, in front of the others. Those that came together are single ones again:
-    /// until they are taken the next time, that may no longer be wanted. n/d
+    /// Puts datagrams back that were taken, in front of the others.
     pub(crate) fn put_back(&self, datagrams: Vec<Datagram>) {
         let mut state = self.lock();
-        for datagram in datagrams.into_iter().rev().flat_map(|taken| taken.apart().into_iter().rev()) {
+        let refused: CoalescedRefused = state.readings.of();
+        let single = |taken: Datagram| match refused {
+            CoalescedRefused::Apart => taken.apart(),
+            CoalescedRefused::Together => vec![taken],
+        };
+        for datagram in datagrams.into_iter().rev().flat_map(|taken| single(taken).into_iter().rev()) {
             state.bytes += datagram.bytes.len();
             state.queue.push_front(datagram);
         }
@@ -174,11 +194,34 @@ impl Inbox {
         self.lock().queue.len()
     }
 
-    /// Whether [`Inbox::pop`] would find a datagram.
+    /// A port is unreachable that was sent to: a receive is to fail, if the reading is so.
+    pub(crate) fn fail(&self) {
+        let mut state = self.lock();
+        if state.readings.of::<PortUnreachable>() == PortUnreachable::Silent {
+            return;
+        }
+        state.failed = true;
+        drop(state);
+        if let Some(wake) = &self.wake {
+            wake();
+        }
+    }
+
+    /// Whether a receive is to fail, which is then done.
+    pub(crate) fn take_failure(&self) -> bool {
+        std::mem::take(&mut self.lock().failed)
+    }
+
+    /// A receive is to fail after all: the one that was to is being cancelled. Wakes nobody, as [`Inbox::put_back`].
+    pub(crate) fn put_back_failure(&self) {
+        self.lock().failed = true;
+    }
+
+    /// Whether [`Inbox::pop`] would find a datagram, or a receive is to fail.
     pub(crate) fn has(&self, remote: Option<SocketAddr>) -> bool {
         let mut state = self.lock();
         state.drop_others(remote);
-        !state.queue.is_empty()
+        state.failed || !state.queue.is_empty()
     }
 
     /// Takes the first datagram; waits for one, at most so long.
@@ -221,9 +264,14 @@ impl State {
         let mut first = self.queue.pop_front()?;
         self.bytes -= first.bytes.len();
         let size = first.bytes.len();
+        let most = match self.readings.of() {
+            Coalescing::UpTo64 => 64,
+            Coalescing::UpTo255 => 255,
+            Coalescing::Never => 1,
+        };
         let mut count = 1;
         // A shorter one is the last.
-        while count < MOST && first.bytes.len() == count * size {
+        while count < most && first.bytes.len() == count * size {
             let left = self.together.saturating_sub(first.bytes.len());
             let fits = |next: &Datagram| first.may_be_joined_by(next, size) && next.bytes.len() <= left;
             if !self.queue.front().is_some_and(fits) {

@@ -16,10 +16,12 @@ mod error;
 mod peer;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use readings::{FragmentForbidden, UnicastInterface};
 use wsk_requests::Row;
 use wsk_sys::{
     NTSTATUS, STATUS_ACCESS_DENIED, STATUS_ADDRESS_ALREADY_EXISTS, STATUS_INVALID_ADDRESS_COMPONENT,
@@ -54,6 +56,11 @@ fn mtu(to: IpAddr) -> ULONG {
     if interface_of(to) == LOOPBACK { ULONG::MAX } else { WIRE_MTU }
 }
 
+/// Whether a socket with this place may send from an address. Every address that a test thinks of is this machine's.
+fn may_be(claim: IpAddr, source: IpAddr) -> bool {
+    claim.is_unspecified() || claim == source
+}
+
 /// The interface that an address is reached by.
 fn interface_of(address: IpAddr) -> ULONG {
     if address.is_loopback() { LOOPBACK } else { WIRE }
@@ -71,6 +78,8 @@ struct State {
     /// The addresses of the wire that were added.
     addresses: Vec<IpAddr>,
     watchers: Vec<Weak<Watcher>>,
+    /// The addresses of which it is known that the path's MTU is the wire's.
+    known_paths: BTreeSet<IpAddr>,
 }
 
 /// Called, with no lock held, after an address has come or gone.
@@ -225,17 +234,29 @@ impl Net {
         };
         // n/d: the status for an interface that is not there, or does not lead to the address
         if ![0, interface].contains(&wanted) || ![LOOPBACK, WIRE].contains(&interface) {
-            return Err(STATUS_NETWORK_UNREACHABLE);
+            match outgoing.elsewhere {
+                _ if multicast || overrides.interface != 0 => return Err(STATUS_NETWORK_UNREACHABLE),
+                UnicastInterface::Unreachable => return Err(STATUS_NETWORK_UNREACHABLE),
+                UnicastInterface::InvalidAddress => return Err(STATUS_INVALID_ADDRESS_COMPONENT),
+                UnicastInterface::Ignored => {}
+            }
         }
         let size = size_on_the_wire(bytes, to);
         let path = if interface == LOOPBACK { ULONG::MAX } else { WIRE_MTU };
         // n/d: the counterpart of Winsock's WSAEMSGSIZE
-        if outgoing.dont_fragment && size > path.min(outgoing.user_mtu) as usize {
+        if outgoing.forbids(bytes, to) {
             return Err(STATUS_INVALID_BUFFER_SIZE);
         }
-        // n/d: the status for a source that the socket is not bound to
+        if outgoing.dont_fragment && size > path as usize {
+            match outgoing.forbidden {
+                FragmentForbidden::FirstLost if self.lock().known_paths.insert(to.ip()) => return Ok(()),
+                FragmentForbidden::FirstLost | FragmentForbidden::InvalidSize => {
+                    return Err(STATUS_INVALID_BUFFER_SIZE);
+                }
+            }
+        }
         let source = match overrides.source {
-            Some(source) if claim.is_unspecified() || claim == source => source,
+            Some(source) if may_be(claim, source) => source,
             Some(_) => return Err(STATUS_INVALID_ADDRESS_COMPONENT),
             None => claim,
         };
@@ -255,15 +276,19 @@ impl Net {
         };
         let state = self.lock();
         let receivers = state.receivers(to, source, &header, sender.own);
-        let unreachable = state.is_unreachable(to).then(|| state.told_of_errors(sender.id, to)).flatten();
+        let unreachable = state.is_unreachable(to).then(|| state.told_of_errors(sender.id, to));
         // An inbox wakes its owner: the net's lock must not be held then.
         drop(state);
         for (inbox, family) in receivers {
             let from = in_family(from, family);
             inbox.push(Datagram { from, broadcast, bytes: bytes.to_vec(), header });
         }
-        if let Some((inbox, family)) = unreachable {
-            inbox.push(error::port_unreachable(in_family(to, family), source, bytes));
+        match unreachable {
+            Some(Some((inbox, family))) => {
+                inbox.push(error::port_unreachable(in_family(to, family), source, bytes));
+            }
+            Some(None) => sender.inbox.fail(),
+            None => {}
         }
         Ok(())
     }
@@ -335,6 +360,11 @@ impl Endpoint {
 impl net::Endpoint for Endpoint {
     fn local(&self) -> SocketAddr {
         self.binding.address
+    }
+
+    fn has(&self, source: IpAddr) -> Result<bool, NTSTATUS> {
+        let claim = self.binding.claims()[usize::from(source.is_ipv6())];
+        Ok(claim.is_some_and(|claim| may_be(claim, source)))
     }
 
     fn send(

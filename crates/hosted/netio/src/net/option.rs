@@ -4,8 +4,11 @@ use core::net::{IpAddr, SocketAddr};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use wsk_requests::rows::{ip, ipv6, socket};
-use wsk_requests::{Kind, PathMtuDiscovery, Row};
+use readings::{
+    DefaultProtection, FragmentForbidden, PortUnreachable, Readings, TypeOfService, UnicastInterface,
+};
+use wsk_requests::rows::{ip, ipv6, socket, udp};
+use wsk_requests::{Kind, PathMtuDiscovery, ProtectionLevel, Row};
 use wsk_sys::ULONG;
 
 use crate::net::address::canonical;
@@ -16,6 +19,8 @@ use crate::net::bind_table::Share;
 pub(crate) struct Values {
     /// Those that were set and are numbers.
     numbers: Arc<BTreeMap<Kind, ULONG>>,
+    /// What the pages leave open about options.
+    readings: Arc<Readings>,
     /// The interface lists: IPv4's and IPv6's.
     lists: [Arc<BTreeSet<ULONG>>; 2],
 }
@@ -29,10 +34,14 @@ pub(crate) struct Outgoing {
     pub(crate) traffic_class: u8,
     /// Whether a datagram that is larger than the path's MTU is refused.
     pub(crate) dont_fragment: bool,
+    /// Whether the first such datagram to an address is lost instead.
+    pub(crate) forbidden: FragmentForbidden,
     /// The path's MTU is no larger than this.
     pub(crate) user_mtu: ULONG,
     /// The interface of all other datagrams; 0 leaves it to the route.
     pub(crate) unicast_interface: ULONG,
+    /// What a datagram comes to that this interface does not lead to its destination.
+    pub(crate) elsewhere: UnicastInterface,
     /// The interface of multicast datagrams; 0 is the default one.
     pub(crate) multicast_interface: ULONG,
     /// Whether broadcast addresses are allowed.
@@ -52,9 +61,14 @@ pub(crate) fn size_on_the_wire(bytes: &[u8], to: SocketAddr) -> usize {
 }
 
 impl Values {
+    /// Those of a new socket.
+    pub(crate) fn new(readings: &Readings) -> Values {
+        Values { readings: Arc::new(readings.clone()), ..Values::default() }
+    }
+
     /// The value of an option that is a number.
     pub(crate) fn number(&self, row: &Row) -> ULONG {
-        self.numbers.get(&row.kind).copied().unwrap_or_else(|| default(row))
+        self.numbers.get(&row.kind).copied().unwrap_or_else(|| self.default_of(row))
     }
 
     /// The value of an option that is 0 or 1.
@@ -96,9 +110,33 @@ impl Values {
         self.flag(&ipv6::IPV6_V6ONLY)
     }
 
+    /// Whether a receive ends by an unreachable port, without an option that asks to be told.
+    pub(crate) fn errors_end_receives(&self) -> bool {
+        self.readings.of::<PortUnreachable>() == PortUnreachable::Receive
+    }
+
     /// The size of the receive buffer.
     pub(crate) fn receive_buffer(&self) -> usize {
         self.number(&socket::SO_RCVBUF) as usize
+    }
+
+    /// The value of an option that was not set: the documented one, or the transport's own.
+    fn default_of(&self, row: &Row) -> ULONG {
+        row.default.unwrap_or(match row.kind {
+            kind if kind == socket::SO_RCVBUF.kind => 0x1_0000,
+            // Windows' usual hop limit. n/d
+            kind if kind == ip::IP_TTL.kind || kind == ipv6::IPV6_UNICAST_HOPS.kind => 128,
+            kind if kind == ip::IP_PROTECTION_LEVEL.kind || kind == ipv6::IPV6_PROTECTION_LEVEL.kind => {
+                let level = match self.readings.of() {
+                    DefaultProtection::Unspecified => ProtectionLevel::Unspecified,
+                    DefaultProtection::EdgeRestricted => ProtectionLevel::EdgeRestricted,
+                    DefaultProtection::Unrestricted => ProtectionLevel::Unrestricted,
+                };
+                level as ULONG
+            }
+            kind if kind == udp::UDP_CHECKSUM_COVERAGE.kind => 1,
+            _ => 0,
+        })
     }
 
     /// How datagrams go out to an address, as [`canonical`] gives it.
@@ -107,13 +145,16 @@ impl Values {
         let hops = if to.is_multicast() { &rows.multicast_hops } else { &rows.hops };
         let byte = |row| u8::try_from(self.number(row)).unwrap_or(u8::MAX);
         let discovery = PathMtuDiscovery::from_number(self.number(&rows.discovery));
+        let is_class_set = to.is_ipv6() || self.readings.of::<TypeOfService>() == TypeOfService::Set;
         Outgoing {
             hops: byte(hops),
-            traffic_class: byte(&rows.traffic_class),
+            traffic_class: if is_class_set { byte(&rows.traffic_class) } else { 0 },
             dont_fragment: self.flag(&rows.dont_fragment)
                 || matches!(discovery, Some(PathMtuDiscovery::Do | PathMtuDiscovery::Probe)),
+            forbidden: self.readings.of(),
             user_mtu: self.number(&rows.user_mtu),
             unicast_interface: self.number(&rows.unicast_interface),
+            elsewhere: self.readings.of(),
             multicast_interface: self.number(&rows.multicast_interface),
             may_broadcast: self.flag(&socket::SO_BROADCAST),
         }
@@ -153,21 +194,6 @@ static V6: Sending = Sending {
     unicast_interface: ipv6::IPV6_UNICAST_IF,
     multicast_interface: ipv6::IPV6_MULTICAST_IF,
 };
-
-/// The value of an option that was not set: the documented one, or the transport's own.
-fn default(row: &Row) -> ULONG {
-    row.default.unwrap_or(match row.kind {
-        kind if kind == socket::SO_RCVBUF.kind => 0x1_0000,
-        // Windows' usual hop limit. n/d
-        kind if kind == ip::IP_TTL.kind || kind == ipv6::IPV6_UNICAST_HOPS.kind => 128,
-        // n/d since Windows Vista; the page says so of the time before.
-        kind if kind == ip::IP_PROTECTION_LEVEL.kind || kind == ipv6::IPV6_PROTECTION_LEVEL.kind => {
-            wsk_sys::PROTECTION_LEVEL_EDGERESTRICTED
-        }
-        kind if kind == wsk_requests::rows::udp::UDP_CHECKSUM_COVERAGE.kind => 1,
-        _ => 0,
-    })
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,9 +1,12 @@
-//! The order of destinations by how well this machine reaches them: RFC 6724, with its default policy.
+//! The order of destinations by how well this machine reaches them: RFC 6724, with its default policy or that of RFC 3484.
 //!
 //! What the network does not tell is left out: that addresses are deprecated or temporary, home addresses, tunnels.
 
 use core::cmp::Reverse;
 use core::net::{IpAddr, Ipv6Addr, SocketAddrV6};
+
+use readings::{Readings, SortPolicy, SortScope, SortUnreachable};
+use wsk_sys::ULONG;
 
 use crate::net::LocalAddress;
 
@@ -11,7 +14,7 @@ use crate::net::LocalAddress;
 type Policy = (u128, u32, u8, u8);
 
 /// The default policy (section 2.1), the longest prefixes first.
-const POLICIES: [Policy; 9] = [
+static RFC_6724: [Policy; 9] = [
     (Ipv6Addr::LOCALHOST.to_bits(), 128, 50, 0),
     (0xFFFF << 32, 96, 35, 4),
     (0, 96, 1, 3),
@@ -20,6 +23,15 @@ const POLICIES: [Policy; 9] = [
     (0x3FFE << 112, 16, 1, 12),
     (0xFEC0 << 112, 10, 1, 11),
     (0xFC00 << 112, 7, 3, 13),
+    (0, 0, 40, 1),
+];
+
+/// The default policy of RFC 3484 (section 2.1), the longest prefixes first.
+static RFC_3484: [Policy; 5] = [
+    (Ipv6Addr::LOCALHOST.to_bits(), 128, 50, 0),
+    (0xFFFF << 32, 96, 10, 4),
+    (0, 96, 20, 3),
+    (0x2002 << 112, 16, 30, 2),
     (0, 0, 40, 1),
 ];
 
@@ -42,10 +54,14 @@ struct Address {
 }
 
 impl Address {
-    fn new(ip: Ipv6Addr) -> Address {
+    fn new(ip: Ipv6Addr, policy: SortPolicy) -> Address {
+        let policies: &[Policy] = match policy {
+            SortPolicy::Rfc6724 => &RFC_6724,
+            SortPolicy::Rfc3484 => &RFC_3484,
+        };
         let matches = |(prefix, length, ..): &&Policy| (ip.to_bits() ^ prefix).leading_zeros() >= *length;
         // The last one matches everything.
-        let (_, _, precedence, label) = *POLICIES.iter().find(matches).unwrap_or(&POLICIES[8]);
+        let (_, _, precedence, label) = *policies.iter().find(matches).unwrap_or(&RFC_6724[8]);
         Address { ip, scope: scope(ip), precedence, label }
     }
 
@@ -91,14 +107,15 @@ fn is_candidate(local: &LocalAddress, to: &SocketAddrV6) -> bool {
     source == ip || (same_family && is_loopback(source) == is_loopback(ip) && !elsewhere)
 }
 
-/// The address that datagrams to a destination come from (section 5); none if there is no way to it.
-fn source_of(to: &SocketAddrV6, locals: &[LocalAddress]) -> Option<Address> {
+/// The address that datagrams to a destination come from (section 5), and its link; none if there is no way to it.
+fn source_of(to: &SocketAddrV6, locals: &[LocalAddress], policy: SortPolicy) -> Option<(Address, ULONG)> {
     if to.ip().to_canonical().is_unspecified() {
         return None;
     }
-    let destination = Address::new(*to.ip());
+    let destination = Address::new(*to.ip(), policy);
     let candidates = locals.iter().filter(|local| is_candidate(local, to));
-    candidates.map(|local| Address::new(mapped(local.address))).min_by_key(|source| {
+    let sources = candidates.map(|local| (Address::new(mapped(local.address), policy), local.interface));
+    sources.min_by_key(|(source, _)| {
         // Of scopes that reach it, the smallest; otherwise, of those that do not, the largest.
         let reaches = source.scope >= destination.scope;
         let scope = if reaches { source.scope } else { u8::MAX - source.scope };
@@ -111,14 +128,28 @@ fn source_of(to: &SocketAddrV6, locals: &[LocalAddress]) -> Option<Address> {
     })
 }
 
-/// Sorts destinations, the best first, for a machine with these addresses (section 6). Those without a way are left
-/// out. IPv4 addresses are mapped ones.
-pub(crate) fn sort(destinations: Vec<SocketAddrV6>, locals: &[LocalAddress]) -> Vec<SocketAddrV6> {
-    let mut usable: Vec<_> =
-        destinations.into_iter().filter_map(|to| Some((source_of(&to, locals)?, to))).collect();
+/// Sorts destinations, the best first, for a machine with these addresses (section 6). IPv4 addresses are mapped ones.
+pub(crate) fn sort(
+    destinations: Vec<SocketAddrV6>,
+    locals: &[LocalAddress],
+    readings: &Readings,
+) -> Vec<SocketAddrV6> {
+    let policy = readings.of();
+    let (mut usable, mut others) = (Vec::new(), Vec::new());
+    for mut to in destinations {
+        let Some((source, link)) = source_of(&to, locals, policy) else {
+            others.push(to);
+            continue;
+        };
+        let is_linked = to.ip().is_unicast_link_local() && to.scope_id() == 0;
+        if is_linked && readings.of::<SortScope>() == SortScope::Filled {
+            to.set_scope_id(link);
+        }
+        usable.push((source, to));
+    }
     // Stable, as the last rule has it.
     usable.sort_by_key(|(source, to)| {
-        let destination = Address::new(*to.ip());
+        let destination = Address::new(*to.ip(), policy);
         (
             destination.scope != source.scope,
             destination.label != source.label,
@@ -128,7 +159,10 @@ pub(crate) fn sort(destinations: Vec<SocketAddrV6>, locals: &[LocalAddress]) -> 
             Reverse(destination.common_prefix(*source)),
         )
     });
-    usable.into_iter().map(|(_, to)| to).collect()
+    if readings.of::<SortUnreachable>() == SortUnreachable::LeftOut {
+        others.clear();
+    }
+    usable.into_iter().map(|(_, to)| to).chain(others).collect()
 }
 
 #[cfg(test)]
@@ -149,7 +183,7 @@ mod tests {
 
     fn sorted(sources: &[&str], destinations: &[&str]) -> Vec<String> {
         let destinations = destinations.iter().map(|text| destination(text)).collect();
-        let sorted = sort(destinations, &locals(sources));
+        let sorted = sort(destinations, &locals(sources), &Readings::STRICT);
         sorted.iter().map(|to| to.ip().to_canonical().to_string()).collect()
     }
 
@@ -190,7 +224,7 @@ mod tests {
         ] {
             let mut locals = locals(sources);
             for _ in 0..2 {
-                let source = source_of(&destination(to), &locals).unwrap();
+                let source = source_of(&destination(to), &locals, SortPolicy::Rfc6724).unwrap().0;
                 assert_eq!(source.ip, mapped(expected.parse().unwrap()), "to {to} from {locals:?}");
                 locals.reverse();
             }
@@ -211,7 +245,22 @@ mod tests {
     fn a_link_is_reached_from_itself_and_the_whole_address_comes_back() {
         let locals = locals(&["fe80::2", "::1"]);
         let on = |link| SocketAddrV6::new("fe80::1".parse().unwrap(), 9, 5, link);
-        assert_eq!(sort(vec![on(3), on(2), on(0)], &locals), [on(2), on(0)]);
+        let sort = |readings| sort(vec![on(3), on(2), on(0)], &locals, &readings);
+        assert_eq!(sort(Readings::STRICT), [on(2), on(0)]);
+        assert_eq!(sort(Readings::STRICT.with(SortScope::Filled)), [on(2), on(2)]);
+        assert_eq!(sort(Readings::STRICT.with(SortUnreachable::Last)), [on(2), on(0), on(3)]);
+    }
+
+    #[test]
+    fn the_older_policy_has_ipv4_behind_every_ipv6() {
+        let destinations = ["::ffff:10.0.0.9", "2002::1"].map(destination);
+        let sorted = |policy| {
+            let locals = locals(&["10.0.0.1", "2002::5"]);
+            sort(destinations.to_vec(), &locals, &Readings::STRICT.with(policy))
+        };
+        let [four, six] = destinations;
+        assert_eq!(sorted(SortPolicy::Rfc6724), [four, six]);
+        assert_eq!(sorted(SortPolicy::Rfc3484), [six, four]);
     }
 
     #[test]
@@ -229,7 +278,8 @@ mod tests {
             ("3ffe::1", (14, 1, 12)),
             ("ff05::1", (5, 40, 1)),
         ] {
-            let Address { scope, precedence, label, .. } = Address::new(ip.parse().unwrap());
+            let Address { scope, precedence, label, .. } =
+                Address::new(ip.parse().unwrap(), SortPolicy::Rfc6724);
             assert_eq!((scope, precedence, label), expected, "{ip}");
         }
     }

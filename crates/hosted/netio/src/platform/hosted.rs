@@ -4,17 +4,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hosted_rule::Rule;
 use ntos::{LeakScope, Machine, Token};
+use readings::Readings;
 use wsk_sys::{IRP, MDL, PEPROCESS, WSK_REGISTRATION};
 
 pub(crate) use ntos::Owner;
 pub(crate) use ntos::in_flight::Memory as Used;
 
-use crate::Config;
 use crate::net::guard::Who;
 use crate::provider::Provider;
-use crate::rules::{REGISTRATION_FREED, REGISTRATION_LEFT};
+use crate::rules::{self, Broken, REGISTRATION_FREED, REGISTRATION_LEFT};
+use crate::{Completion, Config};
 
 /// The provider of the calling thread's machine.
 pub(crate) fn provider() -> Arc<Provider> {
@@ -34,27 +34,36 @@ fn of(machine: &Machine, config: impl FnOnce() -> Config) -> Arc<Provider> {
         machine.on_stuck(|machine| of(machine, Config::default).in_flight());
         // The threads of the provider must not outlive its machine.
         machine.on_shutdown(|machine| {
-            report_left(machine, |_| true, "when the machine was shut down");
-            of(machine, Config::default).stop_threads();
+            if let Some(Broken { rule, detail }) = left(machine, |_| true, "when the machine was shut down") {
+                ntos::complain(rule, detail);
+            }
+            rules::require(of(machine, Config::default).stop_threads());
         });
-        Provider::new(config())
+        let config = config();
+        let (completion, readings) = (config.completion, &config.readings);
+        if completion != Completion::Deferred || *readings != Readings::STRICT {
+            machine.add_setting(format!(
+                "netio::Config {{ completion: \"{completion}\".parse()?, readings: \"{readings}\".parse()?, .. }}"
+            ));
+        }
+        Provider::new(config)
     })
 }
 
-fn check_leaks(machine: &Machine, scope: LeakScope) {
-    report_left(machine, |owner| scope.covers(owner), "when its driver was gone");
+fn check_leaks(machine: &Machine, scope: LeakScope) -> Vec<Broken> {
+    left(machine, |owner| scope.covers(owner), "when its driver was gone").into_iter().collect()
 }
 
-fn report_left(machine: &Machine, whose: impl Fn(Owner) -> bool, when: &str) {
+/// The report of the registrations that are left, if any are.
+fn left(machine: &Machine, whose: impl Fn(Owner) -> bool, when: &str) -> Option<Broken> {
     let left = of(machine, Config::default).registrations_of(whose);
-    if !left.is_empty() {
-        ntos::complain(&REGISTRATION_LEFT, format!("{} still registered {when}", left.join(", ")));
-    }
+    let detail = || format!("{} still registered {when}", left.join(", "));
+    (!left.is_empty()).then(|| Broken::new(&REGISTRATION_LEFT, detail()))
 }
 
 /// Ends the machine: a rule was broken. To be called with no lock held.
-pub(crate) fn violation(rule: &'static Rule, detail: String) -> ! {
-    ntos::violation(rule, detail)
+pub(crate) fn violation(broken: &Broken) -> ! {
+    ntos::violation(broken.rule, broken.detail.as_str())
 }
 
 /// Whether the calling thread is one of the provider's own kernel: a thread of the network's is not.
@@ -91,14 +100,29 @@ pub(crate) fn sent(irp: *mut IRP, what: &str) {
     ntos::irp::log::sent(irp, what);
 }
 
-/// Takes note of the memory that a request uses until it is completed: to free some of it before is a bug check.
-pub(crate) fn in_flight(irp: *mut IRP, request: &str, used: impl FnOnce() -> Vec<Used>) {
-    ntos::in_flight::begin(irp, request, used());
+/// Takes note of the memory that a request uses until it is completed: to free some of it before is a bug check. Returns
+/// whether some of it is on the stack of the client's routine that the calling thread runs.
+///
+/// # Errors
+/// Some of it is freed already.
+pub(crate) fn in_flight(
+    irp: *mut IRP,
+    request: &str,
+    used: impl FnOnce() -> Vec<Used>,
+) -> Result<bool, Broken> {
+    ntos::in_flight::begin(irp, request, used())
 }
 
 /// Takes note of the memory that a registration uses until its client deregisters.
-pub(crate) fn hold(block: *mut WSK_REGISTRATION, registration: &str, used: impl FnOnce() -> Vec<Used>) {
-    ntos::in_flight::hold(block, &REGISTRATION_FREED, registration, used());
+///
+/// # Errors
+/// Some of it is freed already.
+pub(crate) fn hold(
+    block: *mut WSK_REGISTRATION,
+    registration: &str,
+    used: impl FnOnce() -> Vec<Used>,
+) -> Result<(), Broken> {
+    ntos::in_flight::hold(block, &REGISTRATION_FREED, registration, used())
 }
 
 /// The memory that [`hold`] took note of is the client's again.
@@ -106,19 +130,29 @@ pub(crate) fn let_go(block: *mut WSK_REGISTRATION) {
     ntos::in_flight::let_go(block);
 }
 
-/// Requires that there is a living MDL at this address.
-pub(crate) fn require_mdl(mdl: *mut MDL, what: &str) {
-    ntos::mdl::require_mdl(mdl, what);
+/// Checks that there is a living MDL at this address.
+pub(crate) fn check_mdl(mdl: *mut MDL, what: &str) -> Result<(), Broken> {
+    ntos::mdl::check(mdl, what)
 }
 
-/// Requires that the memory that an MDL describes still exists.
-pub(crate) fn require_pages(mdl: *mut MDL, what: &str) {
-    ntos::mdl::require_live(mdl, what);
+/// Checks that the memory that an MDL describes still exists.
+pub(crate) fn check_pages(mdl: *mut MDL, what: &str) -> Result<(), Broken> {
+    ntos::mdl::check_pages(mdl, what)
+}
+
+/// What a report says of the block of paged pool that a pointer of the client's points into; none if it points elsewhere.
+pub(crate) fn paged_block<T>(pointer: *const T) -> Option<String> {
+    ntos::pool::paged_block(pointer)
 }
 
 /// Whether the calling thread runs a driver's `DriverEntry`.
 pub(crate) fn in_driver_entry() -> bool {
     ntos::driver::in_driver_entry()
+}
+
+/// How many spin locks the calling thread holds.
+pub(crate) fn spin_locks_held() -> usize {
+    ntos::spinlock::held_count()
 }
 
 /// Whether the I/O manager knows a living IRP at this address.

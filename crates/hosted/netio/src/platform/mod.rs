@@ -10,12 +10,15 @@ mod wine;
 
 #[cfg(feature = "hosted")]
 pub(crate) use hosted::{
-    Owner, Used, fault, hang_limit, hold, in_driver_entry, in_flight, install, irp_name, is_irp,
-    is_own_thread, let_go, on_behalf_of, provider, require_mdl, require_pages, routine, sent, strict,
-    violation, who,
+    Owner, Used, check_mdl, check_pages, fault, hang_limit, hold, in_driver_entry, in_flight, install,
+    irp_name, is_irp, is_own_thread, let_go, on_behalf_of, paged_block, provider, routine, sent,
+    spin_locks_held, strict, violation, who,
 };
 #[cfg(not(feature = "hosted"))]
+pub use wine::clients_gone;
+#[cfg(not(feature = "hosted"))]
 pub(crate) use wine::{
-    Owner, Used, fault, hang_limit, hold, in_driver_entry, in_flight, irp_name, is_irp, is_own_thread,
-    let_go, on_behalf_of, provider, require_mdl, require_pages, routine, sent, strict, violation, who,
+    Owner, Used, check_mdl, check_pages, fault, hang_limit, hold, in_driver_entry, in_flight, irp_name,
+    is_irp, is_own_thread, let_go, on_behalf_of, paged_block, provider, routine, sent, spin_locks_held,
+    strict, violation, who,
 };

@@ -5,16 +5,17 @@
 
 use std::env;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use hosted_rule::Rule;
 use hosted_rule::report::{self, print};
 use wsk_sys::{IRP, MDL, PEPROCESS, WSK_REGISTRATION};
 
 use crate::Config;
 use crate::net::guard::Who;
 use crate::provider::Provider;
+use crate::rules::{Broken, REGISTRATION_LEFT};
 
 /// Whose something is: all drivers' alike.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +33,8 @@ impl Owner {
 
 /// The environment variable that says how requests end: see [`Completion`](crate::Completion)'s text form.
 const COMPLETION: &str = "WSK_COMPLETION";
+/// The one that says which readings are followed, in the text form of `Readings`.
+const READINGS: &str = "WSK_READINGS";
 
 /// The provider of this process.
 pub(crate) fn provider() -> Arc<Provider> {
@@ -41,20 +44,34 @@ pub(crate) fn provider() -> Arc<Provider> {
 
 fn config() -> Config {
     let mut config = Config::default();
-    if let Ok(text) = env::var(COMPLETION) {
-        match text.parse() {
-            Ok(completion) => config.completion = completion,
-            Err(error) => print(&format!("{COMPLETION}: {error}")),
-        }
-    }
-    print(&format!("netio: completion is {}", config.completion));
+    set(COMPLETION, &mut config.completion);
+    set(READINGS, &mut config.readings);
+    // `cargo xtask wine` looks for this line.
+    print(&format!("netio: completion is {}, readings are {}", config.completion, config.readings));
     config
 }
 
+/// Sets what an environment variable says, if it is there and says something.
+fn set<T: FromStr<Err: fmt::Display>>(variable: &str, value: &mut T) {
+    let Ok(text) = env::var(variable) else { return };
+    match text.parse() {
+        Ok(parsed) => *value = parsed,
+        Err(error) => print(&format!("{variable}: {error}")),
+    }
+}
+
+/// To be called when the last driver that imports from this module has been unloaded: none may be registered still.
+pub fn clients_gone() {
+    let left = provider().registrations_of(|_| true);
+    if !left.is_empty() {
+        let detail = format!("{} still registered when its driver was gone", left.join(", "));
+        violation(&Broken::new(&REGISTRATION_LEFT, detail));
+    }
+}
+
 /// Prints the report, and stops the process.
-#[expect(clippy::needless_pass_by_value, reason = "the hosted kernel keeps it")]
-pub(crate) fn violation(rule: &'static Rule, detail: String) -> ! {
-    report::violation(rule, &detail)
+pub(crate) fn violation(broken: &Broken) -> ! {
+    report::violation(broken)
 }
 
 /// Whether the calling thread is one that drivers know: datagrams come on one that is not.
@@ -99,23 +116,53 @@ impl Used {
 }
 
 /// Not recorded.
-pub(crate) fn in_flight(_irp: *mut IRP, _request: &str, _used: impl FnOnce() -> Vec<Used>) {}
+#[expect(clippy::unnecessary_wraps, reason = "as in the hosted kernel")]
+pub(crate) fn in_flight(
+    _irp: *mut IRP,
+    _request: &str,
+    _used: impl FnOnce() -> Vec<Used>,
+) -> Result<bool, Broken> {
+    Ok(false)
+}
 
 /// As [`in_flight`].
-pub(crate) fn hold(_block: *mut WSK_REGISTRATION, _registration: &str, _used: impl FnOnce() -> Vec<Used>) {}
+#[expect(clippy::unnecessary_wraps, reason = "as in the hosted kernel")]
+pub(crate) fn hold(
+    _block: *mut WSK_REGISTRATION,
+    _registration: &str,
+    _used: impl FnOnce() -> Vec<Used>,
+) -> Result<(), Broken> {
+    Ok(())
+}
 
 /// As [`in_flight`].
 pub(crate) fn let_go(_block: *mut WSK_REGISTRATION) {}
 
-/// Which memory is an MDL is not known.
-pub(crate) fn require_mdl(_mdl: *mut MDL, _what: &str) {}
+/// Checks what is to be known of an MDL before it is read: nothing here.
+#[expect(clippy::unnecessary_wraps, reason = "as in the hosted kernel")]
+pub(crate) fn check_mdl(_mdl: *mut MDL, _what: &str) -> Result<(), Broken> {
+    Ok(())
+}
 
-/// Nor is what it describes.
-pub(crate) fn require_pages(_mdl: *mut MDL, _what: &str) {}
+/// As [`check_mdl`], of what it describes.
+#[expect(clippy::unnecessary_wraps, reason = "as in the hosted kernel")]
+pub(crate) fn check_pages(_mdl: *mut MDL, _what: &str) -> Result<(), Broken> {
+    Ok(())
+}
+
+/// What a pointer points into: not known.
+pub(crate) fn paged_block<T>(_pointer: *const T) -> Option<String> {
+    None
+}
 
 /// Whether the calling thread runs a driver's `DriverEntry`: not known.
 pub(crate) fn in_driver_entry() -> bool {
     false
+}
+
+/// How many spin locks the calling thread holds: not known.
+pub(crate) fn spin_locks_held() -> usize {
+    0
 }
 
 /// Whether this may be an IRP: no other memory can be told from one but by its type, which the caller looks at.

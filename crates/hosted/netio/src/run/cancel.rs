@@ -5,12 +5,14 @@
 //! the exchange, and this routine, under the same lock, takes it out; so neither touches what the other completes.
 #![expect(unsafe_code, reason = "a cancel routine is called by the I/O manager")]
 
+use readings::CancelReturns;
 use wsk_sys::{DEVICE_OBJECT, IRP, IoReleaseCancelSpinLock, STATUS_CANCELLED};
 
 use crate::platform;
 use crate::run::irp;
 
-/// The `DRIVER_CANCEL` of all requests. Completes the IRP with `STATUS_CANCELLED` and `Information` 0. n/d
+/// The `DRIVER_CANCEL` of all requests. Completes the IRP with `STATUS_CANCELLED` and `Information` 0, at once or, as
+/// [`CancelReturns`] says, on the provider's thread.
 ///
 /// # Safety
 /// Called by `IoCancelIrp`, with the cancel spin lock held, on an IRP that has this routine.
@@ -22,6 +24,9 @@ pub(crate) unsafe extern "system" fn routine(_device: *mut DEVICE_OBJECT, irp: *
     let provider = platform::provider();
     let taken = provider.lock().take(number);
     if let Some(request) = taken {
-        provider.complete(request, STATUS_CANCELLED, 0);
+        match provider.reading() {
+            CancelReturns::Completed => provider.complete(request, STATUS_CANCELLED, 0),
+            CancelReturns::Later => provider.complete_later(request, STATUS_CANCELLED),
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! How requests run and how their IRPs complete: at once, or on the provider's own thread, or there in random order.
+//! How requests run and how their IRPs complete: at once, or on the provider's own thread, or there in random order; or
+//! each in one of these ways.
 //!
 //! Off the caller's stack, a request *runs* late, not only its completion: it reads the client's buffers when the call
 //! has long returned, and until it runs it can be cancelled without effect. A client that lets its buffers go when the
@@ -7,7 +8,9 @@
 
 use std::cell::Cell;
 use std::sync::{Arc, MutexGuard};
+use std::time::Duration;
 
+use readings::IrpCancelledBefore;
 use wsk_sys::{
     DISPATCH_LEVEL, IoAcquireCancelSpinLock, IoReleaseCancelSpinLock, KIRQL, KeLowerIrql, KfRaiseIrql,
     NTSTATUS, STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING,
@@ -18,6 +21,9 @@ use crate::provider::{Provider, State};
 use crate::run::cancel;
 use crate::run::hold::Queued;
 use crate::run::request::{Outcome, Parked, Request, Target, Waiting, Work};
+
+/// How long a request does not run that uses memory on the stack of the routine that has sent it.
+const STACK_DELAY: Duration = Duration::from_millis(5);
 
 thread_local! {
     /// How many completion routines of WSK requests the thread is in.
@@ -54,8 +60,14 @@ impl Provider {
     /// `what` is the WSK function, which is a fault point. Returns what that function returns.
     pub(crate) fn submit(self: &Arc<Self>, request: Request, what: &'static str, work: Work) -> NTSTATUS {
         self.lock().count(request.target, 1);
-        let work = if platform::fault(what) { Work::refuse(STATUS_INSUFFICIENT_RESOURCES) } else { work };
-        if self.engine.is_inline() && !self.lock().holds.contains(&what) {
+        let work = if platform::fault(what) {
+            Work::refuse(STATUS_INSUFFICIENT_RESOURCES)
+        } else if self.follows(IrpCancelledBefore::Cancelled) && request.irp.is_cancelled() {
+            Work::refuse(STATUS_CANCELLED)
+        } else {
+            work
+        };
+        if self.engine.runs_in_call() && !self.lock().holds.contains(&what) {
             return match self.perform(request, work) {
                 Some((request, status, information)) => {
                     self.complete(request, status, information);
@@ -65,8 +77,10 @@ impl Provider {
             };
         }
         request.irp.mark_pending();
+        // A client that leaves its stack meanwhile has the time to be found out.
+        let delay = if request.on_stack { STACK_DELAY } else { Duration::ZERO };
         match self.park(request, Box::new(Queued { ends_with_client: work.ends_with_client })) {
-            Ok(number) => self.queue(number, what, work),
+            Ok(number) => self.queue(number, what, work, delay),
             Err((request, status)) => self.complete_later(request, status),
         }
         STATUS_PENDING
@@ -76,6 +90,7 @@ impl Provider {
     fn perform(self: &Arc<Self>, request: Request, work: Work) -> Option<(Request, NTSTATUS, usize)> {
         match work.run(self) {
             Outcome::Done(status, information) => Some((request, status, information)),
+            Outcome::Broken(broken) => platform::violation(&broken),
             Outcome::Waits(parked) => {
                 self.park(request, parked).err().map(|(request, status)| (request, status, 0))
             }
@@ -152,7 +167,7 @@ impl Provider {
     /// Completes a request at the current IRQL, and lets a close go on that waited for it.
     pub(crate) fn complete(self: &Arc<Self>, request: Request, status: NTSTATUS, information: usize) {
         debug_assert_ne!(status, STATUS_PENDING);
-        let Request { irp, target } = request;
+        let Request { irp, target, .. } = request;
         // The completion routine is the client's.
         let owner =
             self.lock().registrations.get(&target.client).map_or(Owner::SYSTEM, |client| client.owner);

@@ -14,7 +14,7 @@ use crate::Completion;
 use crate::platform::{self, Owner};
 use crate::provider::Provider;
 
-/// The longest delay of [`Completion::Delayed`].
+/// The longest delay of [`Completion::Delayed`] and [`Completion::Mixed`].
 const LONGEST_DELAY: Duration = Duration::from_micros(400);
 
 /// Something for the provider's thread to do.
@@ -68,7 +68,10 @@ impl Ord for Due {
 
 impl Engine {
     pub(crate) fn new(mode: Completion) -> Engine {
-        let seed = if let Completion::Delayed { seed } = mode { seed } else { 0 };
+        let seed = match mode {
+            Completion::Delayed { seed } | Completion::Mixed { seed } => seed,
+            Completion::Inline | Completion::Deferred => 0,
+        };
         let random = fastrand::Rng::with_seed(seed);
         let queue = Queue { jobs: BinaryHeap::new(), last: 0, random, thread: Thread::None, busy: false };
         Engine { mode, queue: Mutex::new(queue), changed: Condvar::new() }
@@ -78,18 +81,37 @@ impl Engine {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether requests run in the call itself.
-    pub(crate) fn is_inline(&self) -> bool {
-        self.mode == Completion::Inline
+    /// Whether a request, or a call of a callback, runs in the call that brings it: to be asked once for each.
+    ///
+    /// Never under the caller's spin lock, which the client's routine might want.
+    pub(crate) fn runs_in_call(&self) -> bool {
+        if platform::spin_locks_held() != 0 {
+            return false;
+        }
+        match self.mode {
+            Completion::Inline => true,
+            Completion::Deferred | Completion::Delayed { .. } => false,
+            Completion::Mixed { .. } => self.lock().random.bool(),
+        }
     }
 
     /// Gives the thread something to do. Takes no lock but the queue's.
     pub(crate) fn schedule(&self, job: impl FnOnce(&Arc<Provider>) + Send + 'static) {
-        let delay = match self.mode {
-            Completion::Delayed { .. } => LONGEST_DELAY.mul_f64(self.lock().random.f64()),
+        self.schedule_later(Duration::ZERO, job);
+    }
+
+    /// Gives the thread something to do, this much later than it would be otherwise.
+    pub(super) fn schedule_later(&self, by: Duration, job: impl FnOnce(&Arc<Provider>) + Send + 'static) {
+        self.schedule_in(self.delay() + by, job);
+    }
+
+    fn delay(&self) -> Duration {
+        let random = &mut self.lock().random;
+        match self.mode {
+            Completion::Mixed { .. } if random.bool() => Duration::ZERO,
+            Completion::Delayed { .. } | Completion::Mixed { .. } => LONGEST_DELAY.mul_f64(random.f64()),
             Completion::Inline | Completion::Deferred => Duration::ZERO,
-        };
-        self.schedule_in(delay, job);
+        }
     }
 
     /// Gives the thread something to do after a while.

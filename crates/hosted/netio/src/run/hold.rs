@@ -2,6 +2,7 @@
 
 #[cfg(feature = "hosted")]
 use std::sync::Arc;
+use std::time::Duration;
 
 use wsk_sys::NTSTATUS;
 
@@ -72,13 +73,13 @@ impl Parked for Queued {
 
 impl Provider {
     /// Has a request run that waits for its turn, now or when its function is held no longer.
-    pub(super) fn queue(&self, number: u64, what: &'static str, work: Work) {
+    pub(super) fn queue(&self, number: u64, what: &'static str, work: Work, delay: Duration) {
         let mut state = self.lock();
         if state.holds.contains(&what) && state.requests.contains_key(&number) {
             state.held.insert(number, (what, work));
             return;
         }
         drop(state);
-        self.engine.schedule(move |provider| provider.run(number, work));
+        self.engine.schedule_later(delay, move |provider| provider.run(number, work));
     }
 }

@@ -75,7 +75,7 @@ impl Irp {
         unsafe { IoSetCancelRoutine(self.0, routine) }.is_some()
     }
 
-    /// Whether `IoCancelIrp` was called. To be asked under the cancel spin lock, after the cancel routine was set.
+    /// Whether `IoCancelIrp` was called; for certain under the cancel spin lock, after the cancel routine was set.
     pub(crate) fn is_cancelled(&self) -> bool {
         // SAFETY: by the type's invariant the IRP lives; only the field's address is taken.
         let field = unsafe { &raw mut (*self.0).Cancel };

@@ -7,6 +7,7 @@ use wsk_sys::{IRP, NTSTATUS, STATUS_SUCCESS};
 
 use crate::platform::{self, Used};
 use crate::provider::{Provider, State};
+use crate::rules::{Broken, Failure};
 use crate::run::irp::Irp;
 
 /// Whose request it is.
@@ -24,10 +25,15 @@ pub(crate) struct Target {
 pub(crate) struct Request {
     pub(crate) irp: Irp,
     pub(crate) target: Target,
+    /// Some of the memory that it uses is on the stack of the client's routine that has sent it.
+    pub(super) on_stack: bool,
 }
 
 impl Request {
     /// Takes over the IRP of a call, which reports name as `name`, and takes note of the memory that it uses.
+    ///
+    /// # Errors
+    /// Some of the memory is freed already.
     ///
     /// # Safety
     /// The client has just passed the IRP to a WSK function, and `check::irp` found nothing wrong with it.
@@ -36,12 +42,12 @@ impl Request {
         target: Target,
         name: &str,
         used: impl FnOnce() -> Vec<Used>,
-    ) -> Request {
+    ) -> Result<Request, Broken> {
         platform::sent(irp, name);
-        platform::in_flight(irp, name, used);
+        let on_stack = platform::in_flight(irp, name, used)?;
         // SAFETY: this function's contract.
         let irp = unsafe { Irp::take(irp) };
-        Request { irp, target }
+        Ok(Request { irp, target, on_stack })
     }
 }
 
@@ -84,6 +90,8 @@ pub(crate) enum Outcome {
     Done(NTSTATUS, usize),
     /// It waits.
     Waits(Box<dyn Parked>),
+    /// Its client has broken a rule.
+    Broken(Broken),
 }
 
 impl Outcome {
@@ -92,11 +100,18 @@ impl Outcome {
     }
 }
 
-impl From<Result<usize, NTSTATUS>> for Outcome {
-    fn from(result: Result<usize, NTSTATUS>) -> Outcome {
-        match result {
-            Ok(information) => Outcome::Done(STATUS_SUCCESS, information),
-            Err(status) => Outcome::Done(status, 0),
+impl<F: Into<Failure>> From<Result<usize, F>> for Outcome {
+    fn from(result: Result<usize, F>) -> Outcome {
+        result.map(|information| (STATUS_SUCCESS, information)).into()
+    }
+}
+
+impl<F: Into<Failure>> From<Result<(NTSTATUS, usize), F>> for Outcome {
+    fn from(result: Result<(NTSTATUS, usize), F>) -> Outcome {
+        match result.map_err(Into::into) {
+            Ok((status, information)) => Outcome::Done(status, information),
+            Err(Failure::Status(status)) => Outcome::Done(status, 0),
+            Err(Failure::Broken(broken)) => Outcome::Broken(broken),
         }
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct DatagramSocket {
     pub(crate) inbox: Arc<Inbox>,
     /// Its security context.
     pub(crate) who: Who,
+    /// It was made as `SOCK_RAW`: no network here has packets for it.
+    pub(crate) raw: bool,
     settings: Mutex<Settings>,
 }
 
@@ -64,9 +66,10 @@ impl DatagramSocket {
         inbox: Inbox,
         who: Who,
         security: Option<Arc<[u8]>>,
+        raw: bool,
     ) -> DatagramSocket {
         let settings = Mutex::new(Settings { security, ..Settings::default() });
-        DatagramSocket { callback, inbox: Arc::new(inbox), who, settings }
+        DatagramSocket { callback, inbox: Arc::new(inbox), who, raw, settings }
     }
 
     pub(crate) fn settings(&self) -> MutexGuard<'_, Settings> {

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use readings::DeadAddress;
 use wsk_sys::{NTSTATUS, STATUS_FILE_FORCED_CLOSED};
 
 use crate::event::Mode;
@@ -37,8 +38,11 @@ impl Provider {
         if tell {
             self.engine.schedule(move |provider| provider.tell_dead(number));
         }
-        // The transport is gone, and the address with it.
-        socket.unbind();
+        match self.reading() {
+            // The transport is gone, and the address with it.
+            DeadAddress::Free => socket.unbind(),
+            DeadAddress::Kept => {}
+        }
     }
 
     /// Takes the provider away: its sockets are dead, and there are no new ones until it is ready again.

@@ -40,6 +40,33 @@ fn calls() -> Vec<Right> {
             assert_eq!(receive.wait(), Err(STATUS_CANCELLED));
             client.end();
         }),
+        (&rules::CALL_UNDER_SPIN_LOCK, |_| {
+            // A lock that was released; and, under one, what has no IRP.
+            with_socket(|_, socket| {
+                let lock: *mut KSPIN_LOCK = pool(size_of::<KSPIN_LOCK>());
+                let release = socket.table().WskRelease.unwrap();
+                let old = unsafe { KeAcquireSpinLockRaiseToDpc(lock) };
+                let released = unsafe { release(socket.0, ptr::null_mut()) };
+                unsafe { KeReleaseSpinLock(lock, old) };
+                assert_eq!(released, STATUS_INVALID_PARAMETER);
+                let address = Address::empty();
+                let request = at(DISPATCH_LEVEL, || socket.start_local_address(&address));
+                assert_eq!(request.wait().0, STATUS_SUCCESS);
+                unsafe { ExFreePool(lock.cast()) };
+            });
+        }),
+        (&rules::PAGED_MEMORY, |_| {
+            // What only goes in may be paged: no page says otherwise.
+            with_socket(|_, socket| {
+                let tag = u32::from_le_bytes(*b"test");
+                let value: *mut ULONG = unsafe { ExAllocatePool2(POOL_FLAG_PAGED, 4, tag) }.cast();
+                unsafe { value.write(1) };
+                let input = unsafe { std::slice::from_raw_parts(value.cast::<u8>(), 4) };
+                let set = socket.control(WskSetOption, SO_BROADCAST, SOL_SOCKET, input, &mut []);
+                assert_eq!(set.0, STATUS_SUCCESS);
+                unsafe { ExFreePool(value.cast()) };
+            });
+        }),
         (&rules::CALL_IN_COMPLETION_ROUTINE, |_| {
             // By who waited for the routine.
             with_socket(|_, socket| {

@@ -77,6 +77,11 @@ impl Client {
         }
     }
 
+    /// The client, for another thread.
+    pub fn expose(self) -> Exposed {
+        Exposed(self)
+    }
+
     pub fn end(self) {
         unsafe { WskReleaseProviderNPI(self.registration) };
         unsafe { WskDeregister(self.registration) };
@@ -223,5 +228,17 @@ impl Client {
         let control = unsafe { (*self.npi.Dispatch).WskControlClient }.unwrap();
         let none = ptr::null_mut;
         unsafe { control(self.npi.Client, code, 0, none(), 0, none(), ptr::null_mut(), irp) }
+    }
+}
+
+/// A client that another thread ends.
+pub struct Exposed(Client);
+
+// SAFETY: a registration and its provider belong to no thread.
+unsafe impl Send for Exposed {}
+
+impl Exposed {
+    pub fn end(self) {
+        self.0.end();
     }
 }

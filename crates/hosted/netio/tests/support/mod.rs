@@ -22,14 +22,15 @@ mod told;
 pub use client::*;
 pub use events::*;
 pub use memory::{Address, Buffer, Pinned, pool};
-pub use request::{Gate, Request, irp};
+pub use request::{Gate, Request, irp, sending_at};
 pub use security::{Variable, descriptor};
 pub use socket::{Receive, Received, Socket};
-pub use told::{Told, messages};
+pub use told::{Info, Told, info, messages};
 
 use ::netio::memory::{Net, Peer as MemoryPeer};
 use ::netio::{Completion, Config, Netio, Network};
 use ntos::{Machine, Rule};
+use readings::{Question, Readings};
 
 /// How long a test waits for something that must happen.
 pub const LIMIT: Duration = Duration::from_secs(30);
@@ -44,6 +45,7 @@ pub const MODES: &[Completion] = if cfg!(miri) {
         Completion::Deferred,
         Completion::Delayed { seed: 1 },
         Completion::Delayed { seed: 2 },
+        Completion::Mixed { seed: 1 },
     ]
 };
 
@@ -151,6 +153,19 @@ pub fn in_memory(test: impl Fn(&World)) {
     for &mode in MODES {
         run(World::new(Some(Net::new()), mode), &test);
     }
+}
+
+/// Runs `test` with other readings than the strict ones, in two modes, on a network in memory.
+pub fn under(readings: &Readings, test: impl Fn(&World)) {
+    for completion in [Completion::Inline, Completion::Deferred] {
+        let config = Config { completion, readings: readings.clone(), ..Config::default() };
+        run(World::with(Some(Net::new()), config), &test);
+    }
+}
+
+/// Runs `test` with one other reading than the strict ones.
+pub fn with_reading<Q: Question + PartialEq>(reading: Q, test: impl Fn(&World)) {
+    under(&Readings::STRICT.with(reading), test);
 }
 
 /// Runs `test` in every mode, on a network in memory and on the host's.

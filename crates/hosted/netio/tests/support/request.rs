@@ -1,5 +1,6 @@
 //! Requests: an IRP, an event, a completion routine.
 
+use std::cell::Cell;
 use std::sync::{Condvar, Mutex};
 
 use wsk_sys::*;
@@ -25,6 +26,29 @@ struct Context {
     place: usize,
     /// What the routine waits for; usually null.
     gate: *const Gate,
+}
+
+thread_local! {
+    static LEVEL: Cell<KIRQL> = const { Cell::new(PASSIVE_LEVEL) };
+}
+
+/// Has the requests that `act` starts sent at a level; all else is done at the caller's.
+pub fn sending_at<T>(level: KIRQL, act: impl FnOnce() -> T) -> T {
+    let before = LEVEL.replace(level);
+    let result = act();
+    LEVEL.set(before);
+    result
+}
+
+/// Makes the call of a request.
+pub(super) fn at_level<T>(call: impl FnOnce() -> T) -> T {
+    if LEVEL.get() == PASSIVE_LEVEL {
+        return call();
+    }
+    let old = unsafe { KfRaiseIrql(LEVEL.get()) };
+    let result = call();
+    unsafe { KeLowerIrql(old) };
+    result
 }
 
 /// Holds completion routines, and with them the provider's thread.
@@ -86,7 +110,7 @@ impl Request {
 
     pub fn start(call: impl FnOnce(*mut IRP) -> NTSTATUS) -> Request {
         let mut request = Request::new();
-        request.returned = call(request.irp);
+        request.returned = at_level(|| call(request.irp));
         request
     }
 

@@ -6,7 +6,7 @@ use std::ptr;
 use wsk_sys::*;
 
 use super::memory::{Address, Buffer, Pinned};
-use super::request::Request;
+use super::request::{Request, at_level};
 
 /// A datagram that was received.
 #[derive(Debug, PartialEq, Eq)]
@@ -133,8 +133,9 @@ impl Socket {
         let receive = self.table().WskReceiveFrom.unwrap();
         let (control, flag) = (control_length.pointer(), flags.pointer());
         let irp = request.irp;
-        request.returned =
-            unsafe { receive(self.0, buffer.wsk(), 0, from.pointer(), control, ptr::null_mut(), flag, irp) };
+        request.returned = at_level(|| unsafe {
+            receive(self.0, buffer.wsk(), 0, from.pointer(), control, ptr::null_mut(), flag, irp)
+        });
         Receive { request, buffer, from, control_length, flags }
     }
 
@@ -188,6 +189,14 @@ impl Socket {
             (STATUS_SUCCESS, other) => panic!("{other} bytes"),
             (status, _) => Err(status),
         }
+    }
+
+    /// `SIO_ADDRESS_LIST_QUERY`.
+    pub fn query_addresses(self, list: &mut [u8]) -> NTSTATUS {
+        let control = self.basic_table().WskControlSocket.unwrap();
+        let (none, code, size) = (ptr::null_mut, SIO_ADDRESS_LIST_QUERY, list.len());
+        let list = list.as_mut_ptr().cast();
+        unsafe { control(self.0, WskIoctl, code, 0, 0, none(), size, list, ptr::null_mut(), ptr::null_mut()) }
     }
 
     /// Sets or clears an address by an IOCTL.

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wsk_sys::{APC_LEVEL, BOOLEAN, DISPATCH_LEVEL, EX_RUNDOWN_REF, FALSE, TRUE};
 
+use crate::ex::pool;
 use crate::ke::irql::at_most;
 use crate::ke::spinlock;
 use crate::machine::Machine;
-use crate::machine::bugcheck::violation;
+use crate::machine::bugcheck::{require, violation};
 use crate::rule;
 
 /// The run-down has begun.
@@ -51,8 +52,10 @@ pub unsafe extern "system" fn ExInitializeRundownProtection(RunRef: *mut EX_RUND
 /// <= `DISPATCH_LEVEL`, if the object is in non-paged memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn ExAcquireRundownProtection(RunRef: *mut EX_RUNDOWN_REF) -> BOOLEAN {
-    Machine::kernel();
-    at_most(DISPATCH_LEVEL, &rule::IRQL_DISPATCH, "ExAcquireRundownProtection");
+    let what = "ExAcquireRundownProtection";
+    let machine = Machine::kernel();
+    at_most(DISPATCH_LEVEL, &rule::IRQL_DISPATCH, what);
+    require(pool::check_resident(&machine, RunRef.addr(), what));
     // SAFETY: this function's own contract.
     let word = unsafe { word(RunRef) };
     let count = |value: usize| (value & ACTIVE == 0).then_some(value + ONE);
@@ -74,6 +77,7 @@ pub unsafe extern "system" fn ExAcquireRundownProtection(RunRef: *mut EX_RUNDOWN
 pub unsafe extern "system" fn ExReleaseRundownProtection(RunRef: *mut EX_RUNDOWN_REF) {
     let machine = Machine::kernel();
     at_most(DISPATCH_LEVEL, &rule::IRQL_DISPATCH, "ExReleaseRundownProtection");
+    require(pool::check_resident(&machine, RunRef.addr(), "ExReleaseRundownProtection"));
     // SAFETY: this function's own contract.
     let word = unsafe { word(RunRef) };
     let count = |value: usize| (value & ACTIVE == 0).then(|| value.checked_sub(ONE)).flatten();
@@ -113,19 +117,14 @@ pub unsafe extern "system" fn ExReleaseRundownProtection(RunRef: *mut EX_RUNDOWN
 pub unsafe extern "system" fn ExWaitForRundownProtectionRelease(RunRef: *mut EX_RUNDOWN_REF) {
     let what = "ExWaitForRundownProtectionRelease";
     let machine = Machine::kernel();
-    if spinlock::held_count() != 0 {
-        violation(
-            &rule::WAIT_WITH_SPIN_LOCK,
-            format!("{what} on {:#x} with spin locks held: {}", RunRef.addr(), spinlock::held_names()),
-        );
-    }
+    require(spinlock::check_none_held(RunRef.addr(), what));
     at_most(APC_LEVEL, &rule::IRQL_EX_APC_LTE, what);
     // SAFETY: this function's own contract.
     let word = unsafe { word(RunRef) };
     let locked = machine.parts.dispatcher.lock();
     // Acquire: what the users wrote is seen once the count is zero.
     if word.fetch_or(ACTIVE, Ordering::AcqRel) & !ACTIVE != 0 {
-        machine.parts.dispatcher.wait(locked, &machine, RunRef.addr(), what, None);
+        require(machine.parts.dispatcher.wait(locked, &machine, RunRef.addr(), what, None));
         Machine::kernel();
     }
 }

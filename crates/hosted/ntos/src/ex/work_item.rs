@@ -10,9 +10,10 @@ use wsk_sys::{DEVICE_OBJECT, DISPATCH_LEVEL, IO_WORKITEM, IO_WORKITEM_ROUTINE, P
 
 use crate::ex::pool;
 use crate::ex::pool::registry::{Kind, Request};
+use crate::io::device;
 use crate::ke::irql::{at_most, call_driver};
 use crate::machine::Machine;
-use crate::machine::bugcheck::{complain, violation};
+use crate::machine::bugcheck::{Broken, require, violation};
 use crate::machine::companion;
 use crate::machine::fault;
 use crate::machine::owner::{LeakScope, Owner, leak_report};
@@ -24,7 +25,7 @@ const WORKERS: usize = 8;
 /// The size of a work item; its content is the kernel's affair, which keeps it elsewhere.
 const SIZE: usize = 0x58;
 /// The tag under which Windows allocates work items.
-const TAG: u32 = u32::from_le_bytes(*b"IoWI");
+const TAG: [u8; 4] = *b"IoWI";
 
 /// The work items of one machine, and its workers.
 #[derive(Debug, Default)]
@@ -51,6 +52,8 @@ struct Item {
     device: Pointer<DEVICE_OBJECT>,
     owner: Owner,
     queued: bool,
+    /// The driver has deleted the device.
+    orphaned: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +79,68 @@ impl Workers {
         let queued = state.queue.iter().map(|queued| format!("work item {:#x}, queued", queued.item));
         let running = state.running.iter().map(|running| format!("work item {:#x}, running", running.item));
         queued.chain(running).collect()
+    }
+
+    /// Queues an item.
+    ///
+    /// # Errors
+    /// [`rule::WORK_ITEM_INVALID`], [`rule::WORK_ITEM_QUEUED_TWICE`], [`rule::WORK_ITEM_DEVICE_DELETED`].
+    fn queue(
+        &self,
+        machine: &Machine,
+        address: usize,
+        routine: IO_WORKITEM_ROUTINE,
+        context: Pointer<std::ffi::c_void>,
+    ) -> Result<(), Broken> {
+        let broken = |rule, why: String| {
+            Err(Broken::new(rule, format!("IoQueueWorkItem of work item {address:#x}, {why}")))
+        };
+        let mut state = lock(&self.state);
+        let Some(item) = state.items.get_mut(&address) else {
+            return Err(invalid(address, "IoQueueWorkItem"));
+        };
+        let Item { device, owner, .. } = *item;
+        if item.queued {
+            return broken(&rule::WORK_ITEM_QUEUED_TWICE, "which is queued".to_owned());
+        }
+        if item.orphaned {
+            let why = format!("whose device {:#x} the driver has deleted", device.key());
+            return broken(&rule::WORK_ITEM_DEVICE_DELETED, why);
+        }
+        item.queued = true;
+        machine.parts.gauges.queued_work_items.add(1);
+        state.queue.push_back(Queued { item: address, routine, context, device, owner });
+        if state.queue.len() > state.idle && state.threads.len() < WORKERS {
+            let machine = machine.clone();
+            let body = move || {
+                companion::make_expendable();
+                let _entered = machine.enter();
+                run(&machine);
+            };
+            let thread = thread::Builder::new().name("worker".to_owned()).spawn(body);
+            state.threads.push(thread.expect("the system has threads left"));
+        }
+        self.work.notify_one();
+        Ok(())
+    }
+
+    /// Takes an item off the list.
+    ///
+    /// # Errors
+    /// [`rule::WORK_ITEM_INVALID`], [`rule::WORK_ITEM_FREED`].
+    fn forget(&self, address: usize) -> Result<(), Broken> {
+        let mut state = lock(&self.state);
+        match state.items.get(&address) {
+            None => Err(invalid(address, "IoFreeWorkItem")),
+            Some(item) if item.queued => {
+                let detail = format!("IoFreeWorkItem of work item {address:#x}, which is queued");
+                Err(Broken::new(&rule::WORK_ITEM_FREED, detail))
+            }
+            Some(_) => {
+                state.items.remove(&address);
+                Ok(())
+            }
+        }
     }
 
     /// Lets the workers finish what is queued, and end. If a routine goes on for longer than the machine's
@@ -107,6 +172,13 @@ pub(crate) fn refers_to(machine: &Machine, device: *mut DEVICE_OBJECT) -> bool {
     let state = lock(&machine.parts.workers.state);
     state.queue.iter().any(|queued| queued.device.key() == device.addr())
         || state.running.iter().any(|running| running.device == device.addr())
+}
+
+/// A driver has deleted a device: no work item of it may be queued any more.
+pub(crate) fn device_deleted(machine: &Machine, device: *mut DEVICE_OBJECT) {
+    let mut state = lock(&machine.parts.workers.state);
+    let items = state.items.values_mut().filter(|item| item.device.key() == device.addr());
+    items.for_each(|item| item.orphaned = true);
 }
 
 fn run(machine: &Machine) {
@@ -153,7 +225,7 @@ fn call(queued: &Queued) {
 /// Waits for routines to return, then looks for work items left behind.
 ///
 /// A driver may be unloaded while its routine is about to return: the I/O manager keeps its image until then.
-pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) {
+pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) -> Vec<Broken> {
     let workers = &machine.parts.workers;
     let active = |state: &mut State| {
         state.queue.iter().any(|queued| scope.covers(queued.owner))
@@ -171,16 +243,12 @@ pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) {
     let items = state.items.iter().filter(|(_, item)| scope.covers(item.owner));
     let left: Vec<(usize, usize)> = items.map(|(address, item)| (*address, item.device.key())).collect();
     drop(state);
-    if !active.is_empty() {
-        complain(&rule::WORK_ITEM_LEFT, leak_report("work items", scope, active));
-    }
-    if !left.is_empty() {
-        let name = |(item, device)| {
-            let who = machine.parts.pool.allocated(item, "IoAllocateWorkItem");
-            format!("work item {item:#x} of device {device:#x}{who}")
-        };
-        complain(&rule::WORK_ITEM_LEAK, leak_report("work items", scope, left.into_iter().map(name)));
-    }
+    let name = |(item, device)| {
+        let who = machine.parts.pool.allocated(item, "IoAllocateWorkItem");
+        format!("work item {item:#x} of device {device:#x}{who}")
+    };
+    let left = leak_report(&rule::WORK_ITEM_LEAK, "work items", scope, left.into_iter().map(name));
+    leak_report(&rule::WORK_ITEM_LEFT, "work items", scope, active).into_iter().chain(left).collect()
 }
 
 /// Allocates a work item; null on failure.
@@ -197,19 +265,12 @@ pub extern "system" fn IoAllocateWorkItem(DeviceObject: *mut DEVICE_OBJECT) -> *
     if fault::point("IoAllocateWorkItem") {
         return ptr::null_mut();
     }
-    let request = Request {
-        kind: Kind::WorkItem,
-        size: SIZE,
-        tag: TAG,
-        paged: false,
-        zeroed: true,
-        cache_aligned: false,
-    };
-    let address = machine.parts.pool.allocate(&request);
+    let address = machine.parts.pool.allocate(&Request::zeroed(Kind::WorkItem, SIZE, TAG));
     if address.is_null() {
         return ptr::null_mut();
     }
-    let item = Item { device: Pointer(DeviceObject), owner: Owner::current(), queued: false };
+    let orphaned = device::table::of(&machine).is_deleted(DeviceObject);
+    let item = Item { device: Pointer(DeviceObject), owner: Owner::current(), queued: false, orphaned };
     lock(&machine.parts.workers.state).items.insert(address.addr(), item);
     machine.parts.gauges.work_items.add(1);
     address.cast()
@@ -234,38 +295,10 @@ pub unsafe extern "system" fn IoQueueWorkItem(
 ) {
     // Every queue type is served by the same workers.
     let _ = QueueType;
-    let what = "IoQueueWorkItem";
     let machine = Machine::kernel();
-    at_most(DISPATCH_LEVEL, &rule::IRQL_IO_DISPATCH, what);
-    let address = IoWorkItem.addr();
+    at_most(DISPATCH_LEVEL, &rule::IRQL_IO_DISPATCH, "IoQueueWorkItem");
     let workers = &machine.parts.workers;
-    let mut state = lock(&workers.state);
-    let Some(item) = state.items.get_mut(&address) else {
-        drop(state);
-        invalid(address, what);
-    };
-    if item.queued {
-        drop(state);
-        violation(
-            &rule::WORK_ITEM_QUEUED_TWICE,
-            format!("{what} of work item {address:#x}, which is queued"),
-        );
-    }
-    item.queued = true;
-    let (device, owner) = (item.device, item.owner);
-    let context = Pointer(Context);
-    state.queue.push_back(Queued { item: address, routine: WorkerRoutine, context, device, owner });
-    if state.queue.len() > state.idle && state.threads.len() < WORKERS {
-        let machine = machine.clone();
-        let body = move || {
-            companion::make_expendable();
-            let _entered = machine.enter();
-            run(&machine);
-        };
-        let thread = thread::Builder::new().name("worker".to_owned()).spawn(body);
-        state.threads.push(thread.expect("the system has threads left"));
-    }
-    workers.work.notify_one();
+    require(workers.queue(&machine, IoWorkItem.addr(), WorkerRoutine, Pointer(Context)));
 }
 
 /// Frees a work item, which must not be queued.
@@ -274,31 +307,16 @@ pub unsafe extern "system" fn IoQueueWorkItem(
 /// <= `DISPATCH_LEVEL`.
 #[unsafe(no_mangle)]
 pub extern "system" fn IoFreeWorkItem(IoWorkItem: *mut IO_WORKITEM) {
-    let what = "IoFreeWorkItem";
+    const NAME: &str = "IoFreeWorkItem";
     let machine = Machine::kernel();
-    at_most(DISPATCH_LEVEL, &rule::IRQL_IO_DISPATCH, what);
-    let address = IoWorkItem.addr();
-    let mut state = lock(&machine.parts.workers.state);
-    let queued = state.items.get(&address).map(|item| item.queued);
-    if queued == Some(false) {
-        state.items.remove(&address);
-    }
-    drop(state);
-    match queued {
-        None => invalid(address, what),
-        Some(true) => {
-            violation(&rule::WORK_ITEM_FREED, format!("{what} of work item {address:#x}, which is queued"))
-        }
-        Some(false) => {
-            machine.parts.gauges.work_items.remove(1);
-            pool::release(&machine, address, what);
-        }
-    }
+    at_most(DISPATCH_LEVEL, &rule::IRQL_IO_DISPATCH, NAME);
+    require(machine.parts.workers.forget(IoWorkItem.addr()));
+    machine.parts.gauges.work_items.remove(1);
+    require(pool::release(&machine, IoWorkItem.addr(), NAME));
 }
 
-fn invalid(address: usize, what: &str) -> ! {
-    violation(
-        &rule::WORK_ITEM_INVALID,
-        format!("{what} of {address:#x}, which IoAllocateWorkItem did not return, or which was freed"),
-    )
+fn invalid(address: usize, what: &str) -> Broken {
+    let detail =
+        format!("{what} of {address:#x}, which IoAllocateWorkItem did not return, or which was freed");
+    Broken::new(&rule::WORK_ITEM_INVALID, detail)
 }

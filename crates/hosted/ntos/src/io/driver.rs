@@ -21,6 +21,7 @@ use crate::io::irp::complete::IofCompleteRequest;
 use crate::io::unicode::OwnedUnicode;
 use crate::ke::irql::call_driver;
 use crate::machine::Machine;
+use crate::machine::bugcheck::require;
 use crate::machine::owner::{LeakScope, Owner};
 use crate::machine::stuck;
 use crate::rule::io::{ROUTINE_STUCK, UNLOAD_STUCK};
@@ -287,7 +288,7 @@ impl Driver {
         match self.unload_when_closed(limit) {
             Err(STATUS_IO_TIMEOUT) => {
                 let what = format!("the unload of {}: its devices were not closed", self.body.name);
-                stuck::report(&self.machine, &UNLOAD_STUCK, &what, limit);
+                require(Err(stuck::broken(&self.machine, &UNLOAD_STUCK, &what, limit)))
             }
             result => result,
         }
@@ -344,7 +345,7 @@ impl Driver {
         let limit = self.machine.config().hang_limit;
         stuck::join(thread, &done, limit).unwrap_or_else(|| {
             let what = format!("{what} did not return");
-            stuck::report(&self.machine, &ROUTINE_STUCK, &what, limit)
+            require(Err(stuck::broken(&self.machine, &ROUTINE_STUCK, &what, limit)))
         })
     }
 

@@ -4,32 +4,40 @@
 //! `IRP_MJ_CLEANUP`; the last reference's going sends `IRP_MJ_CLOSE` and frees the object.
 #![expect(unsafe_code, reason = "owns file objects, which drivers hold by address")]
 
+use std::alloc::{self, Layout};
 use std::mem;
 use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use readings::CloseThread;
 use wsk_sys::{
     ACCESS_MASK, DEVICE_OBJECT, FILE_OBJECT, IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_CREATE, NT_SUCCESS,
-    NTSTATUS,
+    NTSTATUS, PASSIVE_LEVEL,
 };
 
+use crate::ex::pool;
+use crate::ex::pool::block::{self, Kind};
 use crate::io::device::table::{self, Opened};
 use crate::io::unicode::OwnedUnicode;
+use crate::ke::{irql, spinlock};
 use crate::machine::Machine;
+use crate::machine::bugcheck::require;
 use crate::process::request::Request;
 use crate::se::security::{FILE_READ_DATA, FILE_WRITE_DATA};
 use crate::sync::{Pointer, count_reference};
 
 /// `IO_TYPE_FILE`.
 const IO_TYPE_FILE: i16 = 5;
+/// The tag under which Windows allocates file objects.
+const TAG: [u8; 4] = *b"File";
 /// `FO_HANDLE_CREATED`.
 const FO_HANDLE_CREATED: u32 = 0x0004_0000;
 
 /// A file object and what belongs to it.
 pub(crate) struct FileBody {
     machine: Machine,
-    /// From `Box::into_raw`; freed after `IRP_MJ_CLOSE`, when the count of references is zero for good.
+    /// A block of the machine's; freed after `IRP_MJ_CLOSE`, when the count of references is zero for good.
     object: Pointer<FILE_OBJECT>,
     device: Pointer<DEVICE_OBJECT>,
     stack_size: i8,
@@ -61,9 +69,16 @@ impl FileBody {
         object.FileName = name.as_raw();
         object.ReadAccess = flag(opened.granted, FILE_READ_DATA);
         object.WriteAccess = flag(opened.granted, FILE_WRITE_DATA);
+        let block = block::Request::zeroed(Kind::File, mem::size_of::<FILE_OBJECT>(), TAG);
+        let place: *mut FILE_OBJECT = machine.parts.pool.allocate(&block).cast();
+        if place.is_null() {
+            alloc::handle_alloc_error(Layout::for_value(&object));
+        }
+        // SAFETY: a new block of this size, aligned to 16 bytes.
+        unsafe { place.write(object) };
         let file = Arc::new(FileBody {
             machine: machine.clone(),
-            object: Pointer(Box::into_raw(Box::new(object))),
+            object: Pointer(place),
             device: opened.device,
             stack_size: opened.stack_size,
             path: path.to_owned(),
@@ -118,9 +133,14 @@ impl FileBody {
         }
     }
 
-    /// Gives up a reference, in any thread; the last one closes the file, in a system thread.
+    /// Gives up a reference, in any thread; the last one closes the file: in a system thread, or in this one if that is the
+    /// reading and it may call the driver.
     pub(crate) fn release_later(self: &Arc<FileBody>) {
         if self.is_last() {
+            let free = irql::current() == PASSIVE_LEVEL && spinlock::held_count() == 0;
+            if free && self.machine.reading::<CloseThread>() == CloseThread::Completing {
+                return self.close();
+            }
             let file = Arc::clone(self);
             // The thread ends by itself; shutdown waits for it.
             drop(self.machine.spawn("close", move || file.close()));
@@ -146,8 +166,8 @@ impl FileBody {
     }
 
     fn destroy(&self) {
-        // SAFETY: from `Box::into_raw` in `create`; no reference is left, so this comes once and nobody uses it.
-        drop(unsafe { Box::from_raw(self.object.0) });
+        // No reference is left, so this comes once.
+        require(pool::release(&self.machine, self.object.key(), "the close of a file"));
         self.machine.parts.gauges.files.remove(1);
         table::of(&self.machine).close(&self.machine, self.device.0);
     }

@@ -16,7 +16,7 @@ use wsk_sys::{DISPATCHER_HEADER, LIST_ENTRY, LONG, UCHAR};
 
 use crate::ex::pool;
 use crate::machine::Machine;
-use crate::machine::bugcheck::violation;
+use crate::machine::bugcheck::Broken;
 use crate::rule;
 use crate::sync::lock;
 
@@ -105,7 +105,10 @@ impl Dispatcher {
     }
 
     /// Lets go of the lock and waits until another thread releases the waiters for `key`, or until the deadline;
-    /// `false` if it passed. A wait without a deadline is bounded by the machine's `wait_limit`.
+    /// `false` if it passed.
+    ///
+    /// # Errors
+    /// [`rule::WAIT_TOO_LONG`]: a wait without a deadline is bounded by the machine's `wait_limit`.
     pub(crate) fn wait(
         &self,
         mut locked: Locked<'_>,
@@ -113,7 +116,8 @@ impl Dispatcher {
         key: usize,
         what: &'static str,
         deadline: Option<Instant>,
-    ) -> bool {
+    ) -> Result<bool, Broken> {
+        machine.parts.gauges.waits.add(1);
         let waiter = WAITER.with(Arc::clone);
         *lock(&waiter.released) = false;
         let thread = thread::current().name().unwrap_or("unnamed").to_owned();
@@ -123,12 +127,12 @@ impl Dispatcher {
         let limit = machine.config().wait_limit.filter(|_| deadline.is_none());
         let until = deadline.or_else(|| limit.and_then(|limit| Instant::now().checked_add(limit)));
         if waiter.wait(until) {
-            return true;
+            return Ok(true);
         }
         let mut waiters = lock(&self.waiters);
         if *lock(&waiter.released) {
             // Released between the deadline and the lock.
-            return true;
+            return Ok(true);
         }
         if let Some(queue) = waiters.get_mut(&key) {
             queue.retain(|other| !Arc::ptr_eq(&other.waiter, &waiter));
@@ -138,9 +142,10 @@ impl Dispatcher {
         }
         drop(waiters);
         if let Some(limit) = limit {
-            violation(&rule::WAIT_TOO_LONG, format!("{what} on {key:#x} has taken more than {limit:?}"));
+            let detail = format!("{what} on {key:#x} has taken more than {limit:?}");
+            return Err(Broken::new(&rule::WAIT_TOO_LONG, detail));
         }
-        false
+        Ok(false)
     }
 
     /// The waits of all threads, for a report.
@@ -190,17 +195,22 @@ impl Header {
 
     /// The header, checked: it must be that of an event or timer and must not have moved since it was initialised.
     ///
+    /// # Errors
+    /// [`rule::DISPATCHER_OBJECT`], [`rule::PAGED_AT_DISPATCH`].
+    ///
     /// # Safety
     /// `header` points to readable memory of a header's size, which stays as long as the object is in use.
-    pub(crate) unsafe fn check(machine: &Machine, header: *mut DISPATCHER_HEADER, what: &str) -> Header {
+    pub(crate) unsafe fn check(
+        machine: &Machine,
+        header: *mut DISPATCHER_HEADER,
+        what: &str,
+    ) -> Result<Header, Broken> {
         let address = header.addr();
+        let wrong = |why: String| Err(Broken::new(&rule::DISPATCHER_OBJECT, format!("{what} of {why}")));
         if header.is_null() || !header.is_aligned() {
-            violation(
-                &rule::DISPATCHER_OBJECT,
-                format!("{what} of {address:#x}, which is no address of an object"),
-            );
+            return wrong(format!("{address:#x}, which is no address of an object"));
         }
-        pool::require_resident(machine, address, what);
+        pool::check_resident(machine, address, what)?;
         // SAFETY: the caller's object; the type is written once, when it is initialised.
         let kind = unsafe { (*header).Type };
         // SAFETY: the caller's object; only an address is computed.
@@ -208,18 +218,12 @@ impl Header {
         // SAFETY: the caller's object; the entry is written once, when it is initialised.
         let linked = unsafe { (*list).Flink };
         if linked.addr() != list.addr() {
-            violation(
-                &rule::DISPATCHER_OBJECT,
-                format!("{what} of object {address:#x}, which was never initialised, or moved since"),
-            );
+            return wrong(format!("object {address:#x}, which was never initialised, or moved since"));
         }
         if !matches!(kind, 0 | 1 | TIMER_OBJECT | 9) {
-            violation(
-                &rule::DISPATCHER_OBJECT,
-                format!("{what} of object {address:#x} of type {kind}, which is no event and no timer"),
-            );
+            return wrong(format!("object {address:#x} of type {kind}, which is no event and no timer"));
         }
-        Header(header)
+        Ok(Header(header))
     }
 
     /// The header of an object that was checked when it was put to use.

@@ -9,7 +9,7 @@ use crate::ex::pool;
 use crate::ke::irql::at_most;
 use crate::ke::processor;
 use crate::machine::Machine;
-use crate::machine::bugcheck::violation;
+use crate::machine::bugcheck::{Broken, require, violation};
 use crate::rule;
 
 /// `DpcObject` of `KOBJECTS`, the type of a DPC.
@@ -17,20 +17,19 @@ const DPC_OBJECT: UCHAR = 19;
 /// `MediumImportance`.
 const MEDIUM_IMPORTANCE: UCHAR = 1;
 
-/// Requires that `dpc` was initialised.
+/// Checks that `dpc` was initialised.
 ///
 /// # Safety
 /// `dpc` points to readable memory of a DPC's size.
-pub(crate) unsafe fn require_initialized(machine: &Machine, dpc: *mut KDPC, what: &str) {
-    pool::require_resident(machine, dpc.addr(), what);
+pub(crate) unsafe fn check(machine: &Machine, dpc: *mut KDPC, what: &str) -> Result<(), Broken> {
+    pool::check_resident(machine, dpc.addr(), what)?;
     // SAFETY: the caller's memory; the field is written once, when the object is initialised.
     let kind = unsafe { (*dpc).Type };
-    if kind != DPC_OBJECT {
-        violation(
-            &rule::DPC_NOT_INITIALIZED,
-            format!("{what} of DPC {:#x}, which was never initialised", dpc.addr()),
-        );
+    if kind == DPC_OBJECT {
+        return Ok(());
     }
+    let detail = format!("{what} of DPC {:#x}, which was never initialised", dpc.addr());
+    Err(Broken::new(&rule::DPC_NOT_INITIALIZED, detail))
 }
 
 /// Initialises a DPC.
@@ -46,7 +45,13 @@ pub unsafe extern "system" fn KeInitializeDpc(
     DeferredRoutine: KDEFERRED_ROUTINE,
     DeferredContext: PVOID,
 ) {
-    Machine::kernel();
+    let machine = Machine::kernel();
+    let address = Dpc.addr();
+    if machine.parts.processor.dpc_in(&(address..address + 1)).is_some() {
+        let detail = format!("KeInitializeDpc of DPC {address:#x}, which is queued");
+        violation(&rule::DPC_INITIALIZED_QUEUED, detail);
+    }
+    pool::require_non_paged(&machine, Dpc.addr(), "KeInitializeDpc of a DPC");
     let value = KDPC {
         Type: DPC_OBJECT,
         Importance: MEDIUM_IMPORTANCE,
@@ -78,10 +83,11 @@ pub unsafe extern "system" fn KeInsertQueueDpc(
 ) -> BOOLEAN {
     let machine = Machine::kernel();
     // SAFETY: this function's own contract.
-    unsafe { require_initialized(&machine, Dpc, "KeInsertQueueDpc") };
+    require(unsafe { check(&machine, Dpc, "KeInsertQueueDpc") });
     let arguments = [SystemArgument1, SystemArgument2];
     // SAFETY: this function's own contract.
     let inserted = unsafe { machine.parts.processor.insert(&machine, Dpc, arguments) };
+    machine.parts.gauges.queued_dpcs.add(usize::from(inserted));
     BOOLEAN::from(inserted)
 }
 
@@ -96,7 +102,7 @@ pub unsafe extern "system" fn KeInsertQueueDpc(
 pub unsafe extern "system" fn KeRemoveQueueDpc(Dpc: *mut KDPC) -> BOOLEAN {
     let machine = Machine::kernel();
     // SAFETY: this function's own contract.
-    unsafe { require_initialized(&machine, Dpc, "KeRemoveQueueDpc") };
+    require(unsafe { check(&machine, Dpc, "KeRemoveQueueDpc") });
     BOOLEAN::from(machine.parts.processor.remove(Dpc.addr()))
 }
 
@@ -111,6 +117,6 @@ pub extern "system" fn KeFlushQueuedDpcs() {
         violation(&rule::DPC_FLUSH_IN_DPC, "KeFlushQueuedDpcs called by a DPC, which would wait for itself");
     }
     at_most(PASSIVE_LEVEL, &rule::IRQL_KE_PASSIVE, "KeFlushQueuedDpcs");
-    machine.parts.processor.flush(&machine);
+    require(machine.parts.processor.flush(&machine));
     Machine::kernel();
 }

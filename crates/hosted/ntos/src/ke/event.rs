@@ -5,9 +5,11 @@ use wsk_sys::{
     APC_LEVEL, BOOLEAN, DISPATCH_LEVEL, EVENT_TYPE, FALSE, KEVENT, LONG, SynchronizationEvent, UCHAR,
 };
 
+use crate::ex::pool;
 use crate::ke::dispatcher::Header;
 use crate::ke::irql::at_most;
 use crate::machine::Machine;
+use crate::machine::bugcheck::{require, violation};
 use crate::rule;
 
 /// Initialises an event.
@@ -19,7 +21,13 @@ use crate::rule;
 /// Any.
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn KeInitializeEvent(Event: *mut KEVENT, Type: EVENT_TYPE, State: BOOLEAN) {
-    Machine::kernel();
+    let machine = Machine::kernel();
+    let address = Event.addr();
+    if machine.parts.dispatcher.waited_in(&(address..address + 1)).is_some() {
+        let detail = format!("KeInitializeEvent of {address:#x}, for which a thread waits");
+        violation(&rule::EVENT_INITIALIZED_WAITED, detail);
+    }
+    pool::require_non_paged(&machine, Event.addr(), "KeInitializeEvent of an event");
     let kind = UCHAR::from(Type == SynchronizationEvent);
     // SAFETY: the header is the event's first and only field.
     unsafe { Header::initialize(Event.cast(), kind, size_of::<KEVENT>(), LONG::from(State != FALSE)) };
@@ -39,7 +47,7 @@ pub unsafe extern "system" fn KeSetEvent(Event: *mut KEVENT, Increment: LONG, Wa
     let highest = if Wait == FALSE { DISPATCH_LEVEL } else { APC_LEVEL };
     at_most(highest, &rule::IRQL_KE_SET_EVENT, "KeSetEvent");
     // SAFETY: this function's own contract.
-    let header = unsafe { Header::check(&machine, Event.cast(), "KeSetEvent") };
+    let header = require(unsafe { Header::check(&machine, Event.cast(), "KeSetEvent") });
     header.signal(&mut machine.parts.dispatcher.lock())
 }
 
@@ -75,7 +83,7 @@ unsafe fn reset(event: *mut KEVENT, what: &str) -> LONG {
     let machine = Machine::kernel();
     at_most(DISPATCH_LEVEL, &rule::IRQL_KE_DISPATCH_LTE, what);
     // SAFETY: this function's own contract.
-    let header = unsafe { Header::check(&machine, event.cast(), what) };
+    let header = require(unsafe { Header::check(&machine, event.cast(), what) });
     header.reset(&mut machine.parts.dispatcher.lock())
 }
 
@@ -91,5 +99,5 @@ pub unsafe extern "system" fn KeReadStateEvent(Event: *mut KEVENT) -> LONG {
     let machine = Machine::kernel();
     at_most(DISPATCH_LEVEL, &rule::IRQL_KE_DISPATCH_LTE, "KeReadStateEvent");
     // SAFETY: this function's own contract.
-    unsafe { Header::check(&machine, Event.cast(), "KeReadStateEvent") }.read()
+    require(unsafe { Header::check(&machine, Event.cast(), "KeReadStateEvent") }).read()
 }

@@ -4,11 +4,13 @@
 //! another processor of a real machine. What the level does is to decide which calls are bug checks.
 #![expect(unsafe_code, reason = "exports C functions by their names")]
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::mem;
 
 use wsk_sys::{APC_LEVEL, DISPATCH_LEVEL, HIGH_LEVEL, KIRQL, PASSIVE_LEVEL};
 
+use crate::ex::pool::paged;
 use crate::ke::spinlock;
 use crate::machine::Machine;
 use crate::machine::bugcheck::violation;
@@ -18,6 +20,8 @@ use crate::rule::{self, Rule};
 thread_local! {
     static IRQL: Cell<KIRQL> = const { Cell::new(PASSIVE_LEVEL) };
     static CRITICAL_REGIONS: Cell<u32> = const { Cell::new(0) };
+    /// The levels that the thread was at before it raised its own, oldest first.
+    static RAISED: RefCell<Vec<KIRQL>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The calling thread's level.
@@ -27,18 +31,24 @@ pub(crate) fn current() -> KIRQL {
 
 /// Sets the calling thread's level without any check, and returns the previous one.
 pub(crate) fn set(level: KIRQL) -> KIRQL {
-    IRQL.replace(level)
+    let old = IRQL.replace(level);
+    if old <= APC_LEVEL && level > APC_LEVEL {
+        paged::close();
+    }
+    old
 }
 
 /// Calls `f` at `level`, as the kernel does when it calls a driver.
 pub(crate) fn at<R>(level: KIRQL, f: impl FnOnce() -> R) -> R {
-    struct Restore(KIRQL);
+    struct Restore(KIRQL, Vec<KIRQL>);
     impl Drop for Restore {
         fn drop(&mut self) {
             set(self.0);
+            RAISED.set(mem::take(&mut self.1));
         }
     }
-    let _restore = Restore(set(level));
+    // What the routine raises it lowers by itself, and nothing else.
+    let _restore = Restore(set(level), RAISED.take());
     f()
 }
 
@@ -163,6 +173,9 @@ pub extern "system" fn KfRaiseIrql(NewIrql: KIRQL) -> KIRQL {
             format!("KfRaiseIrql from {} to {}", level_name(old), level_name(NewIrql)),
         );
     }
+    if NewIrql != old {
+        RAISED.with_borrow_mut(|raised| raised.push(old));
+    }
     set(NewIrql)
 }
 
@@ -188,6 +201,19 @@ pub extern "system" fn KeLowerIrql(NewIrql: KIRQL) {
                 level_name(NewIrql),
                 spinlock::held_names()
             ),
+        );
+    }
+    if NewIrql == old {
+        return;
+    }
+    let saved = RAISED.with_borrow_mut(Vec::pop);
+    if saved != Some(NewIrql) {
+        let before = saved.map_or("this routine has not raised".to_owned(), |saved| {
+            format!("was raised from {}", level_name(saved))
+        });
+        violation(
+            &rule::LOWER_NOT_SAVED,
+            format!("KeLowerIrql to {}, at {}, which {before}", level_name(NewIrql), level_name(old)),
         );
     }
     set(NewIrql);

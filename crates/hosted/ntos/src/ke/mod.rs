@@ -4,6 +4,7 @@ pub(crate) mod dispatcher;
 pub mod dpc;
 pub mod event;
 pub mod irql;
+pub mod lock_order;
 pub(crate) mod processor;
 pub mod spinlock;
 pub mod timer;

@@ -15,9 +15,10 @@ use wsk_sys::{DISPATCH_LEVEL, KDPC, KTIMER, PVOID};
 use crate::ke::dispatcher::Header;
 use crate::ke::irql::{self, call_driver};
 use crate::machine::Machine;
-use crate::machine::bugcheck::complain;
+use crate::machine::bugcheck::Broken;
 use crate::machine::companion;
-use crate::machine::owner::{LeakScope, Owner, leak_report};
+use crate::machine::maker::Maker;
+use crate::machine::owner::{LeakScope, leak_report};
 use crate::machine::stuck;
 use crate::rule;
 use crate::sync::{Pointer, lock};
@@ -51,7 +52,7 @@ pub(crate) struct State {
 struct Queued {
     number: u64,
     dpc: Pointer<KDPC>,
-    owner: Owner,
+    maker: Maker,
 }
 
 #[derive(Debug)]
@@ -59,7 +60,7 @@ struct Armed {
     timer: Pointer<KTIMER>,
     dpc: Pointer<KDPC>,
     period: Duration,
-    owner: Owner,
+    maker: Maker,
 }
 
 /// A DPC's routine and arguments, read before it is called: the routine may free the object.
@@ -88,9 +89,9 @@ impl State {
         self.queue.iter().any(|queued| queued.dpc.key() == dpc)
     }
 
-    fn enqueue(&mut self, dpc: Pointer<KDPC>, owner: Owner) {
+    fn enqueue(&mut self, dpc: Pointer<KDPC>, maker: Maker) {
         let number = self.number();
-        self.queue.push_back(Queued { number, dpc, owner });
+        self.queue.push_back(Queued { number, dpc, maker });
     }
 
     fn arm(&mut self, at: Instant, armed: Armed) {
@@ -142,6 +143,8 @@ impl Processor {
     /// # Safety
     /// `dpc` is an initialised DPC that stays until its routine was called.
     pub(crate) unsafe fn insert(&self, machine: &Machine, dpc: *mut KDPC, arguments: [PVOID; 2]) -> bool {
+        // Captured outside of the lock: it takes as long as the stack is deep.
+        let maker = Maker::current("KeInsertQueueDpc");
         let mut state = self.lock();
         if state.is_queued(dpc.addr()) {
             return false;
@@ -150,7 +153,7 @@ impl Processor {
         unsafe { (*dpc).SystemArgument1 = arguments[0] };
         // SAFETY: the caller's object; while it is not queued, its fields change under this lock.
         unsafe { (*dpc).SystemArgument2 = arguments[1] };
-        state.enqueue(Pointer(dpc), Owner::current());
+        state.enqueue(Pointer(dpc), maker);
         self.wake(machine, &mut state);
         true
     }
@@ -167,9 +170,11 @@ impl Processor {
         removed
     }
 
-    /// Waits until all DPCs that are queued now have returned. It is a bug check if that takes longer than the
-    /// machine's `hang_limit`.
-    pub(crate) fn flush(&self, machine: &Machine) {
+    /// Waits until all DPCs that are queued now have returned.
+    ///
+    /// # Errors
+    /// [`rule::DPC_STUCK`]: that takes longer than the machine's `hang_limit`.
+    pub(crate) fn flush(&self, machine: &Machine) -> Result<(), Broken> {
         let state = self.lock();
         let last = state.next;
         let limit = machine.config().hang_limit;
@@ -181,8 +186,11 @@ impl Processor {
         let (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
         let stuck = if timeout.timed_out() { state.name_first() } else { None };
         drop(state);
-        if let Some(dpc) = stuck {
-            stuck::report(machine, &rule::DPC_STUCK, &format!("{dpc} did not return"), limit);
+        match stuck {
+            Some(dpc) => {
+                Err(stuck::broken(machine, &rule::DPC_STUCK, &format!("{dpc} did not return"), limit))
+            }
+            None => Ok(()),
         }
     }
 
@@ -196,6 +204,7 @@ impl Processor {
         period: Duration,
         dpc: *mut KDPC,
     ) -> bool {
+        let maker = Maker::current("KeSetTimerEx");
         let mut state = self.lock();
         let was_set = state.disarm(timer.addr());
         header.reset(&mut machine.parts.dispatcher.lock());
@@ -203,7 +212,7 @@ impl Processor {
         let far = Duration::from_secs(u64::from(u32::MAX));
         let now = Instant::now();
         let at = now.checked_add(after).unwrap_or(now + far);
-        let armed = Armed { timer: Pointer(timer), dpc: Pointer(dpc), period, owner: Owner::current() };
+        let armed = Armed { timer: Pointer(timer), dpc: Pointer(dpc), period, maker };
         state.arm(at, armed);
         self.wake(machine, &mut state);
         was_set
@@ -224,9 +233,11 @@ impl Processor {
         self.lock().queue.iter().map(|queued| queued.dpc.key()).find(|dpc| range.contains(dpc))
     }
 
-    /// Stops the thread, once the queue is empty. If a DPC goes on for longer than the machine's `shutdown_limit`, the
-    /// thread is left to itself.
-    pub(crate) fn stop(&self, machine: &Machine) {
+    /// Stops the thread, once the queue is empty.
+    ///
+    /// # Errors
+    /// [`rule::DPC_STUCK`]: a DPC goes on for longer than the machine's `shutdown_limit`. The thread is left to itself.
+    pub(crate) fn stop(&self, machine: &Machine) -> Result<(), Broken> {
         let (thread, left) = {
             let mut state = self.lock();
             state.stopping = true;
@@ -239,30 +250,33 @@ impl Processor {
             (state.thread.take(), left)
         };
         if let Some(left) = left {
-            complain(&rule::DPC_STUCK, format!("{left} did not return before the machine ended"));
-            return;
+            let detail = format!("{left} did not return before the machine ended");
+            return Err(Broken::new(&rule::DPC_STUCK, detail));
         }
         if let Some(thread) = thread {
             // It ends by itself; after a driver's panic the machine is dead and nobody comes here.
             let _ = thread.join();
         }
         self.lock().stopping = false;
+        Ok(())
     }
 }
 
 /// Looks for timers that are still set and DPCs that are still queued.
-pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) {
+pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) -> Vec<Broken> {
     let mut left = Vec::new();
     {
         let state = machine.parts.processor.lock();
-        let timers = state.due.values().filter(|armed| scope.covers(armed.owner));
-        left.extend(timers.map(|armed| format!("timer {:#x}, set", armed.timer.key())));
-        let dpcs = state.queue.iter().filter(|queued| scope.covers(queued.owner));
-        left.extend(dpcs.map(|queued| format!("DPC {:#x}, queued", queued.dpc.key())));
+        let timers = state.due.values().filter(|armed| scope.covers(armed.maker.owner));
+        left.extend(
+            timers.map(|armed| format!("timer {:#x}{}", armed.timer.key(), armed.maker.place("set"))),
+        );
+        let dpcs = state.queue.iter().filter(|queued| scope.covers(queued.maker.owner));
+        left.extend(
+            dpcs.map(|queued| format!("DPC {:#x}{}", queued.dpc.key(), queued.maker.place("queued"))),
+        );
     }
-    if !left.is_empty() {
-        complain(&rule::TIMER_LEFT, leak_report("timers and DPCs", scope, left));
-    }
+    leak_report(&rule::TIMER_LEFT, "timers and DPCs", scope, left).into_iter().collect()
 }
 
 /// Runs DPCs and expires timers until told to stop.
@@ -308,7 +322,7 @@ fn expire_one(machine: &Machine, state: &mut State, now: Instant) -> bool {
     let header = unsafe { Header::trusted(armed.timer.0.cast()) };
     let dpc = armed.dpc;
     if !dpc.0.is_null() && !state.is_queued(dpc.key()) {
-        state.enqueue(dpc, armed.owner);
+        state.enqueue(dpc, armed.maker.clone());
     }
     if !armed.period.is_zero() {
         // From when it was due, so that a late expiry delays no later one; but not into the past.
@@ -339,6 +353,7 @@ fn call_dpc(queued: &Queued, call: &Call) {
         unsafe { (call.routine)(dpc, call.context, call.arguments[0], call.arguments[1]) };
     };
     queued
+        .maker
         .owner
         .run(|| call_driver(DISPATCH_LEVEL, format_args!("the routine of DPC {:#x}", dpc.addr()), routine));
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use wsk_sys::{BOOLEAN, DISPATCH_LEVEL, KDPC, KTIMER, LONG, SynchronizationTimer, TIMER_TYPE};
 
+use crate::ex::pool;
 use crate::ke::dispatcher::{Header, TIMER_OBJECT};
 use crate::ke::dpc;
 use crate::ke::irql::at_most;
 use crate::ke::wait::until;
 use crate::machine::Machine;
-use crate::machine::bugcheck::violation;
+use crate::machine::bugcheck::{Broken, require, violation};
 use crate::rule;
 
 /// Initialises a timer.
@@ -22,8 +23,14 @@ use crate::rule;
 /// <= `DISPATCH_LEVEL`.
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn KeInitializeTimerEx(Timer: *mut KTIMER, Type: TIMER_TYPE) {
-    Machine::kernel();
+    let machine = Machine::kernel();
     at_most(DISPATCH_LEVEL, &rule::IRQL_KE_DISPATCH_LTE, "KeInitializeTimerEx");
+    let address = Timer.addr();
+    if machine.parts.processor.timer_in(&(address..address + 1)).is_some() {
+        let detail = format!("KeInitializeTimerEx of timer {address:#x}, which is set");
+        violation(&rule::TIMER_INITIALIZED_SET, detail);
+    }
+    pool::require_non_paged(&machine, Timer.addr(), "KeInitializeTimerEx of a timer");
     // SAFETY: the caller's memory, which nobody reads yet.
     unsafe { Timer.write(KTIMER::ZERO) };
     let kind = TIMER_OBJECT + u8::from(Type == SynchronizationTimer);
@@ -31,20 +38,18 @@ pub unsafe extern "system" fn KeInitializeTimerEx(Timer: *mut KTIMER, Type: TIME
     unsafe { Header::initialize(Timer.cast(), kind, size_of::<KTIMER>(), 0) };
 }
 
-/// Requires that `timer` is an initialised timer.
+/// Checks that `timer` is an initialised timer.
 ///
 /// # Safety
 /// `timer` points to readable memory of a timer's size, which stays as long as the timer is in use.
-unsafe fn check(machine: &Machine, timer: *mut KTIMER, what: &str) -> Header {
+unsafe fn check(machine: &Machine, timer: *mut KTIMER, what: &str) -> Result<Header, Broken> {
     // SAFETY: this function's own contract; the header is the timer's first field.
-    let header = unsafe { Header::check(machine, timer.cast(), what) };
-    if !header.is_timer() {
-        violation(
-            &rule::DISPATCHER_OBJECT,
-            format!("{what} of object {:#x}, which is no timer", timer.addr()),
-        );
+    let header = unsafe { Header::check(machine, timer.cast(), what) }?;
+    if header.is_timer() {
+        return Ok(header);
     }
-    header
+    let detail = format!("{what} of object {:#x}, which is no timer", timer.addr());
+    Err(Broken::new(&rule::DISPATCHER_OBJECT, detail))
 }
 
 /// Sets a timer: to expire after an interval if `DueTime` is negative, at a time if positive, and every `Period`
@@ -65,10 +70,10 @@ pub unsafe extern "system" fn KeSetTimerEx(
     let machine = Machine::kernel();
     at_most(DISPATCH_LEVEL, &rule::IRQL_KE_DISPATCH_LTE, "KeSetTimerEx");
     // SAFETY: this function's own contract.
-    let header = unsafe { check(&machine, Timer, "KeSetTimerEx") };
+    let header = require(unsafe { check(&machine, Timer, "KeSetTimerEx") });
     if !Dpc.is_null() {
         // SAFETY: this function's own contract.
-        unsafe { dpc::require_initialized(&machine, Dpc, "KeSetTimerEx") };
+        require(unsafe { dpc::check(&machine, Dpc, "KeSetTimerEx") });
     }
     let after = until(DueTime);
     // n/d: a negative period is taken as none.
@@ -88,7 +93,7 @@ pub unsafe extern "system" fn KeCancelTimer(Timer: *mut KTIMER) -> BOOLEAN {
     let machine = Machine::kernel();
     at_most(DISPATCH_LEVEL, &rule::IRQL_KE_DISPATCH_LTE, "KeCancelTimer");
     // SAFETY: this function's own contract.
-    unsafe { check(&machine, Timer, "KeCancelTimer") };
+    require(unsafe { check(&machine, Timer, "KeCancelTimer") });
     BOOLEAN::from(machine.parts.processor.cancel_timer(Timer.addr()))
 }
 

@@ -13,7 +13,7 @@ use crate::ke::dispatcher::Header;
 use crate::ke::irql::{self, at_most, level_name};
 use crate::ke::spinlock;
 use crate::machine::Machine;
-use crate::machine::bugcheck::violation;
+use crate::machine::bugcheck::{Broken, require};
 use crate::rule;
 
 /// 100 ns units in a second.
@@ -84,9 +84,9 @@ pub unsafe extern "system" fn KeWaitForSingleObject(
     let machine = Machine::kernel();
     // SAFETY: this function's own contract.
     let limit = unsafe { read_limit(Timeout) };
-    require_waitable(&limit, Object.addr(), what);
+    require(check_waitable(&limit, Object.addr(), what));
     // SAFETY: this function's own contract.
-    let header = unsafe { Header::check(&machine, Object.cast(), what) };
+    let header = require(unsafe { Header::check(&machine, Object.cast(), what) });
     let mut locked = machine.parts.dispatcher.lock();
     if header.take(&mut locked) {
         return STATUS_SUCCESS;
@@ -97,33 +97,31 @@ pub unsafe extern "system" fn KeWaitForSingleObject(
         Limit::Until(deadline) => Some(deadline),
     };
     // Released means signalled: for a synchronisation object, its signal has gone to this thread and no other.
-    let released = machine.parts.dispatcher.wait(locked, &machine, header.key(), what, deadline);
+    let released = require(machine.parts.dispatcher.wait(locked, &machine, header.key(), what, deadline));
     Machine::kernel();
     if released { STATUS_SUCCESS } else { STATUS_TIMEOUT }
 }
 
-/// Requires that the calling thread may wait.
-fn require_waitable(limit: &Limit, object: usize, what: &str) {
+/// Checks that the calling thread may wait.
+fn check_waitable(limit: &Limit, object: usize, what: &str) -> Result<(), Broken> {
     let level = irql::current();
     if level > DISPATCH_LEVEL {
-        violation(&rule::WAIT_ABOVE_DISPATCH, format!("{what} on {object:#x} at {}", level_name(level)));
+        let detail = format!("{what} on {object:#x} at {}", level_name(level));
+        return Err(Broken::new(&rule::WAIT_ABOVE_DISPATCH, detail));
     }
     if matches!(limit, Limit::Zero) {
-        return;
+        return Ok(());
     }
-    if spinlock::held_count() != 0 {
-        violation(
-            &rule::WAIT_WITH_SPIN_LOCK,
-            format!("{what} on {object:#x} with spin locks held: {}", spinlock::held_names()),
-        );
-    }
+    spinlock::check_none_held(object, what)?;
     if level == DISPATCH_LEVEL {
         let (rule, timeout) = match limit {
             Limit::None => (&rule::WAIT_AT_DISPATCH, "no timeout"),
             _ => (&rule::WAIT_AT_DISPATCH_LIMITED, "a timeout other than zero"),
         };
-        violation(rule, format!("{what} on {object:#x} with {timeout} at DISPATCH_LEVEL"));
+        let detail = format!("{what} on {object:#x} with {timeout} at DISPATCH_LEVEL");
+        return Err(Broken::new(rule, detail));
     }
+    Ok(())
 }
 
 /// Sleeps for an interval if negative, until a time if positive.
@@ -156,7 +154,7 @@ pub unsafe extern "system" fn KeDelayExecutionThread(
     let nothing = 0_u8;
     let locked = machine.parts.dispatcher.lock();
     let key = (&raw const nothing).addr();
-    machine.parts.dispatcher.wait(locked, &machine, key, "KeDelayExecutionThread", deadline);
+    require(machine.parts.dispatcher.wait(locked, &machine, key, "KeDelayExecutionThread", deadline));
     Machine::kernel();
     STATUS_SUCCESS
 }

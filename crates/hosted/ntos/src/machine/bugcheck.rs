@@ -19,6 +19,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+pub use hosted_rule::Broken;
 use wsk_sys::{ULONG, ULONG_PTR};
 
 use crate::machine::Machine;
@@ -46,6 +47,14 @@ pub struct BugCheck {
     pub parameters: [usize; 4],
     /// What was done to which object.
     pub detail: String,
+    /// The settings of the machine that are not the default ones, as a test writes them.
+    pub settings: Box<str>,
+}
+
+impl BugCheck {
+    pub(crate) fn new(rule: &Rule, parameters: [usize; 4], detail: String) -> BugCheck {
+        BugCheck { rule: *rule, parameters, detail, settings: Box::default() }
+    }
 }
 
 impl fmt::Display for BugCheck {
@@ -56,7 +65,11 @@ impl fmt::Display for BugCheck {
         if let Some(name) = code_name(code) {
             write!(f, " {name}")?;
         }
-        write!(f, "\n    rule:   {}\n    detail: {}", self.rule, self.detail)
+        write!(f, "\n    rule:   {}\n    detail: {}", self.rule, self.detail)?;
+        if !self.settings.is_empty() {
+            write!(f, "\n    under:  {}", self.settings)?;
+        }
+        Ok(())
     }
 }
 
@@ -83,6 +96,9 @@ fn code_name(code: u32) -> Option<&'static str> {
         0xC9 => "DRIVER_VERIFIER_IOMANAGER_VIOLATION",
         0xCB => "DRIVER_LEFT_LOCKED_PAGES_IN_PROCESS",
         0xCC => "PAGE_FAULT_IN_FREED_SPECIAL_POOL",
+        0xD1 => "DRIVER_IRQL_NOT_LESS_OR_EQUAL",
+        0xD5 => "DRIVER_PAGE_FAULT_IN_FREED_SPECIAL_POOL",
+        0xD6 => "DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION",
         0xCE => "DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS",
         0xE4 => "WORKER_INVALID",
         0x101 => "CLOCK_WATCHDOG_TIMEOUT",
@@ -108,6 +124,8 @@ struct State {
     waiting: Vec<Arc<Waiting>>,
     /// Somebody has been given the report.
     heard: bool,
+    /// What reports say of the machine.
+    settings: Vec<String>,
 }
 
 impl Crash {
@@ -124,6 +142,11 @@ impl Crash {
         state.heard = true;
         self.changed.notify_all();
         Some(report)
+    }
+
+    /// Has reports name a setting.
+    pub(crate) fn add_setting(&self, setting: String) {
+        lock(&self.state).settings.push(setting);
     }
 
     /// Whether there is a report that nobody has heard.
@@ -186,21 +209,12 @@ pub(crate) fn park_for_ever() -> ! {
 ///
 /// This is what `KeBugCheckEx` does, with the name of the rule. It must be called with no lock of the kernel held.
 pub fn violation(rule: &'static Rule, detail: impl Into<String>) -> ! {
-    raise(BugCheck { rule: *rule, parameters: [rule.parameter, 0, 0, 0], detail: detail.into() })
+    raise(BugCheck::new(rule, [rule.parameter, 0, 0, 0], detail.into()))
 }
 
-/// A rule that a registry found broken, for the function that was called to raise.
-#[derive(Debug)]
-pub(crate) struct Broken {
-    pub(crate) rule: &'static Rule,
-    pub(crate) detail: String,
-}
-
-impl Broken {
-    /// See [`violation`].
-    pub(crate) fn raise(self) -> ! {
-        violation(self.rule, self.detail)
-    }
+/// Raises a rule that was found broken, see [`violation`]: for the function that a driver has called.
+pub(crate) fn require<T>(result: Result<T, Broken>) -> T {
+    result.unwrap_or_else(|Broken { rule, detail }| violation(rule, detail))
 }
 
 /// Reports a broken rule that only Driver Verifier enforces: like [`violation`] on a strict machine; a line in the
@@ -224,10 +238,11 @@ fn raise(report: BugCheck) -> ! {
 
 /// Ends the machine, with a report if it is the first. The calling thread must stop then. If nobody can replace it, and
 /// nobody catches, the process ends.
-pub(crate) fn end(machine: &Machine, report: BugCheck) {
+pub(crate) fn end(machine: &Machine, mut report: BugCheck) {
     let crash = &machine.parts.crash;
     let mut state = lock(&crash.state);
     crash.dead.store(true, Ordering::Relaxed);
+    report.settings = state.settings.join("; ").into();
     if state.catching == 0 && !companion::is_expendable() {
         let first = state.report.clone().unwrap_or(report);
         drop(state);
@@ -300,6 +315,11 @@ impl Machine {
         thread.join().map_err(|panic| panic::resume_unwind(panic))
     }
 
+    /// Has the report of a bug check say of this machine, how it was set up, so that it can be set up so again.
+    pub fn add_setting(&self, setting: impl Into<String>) {
+        self.parts.crash.add_setting(setting.into());
+    }
+
     /// The bug check that ended this machine, if one did.
     #[must_use]
     pub fn bug_check(&self) -> Option<BugCheck> {
@@ -342,5 +362,5 @@ pub extern "system" fn KeBugCheckEx(
 ) -> ! {
     let parameters = [BugCheckParameter1, BugCheckParameter2, BugCheckParameter3, BugCheckParameter4];
     let rule = Rule { code: BugCheckCode, parameter: BugCheckParameter1, ..RAISED_BY_DRIVER };
-    raise(BugCheck { rule, parameters, detail: "raised by a driver".to_owned() })
+    raise(BugCheck::new(&rule, parameters, "raised by a driver".to_owned()))
 }

@@ -30,6 +30,19 @@ pub struct Counters {
     pub devices: Count,
     /// File objects.
     pub files: Count,
+    /// What has had another thread run.
+    pub switches: Switches,
+}
+
+/// How often a driver has had another thread run, or waited for one, since boot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Switches {
+    /// Work items that were queued.
+    pub work_items: usize,
+    /// DPCs that were queued, by a driver; not those of timers.
+    pub dpcs: usize,
+    /// Waits for an event or a timer that was not signalled.
+    pub waits: usize,
 }
 
 /// One running count.
@@ -73,6 +86,9 @@ pub(crate) struct Gauges {
     pub(crate) threads: Gauge,
     pub(crate) devices: Gauge,
     pub(crate) files: Gauge,
+    pub(crate) queued_work_items: Gauge,
+    pub(crate) queued_dpcs: Gauge,
+    pub(crate) waits: Gauge,
 }
 
 impl Gauges {
@@ -87,6 +103,11 @@ impl Gauges {
             threads: self.threads.read(),
             devices: self.devices.read(),
             files: self.files.read(),
+            switches: Switches {
+                work_items: self.queued_work_items.read().total,
+                dpcs: self.queued_dpcs.read().total,
+                waits: self.waits.read().total,
+            },
         }
     }
 }

@@ -47,11 +47,9 @@ fn report(machine: &Machine, panic: &PanicHookInfo<'_>) {
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text");
     let place = panic.location().map_or_else(String::new, |place| format!(", at {place}"));
     let callers = frames::capture().map_or_else(String::new, |frames| frames::panicked_in(&frames));
-    let report = BugCheck {
-        rule: rule::DRIVER_PANIC,
-        parameters: [rule::DRIVER_PANIC.parameter, 0, 0, 0],
-        detail: format!("{routines} panicked: {text}{place}{callers}"),
-    };
+    let parameters = [rule::DRIVER_PANIC.parameter, 0, 0, 0];
+    let detail = format!("{routines} panicked: {text}{place}{callers}");
+    let report = BugCheck::new(&rule::DRIVER_PANIC, parameters, detail);
     if stop::IS_POSSIBLE {
         bugcheck::end(machine, report);
     } else {

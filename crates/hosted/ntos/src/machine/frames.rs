@@ -17,27 +17,34 @@ pub(crate) fn capture() -> Option<Backtrace> {
     Some(Backtrace::capture()).filter(|frames| frames.status() == BacktraceStatus::Captured)
 }
 
-/// Who called `function`, by which an object came to be, or how to learn that; `verb` says what it does.
-pub(crate) fn caller(frames: Option<&Backtrace>, verb: &str, function: &str) -> String {
+/// Who called one of `functions`, by which an object came to be or went, or how to learn that; `verb` says what they do.
+pub(crate) fn caller(frames: Option<&Backtrace>, verb: &str, functions: &[&str]) -> String {
     let Some(frames) = frames else {
         return format!(" (RUST_BACKTRACE=1 shows where it was {verb})");
     };
-    let callers = callers(&frames.to_string(), function);
+    let callers = callers(&frames.to_string(), functions);
     if callers.is_empty() {
         return " (the program has no debug information that names the driver's functions)".to_owned();
     }
     format!(", {verb} by {callers}")
 }
 
+/// Whose access was a fault; nothing if the program does not know it.
+#[cfg(any(windows, all(unix, not(miri))))]
+pub(crate) fn faulted_in(frames: &Backtrace) -> String {
+    let callers = callers(&frames.to_string(), &["handle"]);
+    if callers.is_empty() { callers } else { format!("; it did that in {callers}") }
+}
+
 /// Who panicked; nothing if the program does not know it.
 pub(crate) fn panicked_in(frames: &Backtrace) -> String {
-    let callers = callers(&frames.to_string(), "panic_fmt");
+    let callers = callers(&frames.to_string(), &["panic_fmt"]);
     if callers.is_empty() { callers } else { format!(", in {callers}") }
 }
 
-/// The callers of `function` in the text of a backtrace, without those of the standard library, up to where this kernel called
-/// the driver. Empty without `function`: a program that does not know its name knows none of the driver's.
-fn callers(text: &str, function: &str) -> String {
+/// The callers of the first of `functions` in the text of a backtrace, without those of the standard library, up to where
+/// this kernel called the driver. Empty without one: a program that does not know their names knows none of the driver's.
+fn callers(text: &str, functions: &[&str]) -> String {
     let mut frames: Vec<(&str, &str)> = Vec::new();
     for line in text.lines().map(str::trim) {
         if let Some(place) = line.strip_prefix("at ") {
@@ -48,12 +55,13 @@ fn callers(text: &str, function: &str) -> String {
             frames.push((function, ""));
         }
     }
-    let Some(own) = frames.iter().position(|frame| frame.0.rsplit("::").next() == Some(function)) else {
+    let is_one = |name: &str| name.rsplit("::").next().is_some_and(|last| functions.contains(&last));
+    let Some(own) = frames.iter().position(|frame| is_one(frame.0)) else {
         return String::new();
     };
     // Places below the current folder are relative to it.
     let folder = env::current_dir().unwrap_or_default();
-    let of_kernel = |frame: &&(&str, &str)| folder.join(frame.1).starts_with(KERNEL);
+    let of_kernel = |frame: &&(&str, &str)| folder.join(frame.1).starts_with(folder.join(KERNEL));
     let placed =
         frames[own + 1..].iter().filter(|(_, place)| !place.is_empty() && !place.contains("/rustc/"));
     let own = placed.skip_while(of_kernel).take_while(|frame| !of_kernel(frame));
@@ -74,20 +82,20 @@ mod tests {
              driver::test\n             at ./tests/driver.rs:1:2\n"
         );
         let expected = "driver::control at ./driver/driver.rs:3:4";
-        assert_eq!(callers(&text, "ExAllocatePool2"), expected);
+        assert_eq!(callers(&text, &["ExAllocatePool2"]), expected);
     }
 
     #[test]
     fn frames_without_a_place_are_nobody_to_name() {
         let text = "   0: ExAllocatePool2\n   1: driver::control\n";
-        assert_eq!(callers(text, "ExAllocatePool2"), "");
+        assert_eq!(callers(text, &["ExAllocatePool2"]), "");
     }
 
     #[test]
     fn a_backtrace_of_the_system_alone_names_nobody() {
         let text =
             "   0: <unknown>\n   1: BaseThreadInitThunk\n             at ./dlls/kernel32/thread.c:61:1\n";
-        assert_eq!(callers(text, "ExAllocatePool2"), "");
+        assert_eq!(callers(text, &["ExAllocatePool2"]), "");
     }
 
     #[test]
@@ -100,6 +108,6 @@ mod tests {
                     ./driver/driver.rs:1:2\n";
         let expected =
             "driver::make at ./driver/driver.rs:3:4, called by driver::entry at ./driver/driver.rs:1:2";
-        assert_eq!(callers(text, "ExAllocatePool2"), expected);
+        assert_eq!(callers(text, &["ExAllocatePool2"]), expected);
     }
 }

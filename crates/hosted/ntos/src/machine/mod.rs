@@ -9,6 +9,7 @@ pub mod debug;
 mod driver_panic;
 pub mod fault;
 pub(crate) mod frames;
+pub(crate) mod maker;
 pub mod owner;
 pub mod routine;
 #[cfg(all(unix, not(miri)))]
@@ -25,12 +26,15 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::ex::pool;
+use readings::{Question, Readings};
+
 use crate::ex::pool::registry::Registry;
+use crate::ex::pool::{self, SpecialPool};
 use crate::ex::work_item::{self, Workers};
 use crate::ke::dispatcher::Dispatcher;
+use crate::ke::lock_order::LockOrder;
 use crate::ke::processor::{self, Processor};
-use crate::machine::bugcheck::{Crash, complain};
+use crate::machine::bugcheck::{Broken, Crash, complain, require};
 use crate::machine::counters::{Counters, Gauges};
 use crate::machine::fault::Faults;
 use crate::machine::owner::{LeakCheck, LeakScope, leak_report};
@@ -62,13 +66,19 @@ pub struct Config {
     /// [`Overlapped::wait`](crate::Overlapped::wait)), before that is a bug check, which names the request.
     /// `Duration::MAX`: no limit.
     pub request_limit: Duration,
+    /// What the kernel, and the framework in it, do where Microsoft's pages leave it open: one reading of each question of
+    /// `docs/fidelity.md`. Those of WSK are `netio::Config::readings`.
+    pub readings: Readings,
+    /// Whether each block of memory that a driver has is guarded by pages of its own.
+    pub special_pool: SpecialPool,
 }
 
 /// Longer than what waits for a driver inside of a driver's routine and has its own report, as the framework does.
 const HANG_LIMIT: Duration = Duration::from_mins(2);
 
 impl Default for Config {
-    /// Strict, with no limit on a driver's own waits, and two minutes for those of the kernel and of processes.
+    /// Strict, also in its readings, with special pool, with no limit on a driver's own waits, and two minutes for those of the
+    /// kernel and of processes.
     fn default() -> Config {
         Config {
             strict: true,
@@ -76,6 +86,8 @@ impl Default for Config {
             shutdown_limit: Duration::from_secs(30),
             hang_limit: HANG_LIMIT,
             request_limit: HANG_LIMIT,
+            readings: Readings::STRICT,
+            special_pool: SpecialPool::from_environment(),
         }
     }
 }
@@ -100,6 +112,7 @@ pub(crate) struct Parts {
     pub(crate) pool: Registry,
     pub(crate) in_flight: InFlight,
     pub(crate) dispatcher: Dispatcher,
+    pub(crate) lock_order: LockOrder,
     pub(crate) processor: Processor,
     pub(crate) workers: Workers,
     pub(crate) threads: Threads,
@@ -125,16 +138,22 @@ impl Machine {
     pub fn boot(config: Config) -> Machine {
         driver_panic::install();
         access_violation::install();
+        let crash = Crash::default();
+        if config.readings != Readings::STRICT {
+            crash.add_setting(format!("ntos::Config {{ readings: \"{}\".parse()?, .. }}", config.readings));
+        }
+        let special_pool = config.special_pool;
         let parts = Parts {
             config,
             booted: Instant::now(),
             faults: Faults::default(),
-            crash: Crash::default(),
+            crash,
             gauges: Gauges::default(),
             debug: debug::Log::default(),
-            pool: Registry::default(),
+            pool: Registry::new(special_pool),
             in_flight: InFlight::default(),
             dispatcher: Dispatcher::default(),
+            lock_order: LockOrder::default(),
             processor: Processor::default(),
             workers: Workers::default(),
             threads: Threads::default(),
@@ -240,6 +259,12 @@ impl Machine {
         &self.parts.config
     }
 
+    /// The reading of a question that this machine follows.
+    #[must_use]
+    pub fn reading<Q: Question>(&self) -> Q {
+        self.parts.config.readings.of()
+    }
+
     /// Live and total counts of the machine's objects.
     #[must_use]
     pub fn counters(&self) -> Counters {
@@ -278,10 +303,10 @@ impl Machine {
         let _entered = self.enter();
         let registered = lock(&self.parts.leak_checks).clone();
         // Pool last: what else was left behind says more about the block that it is in.
-        let own = [thread::check_leaks, work_item::check_leaks, processor::check_leaks];
-        let memory = [mdl::check_leaks, pool::check_leaks];
+        let own: [LeakCheck; 3] = [thread::check_leaks, work_item::check_leaks, processor::check_leaks];
+        let memory: [LeakCheck; 2] = [mdl::check_leaks, pool::check_leaks];
         for check in own.into_iter().chain(registered).chain(memory) {
-            check(self, scope);
+            complain_of(check(self, scope));
         }
     }
 
@@ -308,11 +333,11 @@ impl Machine {
             hook(self);
         }
         self.wait_for_spawned();
-        self.parts.processor.flush(self);
+        require(self.parts.processor.flush(self));
         self.check_leaks_here(LeakScope::Shutdown);
         self.parts.threads.join();
         self.parts.workers.stop(self);
-        self.parts.processor.stop(self);
+        complain_of(self.parts.processor.stop(self).err());
         // An extension may hold its machine; this breaks the circle.
         let extensions =
             mem::take(&mut *self.parts.extensions.write().unwrap_or_else(PoisonError::into_inner));
@@ -331,10 +356,14 @@ impl Machine {
             .unwrap_or_else(PoisonError::into_inner);
         let left = spawned.saturating_sub(expected);
         drop(spawned);
-        if left != 0 {
-            let names = vec!["started with Machine::spawn".to_owned(); left];
-            complain(&rule::THREAD_LEFT, leak_report("threads", LeakScope::Shutdown, names));
-        }
+        let names = vec!["started with Machine::spawn".to_owned(); left];
+        complain_of(leak_report(&rule::THREAD_LEFT, "threads", LeakScope::Shutdown, names));
+    }
+}
+
+fn complain_of(broken: impl IntoIterator<Item = Broken>) {
+    for Broken { rule, detail } in broken {
+        complain(rule, detail);
     }
 }
 

@@ -8,6 +8,8 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::machine::Machine;
+use crate::machine::bugcheck::Broken;
+use crate::rule::Rule;
 
 /// A driver, or the system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,21 +79,25 @@ impl LeakScope {
     }
 }
 
-/// Looks for leaks and reports them with [`complain`](crate::machine::bugcheck::complain).
-pub type LeakCheck = fn(&Machine, LeakScope);
+/// Looks for what was left behind, or damaged: rules that only Driver Verifier enforces.
+pub type LeakCheck = fn(&Machine, LeakScope) -> Vec<Broken>;
 
 /// How many leaks a report shows.
 const SHOWN: usize = 8;
 
-/// The text of a leak report: how many, and the first few. Only those that are shown are asked for their names.
+/// The report of what was left, if anything was: how many, and the first few. Only those that are shown are asked for their
+/// names.
 #[must_use]
-pub fn leak_report<L>(what: &str, scope: LeakScope, leaks: L) -> String
+pub fn leak_report<L>(rule: &'static Rule, what: &str, scope: LeakScope, leaks: L) -> Option<Broken>
 where
     L: IntoIterator<Item = String, IntoIter: ExactSizeIterator>,
 {
     let leaks = leaks.into_iter();
     let count = leaks.len();
+    if count == 0 {
+        return None;
+    }
     let more = if count > SHOWN { ", ..." } else { "" };
     let names: Vec<String> = leaks.take(SHOWN).collect();
-    format!("{count} {what} left {}: {}{more}", scope.when(), names.join(", "))
+    Some(Broken::new(rule, format!("{count} {what} left {}: {}{more}", scope.when(), names.join(", "))))
 }

@@ -7,6 +7,7 @@ use std::hint::black_box;
 use std::ptr;
 
 use crate::machine::Machine;
+use crate::machine::bugcheck::require;
 use crate::mm::in_flight;
 
 /// A routine that runs.
@@ -49,7 +50,7 @@ pub fn call<R>(what: &dyn Display, routine: impl FnOnce() -> R) -> R {
     let top = below(&mut || result = routine.take().map(|routine| routine()));
     drop(leave);
     // A routine that came back into a dead machine goes no further.
-    in_flight::require_stack_unused(&Machine::kernel(), top, what);
+    require(in_flight::check_stack_unused(&Machine::kernel(), top, what));
     result.expect("the routine was called, and has returned")
 }
 

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::machine::Machine;
-use crate::machine::bugcheck::violation;
+use crate::machine::bugcheck::Broken;
 use crate::process;
 use crate::rule::Rule;
 use crate::sync::lock;
@@ -40,9 +40,9 @@ pub(crate) fn in_flight(machine: &Machine) -> String {
     if all.is_empty() { "nothing is in flight".to_owned() } else { format!("in flight: {}", all.join("; ")) }
 }
 
-/// Reports a wait that was not over within `limit`.
-pub(crate) fn report(machine: &Machine, rule: &'static Rule, what: &str, limit: Duration) -> ! {
-    violation(rule, format!("{what} within {limit:?}; {}", in_flight(machine)))
+/// What is said of a wait that was not over within `limit`.
+pub(crate) fn broken(machine: &Machine, rule: &'static Rule, what: &str, limit: Duration) -> Broken {
+    Broken::new(rule, format!("{what} within {limit:?}; {}", in_flight(machine)))
 }
 
 /// A deadline that is `limit` away; none if that is beyond the host's clock.

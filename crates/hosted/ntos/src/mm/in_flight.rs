@@ -15,9 +15,10 @@ use std::thread::{self, ThreadId};
 
 use wsk_sys::IRP;
 
+use crate::ex::pool;
 use crate::io::irp;
 use crate::machine::Machine;
-use crate::machine::bugcheck::violation;
+use crate::machine::bugcheck::Broken;
 use crate::machine::routine;
 use crate::rule::Rule;
 use crate::rule::io::FREED_IN_FLIGHT;
@@ -114,16 +115,29 @@ impl Table {
 /// Takes note that a request uses memory of its sender's from now on, until it is completed.
 ///
 /// `request` is what reports call it: "`WskSendTo` on socket #3". Call it before the request can complete. What the IRP
-/// was registered with before stays.
-pub fn begin(irp: *mut IRP, request: &str, memory: impl IntoIterator<Item = Memory>) {
-    enter(irp.addr(), &FREED_IN_FLIGHT, request, memory);
+/// was registered with before stays. Returns whether some of it is on the stack of a driver's routine that the calling
+/// thread runs.
+///
+/// # Errors
+/// [`FREED_IN_FLIGHT`]: some of it is in a block of pool that is freed already.
+pub fn begin(irp: *mut IRP, request: &str, memory: impl IntoIterator<Item = Memory>) -> Result<bool, Broken> {
+    enter(irp.addr(), &FREED_IN_FLIGHT, request, memory)
 }
 
 /// Takes note that something else than a request uses memory, until [`let_go`]: to free it before breaks `rule`.
 ///
 /// `holder` is what reports call it: "registration #3". It is known by an address of its own.
-pub fn hold<T>(key: *const T, rule: &'static Rule, holder: &str, memory: impl IntoIterator<Item = Memory>) {
-    enter(key.addr(), rule, holder, memory);
+///
+/// # Errors
+/// `rule`: some of it is in a block of pool that is freed already.
+pub fn hold<T>(
+    key: *const T,
+    rule: &'static Rule,
+    holder: &str,
+    memory: impl IntoIterator<Item = Memory>,
+) -> Result<(), Broken> {
+    enter(key.addr(), rule, holder, memory)?;
+    Ok(())
 }
 
 /// Takes note that the memory of a [`hold`] is its owner's again.
@@ -131,23 +145,43 @@ pub fn let_go<T>(key: *const T) {
     Machine::current().parts.in_flight.lock().end(key.addr());
 }
 
-fn enter(key: usize, rule: &'static Rule, user: &str, memory: impl IntoIterator<Item = Memory>) {
+/// As [`begin`].
+///
+/// # Errors
+/// As [`hold`].
+fn enter(
+    key: usize,
+    rule: &'static Rule,
+    user: &str,
+    memory: impl IntoIterator<Item = Memory>,
+) -> Result<bool, Broken> {
+    let machine = Machine::current();
+    let memory: Vec<Memory> = memory.into_iter().filter(|memory| !memory.range.is_empty()).collect();
+    for Memory { role, range } in &memory {
+        if let Some(block) = pool::freed_block(&machine, range.start) {
+            let (length, start) = (range.len(), range.start);
+            let detail =
+                format!("{user} was given {role}, {length} bytes at {start:#x} in {block}, which is freed");
+            return Err(Broken::new(rule, detail));
+        }
+    }
     let user: Arc<str> = user.into();
-    let memory = memory.into_iter().filter(|memory| !memory.range.is_empty());
+    let mut any_on_stack = false;
     let lowest = address_of_frame();
     let on_stack =
         |memory: &Memory| lowest < memory.range.start && memory.range.end <= routine::top_of_stack();
-    let machine = Machine::current();
     let mut table = machine.parts.in_flight.lock();
     for memory in memory {
         // Miri gives no order to the variables of a stack.
         let stack = (!cfg!(miri) && on_stack(&memory)).then(|| thread::current().id());
         if stack.is_some() {
             GIVEN.set(true);
+            any_on_stack = true;
         }
         let Memory { role, range: Range { start, end } } = memory;
         table.begin(start, Use { role, end, rule, user: Arc::clone(&user), key, stack });
     }
+    Ok(any_on_stack)
 }
 
 /// Takes note that a request is over, and its memory is its sender's again.
@@ -165,16 +199,23 @@ pub fn count() -> usize {
     Machine::current().parts.in_flight.lock().requests.len()
 }
 
-/// Requires that no request in flight uses some of `memory`, which `what` is about to give back.
-pub(crate) fn require_unused(machine: &Machine, memory: &Range<usize>, what: impl FnOnce() -> String) {
+/// Checks that no request in flight uses some of `memory`, which `what` is about to give back.
+///
+/// # Errors
+/// The rule of who uses it.
+pub(crate) fn check_unused(
+    machine: &Machine,
+    memory: &Range<usize>,
+    what: impl FnOnce() -> String,
+) -> Result<(), Broken> {
     let table = machine.parts.in_flight.lock();
-    let Some((start, found)) = table.find(memory) else { return };
+    let Some((start, found)) = table.find(memory) else { return Ok(()) };
     let found = found.clone();
     drop(table);
-    report(&what(), start, &found);
+    Err(used(&what(), start, &found))
 }
 
-fn report(what: &str, start: usize, found: &Use) -> ! {
+fn used(what: &str, start: usize, found: &Use) -> Broken {
     let Use { role, end, rule, user, key, .. } = found;
     let length = end - start;
     let user = if **rule == FREED_IN_FLIGHT {
@@ -184,7 +225,7 @@ fn report(what: &str, start: usize, found: &Use) -> ! {
     } else {
         user.to_string()
     };
-    violation(rule, format!("{what}, while {user} uses it: {role}, {length} bytes at {start:#x}"))
+    Broken::new(rule, format!("{what}, while {user} uses it: {role}, {length} bytes at {start:#x}"))
 }
 
 /// An address below everything that the caller has on the stack.
@@ -194,11 +235,14 @@ fn address_of_frame() -> usize {
     black_box(&raw const mark).addr()
 }
 
-/// Requires that no request in flight uses what the calling thread had on its stack below `top`, where the routine named
+/// Checks that no request in flight uses what the calling thread had on its stack below `top`, where the routine named
 /// `what` has returned to.
-pub(crate) fn require_stack_unused(machine: &Machine, top: usize, what: &dyn Display) {
+///
+/// # Errors
+/// The rule of who uses it.
+pub(crate) fn check_stack_unused(machine: &Machine, top: usize, what: &dyn Display) -> Result<(), Broken> {
     if !GIVEN.get() {
-        return;
+        return Ok(());
     }
     let thread = thread::current().id();
     let table = machine.parts.in_flight.lock();
@@ -206,9 +250,9 @@ pub(crate) fn require_stack_unused(machine: &Machine, top: usize, what: &dyn Dis
     let found = table.uses.iter().find(|(_, used)| own(used) && used.end <= top);
     let Some((&(start, _), found)) = found else {
         GIVEN.set(table.uses.values().any(own));
-        return;
+        return Ok(());
     };
     let found = found.clone();
     drop(table);
-    report(&format!("{what} returned, and with it went its stack"), start, &found);
+    Err(used(&format!("{what} returned, and with it went its stack"), start, &found))
 }

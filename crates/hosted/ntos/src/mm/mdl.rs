@@ -10,6 +10,7 @@
 use std::ops::Range;
 use std::ptr;
 
+use readings::OwnMdl;
 use wsk_sys::{
     APC_LEVEL, BOOLEAN, CSHORT, DISPATCH_LEVEL, FALSE, IRP, IoReadAccess, KPROCESSOR_MODE, KernelMode, MDL,
     MDL_MAPPED_TO_SYSTEM_VA, MDL_PAGES_LOCKED, MDL_SOURCE_IS_NONPAGED_POOL, MDL_WRITE_OPERATION,
@@ -21,7 +22,7 @@ use crate::ex::pool::registry::{Block, Kind, Lookup, Request};
 use crate::io::device;
 use crate::ke::irql::at_most;
 use crate::machine::Machine;
-use crate::machine::bugcheck::{complain, violation};
+use crate::machine::bugcheck::{Broken, complain, require, violation};
 use crate::machine::fault;
 use crate::machine::owner::{LeakScope, leak_report};
 use crate::mm::in_flight;
@@ -29,7 +30,7 @@ use crate::mm::user_memory;
 use crate::rule;
 
 /// The tag under which Windows allocates MDLs.
-const TAG: u32 = u32::from_le_bytes(*b"Mdl ");
+const TAG: [u8; 4] = *b"Mdl ";
 
 /// An MDL that lives.
 ///
@@ -40,20 +41,23 @@ struct Live(*mut MDL);
 
 impl Live {
     /// The MDL, checked: from `IoAllocateMdl`, or one that the driver has initialised in non-paged memory of its own.
-    fn check(machine: &Machine, mdl: *mut MDL, what: &str) -> Live {
-        if is_initialized_by_driver(machine, mdl) { Live(mdl) } else { Live::allocated(machine, mdl, what) }
+    fn check(machine: &Machine, mdl: *mut MDL, what: &str) -> Result<Live, Broken> {
+        if is_initialized_by_driver(machine, mdl) {
+            Ok(Live(mdl))
+        } else {
+            Live::allocated(machine, mdl, what)
+        }
     }
 
     /// The MDL, checked: from `IoAllocateMdl`.
-    fn allocated(machine: &Machine, mdl: *mut MDL, what: &str) -> Live {
+    fn allocated(machine: &Machine, mdl: *mut MDL, what: &str) -> Result<Live, Broken> {
         let address = mdl.addr();
-        match machine.parts.pool.get(address) {
-            Some(block) if block.kind == Kind::Mdl => Live(mdl),
-            _ => violation(
-                &rule::MDL_INVALID,
-                format!("{what} of MDL {address:#x}, which IoAllocateMdl did not return, or which was freed"),
-            ),
+        if machine.parts.pool.get(address).is_some_and(|block| block.kind == Kind::Mdl) {
+            return Ok(Live(mdl));
         }
+        let detail =
+            format!("{what} of MDL {address:#x}, which IoAllocateMdl did not return, or which was freed");
+        Err(Broken::new(&rule::MDL_INVALID, detail))
     }
 
     fn size(self) -> usize {
@@ -118,10 +122,19 @@ fn non_paged_memory(machine: &Machine, address: usize) -> Option<(Range<usize>, 
 }
 
 /// Whether there is an MDL in a driver's own non-paged memory, with room for the numbers of its pages: what
-/// `MmInitializeMdl` makes.
+/// `MmInitializeMdl` makes. Of memory that is not known to be of some kind, such as a stack, nothing can be told but that.
 fn is_initialized_by_driver(machine: &Machine, mdl: *mut MDL) -> bool {
     let start = mdl.addr();
-    let Some((memory, _)) = non_paged_memory(machine, start) else { return false };
+    let memory = match non_paged_memory(machine, start) {
+        Some((memory, _)) => memory,
+        None if start != 0
+            && machine.reading::<OwnMdl>() == OwnMdl::Anywhere
+            && matches!(machine.parts.pool.lookup(start), Lookup::Unknown) =>
+        {
+            start..usize::MAX
+        }
+        None => return false,
+    };
     if !mdl.is_aligned() || memory.end - start < size_of::<MDL>() {
         return false;
     }
@@ -139,9 +152,7 @@ fn span(address: usize, length: usize) -> usize {
 fn allocate(machine: &Machine, address: PVOID, length: ULONG) -> *mut MDL {
     let pages = span(address.addr(), length as usize);
     let size = size_of::<MDL>() + pages * size_of::<usize>();
-    let request =
-        Request { kind: Kind::Mdl, size, tag: TAG, paged: false, zeroed: true, cache_aligned: false };
-    let mdl: *mut MDL = machine.parts.pool.allocate(&request).cast();
+    let mdl: *mut MDL = machine.parts.pool.allocate(&Request::zeroed(Kind::Mdl, size, TAG)).cast();
     if mdl.is_null() {
         return mdl;
     }
@@ -163,9 +174,10 @@ fn allocate(machine: &Machine, address: PVOID, length: ULONG) -> *mut MDL {
     mdl
 }
 
-fn free(machine: &Machine, mdl: Live, what: &str) {
+fn free(machine: &Machine, mdl: Live, what: &str) -> Result<(), Broken> {
+    check_unused(machine, mdl, what)?;
     machine.parts.gauges.mdls.remove(1);
-    pool::release(machine, mdl.0.addr(), what);
+    pool::release(machine, mdl.0.addr(), what)
 }
 
 /// An MDL over a user's buffer, its pages locked, as the I/O manager makes it for direct I/O; null on failure.
@@ -184,64 +196,66 @@ pub(crate) fn lock_user(machine: &Machine, buffer: *mut u8, length: ULONG, write
 }
 
 /// Undoes [`lock_user`].
-pub(crate) fn unlock_user(machine: &Machine, mdl: *mut MDL) {
+///
+/// # Errors
+/// The driver has freed the MDL, or a request in flight uses it or its pages.
+pub(crate) fn unlock_user(machine: &Machine, mdl: *mut MDL) -> Result<(), Broken> {
     let what = "the completion of a direct I/O request";
-    let mdl = Live::check(machine, mdl, what);
-    require_unused(machine, mdl, what);
-    require_pages_unused(machine, mdl, what);
-    free(machine, mdl, what);
+    let mdl = Live::check(machine, mdl, what)?;
+    check_pages_unused(machine, mdl, what)?;
+    free(machine, mdl, what)
 }
 
-/// Requires that no request in flight uses the structure, which is about to be freed.
-fn require_unused(machine: &Machine, mdl: Live, what: &str) {
+/// Checks that no request in flight uses the structure, which is about to be freed.
+fn check_unused(machine: &Machine, mdl: Live, what: &str) -> Result<(), Broken> {
     let start = mdl.0.addr();
-    in_flight::require_unused(machine, &(start..start + size_of::<MDL>()), || {
+    in_flight::check_unused(machine, &(start..start + size_of::<MDL>()), || {
         format!("{what} of {}", mdl.name())
-    });
+    })
 }
 
-/// Requires that no request in flight uses the pages, which are about to be unlocked.
-fn require_pages_unused(machine: &Machine, mdl: Live, what: &str) {
+/// Checks that no request in flight uses the pages, which are about to be unlocked.
+fn check_pages_unused(machine: &Machine, mdl: Live, what: &str) -> Result<(), Broken> {
     let start = mdl.address().addr();
-    in_flight::require_unused(machine, &(start..start + mdl.length()), || {
-        format!("{what} of {}", mdl.name())
-    });
+    in_flight::check_unused(machine, &(start..start + mdl.length()), || format!("{what} of {}", mdl.name()))
 }
 
-/// Requires that there is a living MDL at this address: for a provider that is about to read it.
-pub fn require_mdl(mdl: *mut MDL, what: &str) {
-    Live::check(&Machine::kernel(), mdl, what);
+/// Checks that there is a living MDL at this address: for a provider that is about to read it.
+///
+/// # Errors
+/// [`rule::MDL_INVALID`].
+pub fn check(mdl: *mut MDL, what: &str) -> Result<(), Broken> {
+    Live::check(&Machine::kernel(), mdl, what).map(drop)
 }
 
-/// Requires that an MDL, and the memory that it describes, still exist: for a provider that is about to use them.
-pub fn require_live(mdl: *mut MDL, what: &str) {
+/// Checks that an MDL, and the memory that it describes, still exist: for a provider that is about to use them.
+///
+/// # Errors
+/// [`rule::MDL_INVALID`], [`rule::MDL_NOT_NON_PAGED`].
+pub fn check_pages(mdl: *mut MDL, what: &str) -> Result<(), Broken> {
     let machine = Machine::kernel();
-    let mdl = Live::check(&machine, mdl, what);
+    let mdl = Live::check(&machine, mdl, what)?;
     let start = mdl.address().addr();
     let usable = if mdl.has(MDL_SOURCE_IS_NONPAGED_POOL) {
         non_paged_memory(&machine, start).is_some_and(|(memory, _)| start + mdl.length() <= memory.end)
     } else {
         mdl.has(MDL_PAGES_LOCKED)
     };
-    if !usable {
-        violation(
-            &rule::MDL_NOT_NON_PAGED,
-            format!("{what}: {} describes memory that is gone or was never locked", mdl.name()),
-        );
+    if usable {
+        return Ok(());
     }
+    let detail = format!("{what}: {} describes memory that is gone or was never locked", mdl.name());
+    Err(Broken::new(&rule::MDL_NOT_NON_PAGED, detail))
 }
 
 /// Looks for MDLs left behind.
-pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) {
+pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) -> Vec<Broken> {
     let left = machine.parts.pool.left(Kind::Mdl, scope);
-    if !left.is_empty() {
-        let name = |block: &Block| {
-            let who = machine.parts.pool.allocated(block.start().addr(), "IoAllocateMdl");
-            format!("{}{who}", Live(block.start().cast()).name())
-        };
-        let names = left.iter().map(name);
-        complain(&rule::MDL_LEAK, leak_report("MDLs", scope, names));
-    }
+    let name = |block: &Block| {
+        let who = machine.parts.pool.allocated(block.start().addr(), "IoAllocateMdl");
+        format!("{}{who}", Live(block.start().cast()).name())
+    };
+    leak_report(&rule::MDL_LEAK, "MDLs", scope, left.iter().map(name)).into_iter().collect()
 }
 
 /// Allocates an MDL for a buffer, and, if an IRP is given, sets it in the IRP, or appends it to the IRP's MDLs if it is
@@ -296,12 +310,11 @@ pub extern "system" fn IoFreeMdl(Mdl: *mut MDL) {
     let what = "IoFreeMdl";
     let machine = Machine::kernel();
     at_most(DISPATCH_LEVEL, &rule::IRQL_IO_DISPATCH, what);
-    let mdl = Live::allocated(&machine, Mdl, what);
+    let mdl = require(Live::allocated(&machine, Mdl, what));
     if mdl.has(MDL_PAGES_LOCKED) {
         violation(&rule::MDL_FREED_LOCKED, format!("{what} of {}, whose pages are locked", mdl.name()));
     }
-    require_unused(&machine, mdl, what);
-    free(&machine, mdl, what);
+    require(free(&machine, mdl, what));
 }
 
 /// Makes the MDL describe its buffer, which must lie inside one live block of non-paged pool or one device extension.
@@ -313,8 +326,8 @@ pub extern "system" fn MmBuildMdlForNonPagedPool(MemoryDescriptorList: *mut MDL)
     let what = "MmBuildMdlForNonPagedPool";
     let machine = Machine::kernel();
     at_most(DISPATCH_LEVEL, &rule::IRQL_MM_DISPATCH, what);
-    let mdl = Live::check(&machine, MemoryDescriptorList, what);
-    require_unbuilt(mdl, what);
+    let mdl = require(Live::check(&machine, MemoryDescriptorList, what));
+    require(check_unbuilt(mdl, what));
     let start = mdl.address().addr();
     let Some((memory, name)) = non_paged_memory(&machine, start) else {
         violation(
@@ -330,15 +343,15 @@ pub extern "system" fn MmBuildMdlForNonPagedPool(MemoryDescriptorList: *mut MDL)
     mdl.set_flags(mdl.flags() | MDL_SOURCE_IS_NONPAGED_POOL);
 }
 
-fn require_unbuilt(mdl: Live, what: &str) {
+fn check_unbuilt(mdl: Live, what: &str) -> Result<(), Broken> {
     let state = if mdl.has(MDL_SOURCE_IS_NONPAGED_POOL) {
         "which describes non-paged pool already"
     } else if mdl.has(MDL_PAGES_LOCKED) {
         "whose pages are locked already"
     } else {
-        return;
+        return Ok(());
     };
-    violation(&rule::MDL_BUILT_TWICE, format!("{what} of {}, {state}", mdl.name()));
+    Err(Broken::new(&rule::MDL_BUILT_TWICE, format!("{what} of {}, {state}", mdl.name())))
 }
 
 /// Locks the pages of a buffer.
@@ -356,17 +369,23 @@ pub extern "system" fn MmProbeAndLockPages(
 ) {
     let what = "MmProbeAndLockPages";
     let machine = Machine::kernel();
-    let mdl = Live::check(&machine, MemoryDescriptorList, what);
-    require_unbuilt(mdl, what);
+    let mdl = require(Live::check(&machine, MemoryDescriptorList, what));
+    require(check_unbuilt(mdl, what));
     let start = mdl.address().addr();
     // Memory that is no pool, such as a stack, is taken on trust; n/d.
     let (pageable, fits) = match machine.parts.pool.lookup(start) {
-        Lookup::Live(block) => (block.paged, start + mdl.length() <= block.range().end),
+        Lookup::Live(block) => {
+            (block.paged || block.kind == Kind::User, start + mdl.length() <= block.range().end)
+        }
         Lookup::Freed(_) => (false, false),
         Lookup::Unknown => (non_paged_memory(&machine, start).is_none(), start != 0),
     };
-    let fits =
-        if AccessMode == KernelMode { fits } else { user_memory::is_owned(&machine, start, mdl.length()) };
+    let is_owned = user_memory::is_owned(&machine, start, mdl.length());
+    if AccessMode == KernelMode && is_owned {
+        let detail = format!("{what} of {} with KernelMode: it is a buffer of the process", mdl.name());
+        complain(&rule::MDL_USER_AS_KERNEL, detail);
+    }
+    let fits = if AccessMode == KernelMode { fits } else { is_owned };
     if pageable {
         at_most(APC_LEVEL, &rule::IRQL_MM_APC_LTE, what);
     } else {
@@ -378,6 +397,7 @@ pub extern "system" fn MmProbeAndLockPages(
     mdl.fill_pages();
     let write = if Operation == IoReadAccess { 0 } else { MDL_WRITE_OPERATION };
     mdl.set_flags(mdl.flags() | MDL_PAGES_LOCKED | write);
+    machine.parts.pool.lock_pages(start, mdl.0.addr());
 }
 
 /// Unlocks pages that [`MmProbeAndLockPages`] locked, and takes their system address away.
@@ -389,7 +409,7 @@ pub extern "system" fn MmUnlockPages(MemoryDescriptorList: *mut MDL) {
     let what = "MmUnlockPages";
     let machine = Machine::kernel();
     at_most(DISPATCH_LEVEL, &rule::IRQL_MM_DISPATCH, what);
-    let mdl = Live::check(&machine, MemoryDescriptorList, what);
+    let mdl = require(Live::check(&machine, MemoryDescriptorList, what));
     if mdl.has(MDL_SOURCE_IS_NONPAGED_POOL) {
         violation(
             &rule::MDL_UNLOCK_NON_PAGED,
@@ -399,7 +419,8 @@ pub extern "system" fn MmUnlockPages(MemoryDescriptorList: *mut MDL) {
     if !mdl.has(MDL_PAGES_LOCKED) {
         violation(&rule::MDL_NOT_LOCKED, format!("{what} of {}, whose pages are not locked", mdl.name()));
     }
-    require_pages_unused(&machine, mdl, what);
+    require(check_pages_unused(&machine, mdl, what));
+    machine.parts.pool.unlock_pages(mdl.address().addr(), mdl.0.addr());
     mdl.set_system_address(ptr::null_mut());
     mdl.set_flags(mdl.flags() & !(MDL_PAGES_LOCKED | MDL_MAPPED_TO_SYSTEM_VA | MDL_WRITE_OPERATION));
 }
@@ -421,7 +442,7 @@ pub extern "system" fn MmMapLockedPagesSpecifyCache(
     let what = "MmMapLockedPagesSpecifyCache";
     let machine = Machine::kernel();
     at_most(DISPATCH_LEVEL, &rule::IRQL_MM_DISPATCH, what);
-    let mdl = Live::check(&machine, MemoryDescriptorList, what);
+    let mdl = require(Live::check(&machine, MemoryDescriptorList, what));
     if mdl.has(MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL) {
         violation(
             &rule::MDL_MAPPED_TWICE,

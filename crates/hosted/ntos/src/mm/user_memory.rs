@@ -9,6 +9,7 @@ use wsk_sys::{
 use crate::io::irp;
 use crate::ke::irql::at_most;
 use crate::machine::Machine;
+use crate::machine::bugcheck::require;
 use crate::mm::mdl;
 use crate::process;
 use crate::process::request;
@@ -49,5 +50,5 @@ pub(crate) fn is_owned(machine: &Machine, start: usize, length: usize) -> bool {
 
 /// Undoes [`probe_and_lock`]: unlocks the pages and frees the MDL.
 pub fn unlock(mdl: *mut MDL) {
-    mdl::unlock_user(&Machine::kernel(), mdl);
+    require(mdl::unlock_user(&Machine::kernel(), mdl));
 }

@@ -48,7 +48,7 @@ impl Handle {
 
     /// Who opened it, for a report.
     pub(crate) fn opened(&self) -> String {
-        frames::caller(self.opened.as_ref(), "opened", "create_file")
+        frames::caller(self.opened.as_ref(), "opened", &["create_file"])
     }
 
     /// References the file, if the handle is open.
@@ -67,14 +67,14 @@ impl Handle {
         }
         let (process, file) = (Arc::clone(&self.process), Arc::clone(&self.file));
         self.process.machine().go_in(move || {
-            let _door = process::enter(&process);
+            let _inside = process::enter(&process);
             file.cleanup();
             file.release_now();
         });
     }
 
     fn begin(&self, code: u32, input: Vec<u8>, output: Vec<u8>) -> Arc<Request> {
-        let _door = process::enter(&self.process);
+        let _inside = process::enter(&self.process);
         let refuse = |status, output| Request::refused(&self.process, status, output);
         if !self.reference() {
             return refuse(STATUS_INVALID_HANDLE, output);
@@ -143,7 +143,7 @@ impl File {
     pub fn cancel_all(&self) {
         let handle = Arc::clone(&self.handle);
         self.handle.process.machine().go_in(move || {
-            let _door = process::enter(&handle.process);
+            let _inside = process::enter(&handle.process);
             if !handle.is_open() {
                 return;
             }

@@ -28,7 +28,7 @@ use crate::io::device::namespace;
 use crate::io::file_object::FileBody;
 use crate::io::irp;
 use crate::ke::irql::at_most;
-use crate::machine::bugcheck::complain;
+use crate::machine::bugcheck::{Broken, complain};
 use crate::machine::frames;
 use crate::machine::owner::{LeakScope, leak_report};
 use crate::machine::{Entered, Machine};
@@ -88,10 +88,10 @@ fn of(machine: &Machine) -> Arc<Processes> {
     })
 }
 
-/// Looks for handles left open at shutdown.
-pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) {
+/// The report of the handles that were left open at shutdown, if any were.
+pub(crate) fn left_open(machine: &Machine, scope: LeakScope) -> Option<Broken> {
     if scope != LeakScope::Shutdown {
-        return;
+        return None;
     }
     let processes: Vec<_> = lock(&of(machine).all).iter().filter_map(Weak::upgrade).collect();
     let mut left = Vec::new();
@@ -100,12 +100,10 @@ pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) {
         let open = handles.iter().filter(|handle| handle.is_open());
         left.extend(open.map(|handle| (Arc::clone(handle), process.id)));
     }
-    if !left.is_empty() {
-        let name = |(handle, process): &(Arc<Handle>, u32)| {
-            format!("{} in process {process}{}", handle.path(), handle.opened())
-        };
-        complain(&FILE_LEAK, leak_report("handles", scope, left.iter().map(name)));
-    }
+    let name = |(handle, process): &(Arc<Handle>, u32)| {
+        format!("{} in process {process}{}", handle.path(), handle.opened())
+    };
+    leak_report(&FILE_LEAK, "handles", scope, left.iter().map(name))
 }
 
 /// The handles that are open and the requests that are not complete, for a report.
@@ -279,7 +277,7 @@ impl Process {
         access: ACCESS_MASK,
         opened_by: Option<Backtrace>,
     ) -> Result<File, NTSTATUS> {
-        let _door = enter(&self.body);
+        let _inside = enter(&self.body);
         if lock(&self.body.state).dead {
             return Err(STATUS_INVALID_HANDLE);
         }
@@ -320,7 +318,7 @@ impl Process {
     }
 
     fn kill_here(&self, limit: Duration) {
-        let _door = enter(&self.body);
+        let _inside = enter(&self.body);
         let handles = {
             let mut state = lock(&self.body.state);
             state.dead = true;

@@ -23,7 +23,7 @@ impl Overlapped {
     pub fn cancel(&self) {
         let (process, request) = (Arc::clone(&self.process), Arc::clone(&self.request));
         self.process.machine().go_in(move || {
-            let _door = process::enter(&process);
+            let _inside = process::enter(&process);
             request.cancel();
         });
     }

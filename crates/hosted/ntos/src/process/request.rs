@@ -18,11 +18,11 @@ use crate::io::irp::cancel::IoCancelIrp;
 use crate::io::irp::packet::{Location, Packet};
 use crate::io::irp::registry::{self, Origin};
 use crate::machine::Machine;
-use crate::machine::bugcheck::complain;
+use crate::machine::bugcheck::{complain, require};
 use crate::machine::stuck;
 use crate::process::transfer::Transfer;
 use crate::process::{self, ProcessBody};
-use crate::rule::io::{INFORMATION_TOO_LARGE, REQUEST_STUCK};
+use crate::rule::io::{INFORMATION_TOO_LARGE, OUTPUT_NOT_WRITTEN, REQUEST_STUCK};
 use crate::sync::{Pointer, lock};
 
 /// How a request ended: its `IO_STATUS_BLOCK`, which compares to a pair of status and number, and shows the status by its
@@ -109,7 +109,7 @@ pub(crate) fn current_thread() -> PETHREAD {
 
 /// Frees the IRP of a request that is over.
 fn free(machine: &Machine, irp: *mut IRP) {
-    registry::of(machine).free(machine, irp).unwrap_or_else(|broken| broken.raise());
+    require(registry::of(machine).free(machine, irp));
 }
 
 impl Request {
@@ -177,7 +177,7 @@ impl Request {
             // The process was killed meanwhile.
             let outcome = IO_STATUS_BLOCK { Status: STATUS_INVALID_HANDLE, Information: 0 };
             let transfer = lock(&request.state).transfer.take();
-            let output = transfer.map_or_else(Vec::new, |transfer| transfer.end(machine, outcome));
+            let output = transfer.map_or_else(Vec::new, |transfer| require(transfer.end(machine, outcome)));
             request.abandon(machine, irp, Completed::new(outcome.Status, 0, output));
         }
         request
@@ -286,7 +286,17 @@ impl Request {
                     ),
                 );
             }
-            transfer.end(machine, outcome)
+            if let Some(unwritten) = transfer.unwritten(outcome) {
+                complain(
+                    &OUTPUT_NOT_WRITTEN,
+                    format!(
+                        "{} completed with Information {}, but the driver has not written bytes {unwritten:?} of its \
+                         output, which are what was in the memory before",
+                        request.what, outcome.Information
+                    ),
+                );
+            }
+            require(transfer.end(machine, outcome))
         });
         packet.set_mdl(ptr::null_mut());
         request.process.end(request);
@@ -354,7 +364,8 @@ impl Request {
         // The waiting thread may be outside of the kernel.
         let machine = self.process.machine();
         let _entered = machine.enter();
-        stuck::report(machine, &REQUEST_STUCK, &format!("{} was not completed", self.what), limit)
+        let what = format!("{} was not completed", self.what);
+        require(Err(stuck::broken(machine, &REQUEST_STUCK, &what, limit)))
     }
 
     /// Waits until the request is complete; tells whether that came within the limit.

@@ -4,6 +4,8 @@
 use std::mem;
 use std::ops::Range;
 use std::ptr;
+use std::slice;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use wsk_sys::{
     IO_STATUS_BLOCK, IRP_BUFFERED_IO, IRP_DEALLOCATE_BUFFER, IRP_INPUT_OPERATION, MDL, METHOD_BUFFERED,
@@ -15,58 +17,106 @@ use crate::ex::pool;
 use crate::ex::pool::registry::{Kind, Request};
 use crate::io::irp::packet::Packet;
 use crate::machine::Machine;
+use crate::machine::bugcheck::{Broken, require};
 use crate::machine::owner::Owner;
 use crate::mm::in_flight;
 use crate::mm::mdl;
 use crate::sync::Pointer;
 
 /// The tag under which Windows allocates system buffers.
-const TAG: u32 = u32::from_le_bytes(*b"IoSB");
+const TAG: [u8; 4] = *b"IoSB";
 
 /// Whether a status ends a request without its output: `ntdef.h`'s `NT_ERROR`. Warnings are not errors here.
 fn is_error(status: NTSTATUS) -> bool {
     status.cast_unsigned() >> 30 == 3
 }
 
-/// A buffer in a process, at an address that does not change: a boxed slice, taken apart.
-struct UserBuffer {
-    start: Pointer<u8>,
-    length: usize,
+/// A buffer in a process, at an address that does not change.
+///
+/// One that the driver gets at, by its address or an MDL, is a block of the machine's: the driver may use its bytes, none more,
+/// and not after the request. It has no alignment, as a process may pass any address.
+enum UserBuffer {
+    /// A boxed slice, taken apart.
+    Own {
+        start: Pointer<u8>,
+        length: usize,
+    },
+    Block {
+        start: Pointer<u8>,
+        length: usize,
+    },
 }
 
 impl UserBuffer {
+    /// The buffer, as its driver never sees it.
     fn new(bytes: Vec<u8>) -> UserBuffer {
         let length = bytes.len();
-        UserBuffer { start: Pointer(Box::into_raw(bytes.into_boxed_slice()).cast()), length }
+        UserBuffer::Own { start: Pointer(Box::into_raw(bytes.into_boxed_slice()).cast()), length }
+    }
+
+    /// The buffer, as its driver may use it; where the host has no memory left, as one that it never sees.
+    fn shared(machine: &Machine, bytes: Vec<u8>) -> UserBuffer {
+        let length = bytes.len();
+        if length == 0 {
+            return UserBuffer::new(bytes);
+        }
+        let request = Request { align: 1, ..Request::zeroed(Kind::User, length, *b"User") };
+        let block = Owner::SYSTEM.run(|| machine.parts.pool.allocate(&request));
+        if block.is_null() {
+            return UserBuffer::new(bytes);
+        }
+        // SAFETY: a new block of this length.
+        unsafe { block.copy_from_nonoverlapping(bytes.as_ptr(), length) };
+        UserBuffer::Block { start: Pointer(block), length }
     }
 
     fn len(&self) -> usize {
-        self.length
+        let (UserBuffer::Own { length, .. } | UserBuffer::Block { length, .. }) = self;
+        *length
     }
 
     fn start(&self) -> *mut u8 {
-        self.start.0
+        let (UserBuffer::Own { start, .. } | UserBuffer::Block { start, .. }) = self;
+        start.0
     }
 
     /// The address as a driver sees it: null for no buffer.
     fn address(&self) -> PVOID {
-        if self.length == 0 { ptr::null_mut() } else { self.start.0.cast() }
+        if self.len() == 0 { ptr::null_mut() } else { self.start().cast() }
     }
 
-    fn take(&mut self) -> Vec<u8> {
-        let bytes = mem::replace(self, UserBuffer::new(Vec::new()));
-        let slice = ptr::slice_from_raw_parts_mut(bytes.start.0, bytes.length);
-        mem::forget(bytes);
-        // SAFETY: from `Box::into_raw` with this length, and replaced, so put together once.
-        unsafe { Box::from_raw(slice) }.into_vec()
+    /// Takes the bytes out; the buffer is empty then, and its driver cannot use it any more.
+    ///
+    /// # Errors
+    /// The driver has written next to it.
+    fn take(&mut self, machine: &Machine) -> Result<Vec<u8>, Broken> {
+        let buffer = mem::replace(self, UserBuffer::new(Vec::new()));
+        let bytes = match buffer {
+            UserBuffer::Own { start, length } => {
+                let slice = ptr::slice_from_raw_parts_mut(start.0, length);
+                // SAFETY: from `Box::into_raw` with this length, and forgotten below, so put together once.
+                unsafe { Box::from_raw(slice) }.into_vec()
+            }
+            UserBuffer::Block { start, length } => {
+                // SAFETY: a live block of this length, which its driver has given back.
+                let bytes = unsafe { slice::from_raw_parts(start.0, length) }.to_vec();
+                pool::release(machine, start.key(), "the completion of a request")?;
+                bytes
+            }
+        };
+        mem::forget(buffer);
+        Ok(bytes)
     }
 }
 
 impl Drop for UserBuffer {
     fn drop(&mut self) {
-        let slice = ptr::slice_from_raw_parts_mut(self.start.0, self.length);
-        // SAFETY: from `Box::into_raw` with this length; `take` left an empty one in its place.
-        drop(unsafe { Box::from_raw(slice) });
+        // A block that was not taken goes with the machine.
+        if let UserBuffer::Own { start, length } = *self {
+            let slice = ptr::slice_from_raw_parts_mut(start.0, length);
+            // SAFETY: from `Box::into_raw` with this length; `take` forgets the one that it has put together.
+            drop(unsafe { Box::from_raw(slice) });
+        }
     }
 }
 
@@ -79,6 +129,49 @@ pub(crate) struct Transfer {
     system_size: usize,
     mdl: Option<Pointer<MDL>>,
     buffered_output: bool,
+    /// What is in the system buffer beyond the input.
+    poison: Poison,
+}
+
+/// Bytes that a driver writes only by chance.
+#[derive(Clone, Copy)]
+struct Poison(u64);
+
+impl Poison {
+    /// The fewest bytes that chance does not explain.
+    const CERTAIN: usize = 8;
+    /// The fewest, if there are no more.
+    const LIKELY: usize = 4;
+
+    fn new() -> Poison {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        // Relaxed: only the number's uniqueness matters.
+        Poison(NEXT.fetch_add(1, Ordering::Relaxed) << 32)
+    }
+
+    /// The byte at an offset: of `SplitMix64`, from this seed.
+    fn at(self, offset: usize) -> u8 {
+        let mut word = (self.0 + offset as u64 / 8).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        word = (word ^ word >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        word = (word ^ word >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (word ^ word >> 31).to_le_bytes()[offset % 8]
+    }
+
+    /// The first run of bytes, at these offsets of a buffer, that nobody has written.
+    fn find(self, range: Range<usize>, byte: impl Fn(usize) -> u8) -> Option<Range<usize>> {
+        let enough =
+            if range.len() < Poison::CERTAIN { range.len().max(Poison::LIKELY) } else { Poison::CERTAIN };
+        let mut start = range.start;
+        for offset in range.clone() {
+            if byte(offset) != self.at(offset) {
+                if offset - start >= enough {
+                    return Some(start..offset);
+                }
+                start = offset + 1;
+            }
+        }
+        (range.end.saturating_sub(start) >= enough).then_some(start..range.end)
+    }
 }
 
 impl Transfer {
@@ -94,13 +187,21 @@ impl Transfer {
         output: Vec<u8>,
     ) -> Result<Transfer, (NTSTATUS, Vec<u8>)> {
         let method = METHOD_FROM_CTL_CODE(code);
+        let (input, output) = match method {
+            METHOD_BUFFERED => (UserBuffer::new(input), UserBuffer::new(output)),
+            METHOD_IN_DIRECT | METHOD_OUT_DIRECT => {
+                (UserBuffer::new(input), UserBuffer::shared(machine, output))
+            }
+            _ => (UserBuffer::shared(machine, input), UserBuffer::shared(machine, output)),
+        };
         let mut transfer = Transfer {
-            input: UserBuffer::new(input),
-            output: UserBuffer::new(output),
+            input,
+            output,
             system: None,
             system_size: 0,
             mdl: None,
             buffered_output: method == METHOD_BUFFERED,
+            poison: Poison(0),
         };
         let done = match method {
             METHOD_BUFFERED => transfer.buffered(machine, packet),
@@ -116,7 +217,8 @@ impl Transfer {
         match done {
             Ok(()) => Ok(transfer),
             Err(status) => {
-                let output = transfer.end(machine, IO_STATUS_BLOCK { Status: status, Information: 0 });
+                let outcome = IO_STATUS_BLOCK { Status: status, Information: 0 };
+                let output = require(transfer.end(machine, outcome));
                 Err((status, output))
             }
         }
@@ -162,16 +264,21 @@ impl Transfer {
         Ok(())
     }
 
-    /// Makes the system buffer, with the input at its start. The rest is not zero, as nobody promises that it is.
+    /// Makes the system buffer, with the input at its start. The rest is not zero, as nobody promises that it is, and
+    /// differs from request to request, so that it is known again.
     fn copy_in(&mut self, machine: &Machine, packet: Packet, size: usize) -> Result<(), NTSTATUS> {
-        let request =
-            Request { kind: Kind::Pool, size, tag: TAG, paged: false, zeroed: false, cache_aligned: false };
+        let request = Request { zeroed: false, ..Request::zeroed(Kind::Pool, size, TAG) };
         let system = Owner::SYSTEM.run(|| machine.parts.pool.allocate(&request));
         if system.is_null() {
             return Err(STATUS_INSUFFICIENT_RESOURCES);
         }
         self.system = Some(Pointer(system));
         self.system_size = size;
+        self.poison = Poison::new();
+        for offset in self.input.len()..size {
+            // SAFETY: inside the new buffer.
+            unsafe { system.wrapping_add(offset).write(self.poison.at(offset)) };
+        }
         // SAFETY: the system buffer is at least as large as the input, and new.
         unsafe { ptr::copy_nonoverlapping(self.input.start(), system, self.input.len()) };
         packet.set_system_buffer(system.cast());
@@ -195,24 +302,36 @@ impl Transfer {
         (!is_error(outcome.Status) && length != 0 && outcome.Information > length).then_some(length)
     }
 
+    /// Output that the driver claims, in a request that ended like this, and has not written.
+    pub(crate) fn unwritten(&self, outcome: IO_STATUS_BLOCK) -> Option<Range<usize>> {
+        let system = self.system.filter(|_| self.buffered_output && !is_error(outcome.Status))?;
+        let claimed = outcome.Information.min(self.output.len());
+        // SAFETY: the system buffer is as long as the output, all of it written; the driver has given it back.
+        self.poison.find(self.input.len()..claimed, |offset| unsafe { system.0.wrapping_add(offset).read() })
+    }
+
     /// Copies the output back and releases everything; returns the output buffer.
-    pub(crate) fn end(mut self, machine: &Machine, outcome: IO_STATUS_BLOCK) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// A request in flight uses what would be released, or the driver has released it.
+    pub(crate) fn end(mut self, machine: &Machine, outcome: IO_STATUS_BLOCK) -> Result<Vec<u8>, Broken> {
         if let Some(system) = self.system.take() {
             let what = "the completion of a buffered request";
             let (start, size) = (system.key(), self.system_size);
-            in_flight::require_unused(machine, &(start..start + size), || {
+            in_flight::check_unused(machine, &(start..start + size), || {
                 format!("{what}, which frees its system buffer of {size} bytes at {start:#x}")
-            });
+            })?;
             if self.buffered_output && !is_error(outcome.Status) {
                 let length = outcome.Information.min(self.output.len());
                 // SAFETY: both are at least that long; the driver has given the system buffer back.
                 unsafe { ptr::copy_nonoverlapping(system.0, self.output.start(), length) };
             }
-            pool::release(machine, start, what);
+            pool::release(machine, start, what)?;
         }
         if let Some(mdl) = self.mdl.take() {
-            mdl::unlock_user(machine, mdl.0);
+            mdl::unlock_user(machine, mdl.0)?;
         }
-        self.output.take()
+        self.input.take(machine)?;
+        self.output.take(machine)
     }
 }

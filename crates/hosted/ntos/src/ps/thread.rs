@@ -14,9 +14,10 @@ use wsk_sys::{
 
 use crate::ke::irql::{CallState, at_most, call_driver};
 use crate::machine::Machine;
-use crate::machine::bugcheck::{complain, park_for_ever, violation};
+use crate::machine::bugcheck::{Broken, complain, park_for_ever, violation};
 use crate::machine::companion::make_expendable;
 use crate::machine::fault;
+use crate::machine::maker::Maker;
 use crate::machine::owner::{LeakScope, Owner, leak_report};
 use crate::machine::stuck;
 use crate::rule;
@@ -34,10 +35,10 @@ pub(crate) struct Threads {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Handles that are open, by value, with the owner of the thread.
-    handles: HashMap<usize, Owner>,
+    /// Handles that are open, by value.
+    handles: HashMap<usize, Maker>,
     /// Threads that have not ended.
-    live: HashMap<usize, Owner>,
+    live: HashMap<usize, Maker>,
     /// The host's threads, of those that did not end by `PsTerminateSystemThread`.
     hosts: HashMap<usize, JoinHandle<()>>,
     last: usize,
@@ -57,7 +58,7 @@ impl Threads {
 
     /// Waits for the threads that `scope` covers, as long as the machine's limit allows.
     fn wait(&self, machine: &Machine, scope: LeakScope) {
-        let covered = |state: &mut State| state.live.values().any(|owner| scope.covers(*owner));
+        let covered = |state: &mut State| state.live.values().any(|maker| scope.covers(maker.owner));
         let limit = machine.config().shutdown_limit;
         let state = lock(&self.state);
         let waited = self.ended.wait_timeout_while(state, limit, covered);
@@ -79,22 +80,25 @@ impl Threads {
 }
 
 /// Waits for threads to end, then looks for those that did not, and for handles left open.
-pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) {
+pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) -> Vec<Broken> {
     let threads = &machine.parts.threads;
     threads.wait(machine, scope);
     let state = lock(&threads.state);
-    let live = state.live.iter().filter(|(_, owner)| scope.covers(**owner));
-    let live: Vec<String> = live.map(|(number, _)| format!("system thread {number}")).collect();
-    let handles = state.handles.iter().filter(|(_, owner)| scope.covers(**owner));
-    let handles: Vec<String> = handles.map(|(handle, _)| format!("handle {handle:#x} of a thread")).collect();
+    let live = state.live.iter().filter(|(_, maker)| scope.covers(maker.owner));
+    let live: Vec<String> =
+        live.map(|(number, maker)| format!("system thread {number}{}", maker.place("started"))).collect();
+    let handles = state.handles.iter().filter(|(_, maker)| scope.covers(maker.owner));
+    let name = |(handle, maker): (&usize, &Maker)| {
+        format!("handle {handle:#x} of a thread{}", maker.place("opened"))
+    };
+    let handles: Vec<String> = handles.map(name).collect();
     drop(state);
-    if !live.is_empty() {
-        let report = leak_report("system threads", scope, live);
-        complain(&rule::THREAD_LEFT, format!("{report}; {}", stuck::in_flight(machine)));
+    let mut live = leak_report(&rule::THREAD_LEFT, "system threads", scope, live);
+    if let Some(Broken { detail, .. }) = &mut live {
+        detail.push_str("; ");
+        detail.push_str(&stuck::in_flight(machine));
     }
-    if !handles.is_empty() {
-        complain(&rule::HANDLE_LEAK, leak_report("handles", scope, handles));
-    }
+    live.into_iter().chain(leak_report(&rule::HANDLE_LEAK, "handles", scope, handles)).collect()
 }
 
 /// Starts a system thread. It ends when its routine returns, or by [`PsTerminateSystemThread`].
@@ -128,7 +132,8 @@ pub unsafe extern "system" fn PsCreateSystemThread(
     if fault::point("PsCreateSystemThread") {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    let owner = Owner::current();
+    let maker = Maker::current("PsCreateSystemThread");
+    let owner = maker.owner;
     let context = Pointer(StartContext);
     let mut state = lock(&machine.parts.threads.state);
     state.last += 1;
@@ -141,10 +146,10 @@ pub unsafe extern "system" fn PsCreateSystemThread(
         return STATUS_INSUFFICIENT_RESOURCES;
     };
     machine.parts.gauges.threads.add(1);
-    state.live.insert(number, owner);
+    state.live.insert(number, maker.clone());
     state.hosts.insert(number, host);
     let handle = number * HANDLE_STEP;
-    state.handles.insert(handle, owner);
+    state.handles.insert(handle, maker);
     drop(state);
     // SAFETY: not null, so the caller's memory for a handle.
     unsafe { ThreadHandle.write(ptr::without_provenance_mut(handle)) };

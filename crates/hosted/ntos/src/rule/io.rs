@@ -32,7 +32,7 @@ rules! {
     INITIALIZE_BAD = 0xC9, OWN + 2, "IoInitializeIrp", "IoInitializeIrp";
 
     /// Memory freed, or given back with a routine's stack, while a request in flight uses it.
-    FREED_IN_FLIGHT = 0xC9, OWN + 11, "FreedInFlight", "WskSendTo, WskReceiveFrom";
+    FREED_IN_FLIGHT = 0xC9, OWN + 11, "FreedInFlight", "WskControlSocket, WskSendTo, WskReceiveFrom";
 
     /// `IofCallDriver` with something else than an IRP.
     CALL_BAD_IRP = 0xC9, 0x03, "CallDriverBadIrp", "Bug Check 0xC9: DRIVER_VERIFIER_IOMANAGER_VIOLATION";
@@ -90,10 +90,15 @@ rules! {
 
     /// A cancel routine returned without releasing the cancel spin lock to `CancelIrql`.
     CANCEL_LOCK_KEPT = 0xC4, OWN + 6, "CancelSpinLock", "CancelSpinLock rule (wdm)";
+    /// A cancel routine set on an IRP that was cancelled before, and `Irp->Cancel` not looked at.
+    CANCEL_FIELD = 0xC9, OWN + 12, "IrpCancelField", "IrpCancelField rule (wdm)";
     /// A cancelled request did not complete in time.
     CANCEL_IGNORED = 0xC4, 0x135, "CancelledIrpNotCompleted", "Bug Check 0xC4: DRIVER_VERIFIER_DETECTED_VIOLATION";
     /// A request succeeded with more bytes than its output buffer has.
     INFORMATION_TOO_LARGE = 0xC9, OWN + 8, "InformationTooLarge", "I/O Status Blocks";
+    /// A buffered request completed with more output than the driver has written: what was in the memory before goes to
+    /// the process.
+    OUTPUT_NOT_WRITTEN = 0xC9, OWN + 13, "OutputNotWritten", "Failure to Initialize Output Buffers";
 
     /// `IoDeleteDevice` of something else than a device object, or twice; a reference to such a thing, or one too many
     /// dropped.

@@ -25,6 +25,8 @@ rules! {
     IRQL_KE_APC_LTE = 0xC4, 0x2000F, "IrqlKeApcLte1", "IrqlKeApcLte1 rule (wdm)";
     /// `KeSetEvent` above `DISPATCH_LEVEL`, or above `APC_LEVEL` with `Wait`.
     IRQL_KE_SET_EVENT = 0xC4, 0x20016, "IrqlKeSetEvent", "IrqlKeSetEvent rule (wdm)";
+    /// The level lowered to another one than that from before it was raised.
+    LOWER_NOT_SAVED = 0xC4, OWN + 9, "IrqlKeRaiseLower2", "IrqlKeRaiseLower2 rule (wdm)";
     /// A spin lock released at another level than `DISPATCH_LEVEL`.
     IRQL_KE_RELEASE_SPIN_LOCK = 0xC4, 0x20015, "IrqlKeReleaseSpinLock", "IrqlKeReleaseSpinLock rule (wdm)";
     /// An executive function called above `APC_LEVEL`.
@@ -71,12 +73,27 @@ rules! {
     POOL_OVERRUN = 0xC1, 0x23, "PoolOverrun", "Bug Check 0xC1: SPECIAL_POOL_DETECTED_MEMORY_CORRUPTION";
     /// A block written to after it was freed.
     POOL_WRITE_AFTER_FREE = 0xC6, OWN, "PoolWriteAfterFree", "Bug Check 0xC6: DRIVER_CAUGHT_MODIFYING_FREED_POOL";
+    /// A block read or written after it was freed, in special pool.
+    POOL_ACCESS_AFTER_FREE = 0xD5, 0, "PoolAccessAfterFree",
+        "Bug Check 0xD5: DRIVER_PAGE_FAULT_IN_FREED_SPECIAL_POOL";
+    /// An address read or written beyond the end of a block, in special pool.
+    POOL_ACCESS_BEYOND_END = 0xD6, 0, "PoolAccessBeyondEnd",
+        "Bug Check 0xD6: DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION";
+    /// An address read or written before the start of a block, in special pool.
+    POOL_ACCESS_BEFORE_START = 0xD6, OWN, "PoolAccessBeforeStart",
+        "Bug Check 0xD6: DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION";
+    /// A block freed while an MDL has its pages locked.
+    POOL_FREED_LOCKED = 0xC4, OWN + 0x20, "PoolFreedWhileLocked", "MmUnlockPages";
     /// A block left when its driver was unloaded or the machine shut down.
     POOL_LEAK = 0xC4, 0x62, "PoolLeak", "Bug Check 0xC4: DRIVER_VERIFIER_DETECTED_VIOLATION";
     /// Executable pool asked for.
     POOL_EXECUTABLE = 0xC4, 0x2000, "PoolExecutable", "Bug Check 0xC4: DRIVER_VERIFIER_DETECTED_VIOLATION";
     /// Paged pool touched by the kernel, for a driver, above `APC_LEVEL`.
     PAGED_AT_DISPATCH = 0x0A, OWN, "PagedAtDispatch", "Bug Check 0xA: IRQL_NOT_LESS_OR_EQUAL";
+    /// Paged pool read or written by a driver above `APC_LEVEL`.
+    PAGED_ACCESS_AT_DISPATCH = 0xD1, OWN, "PagedAtDispatch", "Bug Check 0xD1: DRIVER_IRQL_NOT_LESS_OR_EQUAL";
+    /// An event, timer, DPC or spin lock in paged pool.
+    OBJECT_IN_PAGED_POOL = 0xC4, 0xE1, "ObjectInPagedPool", "Bug Check 0xC4: DRIVER_VERIFIER_DETECTED_VIOLATION";
     /// A call that reports failure by an exception, which nothing in a Rust driver can catch.
     EXCEPTION = 0x1E, OWN, "UnhandledException", "Bug Check 0x1E: KMODE_EXCEPTION_NOT_HANDLED";
     /// A driver's routine panicked.
@@ -102,6 +119,8 @@ rules! {
     DISPATCHER_OBJECT = 0xC4, OWN + 1, "DispatcherObject", "Defining and Using an Event Object";
     /// A block freed while a thread waits for an object in it.
     DISPATCHER_OBJECT_FREED = 0xC4, OWN + 5, "DispatcherObjectFreed", "Defining and Using an Event Object";
+    /// An event initialised while a thread waits for it.
+    EVENT_INITIALIZED_WAITED = 0xC4, OWN + 11, "EventInitializedWaited", "KeInitializeEvent";
     /// A wait that went on past the limit which the test set (`Config::wait_limit`).
     WAIT_TOO_LONG = 0x101, OWN, "WaitTooLong", "KeWaitForSingleObject";
 
@@ -110,9 +129,17 @@ rules! {
     /// A spin lock released by a thread that does not hold it.
     SPIN_LOCK_NOT_OWNED = 0x10, OWN, "SpinLock", "Bug Check 0x10: SPIN_LOCK_NOT_OWNED";
     /// A spin lock acquired by one form and released by the other.
-    SPIN_LOCK_FORM = 0xC4, 0x100A, "SpinLockRelease", "SpinlockRelease rule (wdm)";
+    SPIN_LOCK_FORM = 0xC4, 0x1009, "SpinLockRelease", "SpinlockRelease rule (wdm)";
     /// The form for callers at `DISPATCH_LEVEL`, called below it.
     SPIN_LOCK_AT_DPC = 0xC4, 0x40, "SpinLockDpc", "KeAcquireSpinLockAtDpcLevel";
+
+    /// A spin lock released to another level than the thread came from.
+    SPIN_LOCK_OLD_IRQL = 0xC4, OWN + 10, "SpinLockOldIrql", "KeReleaseSpinLock";
+    /// A spin lock initialised by the thread that holds it.
+    SPIN_LOCK_INITIALIZED_HELD = 0xC4, 0x1005, "SpinLockInitializedHeld",
+        "Bug Check 0xC4: DRIVER_VERIFIER_DETECTED_VIOLATION";
+    /// Two locks acquired in one order here, and in the other there.
+    LOCK_ORDER = 0xC4, 0x1001, "LockOrder", "Deadlock Detection";
 
     /// A spin lock that was not released in time for who waited for it.
     SPIN_LOCK_STUCK = 0x133, 0x1, "SpinLockNotReleased", "Bug Check 0x133: DPC_WATCHDOG_VIOLATION";
@@ -121,6 +148,10 @@ rules! {
 
     /// A DPC or timer that was never initialised.
     DPC_NOT_INITIALIZED = 0xC7, OWN, "DpcNotInitialized", "KeInitializeDpc";
+    /// A timer initialised while it is set.
+    TIMER_INITIALIZED_SET = 0xC7, OWN + 2, "TimerInitializedSet", "Bug Check 0xC7: TIMER_OR_DPC_INVALID";
+    /// A DPC initialised while it is queued.
+    DPC_INITIALIZED_QUEUED = 0xC7, OWN + 3, "DpcInitializedQueued", "Bug Check 0xC7: TIMER_OR_DPC_INVALID";
     /// `KeFlushQueuedDpcs` called by a DPC.
     DPC_FLUSH_IN_DPC = 0xC7, OWN + 1, "DpcFlushInDpc", "KeFlushQueuedDpcs";
     /// A timer set, or a DPC queued, when its driver was unloaded or the machine shut down.
@@ -133,6 +164,8 @@ rules! {
     WORK_ITEM_QUEUED_TWICE = 0xE4, 0x1, "WorkItemQueuedTwice", "Bug Check 0xE4: WORKER_INVALID";
     /// Something used as a work item that `IoAllocateWorkItem` did not return, or that was freed.
     WORK_ITEM_INVALID = 0xE4, 0x3, "WorkItemInvalid", "Bug Check 0xE4: WORKER_INVALID";
+    /// A work item queued, or made, for a device that the driver has deleted.
+    WORK_ITEM_DEVICE_DELETED = 0xE4, OWN, "WorkItemDeviceDeleted", "IoQueueWorkItem";
     /// A work item left when its driver was unloaded or the machine shut down.
     WORK_ITEM_LEAK = 0xC4, 0x62, "WorkItemLeak", "IoAllocateWorkItem";
     /// A work item still queued or running when its driver was unloaded.
@@ -159,6 +192,8 @@ rules! {
     MDL_NOT_NON_PAGED = 0xC4, 0x7F, "MdlNotNonPagedPool", "MmBuildMdlForNonPagedPool";
     /// An MDL built or locked a second time.
     MDL_BUILT_TWICE = 0xC4, 0xB0, "MdlBuiltTwice", "MmBuildMdlForNonPagedPool";
+    /// A buffer of a process locked with the access mode of the kernel, which probes nothing.
+    MDL_USER_AS_KERNEL = 0xC4, OWN + 12, "UserAddressAsKernel", "MmProbeAndLockPages";
     /// Pages unlocked that are not locked.
     MDL_NOT_LOCKED = 0xC4, 0x7C, "MdlNotLocked", "MmUnlockPages";
     /// Pages of non-paged pool unlocked.

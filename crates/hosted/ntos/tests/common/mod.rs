@@ -5,7 +5,7 @@
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
-use ntos::{BugCheck, Config, Machine};
+use ntos::{BugCheck, Config, Machine, SpecialPool};
 
 /// Calls a function of the kernel.
 #[macro_export]
@@ -21,13 +21,23 @@ macro_rules! kernel {
 
 /// A strict machine on which a hang is a bug check.
 pub(crate) fn machine() -> Machine {
-    let config = Config { wait_limit: Some(Duration::from_secs(20)), ..Config::default() };
+    machine_with(SpecialPool::default())
+}
+
+/// The same, whose blocks lie where this says.
+pub(crate) fn machine_with(special_pool: SpecialPool) -> Machine {
+    let config = Config { special_pool, wait_limit: Some(Duration::from_secs(20)), ..Config::default() };
     Machine::boot(config)
 }
 
 /// Runs a wrong driver, and returns the bug check that it caused.
 pub(crate) fn bug_check(driver: impl FnOnce() + Send + 'static) -> BugCheck {
-    let machine = machine();
+    bug_check_with(SpecialPool::default(), driver)
+}
+
+/// The same, with its blocks where this says.
+pub(crate) fn bug_check_with(special_pool: SpecialPool, driver: impl FnOnce() + Send + 'static) -> BugCheck {
+    let machine = machine_with(special_pool);
     machine.catch_bug_check(driver).expect_err("a bug check")
 }
 

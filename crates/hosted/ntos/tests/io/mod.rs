@@ -8,7 +8,7 @@
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use ntos::{BugCheck, Config, Driver, File, Machine, Rule, Token};
+use ntos::{BugCheck, Config, Driver, File, Machine, Rule, SpecialPool, Token};
 use wsk_sys::{
     CTL_CODE, DEVICE_OBJECT, DRIVER_DISPATCH, DRIVER_OBJECT, FILE_ANY_ACCESS, FILE_DEVICE_UNKNOWN,
     IO_NO_INCREMENT, IO_STACK_DEVICE_IO_CONTROL, IO_STATUS_BLOCK, IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE,
@@ -277,7 +277,12 @@ pub(crate) fn system_buffer(irp: *mut IRP) -> *mut u8 {
 
 /// A machine with the probe loaded.
 pub(crate) fn boot() -> (Machine, Driver) {
-    let machine = Machine::boot(Config::default());
+    boot_with(Config::default())
+}
+
+/// The same, on a machine with this configuration.
+pub(crate) fn boot_with(config: Config) -> (Machine, Driver) {
+    let machine = Machine::boot(config);
     let driver = machine.load_driver("probe", entry).expect("the probe loads");
     (machine, driver)
 }
@@ -310,7 +315,18 @@ pub(crate) fn expect_violation(
     object: &str,
     test: impl FnOnce(Machine) + Send + 'static,
 ) -> BugCheck {
-    let (machine, driver) = boot();
+    expect_violation_with(SpecialPool::default(), rule, object, test)
+}
+
+/// The same, on a machine whose blocks lie where this says.
+#[track_caller]
+pub(crate) fn expect_violation_with(
+    special_pool: SpecialPool,
+    rule: &Rule,
+    object: &str,
+    test: impl FnOnce(Machine) + Send + 'static,
+) -> BugCheck {
+    let (machine, driver) = boot_with(Config { special_pool, ..Config::default() });
     let inner = machine.clone();
     inner.extension(|| Loaded(Mutex::new(Some(driver))));
     let report =

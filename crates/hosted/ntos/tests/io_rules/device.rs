@@ -2,10 +2,10 @@
 
 use std::ptr;
 
-use ntos::io_rules as rules;
+use ntos::{io_rules as rules, rule};
 use wsk_sys::{
-    APC_LEVEL, DISPATCH_LEVEL, DRIVER_OBJECT, IoDeleteDevice, KfRaiseIrql, NTSTATUS, ObfDereferenceObject,
-    PCUNICODE_STRING,
+    APC_LEVEL, DISPATCH_LEVEL, DRIVER_OBJECT, DelayedWorkQueue, IO_WORKITEM, IoAllocateWorkItem,
+    IoDeleteDevice, IoQueueWorkItem, KfRaiseIrql, NTSTATUS, ObfDereferenceObject, PCUNICODE_STRING, PVOID,
 };
 
 use crate::io::{create_device, delete_device, delete_link, open, probe};
@@ -52,6 +52,18 @@ fn raise(level: u8) {
     unsafe { KfRaiseIrql(level) };
 }
 
+fn work_item(device: *mut wsk_sys::DEVICE_OBJECT) -> *mut IO_WORKITEM {
+    // SAFETY: the kernel looks at the address only.
+    unsafe { IoAllocateWorkItem(device) }
+}
+
+unsafe extern "system" fn nothing(_: *mut wsk_sys::DEVICE_OBJECT, _: PVOID) {}
+
+fn queue(item: *mut IO_WORKITEM) {
+    // SAFETY: a work item whose routine does nothing.
+    unsafe { IoQueueWorkItem(item, nothing, DelayedWorkQueue, ptr::null_mut()) };
+}
+
 violations! {
     deleted_twice: &rules::DELETE_BAD_DEVICE, "no longer one", |_| {
         let device = probe().device.lock().unwrap().expect("the probe has a device").0;
@@ -69,6 +81,20 @@ violations! {
         // SAFETY: the kernel looks the address up before it touches anything.
         unsafe { ObfDereferenceObject(device.cast()) };
     };
+    work_item_queued_after_its_device_was_deleted: &rule::WORK_ITEM_DEVICE_DELETED, "IoQueueWorkItem of work item 0x",
+        |_| {
+            let device = probe().device.lock().unwrap().expect("the probe has a device").0;
+            let item = work_item(device);
+            delete(device);
+            queue(item);
+        };
+    work_item_made_after_its_device_was_deleted: &rule::WORK_ITEM_DEVICE_DELETED, "IoQueueWorkItem of work item 0x",
+        |machine| {
+            let _file = open(&machine);
+            let device = probe().device.lock().unwrap().expect("the probe has a device").0;
+            delete(device);
+            queue(work_item(device));
+        };
     deleted_no_device: &rules::DELETE_BAD_DEVICE, "no device object", |_| delete(ptr::dangling_mut());
     device_left: &rules::DEVICE_LEAK, r"1 devices left after DriverUnload: \Device\Probe", |machine| {
         machine.load_driver("leaver", leaves_device).expect("it loads").unload().expect("it unloads");

@@ -164,6 +164,15 @@ violations! {
             mark_pending(irp);
             complete(irp, STATUS_SUCCESS, 0)
         });
+    cancel_field_not_looked_at: &rules::CANCEL_FIELD, r"the dispatch routine of \Device\Probe for IRP #2",
+        |machine| request(&machine, |irp| {
+            mark_pending(irp);
+            // As if the process were quicker than the driver.
+            // SAFETY: the IRP lives.
+            unsafe { wsk_sys::IoCancelIrp(irp) };
+            set_cancel(irp);
+            STATUS_PENDING
+        });
     cancellation_ignored: &rules::CANCEL_IGNORED, r"IRP_MJ_DEVICE_CONTROL 0x80002000 to \\.\Probe was cancelled",
         |machine| {
             probe().handle(|irp| {

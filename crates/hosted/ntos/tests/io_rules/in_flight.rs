@@ -15,7 +15,7 @@ use wsk_sys::{
 use super::irp::{allocate, free, keep, sent, step, watch};
 use crate::io::{BUFFERED, complete, mark_pending, open, probe, system_buffer};
 
-const TAG: u32 = u32::from_le_bytes(*b"Fly ");
+const TAG: u32 = u32::from_le_bytes(*b"Used");
 
 fn pool(size: usize) -> PVOID {
     // SAFETY: nothing is asked of the caller.
@@ -42,14 +42,17 @@ fn free_mdl(mdl: *mut MDL) {
 }
 
 /// A request of a provider's that uses some memory of its sender's.
-fn fly(memory: impl IntoIterator<Item = Memory>) -> *mut IRP {
-    fly_with(keep, memory)
+fn submit(memory: impl IntoIterator<Item = Memory>) -> *mut IRP {
+    submit_with(keep, memory)
 }
 
-fn fly_with(routine: wsk_sys::IO_COMPLETION_ROUTINE, memory: impl IntoIterator<Item = Memory>) -> *mut IRP {
+fn submit_with(
+    routine: wsk_sys::IO_COMPLETION_ROUTINE,
+    memory: impl IntoIterator<Item = Memory>,
+) -> *mut IRP {
     let irp = allocate(1);
     watch(irp, routine);
-    in_flight::begin(irp, "WskSendTo on socket #3", memory);
+    in_flight::begin(irp, "WskSendTo on socket #3", memory).expect("nothing is freed");
     irp::log::sent(irp, "WskSendTo on socket #3");
     step(irp);
     irp
@@ -66,7 +69,7 @@ unsafe extern "system" fn send_from_the_stack(
     context: PVOID,
 ) -> NTSTATUS {
     let address = [0_u8; 16];
-    let inner = fly([Memory::of("the remote address", &raw const address)]);
+    let inner = submit([Memory::of("the remote address", &raw const address)]);
     if !context.is_null() {
         complete(inner, STATUS_SUCCESS, 0);
         free(inner);
@@ -77,26 +80,26 @@ unsafe extern "system" fn send_from_the_stack(
 violations! {
     a_buffer: &rules::FREED_IN_FLIGHT, "while WskSendTo on socket #3, IRP #1 at 0x", |_| {
         let block = pool(64);
-        fly(buffer(block, 64));
+        submit(buffer(block, 64));
         free_pool(block);
     };
     the_last_byte_of_a_block: &rules::FREED_IN_FLIGHT, "the buffer, 1 bytes at 0x", |_| {
         let block = pool(64);
-        fly(buffer(block.wrapping_byte_add(63), 1));
+        submit(buffer(block.wrapping_byte_add(63), 1));
         // SAFETY: as in `free_pool`.
         unsafe { ExFreePoolWithTag(block, TAG) };
     };
     a_buffer_of_two_requests_of_which_one_is_done: &rules::FREED_IN_FLIGHT, "IRP #2 at 0x", |_| {
         let block = pool(64);
-        let first = fly(buffer(block, 64));
-        fly(buffer(block, 64));
+        let first = submit(buffer(block, 64));
+        submit(buffer(block, 64));
         complete(first, STATUS_SUCCESS, 0);
         free_pool(block);
     };
     the_second_of_several_kinds: &rules::FREED_IN_FLIGHT, "the control information, 24 bytes", |_| {
         let (data, control) = (pool(8), pool(24));
         let memory = [Memory::new("the buffer", data, 8), Memory::new("the control information", control, 24)];
-        fly(memory);
+        submit(memory);
         free_pool(control);
     };
     an_mdl: &rules::FREED_IN_FLIGHT, "IoFreeMdl of MDL", |_| {
@@ -104,7 +107,7 @@ violations! {
         let mdl = mdl(block, 64);
         // SAFETY: the MDL describes a block of non-paged pool.
         unsafe { MmBuildMdlForNonPagedPool(mdl) };
-        fly([Memory::of("an MDL of the buffer", mdl)]);
+        submit([Memory::of("an MDL of the buffer", mdl)]);
         free_mdl(mdl);
     };
     locked_pages: &rules::FREED_IN_FLIGHT, "MmUnlockPages of MDL", |_| {
@@ -112,13 +115,13 @@ violations! {
         let mdl = mdl(block, 64);
         // SAFETY: memory of the kernel's.
         unsafe { MmProbeAndLockPages(mdl, KernelMode, IoReadAccess) };
-        fly(buffer(block, 64));
+        submit(buffer(block, 64));
         // SAFETY: locked above.
         unsafe { MmUnlockPages(mdl) };
     };
     the_system_buffer_of_a_request: &rules::FREED_IN_FLIGHT, "which frees its system buffer of 8 bytes", |machine| {
         probe().handle(|irp| {
-            fly(buffer(system_buffer(irp).cast(), 8));
+            submit(buffer(system_buffer(irp).cast(), 8));
             complete(irp, STATUS_SUCCESS, 0)
         });
         open(&machine).device_io_control(BUFFERED, &[1; 8], &mut []);
@@ -127,7 +130,7 @@ violations! {
         let device = probe().device.lock().unwrap().expect("the probe has a device").0;
         // SAFETY: the probe's device.
         let extension = unsafe { (*device).DeviceExtension };
-        fly(buffer(extension, 8));
+        submit(buffer(extension, 8));
         crate::io::delete_device();
     };
     an_irp_in_pool: &rules::FREE_IN_USE, "while a driver below has IRP #1", |_| {
@@ -181,12 +184,12 @@ fn a_routine_that_is_still_running_may_lend_its_stack_to_what_outlives_others() 
         _context: PVOID,
     ) -> NTSTATUS {
         let address = [0_u8; 16];
-        let flying = fly([Memory::of("the remote address", &raw const address)]);
+        let submitted = submit([Memory::of("the remote address", &raw const address)]);
         let other = sent(keep);
         complete(other, STATUS_SUCCESS, 0);
         free(other);
-        complete(flying, STATUS_SUCCESS, 0);
-        free(flying);
+        complete(submitted, STATUS_SUCCESS, 0);
+        free(submitted);
         STATUS_MORE_PROCESSING_REQUIRED
     }
     let machine = Machine::boot(Config::default());
@@ -203,7 +206,7 @@ fn the_memory_beside_what_is_used_may_be_freed() {
     let _entered = machine.enter();
     let blocks: Vec<PVOID> = (0..32).map(|_| pool(16)).collect();
     let used = blocks[16];
-    let irp = fly(buffer(used, 16));
+    let irp = submit(buffer(used, 16));
     assert_eq!(in_flight::count(), 1);
     blocks.into_iter().filter(|block| *block != used).for_each(free_pool);
     complete(irp, STATUS_SUCCESS, 0);
@@ -230,7 +233,7 @@ fn a_completion_routine_may_free_what_its_request_used() {
     let irp = allocate(1);
     // SAFETY: a fresh IRP, and the context is the routine's.
     unsafe { wsk_sys::IoSetCompletionRoutine(irp, Some(free_all), block, true, true, true) };
-    in_flight::begin(irp, "WskSendTo on socket #3", buffer(block, 64));
+    in_flight::begin(irp, "WskSendTo on socket #3", buffer(block, 64)).expect("nothing is freed");
     step(irp);
     complete(irp, STATUS_SUCCESS, 0);
     machine.shutdown();
@@ -241,7 +244,7 @@ fn a_provider_may_end_the_use_before_the_completion() {
     let machine = Machine::boot(Config::default());
     let _entered = machine.enter();
     let block = pool(64);
-    let irp = fly(buffer(block, 64));
+    let irp = submit(buffer(block, 64));
     in_flight::end(irp);
     free_pool(block);
     complete(irp, STATUS_SUCCESS, 0);
@@ -254,7 +257,7 @@ fn no_bytes_and_null_are_no_memory() {
     let machine = Machine::boot(Config::default());
     let _entered = machine.enter();
     let block = pool(64);
-    let irp = fly([Memory::new("the buffer", block, 0), Memory::of::<MDL>("an MDL", ptr::null())]);
+    let irp = submit([Memory::new("the buffer", block, 0), Memory::of::<MDL>("an MDL", ptr::null())]);
     assert_eq!(in_flight::count(), 0);
     free_pool(block);
     complete(irp, STATUS_SUCCESS, 0);
@@ -285,7 +288,7 @@ fn a_request_may_be_completed_when_what_used_its_buffer_is_done() {
     let entered = machine.enter();
     probe().handle(|irp| {
         mark_pending(irp);
-        let inner = fly(buffer(system_buffer(irp).cast(), 8));
+        let inner = submit(buffer(system_buffer(irp).cast(), 8));
         complete(inner, STATUS_SUCCESS, 0);
         free(inner);
         complete(irp, STATUS_SUCCESS, 0);
@@ -303,7 +306,7 @@ fn another_thread_that_completes_hands_the_memory_back() {
     let machine = Machine::boot(Config::default());
     let _entered = machine.enter();
     let block = pool(64);
-    let irp = fly(buffer(block, 64));
+    let irp = submit(buffer(block, 64));
     let (done, wait) = mpsc::channel();
     let address = irp.expose_provenance();
     let thread = machine.spawn("provider", move || {

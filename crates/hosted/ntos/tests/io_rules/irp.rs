@@ -157,7 +157,8 @@ violations! {
 #[test]
 #[cfg_attr(miri, ignore = "the write is undefined behaviour, as Miri says")]
 fn written_after_free() {
-    crate::io::expect_violation(&rules::IRP_WRITTEN_AFTER_FREE, "IRP #1", |machine| {
+    let off = ntos::SpecialPool::Off;
+    crate::io::expect_violation_with(off, &rules::IRP_WRITTEN_AFTER_FREE, "IRP #1", |machine| {
         let irp = allocate(1);
         free(irp);
         crate::io::set_status(irp, STATUS_SUCCESS, 0);

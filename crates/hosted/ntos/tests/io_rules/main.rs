@@ -16,6 +16,7 @@ macro_rules! violations {
     };
 }
 
+mod buffers;
 mod complete;
 mod device;
 mod dispatch;

@@ -3,18 +3,35 @@
 use std::ptr;
 use std::sync::mpsc;
 
-use ntos::{Machine, Token, io_rules as rules};
+use ntos::{Machine, Token, io_rules as rules, rule};
 use wsk_sys::{
-    APC_LEVEL, DRIVER_OBJECT, FALSE, FILE_DEVICE_UNKNOWN, IoCreateDevice, IoDeleteDevice,
-    IoRegisterShutdownNotification, IoUnregisterShutdownNotification, KeDelayExecutionThread, KernelMode,
-    NTSTATUS, ObfDereferenceObject, ObfReferenceObject, PCUNICODE_STRING, STATUS_SUCCESS,
-    STATUS_UNSUCCESSFUL,
+    APC_LEVEL, DEVICE_OBJECT, DRIVER_OBJECT, DelayedWorkQueue, FALSE, FILE_DEVICE_UNKNOWN,
+    IoAllocateWorkItem, IoCreateDevice, IoDeleteDevice, IoFreeWorkItem, IoQueueWorkItem,
+    IoRegisterShutdownNotification, IoUnregisterShutdownNotification, KeDelayExecutionThread, KeSetEvent,
+    KeWaitForSingleObject, KernelMode, NTSTATUS, NotificationEvent, ObfDereferenceObject, ObfReferenceObject,
+    PCUNICODE_STRING, PVOID, STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
 };
 
 use crate::io::{self, ACCESS, PATH, delete_device, delete_link, open};
 use crate::irp::device;
 use crate::levels::at;
+use crate::objects::event;
 use crate::{Right, kernel};
+
+unsafe extern "system" fn sets(_: *mut DEVICE_OBJECT, event: PVOID) {
+    kernel!(KeSetEvent(event.cast(), 0, FALSE));
+}
+
+/// A device of the probe's beside its own.
+fn unnamed_device() -> *mut DEVICE_OBJECT {
+    // SAFETY: the probe's device.
+    let driver = unsafe { (*device()).DriverObject };
+    let mut made = ptr::null_mut();
+    let out = &raw mut made;
+    let status = kernel!(IoCreateDevice(driver, 0, ptr::null(), FILE_DEVICE_UNKNOWN, 0, FALSE, out));
+    assert_eq!(status, STATUS_SUCCESS);
+    made
+}
 
 /// Fails, and has undone what it did.
 unsafe extern "system" fn undoes(driver: *mut DRIVER_OBJECT, _path: PCUNICODE_STRING) -> NTSTATUS {
@@ -110,6 +127,16 @@ pub(crate) fn rights() -> Vec<Right> {
             begun.send(()).expect("the closer waits");
             driver.unload().expect("it unloads when the handle is closed");
             closer.join().expect("the closer returns");
+        }),
+        (&rule::WORK_ITEM_DEVICE_DELETED, |_| {
+            let device = unnamed_device();
+            let item = kernel!(IoAllocateWorkItem(device));
+            let done = event(NotificationEvent, FALSE);
+            // Queued before the device is deleted: the I/O manager keeps it for the routine.
+            kernel!(IoQueueWorkItem(item, sets, DelayedWorkQueue, done.get().cast()));
+            kernel!(IoDeleteDevice(device));
+            kernel!(KeWaitForSingleObject(done.get().cast(), 0, 0, FALSE, ptr::null()));
+            kernel!(IoFreeWorkItem(item));
         }),
         (&rules::FILE_LEAK, |machine| {
             // By itself, and by the end of its process.

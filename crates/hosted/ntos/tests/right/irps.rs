@@ -86,7 +86,8 @@ fn request(machine: &ntos::Machine, handler: crate::io::Handler) -> ntos::IoStat
 fn submit(block: PVOID, length: usize, routine: wsk_sys::IO_COMPLETION_ROUTINE, context: PVOID) -> *mut IRP {
     let irp = allocate(1);
     watch(irp, routine, context);
-    in_flight::begin(irp, "WskSendTo on socket #3", [Memory::new("the buffer", block, length)]);
+    let memory = [Memory::new("the buffer", block, length)];
+    in_flight::begin(irp, "WskSendTo on socket #3", memory).expect("the block lives");
     irp::log::sent(irp, "WskSendTo on socket #3");
     step(irp);
     irp
@@ -188,6 +189,22 @@ fn owning() -> Vec<Right> {
             });
             assert_eq!(result, (STATUS_SUCCESS, 0));
         }),
+        (&rules::CANCEL_FIELD, |machine| {
+            let result = request(machine, |irp| {
+                mark_pending(irp);
+                // As if the process were quicker than the driver.
+                kernel!(IoCancelIrp(irp));
+                set_cancel(irp, Some(cancel));
+                // SAFETY: the IRP lives, as nobody has completed it.
+                let cancelled = unsafe { (*irp).Cancel } != FALSE;
+                // Who takes the routine back is the one who completes.
+                if cancelled && set_cancel(irp, None) {
+                    complete(irp, STATUS_CANCELLED, 0);
+                }
+                STATUS_PENDING
+            });
+            assert_eq!(result, (STATUS_CANCELLED, 0));
+        }),
         (&rules::CANCEL_LOCK_KEPT, |_| {
             let irp = sent(keep);
             set_cancel(irp, Some(cancel));
@@ -256,6 +273,24 @@ fn completing() -> Vec<Right> {
             complete(sent(free_all), STATUS_SUCCESS, 0);
         }),
         (&rules::ROUTINE_CHANGED_IRQL, |_| complete_and_free(sent(raise_and_lower), STATUS_SUCCESS)),
+        (&rules::OUTPUT_NOT_WRITTEN, |machine| {
+            let file = open(machine);
+            // All that is claimed is written, be it zero.
+            probe().handle(|irp| {
+                // SAFETY: the system buffer has 16 bytes.
+                unsafe { system_buffer(irp).write_bytes(0, 12) };
+                complete(irp, STATUS_SUCCESS, 12)
+            });
+            assert_eq!(file.device_io_control(BUFFERED, &[1], &mut [0; 16]), (STATUS_SUCCESS, 12));
+            // The input, given back.
+            probe().handle(|irp| complete(irp, STATUS_SUCCESS, 16));
+            assert_eq!(file.device_io_control(BUFFERED, &[1; 16], &mut [0; 16]), (STATUS_SUCCESS, 16));
+            // A failure has no output.
+            probe().handle(|irp| complete(irp, wsk_sys::STATUS_BUFFER_TOO_SMALL, 16));
+            let status = file.device_io_control(BUFFERED, &[], &mut [0; 16]).status;
+            assert_eq!(status, wsk_sys::STATUS_BUFFER_TOO_SMALL);
+            file.close();
+        }),
         (&rules::INFORMATION_TOO_LARGE, |machine| {
             assert_eq!(request(machine, |irp| complete(irp, STATUS_SUCCESS, 8)), (STATUS_SUCCESS, 8));
             // The bytes of the input that were used, where no output is asked for.

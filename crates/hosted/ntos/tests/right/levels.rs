@@ -11,9 +11,9 @@ use wsk_sys::{
     ExReleaseRundownProtection, ExWaitForRundownProtectionRelease, FALSE, IoAllocateIrp, IoFreeIrp,
     KSPIN_LOCK, KTIMER, KeAcquireSpinLockAtDpcLevel, KeAcquireSpinLockRaiseToDpc, KeCancelTimer,
     KeClearEvent, KeDelayExecutionThread, KeEnterCriticalRegion, KeFlushQueuedDpcs, KeGetCurrentIrql,
-    KeInitializeTimerEx, KeLeaveCriticalRegion, KeLowerIrql, KeReadStateEvent, KeReleaseSpinLock,
-    KeReleaseSpinLockFromDpcLevel, KeSetEvent, KeSetTimerEx, KeWaitForSingleObject, KernelMode, KfRaiseIrql,
-    NotificationEvent, NotificationTimer, PASSIVE_LEVEL, STATUS_SUCCESS, TRUE,
+    KeInitializeSpinLock, KeInitializeTimerEx, KeLeaveCriticalRegion, KeLowerIrql, KeReadStateEvent,
+    KeReleaseSpinLock, KeReleaseSpinLockFromDpcLevel, KeSetEvent, KeSetTimerEx, KeWaitForSingleObject,
+    KernelMode, KfRaiseIrql, NotificationEvent, NotificationTimer, PASSIVE_LEVEL, STATUS_SUCCESS, TRUE,
 };
 
 use crate::common::Object;
@@ -77,6 +77,14 @@ fn levels() -> Vec<Right> {
     vec![
         (&rule::RAISE_TO_LOWER, |_| at(DISPATCH_LEVEL, || at(DISPATCH_LEVEL, || ()))),
         (&rule::LOWER_TO_HIGHER, |_| kernel!(KeLowerIrql(PASSIVE_LEVEL))),
+        (&rule::LOWER_NOT_SAVED, |_| {
+            at(APC_LEVEL, || at(DISPATCH_LEVEL, || ()));
+            // In two steps, and from a level that was raised twice to the same.
+            let (passive, apc) = (kernel!(KfRaiseIrql(APC_LEVEL)), kernel!(KfRaiseIrql(DISPATCH_LEVEL)));
+            at(DISPATCH_LEVEL, || ());
+            kernel!(KeLowerIrql(apc));
+            kernel!(KeLowerIrql(passive));
+        }),
         (&rule::LOWER_WITH_SPIN_LOCK, |_| {
             releases_in_any_order();
             // To the level of the lock.
@@ -188,6 +196,26 @@ fn releases_at_dispatch_level() {
     assert_eq!(kernel!(KeGetCurrentIrql()), DISPATCH_LEVEL);
 }
 
+/// Orders that look like a deadlock, and are none.
+fn lock_orders() {
+    let [one, two, three] = [lock(), lock(), lock()].map(Arc::new);
+    let nest = |locks: [&Object<KSPIN_LOCK>; 2]| locked(locks[0].get(), || locked(locks[1].get(), || ()));
+    // A hierarchy, with and without the lock in the middle.
+    nest([&one, &two]);
+    nest([&two, &three]);
+    nest([&one, &three]);
+    // Both orders, but never without a lock that keeps the threads apart.
+    let [left, right] = [lock(), lock()];
+    locked(one.get(), || nest([&left, &right]));
+    locked(one.get(), || nest([&right, &left]));
+    // One after the other, not one in the other.
+    locked(three.get(), || ());
+    locked(one.get(), || ());
+    // Another lock at the same address.
+    kernel!(KeInitializeSpinLock(three.get()));
+    nest([&three, &one]);
+}
+
 fn locks() -> Vec<Right> {
     vec![
         (&rule::SPIN_LOCK_RECURSION, |_| {
@@ -197,6 +225,17 @@ fn locks() -> Vec<Right> {
             }
         }),
         (&rule::SPIN_LOCK_NOT_OWNED, |_| releases_in_any_order()),
+        (&rule::SPIN_LOCK_OLD_IRQL, |_| {
+            releases_in_any_order();
+            at(DISPATCH_LEVEL, releases_at_dispatch_level);
+            at(APC_LEVEL, || locked(lock().get(), || ()));
+        }),
+        (&rule::SPIN_LOCK_INITIALIZED_HELD, |_| {
+            let (one, other) = (lock(), lock());
+            locked(one.get(), || kernel!(KeInitializeSpinLock(other.get())));
+            kernel!(KeInitializeSpinLock(one.get()));
+        }),
+        (&rule::LOCK_ORDER, |_| lock_orders()),
         (&rule::SPIN_LOCK_FORM, |_| at_dpc_level()),
         (&rule::SPIN_LOCK_AT_DPC, |_| at_dpc_level()),
         (&rule::SPIN_LOCK_STUCK, |machine| {

@@ -2,16 +2,18 @@
 
 use std::ptr;
 
-use ntos::{LeakScope, Owner, rule};
+use ntos::{LeakScope, Machine, Owner, rule};
 use wsk_sys::{
-    APC_LEVEL, DISPATCH_LEVEL, ExAllocatePool2, ExFreePool, ExFreePoolWithTag, FALSE, IoAllocateMdl,
+    APC_LEVEL, DISPATCH_LEVEL, EX_RUNDOWN_REF, ExAcquireRundownProtection, ExAllocatePool2, ExFreePool,
+    ExFreePoolWithTag, ExInitializeRundownProtection, ExReleaseRundownProtection, FALSE, IoAllocateMdl,
     IoFreeMdl, KEVENT, KeInitializeEvent, KeSetEvent, KernelMode, MDL, MdlMappingNoExecute,
     MmBuildMdlForNonPagedPool, MmGetSystemAddressForMdlSafe, MmProbeAndLockPages, MmUnlockPages, NamedStatus,
     NormalPagePriority, NotificationEvent, PAGE_SIZE, POOL_FLAG_NON_PAGED, POOL_FLAG_PAGED,
-    POOL_FLAG_UNINITIALIZED, PVOID, STATUS_INSUFFICIENT_RESOURCES,
+    POOL_FLAG_UNINITIALIZED, PVOID, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS, UserMode,
 };
 
 use crate::common::tag;
+use crate::io::{BUFFERED, complete, open, probe};
 use crate::levels::{at, lock, locked};
 use crate::{Right, kernel};
 
@@ -41,7 +43,8 @@ fn write(block: PVOID, offset: usize) {
 
 /// Writes the first byte and the last one, until the block is freed; then the next block's.
 fn writes_to_the_ends() {
-    for size in [1, 40, PAGE_SIZE, PAGE_SIZE + 1] {
+    // At either end of their pages.
+    for size in [1, 16, 40, PAGE_SIZE, PAGE_SIZE + 1].repeat(4) {
         for flags in [POOL_FLAG_NON_PAGED, POOL_FLAG_PAGED, POOL_FLAG_NON_PAGED | POOL_FLAG_UNINITIALIZED] {
             let block = pool(flags, size);
             write(block, 0);
@@ -121,8 +124,49 @@ fn initialized(address: PVOID, length: u32) -> *mut MDL {
 
 pub(crate) fn rights() -> Vec<Right> {
     let mut rights = blocks();
+    rights.extend(guarded());
     rights.extend(lists());
     rights
+}
+
+fn guarded() -> Vec<Right> {
+    vec![
+        (&rule::POOL_ACCESS_AFTER_FREE, |_| writes_to_the_ends()),
+        (&rule::POOL_ACCESS_BEYOND_END, |_| writes_to_the_ends()),
+        (&rule::POOL_ACCESS_BEFORE_START, |_| writes_to_the_ends()),
+        (&rule::POOL_FREED_LOCKED, |_| {
+            // Unlocked before, by two lists; and one that was only built for it, and is not used any more.
+            let block = pool(POOL_FLAG_NON_PAGED, 100);
+            let lists = [mdl(block, 100), mdl(block, 100)];
+            lists.into_iter().for_each(lock_pages);
+            lists.into_iter().for_each(unlock_pages);
+            let built = mdl(block, 100);
+            build(built);
+            free(block);
+            lists.into_iter().chain([built]).for_each(free_mdl);
+        }),
+        (&rule::PAGED_ACCESS_AT_DISPATCH, |_| {
+            // At APC_LEVEL, after it was held back, and at any level while the pages are locked.
+            let block = pool(POOL_FLAG_PAGED, 100);
+            at(DISPATCH_LEVEL, || ());
+            at(APC_LEVEL, || write(block, 99));
+            let mdl = mdl(block, 100);
+            lock_pages(mdl);
+            at(DISPATCH_LEVEL, || write(block, 99));
+            unlock_pages(mdl);
+            free_mdl(mdl);
+            free(block);
+        }),
+        (&rule::OBJECT_IN_PAGED_POOL, |_| {
+            // The object is non-paged, what is next to it is paged; and an object at the address that another had.
+            let beside = pool(POOL_FLAG_PAGED, size_of::<KEVENT>());
+            let event: *mut KEVENT = pool(POOL_FLAG_NON_PAGED, size_of::<KEVENT>()).cast();
+            kernel!(KeInitializeEvent(event, NotificationEvent, FALSE));
+            at(DISPATCH_LEVEL, || kernel!(KeSetEvent(event, 0, FALSE)));
+            free(event.cast());
+            free(beside);
+        }),
+    ]
 }
 
 fn blocks() -> Vec<Right> {
@@ -172,10 +216,13 @@ fn blocks() -> Vec<Right> {
         }),
         (&rule::PAGED_AT_DISPATCH, |_| {
             for (flags, level) in [(POOL_FLAG_NON_PAGED, DISPATCH_LEVEL), (POOL_FLAG_PAGED, APC_LEVEL)] {
-                let event: *mut KEVENT = pool(flags, size_of::<KEVENT>()).cast();
-                kernel!(KeInitializeEvent(event, NotificationEvent, FALSE));
-                at(level, || kernel!(KeSetEvent(event, 0, FALSE)));
-                free(event.cast());
+                let reference: *mut EX_RUNDOWN_REF = pool(flags, size_of::<EX_RUNDOWN_REF>()).cast();
+                kernel!(ExInitializeRundownProtection(reference));
+                at(level, || {
+                    kernel!(ExAcquireRundownProtection(reference));
+                    kernel!(ExReleaseRundownProtection(reference));
+                });
+                free(reference.cast());
             }
         }),
         (&rule::EXCEPTION, |machine| {
@@ -215,6 +262,24 @@ unsafe extern "system" fn fails_without_memory(
     }
     free(block);
     wsk_sys::STATUS_SUCCESS
+}
+
+/// Locks a block of its own as the kernel's, and the process' buffer as the process'.
+fn locks_a_buffer_of_the_process(machine: &Machine) {
+    locked_mapped_and_unlocked_twice();
+    probe().handle(|irp| {
+        // SAFETY: the IRP was sent here.
+        let buffer = unsafe { (*irp).UserBuffer };
+        let mdl = kernel!(IoAllocateMdl(buffer, 8, FALSE, FALSE, ptr::null_mut()));
+        kernel!(MmProbeAndLockPages(mdl, UserMode, MODIFY));
+        unlock_pages(mdl);
+        free_mdl(mdl);
+        complete(irp, STATUS_SUCCESS, 0)
+    });
+    let file = open(machine);
+    let neither = BUFFERED | 3;
+    assert_eq!(file.device_io_control(neither, &[], &mut [0; 8]), (STATUS_SUCCESS, 0));
+    file.close();
 }
 
 fn lists() -> Vec<Right> {
@@ -273,6 +338,7 @@ fn lists() -> Vec<Right> {
             lists.into_iter().for_each(free_mdl);
             free(block);
         }),
+        (&rule::MDL_USER_AS_KERNEL, locks_a_buffer_of_the_process),
         (&rule::MDL_NOT_LOCKED, |_| locked_mapped_and_unlocked_twice()),
         (&rule::MDL_UNLOCK_NON_PAGED, |_| {
             // Non-paged pool that was locked, not built.

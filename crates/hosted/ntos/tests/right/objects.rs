@@ -1,6 +1,7 @@
 //! Waits, DPCs and timers, work items, threads and their handles.
 
 use std::ptr;
+use std::sync::Arc;
 
 use ntos::{LeakScope, Machine, Owner, rule};
 use wsk_sys::{
@@ -48,6 +49,11 @@ unsafe extern "system" fn sets_in_a_dpc(_: *mut KDPC, event: PVOID, _: PVOID, _:
 
 unsafe extern "system" fn frees_its_dpc(dpc: *mut KDPC, _: PVOID, _: PVOID, _: PVOID) {
     kernel!(ExFreePool(dpc.cast()));
+}
+
+/// A DPC whose routine runs is not queued any more.
+unsafe extern "system" fn initialises_its_dpc(dpc: *mut KDPC, _: PVOID, _: PVOID, _: PVOID) {
+    kernel!(KeInitializeDpc(dpc, takes_long, ptr::null_mut()));
 }
 
 unsafe extern "system" fn takes_long(_: *mut KDPC, _: PVOID, _: PVOID, _: PVOID) {
@@ -202,6 +208,16 @@ fn waits() -> Vec<Right> {
                 setter.join().expect("the setter returns");
             }
         }),
+        (&rule::EVENT_INITIALIZED_WAITED, |machine| {
+            let event = Arc::new(event(NotificationEvent, FALSE));
+            let shared = Arc::clone(&event);
+            let waiter = machine.spawn("waiter", move || wait(shared.get(), None));
+            set(event.get());
+            assert_eq!(waiter.join().expect("the waiter returns"), STATUS_SUCCESS);
+            // The wait is over.
+            kernel!(KeInitializeEvent(event.get(), NotificationEvent, FALSE));
+            assert_eq!(wait(event.get(), Some(0)), STATUS_TIMEOUT);
+        }),
         (&rule::WAIT_TOO_LONG, |_| {
             let event = event(NotificationEvent, FALSE);
             assert_eq!(wait(event.get(), Some(-100)), STATUS_TIMEOUT);
@@ -213,6 +229,20 @@ fn dpcs() -> Vec<Right> {
     vec![
         (&rule::TIMER_FREED, |_| timer_that_ends()),
         (&rule::TIMER_LEFT, |machine| unloaded_after(machine, timer_that_ends)),
+        (&rule::TIMER_INITIALIZED_SET, |_| {
+            let timer = Object::<KTIMER>::zeroed();
+            for _ in 0..2 {
+                kernel!(KeInitializeTimerEx(timer.get(), NotificationTimer));
+                kernel!(KeSetTimerEx(timer.get(), FAR, 0, ptr::null_mut()));
+                assert_eq!(kernel!(KeCancelTimer(timer.get())), TRUE);
+            }
+        }),
+        (&rule::DPC_INITIALIZED_QUEUED, |_| {
+            let dpc = dpc(initialises_its_dpc, ptr::null_mut());
+            insert(dpc);
+            kernel!(KeFlushQueuedDpcs());
+            free_dpc(dpc);
+        }),
         (&rule::DPC_FREED, |_| {
             runs_twice();
             insert(dpc(frees_its_dpc, ptr::null_mut()));

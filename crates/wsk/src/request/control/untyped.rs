@@ -2,15 +2,16 @@
 #![expect(unsafe_code, reason = "WSK's functions are C functions behind pointers")]
 
 use core::fmt;
+use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
 use wsk_sys::{
     IOC_WSK, SOL_SOCKET, ULONG, WSK_CONTROL_SOCKET_TYPE, WSK_SO_BASE, WskGetOption, WskIoctl, WskSetOption,
 };
 
-use super::{CONTROL_MAX, Input, Output, Value, size_of_value, written};
+use super::{CONTROL_MAX, Output, Value, encode, size_of_value, with_input, written};
 use crate::error::{Error, Result};
-use crate::op::request::{FromCompletion, IoStatus, Irp, Request, Submit};
+use crate::op::request::{Abandonable, FromCompletion, IoStatus, Irp, Request, Submit};
 use crate::request::Completion;
 use crate::row::{Kind, MaxIrql, Row, ValueKind};
 use crate::socket::Core;
@@ -25,6 +26,8 @@ pub struct Control<'a> {
     value: Option<ValueKind>,
     input: &'a [u8],
     output: usize,
+    /// What a boolean that is got has at least: what WSK leaves out of it is zero.
+    least: usize,
 }
 
 impl<'a> Control<'a> {
@@ -46,10 +49,12 @@ impl<'a> Control<'a> {
             Kind::Option { .. } => WskSetOption,
             Kind::Ioctl { .. } | Kind::Client { .. } => WskIoctl,
         };
-        Ok(Control { kind, target: row.kind, value: Some(row.value), input: value, output: 0 })
+        Ok(Control { kind, target: row.kind, value: Some(row.value), input: value, output: 0, least: 0 })
     }
 
     /// A request to get the option of a row.
+    ///
+    /// A boolean that WSK writes with one byte, as Windows does with some, is completed with zeros.
     ///
     /// # Errors
     /// [`INVALID_DEVICE_REQUEST`](Error::INVALID_DEVICE_REQUEST): it cannot be got.
@@ -62,7 +67,8 @@ impl<'a> Control<'a> {
             return Err(Error::ACCESS_DENIED);
         }
         let output = size_of_value(row.value);
-        Ok(Control { kind: WskGetOption, target: row.kind, value: None, input: &[], output })
+        let least = if row.value == ValueKind::Bool { output } else { 0 };
+        Ok(Control { kind: WskGetOption, target: row.kind, value: None, input: &[], output, least })
     }
 
     /// A request that has no row, or one that is asked as if it had none: whatever the transport makes of it.
@@ -98,7 +104,7 @@ impl<'a> Control<'a> {
         if !fits || input.len() > CONTROL_MAX || output > CONTROL_MAX {
             return Err(Error::INVALID_BUFFER_SIZE);
         }
-        Ok(Control { kind, target, value: None, input, output })
+        Ok(Control { kind, target, value: None, input, output, least: 0 })
     }
 }
 
@@ -141,9 +147,10 @@ fn is_denied(target: Kind, size: usize) -> bool {
 pub struct Controlling {
     kind: WSK_CONTROL_SOCKET_TYPE,
     target: Kind,
-    input: Input,
+    input: Value,
+    /// As long as there is room for.
     output: Value,
-    room: usize,
+    least: usize,
 }
 
 impl Request for Control<'_> {
@@ -156,34 +163,40 @@ unsafe impl<B> Submit<B> for Control<'_> {
     type Target = Core;
     type State = Controlling;
 
-    fn prepare(self, socket: &Core, _: &mut B) -> Result<Controlling> {
+    fn prepare(self, socket: &Core, _: &mut B, state: &mut MaybeUninit<Controlling>) -> Result {
         let size = self.input.len();
         if self.value.is_some_and(|value| !value.accepts(size, socket.family().address_size())) {
             return Err(Error::INFO_LENGTH_MISMATCH);
         }
-        let input = Input::new(|to| {
+        let Control { kind, target, least, .. } = self;
+        let (input, output) = (Value::empty(), Value::empty());
+        let state = state.write(Controlling { kind, target, input, output, least });
+        state.output.zeros(self.output);
+        encode(&mut state.input, size, |to| {
             to.get_mut(..size).ok_or(Error::INVALID_BUFFER_SIZE)?.copy_from_slice(self.input);
             Ok(size)
-        })?;
-        let Control { kind, target, output: room, .. } = self;
-        Ok(Controlling { kind, target, input, output: Value::ZERO, room })
+        })
     }
 
     unsafe fn call(socket: &Core, mut state: NonNull<Controlling>, irp: Irp) -> Result {
         // SAFETY: the state is this call's.
         let state = unsafe { state.as_mut() };
-        let parameters = state.input.parameters(state.kind, state.target);
-        let parameters = parameters.output((&raw mut state.output).cast(), state.room);
+        let parameters = with_input(state.kind, state.target, &mut state.input);
+        let parameters = parameters.output(state.output.as_mut_ptr().cast(), state.output.len());
         // SAFETY: the values are as large as said (`Control`), and live until the IRP completes.
         unsafe { parameters.submit(socket, irp) }
     }
 
     fn complete(state: &mut Controlling, _: &mut B, status: IoStatus) -> Result<Output> {
         // Without output, what `Information` says of its length says nothing.
-        let length = if state.room == 0 { status.transferred(0) } else { written(status, state.room) }?;
-        Ok(Output { value: state.output, length })
+        let room = state.output.len();
+        let length = if room == 0 { status.transferred(0) } else { written(status, room) }?;
+        state.output.truncate(length.max(state.least));
+        Ok(Output(state.output))
     }
 }
+
+impl<B> Abandonable<B> for Control<'_> {}
 
 impl fmt::Debug for Control<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use readings::Readings;
 use wskctl::Family;
 use wskctl::conformance::{Kind, PEND_COMMAND, Plan};
 use wskctl::device::Completion;
@@ -17,8 +18,13 @@ use wskctl::step::Step;
 use wskctl::verb::{self, Steps, help, words};
 
 use crate::conformance;
+use crate::evidence;
 use crate::print::Form;
+use crate::probe;
+use crate::reading_list;
 use crate::service::DriverCommand;
+use crate::stress;
+use crate::trial::TrialCommand;
 use crate::verifier::VerifierCommand;
 
 const DEFAULT_LIMIT: Duration = Duration::from_secs(5);
@@ -47,9 +53,14 @@ pub(crate) struct Global {
     #[arg(overrides_with = "device")]
     pub(crate) device: String,
     /// When the hosted WSK completes a request: inline (within the call), deferred (on another thread), delayed or
-    /// delayed:SEED (later, in an order drawn from the seed) [default: deferred]
+    /// delayed:SEED (later, in an order drawn from the seed), mixed or mixed:SEED (each in one of these ways)
+    /// [default: deferred]
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "MODE", value_parser = completion)]
     pub(crate) completion: Option<Completion>,
+    /// What the hosted kernel does where Microsoft's pages leave it open: strict, windows (what is known of it) or
+    /// seed:N (one of each question's readings at random), and single ones by ,QUESTION=READING [default: strict]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "READINGS")]
+    pub(crate) readings: Option<Readings>,
     /// Print one JSON document instead of text
     #[arg(long, global = true, help_heading = EVERYWHERE, conflicts_with = "json_lines")]
     json: bool,
@@ -106,9 +117,21 @@ enum Verb {
         #[arg(required = true, value_name = "KIND", value_parser = Kind::named)]
         kinds: Vec<&'static Kind>,
     },
+    /// Do many things at once for some time, and see that nothing is left of them
+    #[command(after_help = stress::AFTER_HELP)]
+    Stress(stress::Arguments),
+    /// Gather all that a report of a run needs into one JSON file: system, verifiers, driver, suite
+    #[command(after_help = evidence::AFTER_HELP)]
+    Evidence(evidence::Arguments),
     /// Show the driver's version, WSK's versions, and what the driver has counted
     #[command(after_help = help::INFO)]
     Info,
+    /// Ask the kernel what Microsoft's pages leave open, and show which reading of each question it follows
+    #[command(after_help = help::PROBE)]
+    Probe(probe::Arguments),
+    /// List what Microsoft's pages leave open, and which reading of each question the hosted kernel follows
+    #[command(after_help = help::READINGS)]
+    Readings(reading_list::Arguments),
     /// List the socket options and IOCTLs by name, with what each takes and when
     #[command(after_help = help::OPTIONS)]
     Options,
@@ -118,6 +141,8 @@ enum Verb {
     Driver(DriverCommand),
     /// Turn Driver Verifier and the framework's verifier on or off for the driver
     Verifier(VerifierCommand),
+    /// Go through the list of steps for a test machine: certificate, service, verifiers, tests, and back
+    Trial(TrialCommand),
     /// Carry out the steps of a script, all on one socket
     #[command(after_help = help::script())]
     Script {
@@ -156,12 +181,17 @@ pub(crate) enum Command {
     Demo,
     Conformance(conformance::Arguments),
     Pend(Plan),
+    Stress(stress::Arguments),
+    Evidence(evidence::Arguments),
     Info,
+    Probe(probe::Arguments),
+    Readings(reading_list::Arguments),
     Options,
     Steps(Steps),
     Script(PathBuf),
     Driver(DriverCommand),
     Verifier(VerifierCommand),
+    Trial(TrialCommand),
 }
 
 /// Reads the command line: the first word is the program's name.
@@ -208,11 +238,16 @@ fn command(verb: Verb) -> Result<Command, String> {
         Verb::Demo => Command::Demo,
         Verb::Conformance(arguments) => Command::Conformance(arguments),
         Verb::Pend { handles, requests, kinds } => Command::Pend(Plan { handles, requests, kinds }),
+        Verb::Stress(arguments) => Command::Stress(arguments),
+        Verb::Evidence(arguments) => Command::Evidence(arguments),
         Verb::Info => Command::Info,
+        Verb::Probe(arguments) => Command::Probe(arguments),
+        Verb::Readings(arguments) => Command::Readings(arguments),
         Verb::Options => Command::Options,
         Verb::Script { file } => Command::Script(file),
         Verb::Driver(driver) => Command::Driver(driver),
         Verb::Verifier(verifier) => Command::Verifier(verifier),
+        Verb::Trial(trial) => Command::Trial(trial),
         Verb::Socket(verb) => {
             let verb::Read { mut steps, family, socket } = verb.read()?;
             // A socket that is gone afterwards has to be looked at now.
@@ -228,15 +263,16 @@ fn command(verb: Verb) -> Result<Command, String> {
 }
 
 fn completion(text: &str) -> Result<Completion, String> {
-    match text.split_once(':') {
-        None if text == "inline" => Ok(Completion::Inline),
-        None if text == "deferred" => Ok(Completion::Deferred),
-        None if text == "delayed" => Ok(Completion::Delayed(0)),
-        Some(("delayed", seed)) => seed.parse().map(Completion::Delayed).map_err(|_digits| {
-            format!("write delayed:SEED with a number, such as delayed:7, not with \"{seed}\"")
-        }),
-        _ => Err("write inline, deferred, delayed or delayed:SEED".to_owned()),
-    }
+    let seeded = match text.split_once(':').unwrap_or((text, "0")) {
+        ("inline", _) if text == "inline" => return Ok(Completion::Inline),
+        ("deferred", _) if text == "deferred" => return Ok(Completion::Deferred),
+        ("delayed", seed) => seed.parse().map(Completion::Delayed),
+        ("mixed", seed) => seed.parse().map(Completion::Mixed),
+        _ => return Err("write inline, deferred, delayed, delayed:SEED, mixed or mixed:SEED".to_owned()),
+    };
+    seeded.map_err(|_digits| {
+        format!("\"{text}\" has no number as its seed: write for example delayed:7 or mixed:7")
+    })
 }
 
 #[cfg(test)]

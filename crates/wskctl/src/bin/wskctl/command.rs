@@ -8,6 +8,7 @@ use std::{fs, io};
 use serde_json::json;
 use wskctl::demo;
 use wskctl::device::{Hosted, OpenError};
+use wskctl::info::Info;
 use wskctl::script::{self, ScriptError};
 use wskctl::step::{Failure, Step};
 use wskctl::{Device, Interrupt, Session};
@@ -15,7 +16,7 @@ use wskctl::{Device, Interrupt, Session};
 use crate::args::{Command, Global};
 use crate::demo::Output;
 use crate::print::{Form, INTERRUPTED, Printer};
-use crate::{conformance, service, table, verifier};
+use crate::{conformance, evidence, probe, reading_list, service, stress, table, trial, verifier};
 
 /// Why a command did not do what it was asked to.
 pub(crate) enum Stop {
@@ -34,16 +35,24 @@ pub(crate) enum Stop {
     ClaimsFailed,
     /// Tests have failed, or none applies; the report has said so already.
     TestsFailed,
+    /// The driver has left something behind.
+    Left(String),
+    /// What went wrong under stress; the report has said so already.
+    StressFailed(String),
     /// The script is not one.
     Script(String, ScriptError),
     /// The script cannot be read.
     File(String, io::Error),
+    /// The file cannot be written.
+    Unwritten(String, io::Error),
     /// The arguments do not go together.
     Usage(&'static str),
     /// The service manager refused, or there is none.
     Service(wskctl::service::Error),
     /// The verifiers could not be turned on or off.
     Verifier(wskctl::verifier::Error),
+    /// Phases of the trial have failed.
+    TrialFailed(Vec<(&'static str, String)>),
     /// Nobody reads what is printed.
     Output(io::Error),
 }
@@ -82,10 +91,15 @@ impl From<wskctl::verifier::Error> for Stop {
 pub(crate) fn run(global: &Global, command: Command, printer: &mut Printer) -> Result<(), Stop> {
     match command {
         Command::Options => return Ok(table::options(printer)?),
+        Command::Probe(arguments) => return probe::run(global, &arguments, printer),
+        Command::Readings(arguments) => return Ok(reading_list::run(global, &arguments, printer)?),
         Command::Conformance(arguments) => return conformance::run(global, &arguments, printer),
+        Command::Evidence(arguments) => return evidence::run(global, &arguments, printer),
+        Command::Stress(arguments) => return stress::run(global, &arguments, printer),
         Command::Pend(plan) => return conformance::pend(global, &plan),
         Command::Driver(command) => return service::run(global, command, printer),
         Command::Verifier(command) => return verifier::run(command, printer),
+        Command::Trial(command) => return trial::run(global, &command, printer),
         // Whether the script makes sense does not depend on a device.
         Command::Script(file) => {
             let lines = script::parse(&read(&file)?).map_err(|error| Stop::Script(name(&file), error))?;
@@ -109,9 +123,7 @@ pub(crate) fn run(global: &Global, command: Command, printer: &mut Printer) -> R
     let device = device(global)?;
     if matches!(command, Command::Info) {
         let session = Session::new(device.open()?).within(global.limit());
-        let (version, provider, statistics) =
-            (session.version()?, session.provider()?, session.statistics()?);
-        return Ok(table::info(printer, &device, &version, provider, &statistics)?);
+        return Ok(table::info(printer, &Info::of(&session, device.describe())?)?);
     }
     // That the device is not there is no claim that fails.
     device.open()?.close();
@@ -134,10 +146,21 @@ pub(crate) fn device(global: &Global) -> Result<Device, Stop> {
         if global.completion.is_some() {
             return Err(Stop::Usage("--completion is for `--device hosted`: a device has its own ways"));
         }
+        if global.readings.is_some() {
+            return Err(Stop::Usage("--readings is for `--device hosted`: a device has its own ways"));
+        }
         return Ok(Device::at(&global.device)?);
     }
-    let completion = global.completion.unwrap_or_default();
-    Ok(Device::hosted(&Hosted { completion, ..Hosted::default() })?)
+    Ok(Device::hosted(&hosted(global))?)
+}
+
+/// The hosted kernel that the command line asks for.
+pub(crate) fn hosted(global: &Global) -> Hosted {
+    Hosted {
+        completion: global.completion.unwrap_or_default(),
+        readings: global.readings.clone().unwrap_or_default(),
+        ..Hosted::default()
+    }
 }
 
 /// An interrupt that Ctrl-C raises, or what else asks a program to end. The second time it ends the program.

@@ -15,6 +15,9 @@ use crate::args::Global;
 use crate::command::{self, Stop};
 use crate::print::{ASIDE, BAD, Form, GOOD, Printer, TITLE};
 
+/// How many tests run at a time in this program.
+const JOBS: usize = 8;
+
 pub(crate) const AFTER_HELP: &str = "\
 Examples:
   wskctl conformance                            # the whole suite on the driver that is loaded
@@ -49,6 +52,9 @@ pub(crate) struct Arguments {
     /// The filters are whole names of tests
     #[arg(long)]
     exact: bool,
+    /// Also print a line when a test begins: after a stop of the machine it tells which test it was
+    #[arg(long)]
+    verbose: bool,
     /// List the tests instead of running them
     #[arg(long)]
     list: bool,
@@ -72,12 +78,12 @@ enum Format {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum NetworkName {
+pub(crate) enum NetworkName {
     Host,
     Memory,
 }
 
-fn limit(text: &str) -> Result<Duration, String> {
+pub(crate) fn limit(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("write it as 30s or 2m: {error}"))
 }
 
@@ -113,20 +119,23 @@ pub(crate) fn run(global: &Global, arguments: &Arguments, printer: &mut Printer)
     if arguments.list {
         return Ok(list(printer, format, &tests)?);
     }
-    let (device, runner) = runner(global, arguments)?;
+    let (device, runner) = runner(global, arguments.network, arguments.limit)?;
+    // That the device is not there is no failure of any test.
+    device.open()?.close();
     let interrupt = command::interruptible();
     if format == Format::Text {
-        writeln!(printer, "{TITLE}{} tests{TITLE:#} on {device}", tests.len())?;
+        writeln!(printer, "{TITLE}{} tests{TITLE:#} on {}", tests.len(), device.describe())?;
     }
     let mut lines = Lines {
         printer,
         format,
+        verbose: arguments.verbose,
         count: tests.len(),
         begun: 0,
         printed: Ok(()),
         interrupt: interrupt.clone(),
     };
-    let report = runner.with_interrupt(interrupt).run(&device, tests, &mut lines);
+    let report = runner.with_interrupt(interrupt).run(&device.describe(), tests, &mut lines);
     lines.printed?;
     match format {
         Format::Text => summary(printer, &report)?,
@@ -151,18 +160,22 @@ pub(crate) fn run(global: &Global, arguments: &Arguments, printer: &mut Printer)
     }
 }
 
-/// What the device is called, and who runs tests on it. Opens the device once: that it is not there is no failure
-/// of any test.
-fn runner(global: &Global, arguments: &Arguments) -> Result<(String, Runner), Stop> {
+/// The device, and who runs tests on it.
+pub(crate) fn runner(
+    global: &Global,
+    network: Option<NetworkName>,
+    limit: Duration,
+) -> Result<(Device, Runner), Stop> {
     let (device, runner) = if global.device == "hosted" {
-        let network = match arguments.network {
+        let network = match network {
             Some(NetworkName::Memory) => Network::Memory,
             Some(NetworkName::Host) | None => Network::Host,
         };
-        let hosted = Hosted { completion: global.completion.unwrap_or_default(), network };
-        (Device::hosted(&hosted)?, Runner::new(move || Device::hosted(&hosted)))
+        let hosted = Hosted { network, ..command::hosted(global) };
+        // Each test has a kernel of its own, and most of what it does is to wait.
+        (Device::hosted(&hosted)?, Runner::new(move || Device::hosted(&hosted)).with_jobs(JOBS))
     } else {
-        if arguments.network.is_some() {
+        if network.is_some() {
             return Err(Stop::Usage("--network is for `--device hosted`: a device has the network it has"));
         }
         let device = command::device(global)?;
@@ -173,8 +186,7 @@ fn runner(global: &Global, arguments: &Arguments) -> Result<(String, Runner), St
             std::env::current_exe().map_or_else(|_| runner.clone(), |path| runner.clone().with_program(path)),
         )
     };
-    device.open()?.close();
-    Ok((device.describe(), runner.with_limit(arguments.limit)))
+    Ok((device, runner.with_limit(limit)))
 }
 
 /// `wskctl pend`: what the suite starts as another process, to kill it.
@@ -204,6 +216,7 @@ fn list(printer: &mut Printer, format: Format, tests: &[&Test]) -> io::Result<()
 struct Lines<'p> {
     printer: &'p mut Printer,
     format: Format,
+    verbose: bool,
     /// How many tests there are.
     count: usize,
     begun: usize,
@@ -215,6 +228,10 @@ impl Watch for Lines<'_> {
     fn begins(&mut self, test: &Test) {
         self.begun += 1;
         self.printer.doing(|| format!("{} of {}: {}", self.begun, self.count, test.name));
+        if self.verbose && self.format == Format::Text && self.printed.is_ok() {
+            let printed = writeln!(self.printer, "{} of {}: {}", self.begun, self.count, test.name);
+            self.printed = printed.and_then(|()| self.printer.flush());
+        }
     }
 
     fn ended(&mut self, result: &TestResult) {

@@ -15,10 +15,15 @@ mod args;
 mod command;
 mod conformance;
 mod demo;
+mod evidence;
 mod print;
+mod probe;
 mod progress;
+mod reading_list;
 mod service;
+mod stress;
 mod table;
+mod trial;
 mod verifier;
 
 fn main() -> ExitCode {

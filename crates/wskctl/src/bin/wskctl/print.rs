@@ -177,12 +177,16 @@ impl Stop {
                 ..
             }
             | Self::ClaimsFailed
-            | Self::TestsFailed => REFUSED,
+            | Self::TestsFailed
+            | Self::Left(_)
+            | Self::StressFailed(_)
+            | Self::TrialFailed(_) => REFUSED,
             Self::Service(error) if error.is_refusal() => REFUSED,
             Self::Verifier(error) if error.is_refusal() => REFUSED,
             Self::Failure { .. }
             | Self::Script(..)
             | Self::File(..)
+            | Self::Unwritten(..)
             | Self::Usage(_)
             | Self::Service(_)
             | Self::Verifier(_)
@@ -197,8 +201,15 @@ impl Stop {
             Self::Interrupted => "interrupted before it was done".to_owned(),
             Self::ClaimsFailed => "not every claim holds".to_owned(),
             Self::TestsFailed => "not every test has passed".to_owned(),
+            Self::TrialFailed(failed) => {
+                let names: Vec<&str> = failed.iter().map(|(phase, _)| *phase).collect();
+                format!("failed: {}", names.join(", "))
+            }
+            Self::StressFailed(what) => format!("under stress: {what}"),
+            Self::Left(what) => format!("the driver has left something behind: {what}"),
             Self::Script(name, error) => format!("{name}, {error}"),
             Self::File(name, error) => format!("cannot read {name}: {error}"),
+            Self::Unwritten(name, error) => format!("cannot write {name}: {error}"),
             Self::Usage(what) => (*what).to_owned(),
             Self::Service(error) => error.to_string(),
             Self::Verifier(error) => error.to_string(),

@@ -2,11 +2,9 @@
 
 use std::io::{self, Write};
 
-use serde_json::json;
 use wsk_requests::ROWS;
-use wskctl::Device;
+use wskctl::info::Info;
 use wskctl::rows::Listing;
-use wskdrv_abi::{ABI_MAJOR, ABI_MINOR, Provider, Statistics, Version};
 
 use crate::print::{ASIDE, Form, Printer, TITLE};
 
@@ -58,81 +56,22 @@ fn cells(listing: &Listing) -> [String; 6] {
 }
 
 /// Versions, provider and statistics.
-pub(crate) fn info(
-    printer: &mut Printer,
-    device: &Device,
-    version: &Version,
-    provider: Provider,
-    statistics: &Statistics,
-) -> io::Result<()> {
-    let driver = version.driver.map(|part| part.to_string()).join(".");
-    let contract = format!("{}.{}", version.abi_major, version.abi_minor);
-    let ours = format!("{ABI_MAJOR}.{ABI_MINOR}");
-    let wsk = |version: u16| format!("{}.{}", version >> 8, version & 0xFF);
-    let (lowest, highest) = (wsk(provider.lowest_version), wsk(provider.highest_version));
-    let counts = counts(statistics);
+pub(crate) fn info(printer: &mut Printer, info: &Info) -> io::Result<()> {
     if printer.json() {
-        let statistics: serde_json::Map<_, _> = counts
-            .iter()
-            .map(|(name, count)| (name.replace(' ', "_").to_lowercase(), json!(count)))
-            .collect();
-        return printer.document(&json!({
-            "device": device.describe(),
-            "driver": driver,
-            "contract": contract,
-            "program_contract": ours,
-            "serves": version.serves(ABI_MAJOR, ABI_MINOR),
-            "wsk": { "lowest": lowest, "highest": highest },
-            "statistics": statistics,
-        }));
+        return printer.document(&serde_json::to_value(info)?);
     }
-    writeln!(printer, "{TITLE}device{TITLE:#}    {}", device.describe())?;
-    writeln!(printer, "{TITLE}driver{TITLE:#}    {driver}, contract {contract} (this program: {ours})")?;
-    writeln!(printer, "{TITLE}WSK{TITLE:#}       versions {lowest} to {highest}")?;
+    let Info { device, driver, contract, program_contract, wsk, statistics, .. } = info;
+    writeln!(printer, "{TITLE}device{TITLE:#}    {device}")?;
+    writeln!(
+        printer,
+        "{TITLE}driver{TITLE:#}    {driver}, contract {contract} (this program: {program_contract})"
+    )?;
+    writeln!(printer, "{TITLE}WSK{TITLE:#}       versions {} to {}", wsk.lowest, wsk.highest)?;
     writeln!(printer)?;
-    let width = counts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    for (name, count) in counts {
+    let rows = statistics.rows();
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, count) in rows {
         writeln!(printer, "{name:<width$}{count:>10}")?;
     }
     Ok(())
-}
-
-/// The fields of [`Statistics`] with their names; taken apart in full, so that none is forgotten.
-fn counts(statistics: &Statistics) -> [(&'static str, u64); 16] {
-    let Statistics {
-        handles_open,
-        sockets_open,
-        operations_allocated,
-        operations_submitted,
-        operations_completed,
-        operations_failed,
-        operations_cancelled,
-        operations_timed_out,
-        irps_allocated,
-        irps_reused,
-        irps_freed,
-        datagrams_sent,
-        bytes_sent,
-        datagrams_received,
-        bytes_received,
-        datagrams_dropped,
-    } = *statistics;
-    [
-        ("handles open", handles_open),
-        ("sockets open", sockets_open),
-        ("operations allocated", operations_allocated),
-        ("operations submitted", operations_submitted),
-        ("operations completed", operations_completed),
-        ("operations failed", operations_failed),
-        ("operations cancelled", operations_cancelled),
-        ("operations timed out", operations_timed_out),
-        ("IRPs allocated", irps_allocated),
-        ("IRPs reused", irps_reused),
-        ("IRPs freed", irps_freed),
-        ("datagrams sent", datagrams_sent),
-        ("bytes sent", bytes_sent),
-        ("datagrams received", datagrams_received),
-        ("bytes received", bytes_received),
-        ("datagrams dropped by queues", datagrams_dropped),
-    ]
 }

@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 use wskctl::verifier::{
     self, CHECKS, Check, Done, Framework, KMDF_VALUES, LowResources, Options, Overview, Plan, STANDARD,
-    Settings, Value, names,
+    Settings, Value, Way, names,
 };
 
 use crate::command::Stop;
@@ -18,6 +18,7 @@ const EXAMPLES: &str = "Driver Verifier stops Windows (bug check) when the drive
     wskctl verifier on --with force-pending,irp-log  # and requests that pend at random\n  \
     wskctl verifier on --low-resources               # and allocations that fail at random\n  \
     wskctl verifier on --framework-only              # no restart of Windows\n  \
+    wskctl verifier on --now                         # nor here: what can be turned on at once\n  \
     wskctl verifier on --print                       # only shows what would be done\n  \
     wskctl verifier off                              # undoes what `on` did, and nothing else\n\n\
     Exit codes: 0 done; 1 refused by Windows; 2 usage or environment.";
@@ -56,7 +57,7 @@ struct On {
     /// These checks instead of the standard ones
     #[arg(long, value_name = "CHECK,..", value_delimiter = ',', value_parser = Check::named, conflicts_with = "with")]
     only: Vec<&'static Check>,
-    /// Let so many of 10000 allocations fail at random
+    /// Let so many of 10000 allocations fail at random [600 if no number is given]
     #[arg(
         long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "600",
         value_parser = clap::value_parser!(u16).range(1..=10_000)
@@ -65,6 +66,11 @@ struct On {
     /// For so many minutes after the start of Windows none fails
     #[arg(long, value_name = "MINUTES", default_value_t = 1, requires = "low_resources")]
     delay: u32,
+    /// At once, without a restart of Windows, until the next one: by `verifier /volatile` (Windows 10, Windows Server
+    /// 2022), by `/dif ... /now` (Windows 11, Windows Server 2025), or by the first that works. Some checks cannot be
+    /// turned on so, and the driver must not be loaded
+    #[arg(long, value_enum, value_name = "WAY", num_args = 0..=1, require_equals = true, default_missing_value = "first")]
+    now: Option<Now>,
     /// Driver Verifier watches Wdf01000.sys too: what the framework does for the driver, and for every other one
     #[arg(long)]
     with_framework: bool,
@@ -75,7 +81,7 @@ struct On {
     #[arg(long)]
     no_break: bool,
     /// Only the framework's verifier; Driver Verifier stays as it is
-    #[arg(long, conflicts_with_all = ["with", "only", "low_resources", "with_framework", "image", "no_framework"])]
+    #[arg(long, conflicts_with_all = ["with", "only", "low_resources", "with_framework", "image", "no_framework", "now"])]
     framework_only: bool,
     /// Only Driver Verifier
     #[arg(long, conflicts_with = "no_break")]
@@ -83,6 +89,23 @@ struct On {
     /// Only print the command line and the registry changes
     #[arg(long)]
     print: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Now {
+    First,
+    Volatile,
+    Dif,
+}
+
+impl Now {
+    const fn ways(self) -> &'static [Way] {
+        match self {
+            Self::First => &Way::ALL,
+            Self::Volatile => &[Way::Volatile],
+            Self::Dif => &[Way::Dif],
+        }
+    }
 }
 
 impl On {
@@ -93,6 +116,7 @@ impl On {
         Options {
             image: self.image.unwrap_or(standard.image),
             flags: (!self.framework_only).then_some(base | asked),
+            now: None,
             low_resources: self
                 .low_resources
                 .map(|per_10000| LowResources { per_10000, delay_minutes: self.delay }),
@@ -109,16 +133,25 @@ pub(crate) fn run(command: VerifierCommand, printer: &mut Printer) -> Result<(),
     printer.doing(|| "asking Driver Verifier".to_owned());
     match verb {
         Verb::On(on) => {
-            let print = on.print;
+            let (print, now) = (on.print, on.now);
             let options = on.options(&service);
             if print {
-                return Ok(plan(printer, &service, &options.plan())?);
+                let one = |now| Options { now, ..options.clone() }.plan();
+                let plans = now.map_or_else(
+                    || vec![one(None)],
+                    |now| now.ways().iter().map(|way| one(Some(*way))).collect(),
+                );
+                return Ok(plan(printer, &service, &plans)?);
             }
-            let done = verifier::on(&*verifier::system()?, &options)?;
+            let system = verifier::system()?;
+            let done = match now {
+                Some(now) => verifier::on_now(&*system, &options, now.ways())?,
+                None => verifier::on(&*system, &options)?,
+            };
             Ok(tell(printer, &service, "on", &done)?)
         }
         Verb::Off { print: true } => {
-            Ok(plan(printer, &service, &verifier::undo(&*verifier::system()?, &service)?)?)
+            Ok(plan(printer, &service, &[verifier::undo(&*verifier::system()?, &service)?])?)
         }
         Verb::Off { print: false } => {
             let done = verifier::off(&*verifier::system()?, &service)?;
@@ -131,17 +164,23 @@ pub(crate) fn run(command: VerifierCommand, printer: &mut Printer) -> Result<(),
     }
 }
 
-/// What would be done.
-fn plan(printer: &mut Printer, service: &str, plan: &Plan) -> io::Result<()> {
+/// What would be done; each plan after the first if those before it fail.
+fn plan(printer: &mut Printer, service: &str, plans: &[Plan]) -> io::Result<()> {
+    let document =
+        |plan: &Plan| json!({ "service": service, "done": false, "lines": plan.lines(), "plan": plan });
     if printer.json() {
-        return printer.document(&json!({
-            "service": service,
-            "done": false,
-            "lines": plan.lines(),
-            "plan": plan,
-        }));
+        return match plans {
+            [plan] => printer.document(&document(plan)),
+            plans => printer.document(&plans.iter().map(document).collect()),
+        };
     }
-    plan.lines().iter().try_for_each(|line| writeln!(printer, "{line}"))
+    for (index, plan) in plans.iter().enumerate() {
+        if index > 0 {
+            writeln!(printer, "{ASIDE}if that is refused:{ASIDE:#}")?;
+        }
+        plan.lines().iter().try_for_each(|line| writeln!(printer, "{line}"))?;
+    }
+    Ok(())
 }
 
 /// What was done, and what is left to do.
@@ -154,6 +193,10 @@ fn tell(printer: &mut Printer, service: &str, verb: &str, done: &Done) -> io::Re
         return printer.document(&document);
     }
     done.plan.lines().iter().try_for_each(|line| writeln!(printer, "{ASIDE}{line}{ASIDE:#}"))?;
+    if done.left_out != 0 {
+        let left_out = names(done.left_out).join(", ");
+        writeln!(printer, "Without a restart of Windows these checks are left out: {left_out}.")?;
+    }
     write!(printer, "The verifiers are {verb} for {service}")?;
     match (done.restart_windows, done.restart_driver) {
         (true, _) => writeln!(printer, " once Windows is restarted."),
@@ -170,7 +213,13 @@ fn show(printer: &mut Printer, service: &str, overview: &Overview) -> io::Result
         document["service"] = json!(service);
         return printer.document(&document);
     }
-    let Overview { driver_verifier: Settings { flags, drivers }, framework, recorded } = overview;
+    let Overview { driver_verifier: Settings { flags, drivers }, now, framework, recorded } = overview;
+    writeln!(printer, "{TITLE}Driver Verifier{TITLE:#}, now (verifier /query)")?;
+    for line in now.as_deref().unwrap_or("it cannot be asked").lines().filter(|line| !line.trim().is_empty())
+    {
+        writeln!(printer, "  {}", line.trim_end())?;
+    }
+    writeln!(printer)?;
     writeln!(printer, "{TITLE}Driver Verifier{TITLE:#}, from the next start of Windows on")?;
     settings(printer, *flags, drivers)?;
     writeln!(printer, "\n{TITLE}Framework verifier{TITLE:#}, from the next start of {service} on")?;
@@ -264,6 +313,21 @@ mod tests {
         assert!(first("--low-resources=50").contains("/faults 50 \"\" \"\" 1"));
         assert_eq!(first("--service other"), "verifier /standard /driver other.sys");
         assert_eq!(first("--image x.sys"), "verifier /standard /driver x.sys");
+    }
+
+    #[test]
+    fn at_once_has_two_ways() {
+        let ways = |words: &str| {
+            let line = Line::try_parse_from(format!("verifier on {words}").split_whitespace()).unwrap();
+            match line.command.verb {
+                Verb::On(on) => on.now.map(Now::ways),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(ways(""), None);
+        assert_eq!(ways("--now"), Some(&Way::ALL[..]));
+        assert_eq!(ways("--now=dif --no-break"), Some(&[Way::Dif][..]));
+        assert!(lines("--now --framework-only").unwrap_err().contains("cannot be used with"));
     }
 
     #[test]

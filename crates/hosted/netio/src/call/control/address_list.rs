@@ -6,9 +6,10 @@ use core::mem::offset_of;
 use core::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::ptr;
 
+use readings::{DualStackAddresses, SortRoom};
 use wsk_sys::{
     LONG, NTSTATUS, SIZE_T, SOCKADDR, SOCKET_ADDRESS, SOCKET_ADDRESS_LIST, STATUS_BUFFER_OVERFLOW,
-    STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
+    STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
 };
 
 use crate::call::sockaddr;
@@ -35,11 +36,14 @@ pub(crate) unsafe fn query(
         Ok(places) => places,
         Err(status) => return (status, 0),
     };
+    let mapped = provider.reading::<DualStackAddresses>() == DualStackAddresses::Mapped
+        && !socket.options().values.v6_only();
     let addresses: Vec<SocketAddr> = places
         .iter()
         .filter_map(|local| match (socket.family, local.address) {
             (Family::V4, IpAddr::V4(address)) => Some((address, 0).into()),
             (Family::V6, IpAddr::V6(address)) => Some(SocketAddrV6::new(address, 0, 0, local.scope).into()),
+            (Family::V6, IpAddr::V4(address)) if mapped => Some((address.to_ipv6_mapped(), 0).into()),
             _ => None,
         })
         .collect();
@@ -65,12 +69,17 @@ pub(crate) unsafe fn sorted(
 ) -> Result<(NTSTATUS, SIZE_T), NTSTATUS> {
     // SAFETY: this function's contract.
     let addresses = unsafe { read(input) }?;
-    let addresses: Vec<SocketAddr> = sort(addresses, &provider.config.network.local_addresses()?)
-        .into_iter()
-        .map(SocketAddr::from)
-        .collect();
+    let addresses: Vec<SocketAddr> =
+        sort(addresses, &provider.config.network.local_addresses()?, &provider.config.readings)
+            .into_iter()
+            .map(SocketAddr::from)
+            .collect();
     // SAFETY: this function's contract.
-    Ok(unsafe { write(&addresses, Family::V6, output, capacity) })
+    let (status, size) = unsafe { write(&addresses, Family::V6, output, capacity) };
+    match provider.reading() {
+        SortRoom::TooSmall if status == STATUS_BUFFER_OVERFLOW => Err(STATUS_BUFFER_TOO_SMALL),
+        SortRoom::TooSmall | SortRoom::Overflow => Ok((status, size)),
+    }
 }
 
 /// Reads the addresses of a list.
@@ -96,7 +105,7 @@ unsafe fn read(list: &[u8]) -> Result<Vec<SocketAddrV6>, NTSTATUS> {
         let address = ptr::with_exposed_provenance(entry.lpSockaddr.addr());
         // SAFETY: by this function's contract null, which is refused, or the client's address, with a SOCKADDR_IN6's
         // length, which is the largest of those of the two families.
-        match unsafe { sockaddr::read(address, Family::V6) }? {
+        match unsafe { sockaddr::decode(address, Family::V6) }.ok_or(STATUS_INVALID_PARAMETER)? {
             SocketAddr::V6(address) => addresses.push(address),
             SocketAddr::V4(_) => return Err(STATUS_INVALID_PARAMETER),
         }

@@ -29,8 +29,9 @@ pub(super) const ECHOES: u32 = 4;
 
 /// A group that another socket has joined is not this one's; whatever may be told of datagrams, is; and what options
 /// have by default is what goes out. On an IPv6 socket the options of both families count, each for its datagrams.
-pub(super) fn prepare(socket: &SockRef<'_>, v6: bool) -> io::Result<()> {
+pub(super) fn prepare(socket: &SockRef<'_>, v6: bool, chosen: &Values) -> io::Result<()> {
     let values = Values::default();
+    apply(socket, &ip::IP_RECVERR, chosen)?;
     setsockopt(&**socket, sockopt::Ipv4PacketInfo, &true)?;
     setsockopt(&**socket, sockopt::Ipv4RecvTtl, &true)?;
     setsockopt(&**socket, sockopt::IpRecvTos, &true)?;
@@ -41,6 +42,7 @@ pub(super) fn prepare(socket: &SockRef<'_>, v6: bool) -> io::Result<()> {
     setsockopt(&**socket, sockopt::Ipv6RecvPacketInfo, &true)?;
     setsockopt(&**socket, sockopt::Ipv6RecvHopLimit, &true)?;
     setsockopt(&**socket, sockopt::Ipv6RecvTClass, &true)?;
+    apply(socket, &ipv6::IPV6_RECVERR, chosen)?;
     super::option::apply(socket, &ipv6::IPV6_UNICAST_HOPS, &values)?;
     socket.set_multicast_all_v6(false)
 }
@@ -72,11 +74,13 @@ pub(super) fn apply(socket: &SockRef<'_>, row: &Row, values: &Values) -> io::Res
             values.number(row).to_be().cast_signed(),
         );
     }
+    // Linux tells of errors only who asks, also where a receive is to end by one.
+    let errors = values.flag(row) || values.errors_end_receives();
     if row.kind == ip::IP_RECVERR.kind {
-        setsockopt(&**socket, sockopt::Ipv4RecvErr, &values.flag(row))?;
+        setsockopt(&**socket, sockopt::Ipv4RecvErr, &errors)?;
     }
     if row.kind == ipv6::IPV6_RECVERR.kind {
-        setsockopt(&**socket, sockopt::Ipv6RecvErr, &values.flag(row))?;
+        setsockopt(&**socket, sockopt::Ipv6RecvErr, &errors)?;
     }
     Ok(())
 }

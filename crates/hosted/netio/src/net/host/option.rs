@@ -32,7 +32,10 @@ pub(crate) fn apply(socket: &SockRef<'_>, row: &Row, values: &Values) -> io::Res
         Request::Socket(Socket::Broadcast) => socket.set_broadcast(number != 0),
         Request::Socket(Socket::ReceiveBuffer) => socket.set_recv_buffer_size(receive_buffer(values)),
         Request::Ip(Ip::TimeToLive) => socket.set_ttl_v4(number),
-        Request::Ip(Ip::TypeOfService) => socket.set_tos_v4(number),
+        Request::Ip(Ip::TypeOfService) => {
+            let outgoing = values.outgoing(Ipv4Addr::UNSPECIFIED.into());
+            socket.set_tos_v4(outgoing.traffic_class.into())
+        }
         Request::Ip(Ip::MulticastInterface) => socket.set_multicast_if_v4(&address_of(number)?),
         Request::Ip(Ip::MulticastTimeToLive) => socket.set_multicast_ttl_v4(number),
         // POSIX has these two on the sending socket. n/d what a sender's choice means on Windows.

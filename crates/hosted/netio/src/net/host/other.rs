@@ -67,7 +67,7 @@ pub(crate) fn send(
 
 #[cfg(not(windows))]
 #[expect(clippy::unnecessary_wraps, reason = "as on Linux")]
-pub(super) fn prepare(_: &SockRef<'_>, _: bool) -> io::Result<()> {
+pub(super) fn prepare(_: &SockRef<'_>, _: bool, _: &Values) -> io::Result<()> {
     Ok(())
 }
 

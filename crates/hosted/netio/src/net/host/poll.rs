@@ -1,9 +1,12 @@
 //! The thread that takes datagrams from the host's sockets. It never enters the kernel.
+//!
+//! It begins and ends the watch of each socket itself, and closes it. So nothing is read any more from a socket that is
+//! closed, and its address is free: Wine keeps a socket until the thread that polls it has heard of its end.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -27,20 +30,26 @@ pub(crate) struct Poller(Mutex<Option<Running>>);
 
 #[derive(Debug)]
 struct Running {
-    registry: Registry,
-    waker: Waker,
-    shared: Arc<Shared>,
+    link: Arc<Link>,
     thread: JoinHandle<()>,
+}
+
+/// The way to the thread.
+#[derive(Debug)]
+struct Link {
+    jobs: Sender<Job>,
+    waker: Waker,
+}
+
+type Job = Box<dyn FnOnce(&mut Sources) + Send>;
+
+/// What the thread has.
+struct Sources {
+    registry: Registry,
+    watched: HashMap<Token, Arc<Watched>>,
     last: usize,
+    stopped: bool,
 }
-
-#[derive(Debug, Default)]
-struct Shared {
-    stop: AtomicBool,
-    sources: Mutex<Sources>,
-}
-
-type Sources = HashMap<Token, Arc<Watched>>;
 
 #[derive(Debug)]
 struct Watched {
@@ -73,40 +82,54 @@ impl Watched {
     }
 }
 
-impl Shared {
-    fn sources(&self) -> MutexGuard<'_, Sources> {
-        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
+impl Link {
+    /// Has the thread do something, and waits for that.
+    fn ask<R: Send + 'static>(&self, job: impl FnOnce(&mut Sources) -> R + Send + 'static) -> io::Result<R> {
+        let (answer, result) = mpsc::sync_channel(1);
+        // If the thread is gone, the job is dropped, and with it the way back.
+        let _ = self.jobs.send(Box::new(move |sources| drop(answer.send(job(sources)))));
+        self.waker.wake()?;
+        result.recv().map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }
 
-/// A watched socket. When this is dropped, the thread has let go of it.
+/// A watched socket. When this is dropped, it is closed.
 pub(crate) struct Source {
-    shared: Arc<Shared>,
+    link: Arc<Link>,
     token: Token,
-    watched: Arc<Watched>,
+    /// Until the drop.
+    watched: Option<Arc<Watched>>,
 }
 
 impl Source {
+    fn watched(&self) -> &Watched {
+        self.watched.as_ref().expect("it is taken by the drop only")
+    }
+
     pub(crate) fn socket(&self) -> &UdpSocket {
-        &self.watched.socket
+        &self.watched().socket
     }
 
     /// Changes what the socket takes.
     pub(crate) fn set_filter(&self, filter: Filter) {
-        *self.watched.filter() = filter;
+        *self.watched().filter() = filter;
     }
 }
 
 impl Drop for Source {
     fn drop(&mut self) {
-        // The thread has the lock while it reads, so it does not read from this socket now.
-        self.shared.sources().remove(&self.token);
+        let (token, watched) = (self.token, self.watched.take());
+        // A thread that has ended has dropped its share already, and the job drops the other.
+        let _ = self.link.ask(move |sources| {
+            sources.watched.remove(&token);
+            drop(watched);
+        });
     }
 }
 
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Source").field(&self.token).field(&self.watched.socket).finish()
+        f.debug_tuple("Source").field(&self.token).field(self.socket()).finish()
     }
 }
 
@@ -116,29 +139,23 @@ impl Poller {
     }
 
     /// Watches a socket; what arrives, and the filter takes, goes to the inbox.
-    pub(crate) fn add(&self, mut socket: UdpSocket, inbox: Arc<Inbox>, filter: Filter) -> io::Result<Source> {
+    pub(crate) fn add(&self, socket: UdpSocket, inbox: Arc<Inbox>, filter: Filter) -> io::Result<Source> {
         let mut slot = self.lock();
         let running = match &mut *slot {
             Some(running) => running,
             none => none.insert(start()?),
         };
-        running.last += 1;
-        let token = Token(running.last);
-        // Held over both, so that the thread finds the socket when the first event comes.
-        let mut sources = running.shared.sources();
-        running.registry.register(&mut socket, token, Interest::READABLE)?;
-        let watched = Arc::new(Watched { socket, inbox, filter: Mutex::new(filter) });
-        sources.insert(token, Arc::clone(&watched));
-        drop(sources);
-        Ok(Source { shared: Arc::clone(&running.shared), token, watched })
+        let link = Arc::clone(&running.link);
+        drop(slot);
+        let watched = Watched { socket, inbox, filter: Mutex::new(filter) };
+        let (token, watched) = link.ask(|sources| sources.add(watched))??;
+        Ok(Source { link, token, watched: Some(watched) })
     }
 
     /// Stops the thread, if it runs, and waits for its end.
     pub(crate) fn stop(&self) {
         let Some(running) = self.lock().take() else { return };
-        // Release: with the wake-up, which orders everything else.
-        running.shared.stop.store(true, Ordering::Release);
-        if running.waker.wake().is_ok() {
+        if running.link.ask(|sources| sources.stopped = true).is_ok() {
             // A panic of the thread has been reported already.
             let _ = running.thread.join();
         }
@@ -149,16 +166,34 @@ fn start() -> io::Result<Running> {
     let poll = Poll::new()?;
     let registry = poll.registry().try_clone()?;
     let waker = Waker::new(&registry, WAKE)?;
-    let shared = Arc::new(Shared::default());
-    let mine = Arc::clone(&shared);
-    let thread = thread::Builder::new().name("netio-poll".to_owned()).spawn(move || watch(poll, &mine))?;
-    Ok(Running { registry, waker, shared, thread, last: WAKE.0 })
+    let sources = Sources { registry, watched: HashMap::new(), last: WAKE.0, stopped: false };
+    let (jobs, received) = mpsc::channel();
+    let body = move || watch(poll, &received, sources);
+    let thread = thread::Builder::new().name("netio-poll".to_owned()).spawn(body)?;
+    Ok(Running { link: Arc::new(Link { jobs, waker }), thread })
 }
 
-fn watch(mut poll: Poll, shared: &Shared) {
+impl Sources {
+    fn add(&mut self, mut watched: Watched) -> io::Result<(Token, Arc<Watched>)> {
+        self.last += 1;
+        let token = Token(self.last);
+        self.registry.register(&mut watched.socket, token, Interest::READABLE)?;
+        let watched = Arc::new(watched);
+        self.watched.insert(token, Arc::clone(&watched));
+        Ok((token, watched))
+    }
+
+    fn serve(&mut self, jobs: &Receiver<Job>) {
+        while let Ok(job) = jobs.try_recv() {
+            job(self);
+        }
+    }
+}
+
+fn watch(mut poll: Poll, jobs: &Receiver<Job>, mut sources: Sources) {
     let mut events = Events::with_capacity(64);
     let mut reader = Reader::new();
-    while !shared.stop.load(Ordering::Acquire) {
+    while !sources.stopped {
         if let Err(error) = poll.poll(&mut events, None) {
             if error.kind() == io::ErrorKind::Interrupted {
                 continue;
@@ -166,17 +201,18 @@ fn watch(mut poll: Poll, shared: &Shared) {
             return;
         }
         for event in &events {
-            if event.token() != WAKE {
-                while !drain(shared, event.token(), event.is_error(), &mut reader) {}
+            while let Some(watched) = sources.watched.get(&event.token())
+                && !drain(watched, event.is_error(), &mut reader)
+            {
+                sources.serve(jobs);
             }
         }
+        sources.serve(jobs);
     }
 }
 
 /// Takes what has arrived at a socket, errors first; true when that is all, and the next event will tell of more.
-fn drain(shared: &Shared, token: Token, errors: bool, reader: &mut Reader) -> bool {
-    let sources = shared.sources();
-    let Some(watched) = sources.get(&token) else { return true };
+fn drain(watched: &Watched, errors: bool, reader: &mut Reader) -> bool {
     let no_errors = !errors || drain_errors(watched, reader);
     let mut failed = 0;
     for _ in 0..BATCH {
@@ -191,11 +227,18 @@ fn drain(shared: &Shared, token: Token, errors: bool, reader: &mut Reader) -> bo
     failed == BATCH
 }
 
+/// Whether an error says that a port is unreachable: by RFC 792 or by RFC 4443.
+fn is_port_unreachable(error: &Datagram) -> bool {
+    let error = error.header.error.map(|error| (error.protocol, error.kind, error.code));
+    matches!(error, Some((1, 3, 3) | (58, 1, 4)))
+}
+
 /// Takes what is in a socket's queue of errors; true when that is all.
 fn drain_errors(watched: &Watched, reader: &mut Reader) -> bool {
     for _ in 0..BATCH {
         match reader.error(&watched.socket) {
             Ok(Some(datagram)) if watched.asks_for(&datagram) => watched.inbox.push(datagram),
+            Ok(Some(datagram)) if is_port_unreachable(&datagram) => watched.inbox.fail(),
             Ok(_) => {}
             Err(_) => return true,
         }

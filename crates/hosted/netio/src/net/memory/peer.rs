@@ -5,6 +5,7 @@ use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use readings::Readings;
 use wsk_requests::Row;
 use wsk_requests::rows::{ip, ipv6, socket};
 use wsk_sys::{STATUS_ACCESS_DENIED, STATUS_INVALID_BUFFER_SIZE};
@@ -143,7 +144,10 @@ impl Peer {
     fn change_group(&self, change: Change, address: IpAddr, interface: u32) -> io::Result<()> {
         let mut state = self.state();
         let group = Group { address, interface: if interface == 0 { WIRE } else { interface } };
-        state.groups.change(change, group, None).map_err(|_| io::ErrorKind::InvalidInput)?;
+        state
+            .groups
+            .change(&Readings::STRICT, change, group, None)
+            .map_err(|_| io::ErrorKind::InvalidInput)?;
         self.endpoint.filter(&state.values, &state.groups);
         Ok(())
     }

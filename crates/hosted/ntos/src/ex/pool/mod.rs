@@ -1,9 +1,15 @@
 //! Tagged pool: `ExAllocatePool2` and its frees.
 #![expect(unsafe_code, reason = "exports C functions by their names")]
 
+pub(crate) mod access;
+pub(crate) mod block;
+mod fill;
+pub(crate) mod paged;
+mod pages;
 pub(crate) mod registry;
 
-use std::ops::Range;
+use std::env;
+use std::ffi::OsStr;
 use std::ptr;
 
 use wsk_sys::{
@@ -11,12 +17,13 @@ use wsk_sys::{
     ULONG, ULONG64,
 };
 
+use crate::ex::pool::block::{CACHE_LINE, GRANULE};
 use crate::ex::pool::registry::{Block, Kind, Lookup, Request, TagName};
 use crate::io::irp;
 use crate::ke::irql::{self, at_most};
 use crate::ke::spinlock;
 use crate::machine::Machine;
-use crate::machine::bugcheck::{complain, violation};
+use crate::machine::bugcheck::{Broken, complain, require, violation};
 use crate::machine::fault;
 use crate::machine::owner::{LeakScope, leak_report};
 use crate::mm::in_flight;
@@ -43,6 +50,48 @@ const KNOWN: ULONG64 = POOL_FLAG_USE_QUOTA
     | POOL_FLAG_RAISE_ON_FAILURE
     | POOLS;
 const MANDATORY: ULONG64 = 0xFFFF_FFFF;
+
+/// Where the blocks of a machine's memory lie: what [`Config::special_pool`](crate::Config::special_pool) says. Those of pool,
+/// and what the kernel hands to drivers: IRPs with their system buffers, MDLs, work items, devices and files, and the memory of
+/// processes that drivers get at.
+///
+/// In special pool each block has pages of its own, between others that nothing can access; and once it is freed, nothing
+/// can access its own, for long. A driver that reads or writes there has the bug check of that block at once. What is behind
+/// the end of a block up to the next multiple of 16 bytes is in its pages: a write there is found when the block is freed, a
+/// read is not. Paged pool cannot be accessed above `APC_LEVEL`.
+///
+/// Where the host has no room left for such a block, it is an ordinary one. Under Miri all are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SpecialPool {
+    /// Among others, on the host's heap: writes outside of a block or after its end are found later, reads are not.
+    Off,
+    /// Three of four blocks at the end of their pages, the fourth at the start.
+    #[default]
+    ByTurns,
+    /// At the end of their pages: an access beyond the end is found at once.
+    VerifyEnd,
+    /// At the start of their pages: an access before the start is found at once.
+    VerifyStart,
+}
+
+impl SpecialPool {
+    /// What `NTOS_SPECIAL_POOL` in the environment says: `off`, `turns`, `end` or `start`; the default without it.
+    ///
+    /// # Panics
+    /// If it says something else.
+    #[must_use]
+    pub fn from_environment() -> SpecialPool {
+        const NAME: &str = "NTOS_SPECIAL_POOL";
+        match env::var_os(NAME).as_deref().map(OsStr::to_string_lossy).as_deref() {
+            None => SpecialPool::default(),
+            Some("off") => SpecialPool::Off,
+            Some("turns") => SpecialPool::ByTurns,
+            Some("end") => SpecialPool::VerifyEnd,
+            Some("start") => SpecialPool::VerifyStart,
+            Some(other) => panic!("{NAME} is `{other}`, which is none of off, turns, end and start"),
+        }
+    }
+}
 
 /// Allocates pool: zeroed, unless `POOL_FLAG_UNINITIALIZED` is given. Null on failure, for unknown flags, for none or
 /// several kinds of pool, and for a zero tag.
@@ -77,7 +126,7 @@ pub extern "system" fn ExAllocatePool2(Flags: ULONG64, NumberOfBytes: SIZE_T, Ta
         tag: Tag,
         paged,
         zeroed: Flags & POOL_FLAG_UNINITIALIZED == 0,
-        cache_aligned: Flags & POOL_FLAG_CACHE_ALIGNED != 0,
+        align: if Flags & POOL_FLAG_CACHE_ALIGNED == 0 { GRANULE } else { CACHE_LINE },
     };
     let block = machine.parts.pool.allocate(&request);
     if block.is_null() {
@@ -122,7 +171,7 @@ pub extern "system" fn ExFreePoolWithTag(P: PVOID, Tag: ULONG) {
 fn free(address: PVOID, tag: ULONG, what: &str) {
     let machine = Machine::kernel();
     let found = machine.parts.pool.get(address.addr()).filter(|block| block.kind == Kind::Pool);
-    let Some(block) = found else { bad_address(&machine, address.addr(), what) };
+    let block = require(found.ok_or_else(|| bad_address(&machine, address.addr(), what)));
     if block.paged {
         at_most(APC_LEVEL, &rule::POOL_FREE_PAGED_IRQL, what);
     } else {
@@ -131,86 +180,97 @@ fn free(address: PVOID, tag: ULONG, what: &str) {
     if tag != 0 && tag != block.tag {
         complain(&rule::POOL_WRONG_TAG, format!("{what} of {block} with tag {}", TagName(tag)));
     }
-    require_idle(&machine, &block.range(), &block, what);
+    require(check_idle(&machine, &block, what));
     machine.parts.gauges.pool_blocks.remove(1);
     machine.parts.gauges.pool_bytes.remove(block.size);
-    release(&machine, address.addr(), what);
+    require(release(&machine, address.addr(), what));
 }
 
 /// Frees a block of any kind, which the caller has found to be live.
-pub(crate) fn release(machine: &Machine, address: usize, what: &str) {
+///
+/// # Errors
+/// It is damaged, or another thread was quicker; or a block that was freed long ago was written to since.
+pub(crate) fn release(machine: &Machine, address: usize, what: &str) -> Result<(), Broken> {
     let freed = match machine.parts.pool.free(address) {
         Ok(block) => block,
         Err(Some((block, damage))) => {
-            violation(&rule::POOL_OVERRUN, format!("{what} of {block}, which was {damage}"))
+            return Err(Broken::new(&rule::POOL_OVERRUN, format!("{what} of {block}, which was {damage}")));
         }
-        // Another thread was quicker.
-        Err(None) => bad_address(machine, address, what),
+        Err(None) => return Err(bad_address(machine, address, what)),
     };
-    if let Some(block) = machine.parts.pool.keep(freed) {
-        late_write(&block);
+    machine.parts.pool.keep(freed).map_or(Ok(()), |block| Err(late_write(machine, &block)))
+}
+
+fn late_write(machine: &Machine, block: &Block) -> Broken {
+    if block.kind == Kind::Irp {
+        return irp::registry::written(machine, block);
     }
+    Broken::new(&rule::POOL_WRITE_AFTER_FREE, format!("{block}, was written to after it was freed"))
 }
 
-fn late_write(block: &Block) -> ! {
-    violation(&rule::POOL_WRITE_AFTER_FREE, format!("{block}, was written to after it was freed"))
-}
-
-fn bad_address(machine: &Machine, address: usize, what: &str) -> ! {
-    match machine.parts.pool.lookup(address) {
+fn bad_address(machine: &Machine, address: usize, what: &str) -> Broken {
+    let (rule, why) = match machine.parts.pool.lookup(address) {
         Lookup::Freed(block) if block.start().addr() == address => {
-            violation(&rule::POOL_DOUBLE_FREE, format!("{what} of {block}, which is free already"))
+            (&rule::POOL_DOUBLE_FREE, format!("{block}, which is free already"))
         }
         Lookup::Live(block) | Lookup::Freed(block) => {
             let offset = address - block.start().addr();
-            violation(&rule::POOL_BAD_ADDRESS, format!("{what} of {address:#x}, {offset} bytes into {block}"))
+            (&rule::POOL_BAD_ADDRESS, format!("{address:#x}, {offset} bytes into {block}"))
         }
-        Lookup::Unknown => {
-            violation(&rule::POOL_BAD_ADDRESS, format!("{what} of {address:#x}, which is no pool block"))
-        }
-    }
+        Lookup::Unknown => (&rule::POOL_BAD_ADDRESS, format!("{address:#x}, which is no pool block")),
+    };
+    Broken::new(rule, format!("{what} of {why}"))
 }
 
-/// Requires that the kernel does not use anything in a block that is being freed.
-fn require_idle(machine: &Machine, range: &Range<usize>, block: &Block, what: &str) {
-    if let Some(lock) = spinlock::held_in(range) {
-        violation(
-            &rule::SPIN_LOCK_FREED,
-            format!("{what} of {block}, with spin lock {lock:#x} in it held by the thread"),
-        );
-    }
-    if let Some(timer) = machine.parts.processor.timer_in(range) {
-        violation(&rule::TIMER_FREED, format!("{what} of {block}, with timer {timer:#x} in it set"));
-    }
-    if let Some(dpc) = machine.parts.processor.dpc_in(range) {
-        violation(&rule::DPC_FREED, format!("{what} of {block}, with DPC {dpc:#x} in it queued"));
-    }
-    if let Some(object) = machine.parts.dispatcher.waited_in(range) {
-        violation(
-            &rule::DISPATCHER_OBJECT_FREED,
-            format!("{what} of {block}, with a thread waiting for {object:#x} in it"),
-        );
-    }
-    in_flight::require_unused(machine, range, || format!("{what} of {block}"));
-    let left = irp::registry::of(machine).leave_memory(range, || format!("{what} of {block}"));
-    left.unwrap_or_else(|broken| broken.raise());
+/// Checks that the kernel does not use anything in a block that is being freed.
+fn check_idle(machine: &Machine, block: &Block, what: &str) -> Result<(), Broken> {
+    let range = &block.range();
+    let used = if let Some(lock) = spinlock::held_in(range) {
+        (&rule::SPIN_LOCK_FREED, format!("spin lock {lock:#x} in it held by the thread"))
+    } else if let Some(timer) = machine.parts.processor.timer_in(range) {
+        (&rule::TIMER_FREED, format!("timer {timer:#x} in it set"))
+    } else if let Some(dpc) = machine.parts.processor.dpc_in(range) {
+        (&rule::DPC_FREED, format!("DPC {dpc:#x} in it queued"))
+    } else if let Some(object) = machine.parts.dispatcher.waited_in(range) {
+        (&rule::DISPATCHER_OBJECT_FREED, format!("a thread waiting for {object:#x} in it"))
+    } else if let Some(mdl) = machine.parts.pool.locked_by(block) {
+        (&rule::POOL_FREED_LOCKED, format!("its pages locked by MDL {mdl:#x}"))
+    } else {
+        in_flight::check_unused(machine, range, || format!("{what} of {block}"))?;
+        machine.parts.lock_order.forget(range);
+        return irp::registry::of(machine).leave_memory(range, || format!("{what} of {block}"));
+    };
+    Err(Broken::new(used.0, format!("{what} of {block}, with {}", used.1)))
 }
 
 /// Looks for damage to blocks, and for blocks left behind.
-pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) {
-    if let Some((block, damage)) = machine.parts.pool.find_damage(scope) {
-        violation(&rule::POOL_OVERRUN, format!("{block}, was {damage}"));
+pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) -> Vec<Broken> {
+    let pool = &machine.parts.pool;
+    if let Some((block, damage)) = pool.find_damage(scope) {
+        return vec![Broken::new(&rule::POOL_OVERRUN, format!("{block}, was {damage}"))];
     }
-    if let Some(block) = machine.parts.pool.find_late_write() {
-        late_write(&block);
+    if let Some(block) = pool.find_late_write() {
+        return vec![late_write(machine, &block)];
     }
-    let left = machine.parts.pool.left(Kind::Pool, scope);
-    if !left.is_empty() {
-        let pool = &machine.parts.pool;
-        let name =
-            |block: &Block| format!("{block}{}", pool.allocated(block.start().addr(), "ExAllocatePool2"));
-        let names = left.iter().map(name);
-        complain(&rule::POOL_LEAK, leak_report("pool blocks", scope, names));
+    let left = pool.left(Kind::Pool, scope);
+    let name = |block: &Block| format!("{block}{}", pool.allocated(block.start().addr(), "ExAllocatePool2"));
+    leak_report(&rule::POOL_LEAK, "pool blocks", scope, left.iter().map(name)).into_iter().collect()
+}
+
+/// What a report says of the live block of paged pool that `pointer` points into; none if it points elsewhere.
+#[must_use]
+pub fn paged_block<T>(pointer: *const T) -> Option<String> {
+    match Machine::current().parts.pool.lookup(pointer.addr()) {
+        Lookup::Live(block) if block.paged => Some(block.to_string()),
+        _ => None,
+    }
+}
+
+/// What a report says of the freed block that contains `address`, of those that are remembered.
+pub(crate) fn freed_block(machine: &Machine, address: usize) -> Option<String> {
+    match machine.parts.pool.lookup(address) {
+        Lookup::Freed(block) => Some(block.to_string()),
+        _ => None,
     }
 }
 
@@ -231,18 +291,26 @@ pub(crate) fn place_of(machine: &Machine, address: usize) -> String {
     }
 }
 
-/// Requires that memory at `address` may be touched at the calling thread's level: paged pool may not, above
-/// `APC_LEVEL`.
-pub(crate) fn require_resident(machine: &Machine, address: usize, what: &str) {
-    if irql::current() <= APC_LEVEL {
-        return;
-    }
-    if let Lookup::Live(block) = machine.parts.pool.lookup(address)
-        && block.paged
+/// Checks that memory at `address` may be touched at the calling thread's level.
+///
+/// # Errors
+/// [`rule::PAGED_AT_DISPATCH`]: it is paged pool, and the level is above `APC_LEVEL`.
+pub(crate) fn check_resident(machine: &Machine, address: usize, what: &str) -> Result<(), Broken> {
+    if irql::current() > APC_LEVEL
+        && machine.parts.pool.paged().contains(address)
+        && let Lookup::Live(block) = machine.parts.pool.lookup(address)
     {
-        violation(
-            &rule::PAGED_AT_DISPATCH,
-            format!("{what} of {address:#x} at DISPATCH_LEVEL, in paged {block}"),
-        );
+        let detail = format!("{what} of {address:#x} at DISPATCH_LEVEL, in paged {block}");
+        return Err(Broken::new(&rule::PAGED_AT_DISPATCH, detail));
+    }
+    Ok(())
+}
+
+/// Requires that an object of the kernel's, which threads at `DISPATCH_LEVEL` use, is not in paged pool; `what` is what is done
+/// with it.
+pub(crate) fn require_non_paged(machine: &Machine, address: usize, what: &str) {
+    if machine.parts.pool.paged().contains(address) {
+        let place = place_of(machine, address);
+        violation(&rule::OBJECT_IN_PAGED_POOL, format!("{what} at {address:#x}{place}, which is paged"));
     }
 }

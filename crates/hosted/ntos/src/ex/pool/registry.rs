@@ -1,188 +1,41 @@
 //! The blocks of a machine's memory: what lives, and what was freed lately.
 //!
-//! Each block stands between two red zones, and is filled and kept for a while after it was freed. So a write past
-//! either end, and a write after the free, are found; by Miri at once, where it runs, since nothing is kept there.
-//! Small blocks are aligned to 16 bytes and deliberately to no more: what Windows does not promise must not work here.
-#![expect(unsafe_code, reason = "this is the allocator: it hands out memory by address")]
+//! A freed block is kept for a while, so that a late access to it is found and named; by Miri at once, where it runs, since
+//! nothing is kept there.
+#![cfg_attr(
+    any(miri, not(any(unix, windows))),
+    allow(dead_code, reason = "there are no faults to report there")
+)]
+#![expect(unsafe_code, reason = "decides when no driver may use a block any more")]
 
-use std::alloc::{self, Layout};
 use std::backtrace::Backtrace;
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::fmt;
-use std::ops::Range;
-use std::slice;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use wsk_sys::PAGE_SIZE;
+pub(crate) use crate::ex::pool::block::{Block, Kind, Request, TagName};
 
+use crate::ex::pool::SpecialPool;
+use crate::ex::pool::block::End;
+use crate::ex::pool::paged::Paged;
 use crate::machine::frames;
-use crate::machine::owner::{LeakScope, Owner};
-use crate::sync::{Pointer, lock};
+use crate::machine::owner::LeakScope;
+use crate::sync::{lock, try_lock};
 
-/// The bytes around a block.
-const RED_ZONE: u8 = 0xFD;
-/// The bytes of a block that was asked for uninitialised.
-const UNINITIALIZED: u8 = 0xCD;
-/// The bytes of a freed block.
-const FREED: u8 = 0xDD;
-/// The alignment of blocks, and the least size of a red zone.
-const GRANULE: usize = 16;
-/// `SYSTEM_CACHE_ALIGNMENT_SIZE`.
-const CACHE_LINE: usize = 64;
-
-/// How many freed blocks are kept, and how many bytes. Miri finds a late access only to memory that is really free.
+/// How many freed blocks of the heap's are kept, and how many bytes. Miri finds a late access only to memory that is really
+/// free.
 const KEPT_BLOCKS: usize = if cfg!(miri) { 0 } else { 512 };
 const KEPT_BYTES: usize = 4 << 20;
-
-/// What a block is used as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// A driver's allocation.
-    Pool,
-    /// A memory descriptor list.
-    Mdl,
-    /// An I/O work item.
-    WorkItem,
-}
-
-/// What is asked for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Request {
-    pub(crate) kind: Kind,
-    pub(crate) size: usize,
-    pub(crate) tag: u32,
-    pub(crate) paged: bool,
-    pub(crate) zeroed: bool,
-    pub(crate) cache_aligned: bool,
-}
-
-/// A block, as it is known to its registry. It may be gone by the time that this is looked at.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Block {
-    pub(crate) kind: Kind,
-    pub(crate) size: usize,
-    pub(crate) tag: u32,
-    pub(crate) paged: bool,
-    pub(crate) owner: Owner,
-    base: Pointer<u8>,
-    layout: Layout,
-    front: usize,
-}
-
-/// Four characters, as debuggers show a tag.
-pub(crate) struct TagName(pub(crate) u32);
-
-impl fmt::Display for TagName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let characters: String = self
-            .0
-            .to_le_bytes()
-            .iter()
-            .map(|&byte| if byte.is_ascii_graphic() || byte == b' ' { char::from(byte) } else { '.' })
-            .collect();
-        write!(f, "'{characters}'")
-    }
-}
-
-impl fmt::Display for Block {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.kind {
-            Kind::Pool => "pool block",
-            Kind::Mdl => "MDL",
-            Kind::WorkItem => "work item",
-        };
-        write!(f, "{what} {:#x} of {} bytes, tag {}", self.start().addr(), self.size, TagName(self.tag))
-    }
-}
-
-impl Block {
-    /// Takes memory from the host, fills it, and sets up the red zones. `None` if the host has none.
-    fn new(request: &Request) -> Option<Block> {
-        let rounded = request.size.checked_next_multiple_of(GRANULE)?;
-        let (align, front) = if request.size >= PAGE_SIZE {
-            (PAGE_SIZE, 0)
-        } else if request.cache_aligned {
-            (CACHE_LINE, CACHE_LINE)
-        } else {
-            (2 * GRANULE, GRANULE)
-        };
-        let total = rounded.checked_add(front)?.checked_add(GRANULE)?;
-        let layout = Layout::from_size_align(total, align).ok()?;
-        // SAFETY: the size is not zero, as there is a red zone.
-        let base = unsafe { alloc::alloc(layout) };
-        if base.is_null() {
-            return None;
-        }
-        let block = Block {
-            kind: request.kind,
-            size: request.size,
-            tag: request.tag,
-            paged: request.paged,
-            owner: Owner::current(),
-            base: Pointer(base),
-            layout,
-            front,
-        };
-        // SAFETY: the memory was just allocated with this size.
-        unsafe { base.write_bytes(RED_ZONE, total) };
-        let fill = if request.zeroed { 0 } else { UNINITIALIZED };
-        // SAFETY: the block lies inside the memory, `front` bytes after its start.
-        unsafe { block.start().write_bytes(fill, request.size) };
-        Some(block)
-    }
-
-    /// The address that was handed out.
-    pub(crate) fn start(&self) -> *mut u8 {
-        self.base.0.wrapping_add(self.front)
-    }
-
-    /// The addresses of the block.
-    pub(crate) fn range(&self) -> Range<usize> {
-        let start = self.start().addr();
-        start..start + self.size
-    }
-
-    /// Whether all the bytes from `from` to `to`, counted from the base, are `byte`.
-    ///
-    /// # Safety
-    /// The memory is still the registry's, and no driver may use it any more.
-    unsafe fn is_filled(&self, from: usize, to: usize, byte: u8) -> bool {
-        let start = self.base.0.wrapping_add(from);
-        // SAFETY: inside the memory of `layout`, all of which was written when it was allocated.
-        let bytes = unsafe { slice::from_raw_parts(start, to - from) };
-        // Equal to itself, one byte on: the fastest way to say that all bytes are the same.
-        bytes.first().is_none_or(|&first| first == byte)
-            && bytes[bytes.len().min(1)..] == bytes[..bytes.len().saturating_sub(1)]
-    }
-
-    /// Where the red zones are damaged.
-    ///
-    /// # Safety
-    /// As for `is_filled`.
-    unsafe fn damage(&self) -> Option<&'static str> {
-        let end = self.front + self.size;
-        // SAFETY: this function's own contract.
-        if !unsafe { self.is_filled(end, self.layout.size(), RED_ZONE) } {
-            return Some("written past its end");
-        }
-        // SAFETY: this function's own contract.
-        let front_is_whole = unsafe { self.is_filled(0, self.front, RED_ZONE) };
-        (!front_is_whole).then_some("written before its start")
-    }
-
-    /// Gives the memory back to the host.
-    ///
-    /// # Safety
-    /// The block is in no registry any more.
-    unsafe fn dealloc(self) {
-        // SAFETY: allocated with this layout, and given back once, as no registry has it.
-        unsafe { alloc::dealloc(self.base.0, self.layout) };
-    }
-}
+/// How many bytes of addresses freed blocks of special pool keep. There is no memory behind them.
+const KEPT_ADDRESSES: usize = 256 << 20;
 
 /// The blocks of one machine.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Registry {
+    special: SpecialPool,
+    /// How many blocks there have been.
+    count: AtomicUsize,
+    paged: Paged,
     state: Mutex<State>,
 }
 
@@ -191,8 +44,21 @@ struct State {
     live: BTreeMap<usize, Block>,
     /// Where the live blocks were allocated, if that is asked for.
     allocated: HashMap<usize, Backtrace>,
-    freed: VecDeque<Block>,
-    freed_bytes: usize,
+    /// The MDLs that have locked pages of live blocks, by block.
+    locked: HashMap<usize, Vec<usize>>,
+    freed: BTreeMap<usize, Freed>,
+    /// The starts of the freed blocks, the oldest first.
+    order: VecDeque<usize>,
+    /// How many bytes the freed blocks keep.
+    kept: usize,
+}
+
+/// A block that was freed, and where it was allocated and freed, if that is asked for.
+#[derive(Debug)]
+struct Freed {
+    block: Block,
+    allocation: Option<Backtrace>,
+    free: Option<Backtrace>,
 }
 
 /// What an address is.
@@ -206,13 +72,45 @@ pub(crate) enum Lookup {
     Unknown,
 }
 
+/// The block next to an address, for the report of a fault.
+#[derive(Debug)]
+pub(crate) struct Near {
+    pub(crate) block: Block,
+    pub(crate) is_live: bool,
+    /// Where it was allocated, and freed.
+    pub(crate) history: String,
+}
+
 impl Registry {
+    pub(crate) fn new(special: SpecialPool) -> Registry {
+        Registry { special, count: AtomicUsize::new(0), paged: Paged::default(), state: Mutex::default() }
+    }
+
+    /// The paged blocks.
+    pub(crate) fn paged(&self) -> &Paged {
+        &self.paged
+    }
+
     /// A new block; null if the host has no memory.
     pub(crate) fn allocate(&self, request: &Request) -> *mut u8 {
-        let Some(block) = Block::new(request) else {
+        // Relaxed: only a number.
+        let number = self.count.fetch_add(1, Ordering::Relaxed);
+        let end = match self.special {
+            SpecialPool::Off => None,
+            SpecialPool::VerifyEnd => Some(End::Last),
+            SpecialPool::VerifyStart => Some(End::First),
+            // To reach too far is the more frequent mistake.
+            SpecialPool::ByTurns => Some(if number % 4 == 3 { End::First } else { End::Last }),
+        };
+        let special = end.and_then(|end| Block::special(request, number, end));
+        // As in Windows, what special pool has no room for is of the other.
+        let Some(block) = special.or_else(|| Block::heap(request, number)) else {
             return std::ptr::null_mut();
         };
         let start = block.start();
+        if block.paged {
+            self.paged.insert(&block);
+        }
         // Captured outside of the lock: it takes as long as the stack is deep.
         let frames = frames::capture();
         let mut state = lock(&self.state);
@@ -231,45 +129,74 @@ impl Registry {
     /// What is at `address`.
     pub(crate) fn lookup(&self, address: usize) -> Lookup {
         let state = lock(&self.state);
+        let contains = |block: &Block| block.range().contains(&address);
         let below = state.live.range(..=address).next_back().map(|(_, block)| *block);
-        if let Some(block) = below.filter(|block| block.range().contains(&address)) {
+        if let Some(block) = below.filter(contains) {
             return Lookup::Live(block);
         }
-        let freed = state.freed.iter().rev().find(|block| block.range().contains(&address));
-        freed.map_or(Lookup::Unknown, |block| Lookup::Freed(*block))
+        let below = state.freed.range(..=address).next_back().map(|(_, freed)| freed.block);
+        below.filter(contains).map_or(Lookup::Unknown, Lookup::Freed)
     }
 
-    /// Removes the block that starts at `address`. `Err` says what is wrong with its red zones, or is `None` if there
-    /// is no such block.
-    pub(crate) fn free(&self, address: usize) -> Result<Block, Option<(Block, &'static str)>> {
-        let (block, frames) = {
+    /// The block of special pool to whose addresses `address` belongs, for the report of a fault. `None` also if that cannot
+    /// be found out now: the faulting thread may have the lock.
+    pub(crate) fn near(&self, address: usize) -> Option<Near> {
+        fn at<T>(blocks: &BTreeMap<usize, T>, address: usize, block: impl Fn(&T) -> Block) -> Option<&T> {
+            let below = blocks.range(..=address).next_back();
+            let near = below.into_iter().chain(blocks.range(address..).next());
+            near.map(|(_, entry)| entry).find(|entry| block(entry).reach().contains(&address))
+        }
+        let state = try_lock(&self.state)?;
+        if let Some(block) = at(&state.live, address, |block| *block) {
+            let frames = state.allocated.get(&block.start().addr());
+            let history = frames::caller(frames, "allocated", &[block.kind.allocated_by()]);
+            return Some(Near { block: *block, is_live: true, history });
+        }
+        let freed = at(&state.freed, address, |freed| freed.block)?;
+        Some(Near { block: freed.block, is_live: false, history: freed.history() })
+    }
+
+    /// Removes the block that starts at `address`. `Err` says what is wrong around it, or is `None` if there is no such
+    /// block. Until it is handed to [`Registry::keep`], no report can name it.
+    pub(crate) fn free(&self, address: usize) -> Result<FreedBlock, Option<(Block, &'static str)>> {
+        let (block, allocation) = {
             let mut state = lock(&self.state);
             let block = state.live.remove(&address).ok_or(None)?;
+            state.locked.remove(&address);
             (block, state.allocated.remove(&address))
         };
-        drop(frames);
         // SAFETY: the block has left the live ones, and its owner has given it up.
         if let Some(damage) = unsafe { block.damage() } {
             return Err(Some((block, damage)));
         }
-        // SAFETY: the block has left the live ones, and its owner has given it up; the block lies inside its memory.
-        unsafe { block.start().write_bytes(FREED, block.size) };
-        Ok(block)
+        if block.paged {
+            self.paged.remove(&block);
+        }
+        // SAFETY: the block has left the live ones, and its owner has given it up.
+        unsafe { block.retire() };
+        Ok(FreedBlock(Freed { block, allocation, free: frames::capture() }))
     }
 
     /// Keeps a freed block for a while; returns one whose time is over and that was written to since it was freed.
-    pub(crate) fn keep(&self, block: Block) -> Option<Block> {
+    pub(crate) fn keep(&self, FreedBlock(freed): FreedBlock) -> Option<Block> {
+        let (blocks, bytes) = match self.special {
+            SpecialPool::Off => (KEPT_BLOCKS, KEPT_BYTES),
+            _ => (usize::MAX, KEPT_ADDRESSES),
+        };
         let mut state = lock(&self.state);
-        state.freed_bytes += block.size;
-        state.freed.push_back(block);
-        while state.freed.len() > KEPT_BLOCKS || state.freed_bytes > KEPT_BYTES {
-            let oldest = state.freed.pop_front()?;
-            state.freed_bytes -= oldest.size;
-            // SAFETY: freed, so nobody may use it.
-            if unsafe { late_write(&oldest) } {
+        let start = freed.block.start().addr();
+        state.kept += freed.block.reach().len();
+        state.order.push_back(start);
+        state.freed.insert(start, freed);
+        while state.order.len() > blocks || state.kept > bytes {
+            let oldest = state.order.pop_front()?;
+            let oldest = state.freed.remove(&oldest)?.block;
+            state.kept -= oldest.reach().len();
+            // SAFETY: retired, and in no list any more.
+            if unsafe { oldest.is_written() } {
                 return Some(oldest);
             }
-            // SAFETY: taken out of the queue, which was the last to have it.
+            // SAFETY: taken out of the list, which was the last to have it.
             unsafe { oldest.dealloc() };
         }
         None
@@ -278,22 +205,23 @@ impl Registry {
     /// A freed block that was written to since.
     pub(crate) fn find_late_write(&self) -> Option<Block> {
         let state = lock(&self.state);
-        // SAFETY: the blocks in the queue are freed, so nobody may use them.
-        state.freed.iter().find(|block| unsafe { late_write(block) }).copied()
+        let mut blocks = state.freed.values().map(|freed| freed.block);
+        // SAFETY: the blocks in the list are retired, and stay there while it is locked.
+        blocks.find(|block| unsafe { block.is_written() })
     }
 
-    /// A live block whose red zones are damaged, of those that `scope` covers.
+    /// A live block around which something is damaged, of those that `scope` covers.
     pub(crate) fn find_damage(&self, scope: LeakScope) -> Option<(Block, &'static str)> {
         let state = lock(&self.state);
         let mut covered = state.live.values().filter(|block| scope.covers(block.owner));
-        // SAFETY: only the red zones are read, which no driver may use; that one does so now is the race of its error.
+        // SAFETY: only what is around is read, which no driver may use; that one does so now is the race of its error.
         covered.find_map(|block| unsafe { block.damage() }.map(|damage| (*block, damage)))
     }
 
     /// Who allocated the live block at `address` with the exported function `export`, for a report.
     pub(crate) fn allocated(&self, address: usize, export: &str) -> String {
         let frames = lock(&self.state).allocated.remove(&address);
-        frames::caller(frames.as_ref(), "allocated", export)
+        frames::caller(frames.as_ref(), "allocated", &[export])
     }
 
     /// The live blocks of a kind, of those that `scope` covers.
@@ -302,22 +230,61 @@ impl Registry {
         let left = state.live.values().filter(|block| block.kind == kind && scope.covers(block.owner));
         left.copied().collect()
     }
+
+    /// Takes note that the MDL at `mdl` has locked pages, from `address` on: of a block, if there is one.
+    pub(crate) fn lock_pages(&self, address: usize, mdl: usize) {
+        if let Lookup::Live(block) = self.lookup(address) {
+            self.paged.lock(address);
+            lock(&self.state).locked.entry(block.start().addr()).or_default().push(mdl);
+        }
+    }
+
+    /// Undoes [`Registry::lock_pages`].
+    pub(crate) fn unlock_pages(&self, address: usize, mdl: usize) {
+        if let Lookup::Live(block) = self.lookup(address)
+            && let Some(mdls) = lock(&self.state).locked.get_mut(&block.start().addr())
+        {
+            mdls.retain(|other| *other != mdl);
+            self.paged.unlock(address);
+        }
+    }
+
+    /// The address of an MDL that has locked pages of a block.
+    pub(crate) fn locked_by(&self, block: &Block) -> Option<usize> {
+        lock(&self.state).locked.get(&block.start().addr())?.last().copied()
+    }
 }
 
-/// Whether a freed block was written to since it was freed.
-///
-/// # Safety
-/// As for `Block::is_filled`.
-unsafe fn late_write(block: &Block) -> bool {
-    // SAFETY: this function's own contract.
-    !unsafe { block.is_filled(block.front, block.front + block.size, FREED) }
+/// A block that was freed, on its way to [`Registry::keep`].
+pub(crate) struct FreedBlock(Freed);
+
+impl Freed {
+    /// Where the block was allocated and freed, for a report.
+    fn history(&self) -> String {
+        /// By which a driver frees, or causes the kernel to.
+        const FREE: [&str; 6] = [
+            "ExFreePool",
+            "ExFreePoolWithTag",
+            "IoFreeMdl",
+            "IoFreeWorkItem",
+            "IoFreeIrp",
+            "IofCompleteRequest",
+        ];
+        if self.allocation.is_none() && self.free.is_none() {
+            return frames::caller(None, "allocated and freed", &[]);
+        }
+        let allocated =
+            frames::caller(self.allocation.as_ref(), "allocated", &[self.block.kind.allocated_by()]);
+        format!("{allocated}{}", frames::caller(self.free.as_ref(), "freed", &FREE))
+    }
 }
 
 impl Drop for State {
     fn drop(&mut self) {
         // The machine is gone, and with it everybody who could use what a lenient one let leak.
         let live = std::mem::take(&mut self.live).into_values();
-        for block in live.chain(self.freed.drain(..)) {
+        let freed = std::mem::take(&mut self.freed).into_values().map(|freed| freed.block);
+        for block in live.chain(freed) {
             // SAFETY: the registry is being dropped, and each block is in one of its two lists once.
             unsafe { block.dealloc() };
         }

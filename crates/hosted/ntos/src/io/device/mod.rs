@@ -18,9 +18,9 @@ use crate::io::driver;
 use crate::io::unicode;
 use crate::ke::irql::at_most;
 use crate::machine::Machine;
-use crate::machine::bugcheck::violation;
+use crate::machine::bugcheck::{require, violation};
 use crate::machine::fault;
-use crate::machine::owner::Owner;
+use crate::machine::maker::Maker;
 use crate::mm::in_flight;
 use crate::rule::io::{DELETE_BAD_DEVICE, IRQL_IO_APC_LTE, IRQL_IO_PASSIVE};
 use crate::se::security::SecurityDescriptor;
@@ -177,7 +177,7 @@ pub extern "system" fn IoDeleteDevice(DeviceObject: *mut DEVICE_OBJECT) {
     let table = table::of(&machine);
     if let Some(extension) = table.loose_extension(&machine, DeviceObject) {
         let what = || format!("IoDeleteDevice of {:#x}, with its device extension", DeviceObject.addr());
-        in_flight::require_unused(&machine, &extension, what);
+        require(in_flight::check_unused(&machine, &extension, what));
     }
     if let Err(detail) = table.delete(&machine, DeviceObject) {
         violation(&DELETE_BAD_DEVICE, detail);
@@ -236,7 +236,8 @@ pub unsafe extern "system" fn IoCreateSymbolicLink(
     // SAFETY: this function's own contract.
     let target = unsafe { unicode::read(DeviceName) };
     let table = table::of(&machine);
-    status_of(link.and_then(|link| table.names(|names| names.add_link(&link, &target?, Owner::current()))))
+    let maker = Maker::current("IoCreateSymbolicLink");
+    status_of(link.and_then(|link| table.names(|names| names.add_link(&link, &target?, maker))))
 }
 
 /// `IoDeleteSymbolicLink`.

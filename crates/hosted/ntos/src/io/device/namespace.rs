@@ -8,6 +8,7 @@ use wsk_sys::{
     NTSTATUS, STATUS_OBJECT_NAME_COLLISION, STATUS_OBJECT_NAME_INVALID, STATUS_OBJECT_NAME_NOT_FOUND,
 };
 
+use crate::machine::maker::Maker;
 use crate::machine::owner::Owner;
 
 /// How many links one lookup follows, so that a circle ends.
@@ -21,7 +22,7 @@ enum Object {
         /// As it was created, for reports.
         name: String,
         target: String,
-        owner: Owner,
+        maker: Maker,
     },
 }
 
@@ -68,9 +69,9 @@ impl Namespace {
         self.add(name, Object::Device(device))
     }
 
-    pub(crate) fn add_link(&mut self, name: &str, target: &str, owner: Owner) -> Result<(), NTSTATUS> {
+    pub(crate) fn add_link(&mut self, name: &str, target: &str, maker: Maker) -> Result<(), NTSTATUS> {
         canonical(target)?;
-        self.add(name, Object::Link { name: name.to_owned(), target: target.to_owned(), owner })
+        self.add(name, Object::Link { name: name.to_owned(), target: target.to_owned(), maker })
     }
 
     fn add(&mut self, name: &str, object: Object) -> Result<(), NTSTATUS> {
@@ -114,13 +115,15 @@ impl Namespace {
         Err(STATUS_OBJECT_NAME_INVALID)
     }
 
-    /// The links of which `of` says that their owner should have deleted them.
+    /// The links of which `of` says that their owner should have deleted them, and where they were made.
     pub(crate) fn links(&self, of: impl Fn(Owner) -> bool) -> Vec<String> {
         let mut names: Vec<String> = self
             .objects
             .values()
             .filter_map(|object| match object {
-                Object::Link { name, owner, .. } if of(*owner) => Some(name.clone()),
+                Object::Link { name, maker, .. } if of(maker.owner) => {
+                    Some(format!("{name}{}", maker.place("made")))
+                }
                 _ => None,
             })
             .collect();
@@ -136,7 +139,9 @@ mod tests {
     fn names() -> Namespace {
         let mut names = Namespace::default();
         names.add_device(r"\Device\One", 1).expect("the name is free");
-        names.add_link(r"\DosDevices\Link", r"\Device\One", Owner::SYSTEM).expect("the name is free");
+        names
+            .add_link(r"\DosDevices\Link", r"\Device\One", Maker::current("IoCreateSymbolicLink"))
+            .expect("the name is free");
         names
     }
 
@@ -162,11 +167,12 @@ mod tests {
         let mut names = names();
         assert_eq!(names.add_device(r"\DEVICE\one", 2), Err(STATUS_OBJECT_NAME_COLLISION));
         assert_eq!(
-            names.add_link(r"\??\LINK", r"\Device\One", Owner::SYSTEM),
+            names.add_link(r"\??\LINK", r"\Device\One", Maker::current("IoCreateSymbolicLink")),
             Err(STATUS_OBJECT_NAME_COLLISION)
         );
         assert_eq!(names.remove_link(r"\Device\One"), Err(STATUS_OBJECT_NAME_NOT_FOUND));
-        assert_eq!(names.links(|_| true), [r"\DosDevices\Link"]);
+        let links = names.links(|_| true);
+        assert!(links.len() == 1 && links[0].starts_with(r"\DosDevices\Link"), "{links:?}");
         assert_eq!(names.remove_link(r"\GLOBAL??\link"), Ok(()));
         names.remove_device(1);
         assert_eq!(names.resolve(r"\Device\One"), Err(STATUS_OBJECT_NAME_NOT_FOUND));
@@ -178,8 +184,8 @@ mod tests {
         for name in ["", "x", r"\", r"\\", r"\a\", r"\a\\b"] {
             assert_eq!(names.add_device(name, 2), Err(STATUS_OBJECT_NAME_INVALID), "{name}");
         }
-        names.add_link(r"\??\a", r"\??\b", Owner::SYSTEM).expect("the name is free");
-        names.add_link(r"\??\b", r"\??\a", Owner::SYSTEM).expect("the name is free");
+        names.add_link(r"\??\a", r"\??\b", Maker::current("IoCreateSymbolicLink")).expect("the name is free");
+        names.add_link(r"\??\b", r"\??\a", Maker::current("IoCreateSymbolicLink")).expect("the name is free");
         assert_eq!(names.resolve(r"\??\a"), Err(STATUS_OBJECT_NAME_INVALID));
     }
 }

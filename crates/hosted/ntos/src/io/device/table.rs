@@ -1,7 +1,6 @@
 //! The machine's device objects: their memory, who has them open, when they go.
 #![expect(unsafe_code, reason = "the table owns device objects, which drivers hold by address")]
 
-use std::alloc::{self, Layout};
 use std::backtrace::Backtrace;
 use std::collections::HashMap;
 use std::mem;
@@ -10,18 +9,20 @@ use std::ptr;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use readings::DeviceName;
 use wsk_sys::{
     ACCESS_MASK, DEVICE_OBJECT, DEVICE_TYPE, DO_DEVICE_INITIALIZING, DO_EXCLUSIVE, DRIVER_DISPATCH,
     FILE_DEVICE_SECURE_OPEN, NTSTATUS, STATUS_ACCESS_DENIED, STATUS_INSUFFICIENT_RESOURCES,
     STATUS_NO_SUCH_DEVICE, ULONG,
 };
 
-use crate::ex::work_item;
+use crate::ex::pool::block::{self, Kind};
+use crate::ex::{pool, work_item};
 use crate::io::device::namespace::Namespace;
 use crate::io::driver::DriverBody;
 use crate::io::shutdown;
 use crate::machine::Machine;
-use crate::machine::bugcheck::complain;
+use crate::machine::bugcheck::Broken;
 use crate::machine::frames;
 use crate::machine::owner::{LeakScope, Owner, leak_report};
 use crate::machine::stuck;
@@ -32,6 +33,8 @@ use crate::sync::{Pointer, lock};
 
 /// `IO_TYPE_DEVICE`.
 const IO_TYPE_DEVICE: i16 = 3;
+/// The tag under which Windows allocates device objects.
+const TAG: [u8; 4] = *b"Devi";
 /// `DO_DEVICE_HAS_NAME`.
 const DO_DEVICE_HAS_NAME: ULONG = 0x40;
 
@@ -49,7 +52,8 @@ pub(crate) struct NewDevice {
 
 struct Entry {
     device: Pointer<DEVICE_OBJECT>,
-    layout: Layout,
+    /// The size of the object and its extension.
+    size: usize,
     name: Arc<str>,
     driver: Arc<DriverBody>,
     security: SecurityDescriptor,
@@ -69,6 +73,8 @@ struct State {
     devices: HashMap<usize, Entry>,
     names: Namespace,
     generated: u32,
+    /// What was wrong with devices when they were freed, for the next look for leaks.
+    damaged: Vec<Broken>,
 }
 
 /// A machine's devices and names.
@@ -122,9 +128,9 @@ pub(crate) fn target(machine: &Machine, device: *mut DEVICE_OBJECT) -> Option<Ta
     })
 }
 
-fn check_leaks(machine: &Machine, scope: LeakScope) {
+fn check_leaks(machine: &Machine, scope: LeakScope) -> Vec<Broken> {
     // First, as an open handle explains a device that is left.
-    process::check_leaks(machine, scope);
+    let handles = process::left_open(machine, scope);
     let table = of(machine);
     let mut state = lock(&table.state);
     DeviceTable::sweep(machine, &mut state);
@@ -134,16 +140,12 @@ fn check_leaks(machine: &Machine, scope: LeakScope) {
     devices.sort_unstable_by_key(|entry| &entry.name);
     let name = |entry: &&Entry| {
         let (frames, export) = &entry.created;
-        format!("{}{}", entry.name, frames::caller(frames.as_ref(), "created", export))
+        format!("{}{}", entry.name, frames::caller(frames.as_ref(), "created", &[export]))
     };
-    let report = (!devices.is_empty()).then(|| leak_report("devices", scope, devices.iter().map(name)));
-    drop(state);
-    if let Some(report) = report {
-        complain(&DEVICE_LEAK, report);
-    }
-    if !links.is_empty() {
-        complain(&LINK_LEAK, leak_report("symbolic links", scope, links));
-    }
+    let devices = leak_report(&DEVICE_LEAK, "devices", scope, devices.iter().map(name));
+    let links = leak_report(&LINK_LEAK, "symbolic links", scope, links);
+    let found = handles.into_iter().chain(devices).chain(links).collect::<Vec<_>>();
+    found.into_iter().chain(state.damaged.drain(..)).collect()
 }
 
 impl DeviceTable {
@@ -161,7 +163,7 @@ impl DeviceTable {
     pub(crate) fn extension_at(&self, address: usize) -> Option<Range<usize>> {
         lock(&self.state).devices.values().find_map(|entry| {
             let device = entry.device.key();
-            let extension = device + mem::size_of::<DEVICE_OBJECT>()..device + entry.layout.size();
+            let extension = device + mem::size_of::<DEVICE_OBJECT>()..device + entry.size;
             extension.contains(&address).then_some(extension)
         })
     }
@@ -176,7 +178,7 @@ impl DeviceTable {
         let entry = state.devices.get(&device.addr())?;
         let used = entry.opens != 0 || entry.references != 0 || work_item::refers_to(machine, device);
         let start = device.addr();
-        (!used).then(|| start + mem::size_of::<DEVICE_OBJECT>()..start + entry.layout.size())
+        (!used).then(|| start + mem::size_of::<DEVICE_OBJECT>()..start + entry.size)
     }
 
     pub(crate) fn create(
@@ -188,22 +190,19 @@ impl DeviceTable {
         let size = mem::size_of::<DEVICE_OBJECT>()
             .checked_add(new.extension_size as usize)
             .ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
-        let layout = Layout::from_size_align(size, mem::align_of::<DEVICE_OBJECT>())
-            .map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
         // Captured outside of the lock: it takes as long as the stack is deep.
         let created = (frames::capture(), new.export);
         let mut state = lock(&self.state);
         Self::sweep(machine, &mut state);
-        // SAFETY: a device object is not of size zero.
-        let device: *mut DEVICE_OBJECT = unsafe { alloc::alloc_zeroed(layout) }.cast();
+        let block = block::Request::zeroed(Kind::Device, size, TAG);
+        let device: *mut DEVICE_OBJECT = machine.parts.pool.allocate(&block).cast();
         if device.is_null() {
             return Err(STATUS_INSUFFICIENT_RESOURCES);
         }
         if let Some(name) = &new.name
             && let Err(status) = state.names.add_device(name, device.addr())
         {
-            // SAFETY: allocated above with this layout, and known to nobody.
-            unsafe { alloc::dealloc(device.cast(), layout) };
+            state.damaged.extend(pool::release(machine, device.addr(), "a name that is taken").err());
             return Err(status);
         }
         // SAFETY: zeroed memory, which is a valid device object, known to nobody else yet.
@@ -229,7 +228,7 @@ impl DeviceTable {
             device.addr(),
             Entry {
                 device: Pointer(device),
-                layout,
+                size,
                 name: name.into(),
                 driver: Arc::clone(driver),
                 security: new.security,
@@ -256,10 +255,17 @@ impl DeviceTable {
         }
         entry.driver.remove_device(device);
         shutdown::forget(machine, device);
-        // n/d: the name goes now, not with the last handle; either way nobody can open the device.
-        state.names.remove_device(device.addr());
+        work_item::device_deleted(machine, device);
+        if machine.reading::<DeviceName>() == DeviceName::AtDelete {
+            state.names.remove_device(device.addr());
+        }
         Self::sweep(machine, &mut state);
         Ok(())
+    }
+
+    /// Whether the driver has deleted a device that is still there, as somebody uses it.
+    pub(crate) fn is_deleted(&self, device: *mut DEVICE_OBJECT) -> bool {
+        lock(&self.state).devices.get(&device.addr()).is_some_and(|entry| entry.deleting)
     }
 
     /// Adds a reference to a device, or drops one; the count of those that are left, with the table's own until it is
@@ -285,14 +291,15 @@ impl DeviceTable {
 
     /// Frees the deleted devices that nobody has open or a reference to, and no queued work item refers to.
     fn sweep(machine: &Machine, state: &mut State) {
-        state.devices.retain(|_, entry| {
+        let State { devices, names, damaged, .. } = state;
+        devices.retain(|_, entry| {
             let device = entry.device.0;
             let used = entry.opens != 0 || entry.references != 0;
             let keep = !entry.deleting || used || work_item::refers_to(machine, device);
             if !keep {
-                // SAFETY: from `alloc_zeroed` with this layout; deleted, and nobody has a reference.
-                unsafe { alloc::dealloc(device.cast(), entry.layout) };
+                damaged.extend(pool::release(machine, device.addr(), "IoDeleteDevice").err());
                 machine.parts.gauges.devices.remove(1);
+                names.remove_device(device.addr());
             }
             keep
         });
@@ -302,7 +309,8 @@ impl DeviceTable {
     pub(crate) fn open(&self, name: &str, token: Token, desired: ACCESS_MASK) -> Result<Opened, NTSTATUS> {
         let mut state = lock(&self.state);
         let (key, rest) = state.names.resolve(name)?;
-        let entry = state.devices.get_mut(&key).ok_or(STATUS_NO_SUCH_DEVICE)?;
+        let entry =
+            state.devices.get_mut(&key).filter(|entry| !entry.deleting).ok_or(STATUS_NO_SUCH_DEVICE)?;
         let device = entry.device;
         // SAFETY: in the table, so not freed; read field by field, as the driver has it, too.
         let flags = unsafe { (*device.0).Flags };

@@ -3,6 +3,8 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use wsk_sys::{
     DEVICE_OBJECT, DISPATCH_LEVEL, IO_TYPE_IRP, IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_CREATE,
@@ -21,7 +23,7 @@ use crate::machine::bugcheck::{complain, violation};
 use crate::machine::routine;
 use crate::rule::Rule;
 use crate::rule::io::{
-    CALL_BAD_DEVICE, CALL_BAD_IRP, CALL_IRQL, DISPATCH_CHANGED_IRQL, DISPATCH_NOT_COMPLETED,
+    CALL_BAD_DEVICE, CALL_BAD_IRP, CALL_IRQL, CANCEL_FIELD, DISPATCH_CHANGED_IRQL, DISPATCH_NOT_COMPLETED,
     DISPATCH_STATUS_DIFFERS, FORWARD_CANCELABLE, FORWARDED_AT_BAD_IRQL, LOCATION_COPIED, MARKED_NOT_PENDING,
     NEXT_LOCATION_DIRTY, NO_LOCATION_LEFT, PENDING_NOT_MARKED, SENT_NOT_REUSED, SENT_WITHOUT_ROUTINE,
 };
@@ -29,6 +31,9 @@ use crate::sync::lock;
 
 /// The conditions of a completion routine: all that a sender may put into the next location's control.
 const CONDITIONS: u8 = SL_INVOKE_ON_SUCCESS | SL_INVOKE_ON_ERROR | SL_INVOKE_ON_CANCEL;
+
+/// How long a driver may take to look at `Cancel` after it has set a cancel routine.
+const CANCEL_LIMIT: Duration = Duration::from_millis(200);
 
 /// `IofCallDriver`: sends the IRP to the driver of a device. The next stack location is filled in.
 ///
@@ -76,6 +81,9 @@ pub unsafe extern "system" fn IofCallDriver(DeviceObject: *mut DEVICE_OBJECT, Ir
     }
     before.check(&what);
     check_status(&registry, Irp, &call, status, &what);
+    if status == STATUS_PENDING {
+        check_cancel_field(&registry, Irp, &call, &what);
+    }
     status
 }
 
@@ -218,6 +226,28 @@ fn check_status(registry: &Registry, irp: *mut IRP, call: &Call, status: NTSTATU
         },
     };
     complain(rule, format!("{what} returned {fault}"));
+}
+
+/// Who sets a cancel routine looks at `Cancel` afterwards: of an IRP that was cancelled before, nobody calls the routine.
+fn check_cancel_field(registry: &Registry, irp: *mut IRP, call: &Call, what: &Routine<'_>) {
+    let is_forgotten = || {
+        let forgotten = registry.with(irp, |record, packet| {
+            record.id == call.id && packet.is_cancelled() && packet.has_cancel_routine()
+        });
+        forgotten == Ok(true)
+    };
+    let begun = Instant::now();
+    while is_forgotten() {
+        // Another thread may be about to look.
+        if begun.elapsed() > CANCEL_LIMIT {
+            let detail = format!(
+                "{what} pended it with a cancel routine, which nobody will call: it was cancelled before"
+            );
+            complain(&CANCEL_FIELD, detail);
+            return;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// The C name of a major function.

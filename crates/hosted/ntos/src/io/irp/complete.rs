@@ -16,7 +16,7 @@ use crate::io::irp::packet::{Location, Packet};
 use crate::io::irp::registry::{self, Missing, Origin, Record, Registry, State};
 use crate::ke::irql::{CallState, level_name};
 use crate::machine::Machine;
-use crate::machine::bugcheck::{complain, violation};
+use crate::machine::bugcheck::{Broken, complain, require, violation};
 use crate::machine::owner::Owner;
 use crate::machine::routine;
 use crate::mm::in_flight;
@@ -39,7 +39,7 @@ use crate::sync::lock;
 pub unsafe extern "system" fn IofCompleteRequest(Irp: *mut IRP, _PriorityBoost: CCHAR) {
     let machine = Machine::kernel();
     let registry = registry::of(&machine);
-    let walk = begin(&registry, Irp);
+    let walk = require(begin(&registry, Irp));
     check_caller(&walk);
     // What the IRP's sender lent is its own again, before it is told.
     in_flight::end_on(&machine, Irp);
@@ -57,34 +57,38 @@ struct Walk {
 }
 
 /// Takes the IRP from the caller, if it is his to complete.
-fn begin(registry: &Arc<Registry>, irp: *mut IRP) -> Walk {
+///
+/// # Errors
+/// [`MULTIPLE_COMPLETE`], [`COMPLETE_OWN`], [`COMPLETE_BAD_IRP`].
+fn begin(registry: &Arc<Registry>, irp: *mut IRP) -> Result<Walk, Broken> {
     let found = registry.with(irp, |record, packet| {
         let id = record.id;
+        let again = || Broken::new(&MULTIPLE_COMPLETE, format!("IRP #{id} completed again"));
         if record.walking || (record.state == State::Completed) {
-            return Err((&MULTIPLE_COMPLETE, format!("IRP #{id} completed again")));
+            return Err(again());
         }
         if packet.location() > packet.stack_count() {
-            return Err(match record.origin {
-                Origin::System => (&MULTIPLE_COMPLETE, format!("IRP #{id} completed again")),
-                _ => (&COMPLETE_OWN, format!("IRP #{id} completed by its owner; it was sent to nobody")),
-            });
+            if record.origin == Origin::System {
+                return Err(again());
+            }
+            let detail = format!("IRP #{id} completed by its owner; it was sent to nobody");
+            return Err(Broken::new(&COMPLETE_OWN, detail));
         }
         record.walking = true;
         record.turn += 1;
         Ok(Walk { registry: Arc::clone(registry), packet, id, origin: record.origin, turn: record.turn })
     });
-    let walk = match found {
-        Ok(walk) => walk,
-        Err(Missing::Freed(id)) => Err((
-            &MULTIPLE_COMPLETE,
-            format!("IRP #{id} completed again; it was freed after its first completion"),
-        )),
-        Err(missing) => Err((&COMPLETE_BAD_IRP, format!("IofCompleteRequest of {}", missing.describe()))),
-    };
-    match walk {
-        Ok(walk) => walk,
-        Err((rule, detail)) => violation(rule, detail),
-    }
+    found.unwrap_or_else(|missing| {
+        Err(match missing {
+            Missing::Freed(id) => {
+                let detail = format!("IRP #{id} completed again; it was freed after its first completion");
+                Broken::new(&MULTIPLE_COMPLETE, detail)
+            }
+            Missing::Unknown => {
+                Broken::new(&COMPLETE_BAD_IRP, format!("IofCompleteRequest of {}", missing.describe()))
+            }
+        })
+    })
 }
 
 /// What holds for every completion, whatever the IRP.

@@ -18,7 +18,7 @@ pub use crate::io::irp::registry::State;
 use crate::io::irp::registry::{Origin, Record};
 use crate::ke::irql::at_most;
 use crate::machine::Machine;
-use crate::machine::bugcheck::violation;
+use crate::machine::bugcheck::{require, violation};
 use crate::machine::fault;
 use crate::rule::IRQL_IO_DISPATCH;
 use crate::rule::io::{
@@ -73,7 +73,7 @@ pub extern "system" fn IoFreeIrp(Irp: *mut IRP) {
         fault.map(|(rule, what)| (rule, report(record, what)))
     });
     match found {
-        Ok(None) => registry.free(&machine, Irp).unwrap_or_else(|broken| broken.raise()),
+        Ok(None) => require(registry.free(&machine, Irp)),
         Ok(Some((rule, detail))) => violation(rule, detail),
         Err(missing) => violation(&NOT_AN_IRP, format!("IoFreeIrp of {}", missing.describe())),
     }

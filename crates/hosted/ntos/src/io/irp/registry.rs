@@ -4,27 +4,28 @@
 //! is looked up here before the memory behind it is touched, so a stale pointer is a report and not a crash.
 #![expect(unsafe_code, reason = "the registry owns the memory of IRPs, which drivers hold by address")]
 
-use std::alloc::{self, Layout};
-use std::backtrace::Backtrace;
+use std::alloc;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use wsk_sys::{IRP, IoSizeOfIrp, NTSTATUS};
 
+use crate::ex::pool::block::{Block, Kind};
+use crate::ex::pool::{self, block};
 use crate::io::irp::log::{IrpEventKind, IrpLog};
 use crate::io::irp::packet::{self, Packet};
 use crate::machine::Machine;
-use crate::machine::bugcheck::{Broken, complain};
-use crate::machine::frames;
+use crate::machine::bugcheck::Broken;
 use crate::machine::owner::{LeakScope, Owner, leak_report};
 use crate::process::request::Request;
 use crate::rule::io::{FREE_IN_USE, IRP_LEAK, IRP_WRITTEN_AFTER_FREE};
-use crate::sync::{Pointer, lock};
+use crate::sync::{Pointer, lock, try_lock};
 
-/// How many freed IRPs are kept filled with [`FREED`], so that a late write to one is seen.
-const QUARANTINE: usize = 64;
-const FREED: u8 = 0xDF;
+/// How many freed IRPs are known by their numbers.
+const REMEMBERED: usize = 4096;
+/// The tag under which Windows allocates IRPs.
+const TAG: [u8; 4] = *b"Irp ";
 
 /// Where an IRP comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +74,6 @@ pub(crate) struct Record {
     /// The process that asked for it; 0 for a driver's own.
     pub(crate) process: u32,
     irp: Pointer<IRP>,
-    /// Who allocated it, if that is asked for.
-    allocated: Option<Backtrace>,
 }
 
 impl Record {
@@ -102,53 +101,37 @@ impl Missing {
     }
 }
 
-/// The memory of one IRP.
-struct Block {
-    address: *mut u8,
-    layout: Layout,
-}
-
-// SAFETY: whoever has the block has the memory, alone.
-unsafe impl Send for Block {}
-
-impl Block {
-    fn new(stack_count: i8) -> Block {
-        let layout = packet::layout(stack_count);
-        // SAFETY: the size of an IRP is not zero.
-        let address = unsafe { alloc::alloc(layout) };
-        if address.is_null() {
-            alloc::handle_alloc_error(layout);
-        }
-        Block { address, layout }
-    }
-
-    fn fill(&self) {
-        // SAFETY: the block is this long, and no longer anybody's IRP.
-        unsafe { self.address.write_bytes(FREED, self.layout.size()) };
-    }
-
-    fn is_untouched(&self) -> bool {
-        // SAFETY: the block is this long and was filled when it was freed.
-        let bytes = unsafe { std::slice::from_raw_parts(self.address, self.layout.size()) };
-        bytes.iter().all(|byte| *byte == FREED)
-    }
-}
-
-impl Drop for Block {
-    fn drop(&mut self) {
-        // SAFETY: from `alloc` with this layout, in `new`.
-        unsafe { alloc::dealloc(self.address, self.layout) };
-    }
+/// An IRP that the machine knows.
+struct Entry {
+    record: Record,
+    /// It lies in a driver's memory.
+    adopted: bool,
 }
 
 #[derive(Default)]
 struct Table {
     last: u64,
-    live: HashMap<usize, (Record, Option<Block>)>,
+    live: HashMap<usize, Entry>,
     /// The addresses of those in memory of drivers.
     adopted: BTreeSet<usize>,
-    /// Address and number of freed IRPs, oldest first, with their memory where it is kept.
-    freed: VecDeque<(usize, u64, Option<Block>)>,
+    /// The numbers of freed IRPs, by the address that they had.
+    freed: HashMap<usize, u64>,
+    /// Address and number of freed IRPs, the oldest first.
+    order: VecDeque<(usize, u64)>,
+}
+
+impl Table {
+    /// Remembers the number of a freed IRP for a while.
+    fn remember(&mut self, address: usize, id: u64) {
+        self.freed.insert(address, id);
+        self.order.push_back((address, id));
+        if self.order.len() > REMEMBERED
+            && let Some((address, id)) = self.order.pop_front()
+            && self.freed.get(&address) == Some(&id)
+        {
+            self.freed.remove(&address);
+        }
+    }
 }
 
 /// A machine's IRPs.
@@ -166,12 +149,8 @@ pub(crate) fn of(machine: &Machine) -> Arc<Registry> {
     })
 }
 
-fn check_leaks(machine: &Machine, scope: LeakScope) {
-    match of(machine).leaks(scope) {
-        Ok(None) => {}
-        Ok(Some(report)) => complain(&IRP_LEAK, report),
-        Err(broken) => broken.raise(),
-    }
+fn check_leaks(machine: &Machine, scope: LeakScope) -> Vec<Broken> {
+    of(machine).leaks(machine, scope).into_iter().collect()
 }
 
 impl Registry {
@@ -184,11 +163,15 @@ impl Registry {
         request: Option<Arc<Request>>,
         process: u32,
     ) -> *mut IRP {
-        let block = Block::new(stack_count);
-        let irp: *mut IRP = block.address.cast();
+        let layout = packet::layout(stack_count);
+        let block = block::Request::zeroed(Kind::Irp, layout.size(), TAG);
+        let irp: *mut IRP = machine.parts.pool.allocate(&block).cast();
+        if irp.is_null() {
+            alloc::handle_alloc_error(layout);
+        }
         // SAFETY: the block is as large as an IRP with so many locations, and nobody else knows it.
         unsafe { packet::initialise(irp, IoSizeOfIrp(stack_count), stack_count) };
-        let id = self.insert(irp, Some(block), origin, request, process);
+        let id = self.insert(irp, false, origin, request, process);
         machine.parts.gauges.irps.add(1);
         self.log.add(id, origin == Origin::System, || IrpEventKind::Allocated { stack_count });
         irp
@@ -196,20 +179,19 @@ impl Registry {
 
     /// Knows from now on an IRP in a driver's own memory.
     pub(crate) fn adopt(&self, irp: *mut IRP) {
-        self.insert(irp, None, Origin::Initialised, None, 0);
+        self.insert(irp, true, Origin::Initialised, None, 0);
     }
 
     fn insert(
         &self,
         irp: *mut IRP,
-        block: Option<Block>,
+        adopted: bool,
         origin: Origin,
         request: Option<Arc<Request>>,
         process: u32,
     ) -> u64 {
-        let allocated = if origin == Origin::Allocated { frames::capture() } else { None };
         let mut table = lock(&self.table);
-        table.freed.retain(|(address, _, _)| *address != irp.addr());
+        table.freed.remove(&irp.addr());
         table.last += 1;
         let record = Record {
             id: table.last,
@@ -222,14 +204,13 @@ impl Registry {
             request,
             process,
             irp: Pointer(irp),
-            allocated,
         };
-        if block.is_none() {
+        if adopted {
             table.adopted.insert(irp.addr());
         } else {
             table.adopted.remove(&irp.addr());
         }
-        table.live.insert(irp.addr(), (record, block));
+        table.live.insert(irp.addr(), Entry { record, adopted });
         table.last
     }
 
@@ -240,9 +221,9 @@ impl Registry {
         f: impl FnOnce(&mut Record, Packet) -> R,
     ) -> Result<R, Missing> {
         let mut table = lock(&self.table);
-        let Some((record, _)) = table.live.get_mut(&irp.addr()) else {
-            let freed = table.freed.iter().rev().find(|(address, _, _)| *address == irp.addr());
-            return Err(freed.map_or(Missing::Unknown, |(_, id, _)| Missing::Freed(*id)));
+        let Some(Entry { record, .. }) = table.live.get_mut(&irp.addr()) else {
+            let freed = table.freed.get(&irp.addr());
+            return Err(freed.map_or(Missing::Unknown, |id| Missing::Freed(*id)));
         };
         // The registered pointer, not the caller's: its provenance covers the stack locations.
         // SAFETY: the record exists, so the IRP was initialised and is not freed; freeing takes the lock.
@@ -253,30 +234,21 @@ impl Registry {
     /// Frees an IRP whose record says that nobody below has it.
     ///
     /// # Errors
-    /// An IRP that was freed long ago, and written to since.
+    /// It is damaged; or a block that was freed long ago was written to since.
     pub(crate) fn free(&self, machine: &Machine, irp: *mut IRP) -> Result<(), Broken> {
         let mut table = lock(&self.table);
-        let Some((record, block)) = table.live.remove(&irp.addr()) else { return Ok(()) };
-        let Some(block) = block else { return Ok(()) };
-        let kept = if cfg!(miri) {
-            // Miri sees every late access by itself, if the memory is really gone.
-            None
-        } else {
-            block.fill();
-            Some(block)
-        };
-        table.freed.push_back((irp.addr(), record.id, kept));
-        let evicted = if table.freed.len() > QUARANTINE { table.freed.pop_front() } else { None };
+        let Some(Entry { record, adopted: false }) = table.live.remove(&irp.addr()) else { return Ok(()) };
+        table.remember(irp.addr(), record.id);
         drop(table);
         machine.parts.gauges.irps.remove(1);
         self.log.add(record.id, record.origin == Origin::System, || IrpEventKind::Freed);
-        check_untouched(evicted.as_ref())
+        pool::release(machine, irp.addr(), "the free of an IRP")
     }
 
     /// A driver's memory is about to be freed: an IRP in it, which `IoInitializeIrp` made, must be the driver's by now.
     ///
     /// # Errors
-    /// One that a driver below has; and those of [`Registry::free`].
+    /// One that a driver below has.
     pub(crate) fn leave_memory(
         &self,
         memory: &Range<usize>,
@@ -284,7 +256,7 @@ impl Registry {
     ) -> Result<(), Broken> {
         let mut table = lock(&self.table);
         let Some(address) = table.adopted.range(memory.clone()).next().copied() else { return Ok(()) };
-        let Some((record, _)) = table.live.get(&address) else { return Ok(()) };
+        let Some(Entry { record, .. }) = table.live.get(&address) else { return Ok(()) };
         // SAFETY: the record exists, and the memory is not freed yet.
         let packet = unsafe { Packet::new(record.irp.0) };
         if record.is_below(packet) {
@@ -294,11 +266,9 @@ impl Registry {
             return Err(Broken { rule: &FREE_IN_USE, detail });
         }
         table.adopted.remove(&address);
-        let id = table.live.remove(&address).map_or(0, |(record, _)| record.id);
-        table.freed.push_back((address, id, None));
-        let evicted = if table.freed.len() > QUARANTINE { table.freed.pop_front() } else { None };
+        let id = table.live.remove(&address).map_or(0, |entry| entry.record.id);
+        table.remember(address, id);
         drop(table);
-        check_untouched(evicted.as_ref())?;
         // There may be more than one.
         self.leave_memory(memory, what)
     }
@@ -318,16 +288,13 @@ impl Registry {
         self.log.add(id, origin == Origin::System, kind);
     }
 
-    /// The report of what a driver, or the machine, left; and a look at the freed IRPs.
-    ///
-    /// # Errors
-    /// A freed IRP that was written to.
-    fn leaks(&self, scope: LeakScope) -> Result<Option<String>, Broken> {
+    /// The report of what a driver, or the machine, left.
+    fn leaks(&self, machine: &Machine, scope: LeakScope) -> Option<Broken> {
         let table = lock(&self.table);
         let mut leaks: Vec<&Record> = table
             .live
             .values()
-            .map(|(record, _)| record)
+            .map(|entry| &entry.record)
             .filter(|record| match record.origin {
                 Origin::Allocated => scope.covers(record.owner),
                 // The memory is the driver's, so the leak, if any, is one of pool.
@@ -338,21 +305,25 @@ impl Registry {
         leaks.sort_unstable_by_key(|record| record.id);
         let name = |record: &&Record| {
             let own = record.origin == Origin::Allocated;
-            let who = own.then(|| frames::caller(record.allocated.as_ref(), "allocated", "IoAllocateIrp"));
+            let who = own.then(|| machine.parts.pool.allocated(record.irp.key(), Kind::Irp.allocated_by()));
             format!("IRP #{} ({:?}){}", record.id, record.state, who.unwrap_or_default())
         };
-        let report = (!leaks.is_empty()).then(|| leak_report("IRPs", scope, leaks.iter().map(name)));
-        table.freed.iter().try_for_each(|entry| check_untouched(Some(entry)))?;
-        Ok(report)
+        leak_report(&IRP_LEAK, "IRPs", scope, leaks.iter().map(name))
     }
 }
 
-fn check_untouched(entry: Option<&(usize, u64, Option<Block>)>) -> Result<(), Broken> {
-    match entry {
-        Some((_, id, Some(block))) if !block.is_untouched() => {
-            let detail = format!("IRP #{id} was written to after it was freed");
-            Err(Broken { rule: &IRP_WRITTEN_AFTER_FREE, detail })
-        }
-        _ => Ok(()),
-    }
+/// The number of the IRP that is, or was lately, at an address. `None` also if that cannot be found out now: the calling
+/// thread may have the lock.
+pub(crate) fn number_at(machine: &Machine, address: usize) -> Option<u64> {
+    let registry = of(machine);
+    let table = try_lock(&registry.table)?;
+    let live = table.live.get(&address).map(|entry| entry.record.id);
+    live.or_else(|| table.freed.get(&address).copied())
+}
+
+/// The report of an IRP that was written to after it was freed.
+pub(crate) fn written(machine: &Machine, block: &Block) -> Broken {
+    let number = number_at(machine, block.start().addr());
+    let number = number.map_or_else(String::new, |number| format!(" #{number}"));
+    Broken::new(&IRP_WRITTEN_AFTER_FREE, format!("IRP{number} was written to after it was freed"))
 }

@@ -66,7 +66,7 @@ impl Own {
         for message in messages {
             control.push(message).unwrap();
         }
-        let mut overrides = Overrides::read(control.as_bytes(), ip).unwrap();
+        let mut overrides = Overrides::read(control.as_bytes(), ip, &readings::Readings::STRICT).unwrap();
         let mut outgoing = self.values.outgoing(ip);
         overrides.apply(&mut outgoing);
         self.endpoint().send(bytes, to, &outgoing, &overrides)
@@ -283,7 +283,7 @@ fn sources_of_groups_are_filtered() {
     let group = Group { address: "239.77.9.1".parse().unwrap(), interface: loopback() };
     let mut own = Own::bound("0.0.0.0:0", Values::default());
     let change = |own: &mut Own, change, source: Option<IpAddr>| {
-        own.groups.change(change, group, source).unwrap();
+        own.groups.change(&readings::Readings::STRICT, change, group, source).unwrap();
         own.endpoint().changed_group(&own.values, &own.groups, change, group, source).unwrap();
     };
     change(&mut own, Change::Join, None);
@@ -347,7 +347,7 @@ fn the_group_of_single_sources_is_joined_once() {
         (Change::JoinSource, "::1", true),
     ] {
         let source = Some(source.parse().unwrap());
-        own.groups.change(change, group, source).unwrap();
+        own.groups.change(&readings::Readings::STRICT, change, group, source).unwrap();
         own.endpoint().changed_group(&own.values, &own.groups, change, group, source).unwrap();
         assert_eq!(is_joined(group.address), joined, "{change:?} {source:?}");
     }

@@ -142,7 +142,7 @@ fn extension(socket: SOCKET) -> Option<Receive> {
 }
 
 /// Whatever may be told of datagrams, is, as far as Winsock can; and what options have by default is what goes out.
-pub(crate) fn prepare(socket: &SockRef<'_>, v6: bool) -> io::Result<()> {
+pub(crate) fn prepare(socket: &SockRef<'_>, v6: bool, _: &Values) -> io::Result<()> {
     #[expect(clippy::cast_possible_truncation, reason = "it was made of a SOCKET")]
     let handle = socket.as_raw_socket() as SOCKET;
     let ask = |level, name| {

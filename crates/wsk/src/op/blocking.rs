@@ -1,0 +1,128 @@
+//! A request that the calling thread waits for: what an operation has in its block is on the thread's stack, but for the IRP.
+//!
+//! The stack of a thread that waits in kernel mode stays resident, so WSK and the completion routine may use it, at any IRQL.
+//! The thread returns when nobody uses it any more: when the last reference to the submission is gone, or, if it waits, when
+//! that one has set the event and touches nothing else.
+#![expect(unsafe_code, reason = "the frame is shared with WSK, the timer and the completion routine")]
+
+use core::cell;
+use core::mem::MaybeUninit;
+use core::ptr::NonNull;
+
+use wsk_sys::{IRP, IoFreeIrp};
+
+use super::block::{self, Header, STATE};
+use super::request::{Irp, Submit};
+use super::submit::{self, Functions};
+use crate::error::Result;
+use crate::fatal;
+use crate::irql::Wait;
+
+/// What is on the stack: as the beginning of a block.
+#[repr(C)]
+struct Frame<S> {
+    header: Header,
+    state: State<S>,
+}
+
+/// Aligned as the state in a block.
+#[repr(C, align(16))]
+struct State<S>(cell::UnsafeCell<MaybeUninit<S>>);
+
+/// An IRP that is freed.
+struct Own(NonNull<IRP>);
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        // SAFETY: the IRP came from IoAllocateIrp, and was not sent or has completed.
+        unsafe { IoFreeIrp(self.0.as_ptr()) };
+    }
+}
+
+/// Makes a request, and waits for its result.
+///
+/// # Errors
+/// [`INSUFFICIENT_RESOURCES`](crate::Error::INSUFFICIENT_RESOURCES): no IRP. What the request or WSK gave.
+pub(crate) fn call<B, R: Submit<B>>(
+    target: &R::Target,
+    request: R,
+    buffers: &mut B,
+    wait: Wait<'_>,
+) -> Result<R::Output> {
+    const { assert!(core::mem::offset_of!(Frame<R::State>, state) == STATE) };
+    fatal::unless_it_can_wait();
+    let irp = Own(block::allocate_irp()?);
+    let mut place = Place::<Frame<R::State>>::new()?;
+    let frame = place.get();
+    let header = frame.cast::<Header>();
+    // SAFETY: a part of the frame.
+    let mut state = unsafe { header.byte_add(STATE) }.cast::<R::State>();
+    // SAFETY: nobody else has the frame.
+    request.prepare(target, buffers, unsafe { state.cast::<MaybeUninit<R::State>>().as_mut() })?;
+    // SAFETY: nobody else has the frame.
+    unsafe { header.write(Header::new(irp.0, |_| ())) };
+    // SAFETY: written just now; the operation is not submitted.
+    let functions = unsafe { header.as_ref() }.functions.get();
+    // SAFETY: outside a submission the cell is the owner's.
+    unsafe { functions.write(Some(Functions::waited::<B, R>())) };
+    let limit = wait.timeout();
+    // SAFETY: the operation is this thread's, and prepared.
+    unsafe { submit::begin(header, limit, None) };
+    // SAFETY: prepared above with this target, and submitted just now. The state is the call's from here on.
+    if let Err(error) = unsafe { R::call(target, state, Irp::new(header)) } {
+        // SAFETY: the provider's reference was not given to WSK: it is this thread's.
+        unsafe { submit::complete_with(header, error.status()) };
+    }
+    // SAFETY: the call has returned; the submitter's reference is not used any more.
+    unsafe { submit::end(header, limit, false) };
+    // SAFETY: the operation is this thread's, which is at PASSIVE_LEVEL by the proof in `wait`.
+    unsafe { submit::wait(header) };
+    // SAFETY: the result is there.
+    let status = unsafe { submit::status(header) };
+    // SAFETY: the submission has ended, so the state, which is there, is this thread's.
+    let result = R::complete(unsafe { state.as_mut() }, buffers, status);
+    // SAFETY: so it is still, and it is not used again.
+    unsafe { state.drop_in_place() };
+    // SAFETY: nor is the header.
+    unsafe { header.drop_in_place() };
+    result
+}
+
+/// Room on the stack.
+#[cfg(not(loom))]
+struct Place<T>(MaybeUninit<T>);
+
+#[cfg(not(loom))]
+impl<T> Place<T> {
+    #[expect(clippy::unnecessary_wraps, reason = "in the other build it allocates")]
+    const fn new() -> Result<Place<T>> {
+        Ok(Place(MaybeUninit::uninit()))
+    }
+
+    const fn get(&mut self) -> NonNull<T> {
+        NonNull::from_mut(&mut self.0).cast()
+    }
+}
+
+/// A block of pool in its place: loom's kernel sees who touches it after its end.
+#[cfg(loom)]
+struct Place<T>(NonNull<T>);
+
+#[cfg(loom)]
+impl<T> Place<T> {
+    fn new() -> Result<Place<T>> {
+        crate::pool::allocate().map(Place)
+    }
+
+    fn get(&mut self) -> NonNull<T> {
+        self.0
+    }
+}
+
+#[cfg(loom)]
+impl<T> Drop for Place<T> {
+    fn drop(&mut self) {
+        // SAFETY: allocated by `new`, and its content was dropped, or never there.
+        unsafe { crate::pool::free(self.0, crate::pool::POOL_TAG) };
+    }
+}

@@ -1,0 +1,15 @@
+//! The tests of `wskctl`, in one program: one link instead of one for each file.
+#![allow(missing_docs, reason = "a test")]
+
+mod program;
+
+mod advice;
+mod conformance;
+mod demo;
+mod driver;
+mod evidence;
+mod interrupt;
+mod service;
+mod stress;
+mod trial;
+mod usage;
