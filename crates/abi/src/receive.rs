@@ -213,6 +213,7 @@ const _: () = {
 mod tests {
     extern crate std;
 
+    use std::string::ToString;
     use std::vec::Vec;
 
     use super::*;
@@ -239,6 +240,20 @@ mod tests {
         assert_eq!([record_size(0, 0), record_size(1, 0), record_size(8, 23)], [48, 56, 80]);
         assert_eq!(record_size(9, usize::MAX), usize::MAX & !7);
         assert_eq!((control_offset(0), control_offset(1), control_offset(9)), (48, 56, 64));
+    }
+
+    #[test]
+    fn a_record_ends_with_its_last_byte() {
+        let address = [0; MAX_SOCKADDR_LENGTH];
+        let record = |length, control_length| Received {
+            next: 0,
+            flags: 0,
+            length,
+            control_length,
+            address_length: 0,
+            address,
+        };
+        assert_eq!([record(0, 0).size(), record(3, 0).size(), record(3, 5).size()], [48, 51, 61]);
     }
 
     /// A record from 1.2.3.4:258.
@@ -274,6 +289,8 @@ mod tests {
         both.extend(record(0, b"", b""));
         let expected = Vec::from([[&b"abc"[..], &b"control"[..]], [&b""[..], &b""[..]]]);
         assert_eq!(read(&output(16, &both)), Ok(expected.clone()));
+        let dense = [record(48, b"", b""), record(0, b"x", b"")].concat();
+        assert_eq!(read(&output(16, &dense)), Ok(Vec::from([[&b""[..], &b""[..]], [&b"x"[..], &b""[..]]])));
         let apart = [&[0xAA; 8], &both[..]].concat();
         assert_eq!(read(&output(24, &apart)), Ok(expected));
         let (bytes, from) = (output(16, &both), "1.2.3.4:258".parse().unwrap());
@@ -294,7 +311,8 @@ mod tests {
         }
         assert!(read(&output(4096, &record(0, b"", b""))).is_err(), "it begins behind its end");
         assert!(read(&output(16, &record(56, b"", b""))).is_err(), "its second record is behind its end");
-        assert!(read(&output(16, &record(40, b"", b""))).is_err(), "a record within another");
+        let within = output(16, &[record(47, b"", b""), record(0, b"", b"")].concat());
+        assert_eq!(read(&within).unwrap_err().to_string(), "a datagram begins within another");
         let mut nobody = record(0, b"", b"");
         nobody[16] = 15;
         assert!(read(&output(16, &nobody)).is_err(), "a sender that is cut");

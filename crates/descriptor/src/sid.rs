@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn identifiers_have_letters_and_numbers() {
         assert_eq!(Sid::ADMINISTRATORS.as_bytes(), [1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 32, 2, 0, 0]);
-        assert_eq!(Sid::SYSTEM.to_string(), "SY");
+        assert_eq!((Sid::SYSTEM.to_string(), std::format!("{:?}", Sid::SYSTEM)), ("SY".into(), "SY".into()));
         let mut bytes = [0; MAX];
         for (text, printed) in
             [("BA", "BA"), ("S-1-5-32-544", "BA"), ("S-1-5-21-1-2-3-500", "S-1-5-21-1-2-3-500")]

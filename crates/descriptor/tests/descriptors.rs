@@ -5,7 +5,9 @@ use std::ptr::NonNull;
 
 use proptest::prelude::*;
 use wsk_descriptor::sddl::{SddlError, encode};
-use wsk_descriptor::{Access, Dacl, Descriptor, FILE_READ_DATA, FILE_WRITE_DATA, Malformed, Sid, copy};
+use wsk_descriptor::{
+    Access, Dacl, Descriptor, FILE_READ_DATA, FILE_WRITE_DATA, Malformed, Sid, copy, map_generic,
+};
 
 fn bytes(sddl: &str) -> Vec<u8> {
     let mut bytes = vec![0xAA; 1024];
@@ -74,6 +76,60 @@ fn text_that_is_not_understood_is_refused() {
     }
 }
 
+#[test]
+fn rights_have_letters() {
+    for (rights, mask) in [
+        ("GA", "0x1f01ff"),
+        ("GR", "0x120089"),
+        ("GW", "0x120116"),
+        ("GX", "0x1200a0"),
+        ("FA", "0x1f01ff"),
+        ("FR", "0x120089"),
+        ("FW", "0x120116"),
+        ("FX", "0x1200a0"),
+        ("SD", "0x10000"),
+        ("RC", "0x20000"),
+        ("WD", "0x40000"),
+        ("WO", "0x80000"),
+        // They have bits in common.
+        ("FRFW", "0x12019f"),
+        ("GRGWGX", "0x1201bf"),
+        ("0x3", "0x3"),
+    ] {
+        let bytes = bytes(&format!("D:(A;;{rights};;;SY)"));
+        assert_eq!(Descriptor::parse(&bytes).unwrap().to_string(), format!("D:(A;;{mask};;;SY)"), "{rights}");
+    }
+    assert_eq!(map_generic(0xF000_0000 | 1 << 20), 0x001F_01FF);
+    assert_eq!(map_generic(0x0F00_0000), 0x0F00_0000, "no generic right");
+}
+
+#[test]
+fn identifiers_may_be_as_large_as_they_can_be() {
+    let most = "S-1-281474976710655".to_owned() + &"-4294967295".repeat(15);
+    let text = format!("O:{most}D:(A;;0x1;;;S-1-256-1)");
+    let bytes = bytes(&text);
+    assert_eq!(Descriptor::parse(&bytes).unwrap().to_string(), text);
+    assert_eq!(encode(&format!("O:{most}-1"), &mut [0; 512]), Err(SddlError::Trustee), "one more");
+}
+
+#[test]
+fn errors_say_what_to_mend() {
+    for (bytes, message) in [
+        (&[1][..], "the descriptor is cut"),
+        (&[0; 20], "the descriptor's revision is not 1"),
+        (&[[1].as_slice(), &[0; 19]].concat(), "the descriptor is not self-relative"),
+    ] {
+        assert_eq!(Descriptor::parse(bytes).unwrap_err().to_string(), message);
+    }
+    for (text, message) in [
+        ("P", "write it as D:P(A;;GA;;;SY)(A;;GA;;;BA), with O:.. and G:.. in front if need be"),
+        ("D:x", "an entry is written as (A;;GA;;;BA) to allow or (D;;GA;;;BA) to deny"),
+        ("O:x", "a trustee is two letters, such as SY, BA or WD, or S-1-..."),
+    ] {
+        assert_eq!(encode(text, &mut [0; 512]).unwrap_err().to_string(), message);
+    }
+}
+
 fn grants(sddl: &str, access: u32, sids: &[Sid<'_>]) -> bool {
     Descriptor::parse(&bytes(sddl)).unwrap().grants(access, |sid| sids.contains(&sid))
 }
@@ -139,7 +195,9 @@ fn what_is_wrong_is_named() {
         (&[(20, 9)], Malformed::Sid),
         (&[(2, 0)], Malformed::List),
         (&[(list, 3)], Malformed::List),
+        (&[(list + 2, 4)], Malformed::List),
         (&[(list + 2, 6)], Malformed::List),
+        (&[(list + 2, 27)], Malformed::List),
         (&[(list + 2, 200)], Malformed::Short),
         (&[(list + 4, 2)], Malformed::List),
         (&[(list + 8, 2)], Malformed::Entry),
@@ -148,6 +206,13 @@ fn what_is_wrong_is_named() {
         (&[(list + 17, 9)], Malformed::Entry),
     ] {
         assert_eq!(with(changes), Err(error), "{changes:?}");
+    }
+    // A second entry that has its head and nothing more is an entry that is wrong; one without that is none.
+    for (room, error) in [(8, Malformed::Entry), (4, Malformed::List)] {
+        let mut bytes = [&good[..], &[0, 0, 8, 0, 0, 0, 0, 0]].concat();
+        bytes[list + 2] += room;
+        bytes[list + 4] = 2;
+        assert_eq!(Descriptor::parse(&bytes).unwrap_err(), error, "{room} bytes");
     }
     for cut in 0..good.len() {
         assert!(Descriptor::parse(&good[..cut]).is_err(), "cut to {cut}");

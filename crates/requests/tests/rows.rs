@@ -4,7 +4,8 @@
 use std::collections::HashSet;
 
 use wsk_requests::{
-    EXCLUDED, Families, Hosted, IrpRule, Kind, MaxIrql, ROWS, Request, Row, Sockets, StateRule, rows,
+    EXCLUDED, Families, Hosted, IrpRule, Kind, MaxIrql, ROWS, Request, Row, Sockets, StateRule, ValueKind,
+    rows,
 };
 
 #[test]
@@ -94,10 +95,86 @@ fn what_the_pages_say() {
     assert_ne!(rows::ip::IP_TTL.about().hosted, Hosted::Refused);
 }
 
+/// What a row says of its request when it is asked: the state rule, the level and the number.
+#[test]
+fn a_row_answers_what_its_fields_say() {
+    let states = |row: Row| [row.permits(false), row.permits(true)];
+    assert_eq!(states(rows::socket::SO_REUSEADDR), [true, false], "before the bind");
+    assert_eq!(states(rows::ioctl::SIO_WSK_SET_REMOTE_ADDRESS), [false, true], "after the bind");
+    assert_eq!(states(rows::ip::IP_TTL), [true, true], "at any time");
+    for (row, level, number) in [
+        (rows::socket::SO_REUSEADDR, Some("SOL_SOCKET"), 4),
+        (rows::ip::IP_TTL, Some("IPPROTO_IP"), 4),
+        (rows::ipv6::IPV6_UNICAST_HOPS, Some("IPPROTO_IPV6"), 4),
+        (rows::udp::UDP_SEND_MSG_SIZE, Some("IPPROTO_UDP"), 2),
+        (rows::ioctl::SIO_ADDRESS_LIST_QUERY, None, wsk_sys::SIO_ADDRESS_LIST_QUERY),
+        (rows::client::WSK_CACHE_SD, None, wsk_sys::WSK_CACHE_SD),
+    ] {
+        assert_eq!((row.level_name(), row.number()), (level, number), "{}", row.name);
+    }
+}
+
+/// A driver may make every other request of bytes that a user chose.
+#[test]
+fn what_has_a_pointer_or_no_irp_is_not_plain() {
+    let plain = |row: &&Row| !row.is_plain() && !matches!(row.kind, Kind::Client { .. });
+    let names: Vec<_> = ROWS.iter().filter(plain).map(|row| row.name).collect();
+    assert_eq!(
+        names,
+        [
+            "SO_WSK_SECURITY",
+            "SO_WSK_EVENT_CALLBACK",
+            "SIO_ADDRESS_LIST_QUERY",
+            "SIO_ADDRESS_LIST_SORT",
+            "SIO_WSK_REGISTER_EXTENSION",
+        ]
+    );
+    assert!(ROWS.iter().all(|row| !(row.is_plain() && matches!(row.kind, Kind::Client { .. }))));
+    // Each of the conditions alone is enough.
+    let pointer_in = Row { value: ValueKind::SecurityDescriptor, ..rows::ip::IP_TTL };
+    let pointer_out = Row { output: ValueKind::AddressList, ..rows::ip::IP_TTL };
+    let no_irp = Row { irp: IrpRule::Null, ..rows::ip::IP_TTL };
+    assert!(rows::ip::IP_TTL.is_plain());
+    assert!(!pointer_in.is_plain() && !pointer_out.is_plain() && !no_irp.is_plain());
+}
+
+/// The header's field has eight bits, and 0 would be no hop at all for a unicast datagram.
+#[test]
+fn numbers_of_eight_bits_have_a_range() {
+    let ranges: Vec<_> = ROWS.iter().filter_map(|row| row.range().map(|range| (row.name, range))).collect();
+    assert_eq!(
+        ranges,
+        [
+            ("IP_TOS", 0..=255),
+            ("IP_TTL", 1..=255),
+            ("IP_MULTICAST_TTL", 0..=255),
+            ("IPV6_UNICAST_HOPS", 1..=255),
+            ("IPV6_MULTICAST_HOPS", 0..=255),
+            ("IPV6_TCLASS", 0..=255),
+        ]
+    );
+}
+
+#[test]
+fn values_have_their_sizes_and_no_others() {
+    let sizes = |kind: ValueKind| (0..=60).filter(|&size| kind.accepts(size, 16)).collect::<Vec<_>>();
+    assert_eq!(sizes(ValueKind::Nothing), [0]);
+    assert_eq!(sizes(ValueKind::Bool), [4]);
+    assert_eq!(sizes(ValueKind::Membership), [8]);
+    assert_eq!(sizes(ValueKind::SourceMembership), [12]);
+    assert_eq!(sizes(ValueKind::MembershipV6), [20]);
+    assert_eq!(sizes(ValueKind::IpOptions), (0..=40).collect::<Vec<_>>());
+    assert_eq!(sizes(ValueKind::Address), [0, 16], "none clears it");
+    assert_eq!(sizes(ValueKind::Indexes), (0..=60).step_by(4).collect::<Vec<_>>());
+    assert_eq!(sizes(ValueKind::Transports), [0, 28, 56]);
+    assert_eq!(sizes(ValueKind::AddressList), (4..=60).collect::<Vec<_>>());
+    assert_eq!(sizes(ValueKind::ExtensionIn), [24]);
+}
+
 /// What `Control` of the crate `wsk` has room for.
 #[test]
 fn plain_values_are_bounded() {
-    for row in ROWS.iter().filter(|row| row.is_plain() && row.value != wsk_requests::ValueKind::Indexes) {
+    for row in ROWS.iter().filter(|row| row.is_plain() && row.value != ValueKind::Indexes) {
         let (_, greatest) = row.value.bounds(28);
         assert!(greatest <= wsk_requests::value::MAX_SIZE, "{}", row.name);
         assert!(row.value.accepts(greatest, 28) && !row.value.accepts(greatest + 1, 28), "{}", row.name);

@@ -97,6 +97,7 @@ fn numbers_of_states_and_levels() {
         wsk_sys::PROTECTION_LEVEL_UNRESTRICTED,
         wsk_sys::PROTECTION_LEVEL_EDGERESTRICTED,
         wsk_sys::PROTECTION_LEVEL_RESTRICTED,
+        u32::MAX,
     ] {
         assert_eq!(ProtectionLevel::from_number(level).unwrap() as u32, level);
     }
