@@ -108,3 +108,34 @@ impl fmt::Display for Error {
 }
 
 impl core::error::Error for Error {}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    extern crate std;
+    use std::{format, string::ToString};
+
+    use super::{Error, check};
+
+    #[test]
+    fn failures_and_warnings_are_errors_and_nothing_else() {
+        for success in [nt_sys::STATUS_SUCCESS, nt_sys::STATUS_PENDING, 0x4000_0000] {
+            assert_eq!((check(success), Error::from_status(success)), (Ok(()), None), "{success:#x}");
+        }
+        for failure in [nt_sys::STATUS_BUFFER_OVERFLOW, nt_sys::STATUS_CANCELLED, -1] {
+            let error = Error::from_status(failure).unwrap();
+            assert_eq!((check(failure), error.status()), (Err(error), failure));
+        }
+    }
+
+    #[test]
+    fn an_error_has_its_c_name_and_says_what_it_means() {
+        assert_eq!(format!("{:?}", Error::IO_TIMEOUT), "STATUS_IO_TIMEOUT");
+        let text = Error::IO_TIMEOUT.to_string();
+        assert_eq!(text, "STATUS_IO_TIMEOUT: The time limit passed, and the operation was cancelled.");
+        let unknown = Error::from_status(-2).unwrap();
+        assert_eq!((format!("{unknown:?}"), unknown.to_string()), {
+            let number = "NTSTATUS 0xFFFFFFFE".to_string();
+            (number.clone(), number)
+        });
+    }
+}

@@ -55,6 +55,33 @@ fn an_event_stays_signalled_or_lets_one_go() {
     });
 }
 
+/// A proof that was made at `PASSIVE_LEVEL` holds in a critical region, too, whose level is `APC_LEVEL`.
+#[test]
+fn an_event_is_waited_for_up_to_apc_level() {
+    in_driver(|_| {
+        let passive = passive();
+        let event = Event::notification().unwrap();
+        event.set();
+        // SAFETY: may be called at this level, and is lowered below.
+        let level = unsafe { nt_sys::KfRaiseIrql(nt_sys::APC_LEVEL) };
+        let waited = event.wait(&passive);
+        // SAFETY: raised above, from this level.
+        unsafe { nt_sys::KeLowerIrql(level) };
+        assert_eq!(waited, Ok(()));
+    });
+}
+
+#[test]
+fn what_runs_later_shows_its_value() {
+    with_device(|_, device| {
+        let dpc = Dpc::<_, TAG>::new(7, |_| {}).unwrap();
+        assert_eq!(format!("{dpc:?}"), "Dpc(7)");
+        // SAFETY: the device is there until the test is over.
+        let item = unsafe { WorkItem::<_, TAG>::new(device, 7, |_, _| {}) }.unwrap();
+        assert_eq!(format!("{item:?}"), "WorkItem(7)");
+    });
+}
+
 #[test]
 fn an_event_is_for_other_threads() {
     in_driver(|machine| {

@@ -62,6 +62,7 @@ fn a_buffer_is_what_its_mdl_describes() {
     in_driver(|_| {
         let mut buffer = Buffer::new(100).unwrap();
         assert_eq!(buffer.fill(&[0; 101]), Err(Error::BUFFER_TOO_SMALL));
+        assert_eq!((buffer.fill(&[7; 100]), buffer.len(), buffer[99]), (Ok(()), 100, 7), "it may be full");
         buffer.fill(b"text").unwrap();
         assert_eq!((&buffer[..], buffer.capacity()), (&b"text"[..], 100));
         let mdl = buffer.mdl().as_ptr();
@@ -71,7 +72,7 @@ fn a_buffer_is_what_its_mdl_describes() {
         let address = unsafe { MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority) };
         assert_eq!(address.cast_const(), buffer.as_ptr().cast());
         buffer.set_len(1000);
-        assert_eq!((buffer.len(), &buffer[..6]), (100, &b"text\0\0"[..]));
+        assert_eq!((buffer.len(), &buffer[..6]), (100, &b"text\x07\x07"[..]));
     });
 }
 

@@ -252,3 +252,37 @@ impl fmt::Display for Transport {
         write!(f, "family {family}, type {socket_type}, protocol {protocol}, WSK {version}")
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    extern crate std;
+    use std::string::ToString;
+
+    use wsk_sys::{IPPROTO_UDP, SOCK_DGRAM, SOCK_STREAM};
+
+    use super::*;
+
+    const UDP: Transport = Transport {
+        version: Version::V1_0,
+        socket_type: SOCK_DGRAM,
+        protocol: IPPROTO_UDP,
+        family: 0,
+        provider_id: GUID { Data1: 0, Data2: 0, Data3: 0, Data4: [0; 8] },
+    };
+
+    #[test]
+    fn datagrams_are_those_of_udp_in_the_family() {
+        let has =
+            |transport: Transport| [Family::V4, Family::V6].map(|family| transport.has_datagrams(family));
+        assert_eq!(has(UDP), [true, true], "AF_UNSPEC");
+        assert_eq!(has(Transport { family: Family::V4.number(), ..UDP }), [true, false]);
+        assert_eq!(has(Transport { family: Family::V6.number(), ..UDP }), [false, true]);
+        assert_eq!(has(Transport { socket_type: SOCK_STREAM, ..UDP }), [false, false]);
+        assert_eq!(has(Transport { protocol: 255, ..UDP }), [false, false]);
+    }
+
+    #[test]
+    fn a_transport_is_shown_in_a_line() {
+        assert_eq!(UDP.to_string(), "family 0, type 2, protocol 17, WSK 1.0");
+    }
+}

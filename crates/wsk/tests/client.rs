@@ -17,6 +17,18 @@ fn the_transports_have_datagrams_of_both_families() {
                 let one = transports.iter().find(|one| one.has_datagrams(family)).unwrap();
                 assert_eq!(one.version, Version::V1_0);
             }
+            world.netio.change_transports(|all| {
+                all[1].ProviderId.Data4 = *b"provider";
+                for (told, one) in transports.iter().zip(&*all) {
+                    let id = told.provider_id;
+                    assert_eq!((id.Data1, id.Data2), (one.ProviderId.Data1, one.ProviderId.Data2));
+                    assert_eq!(id.Data3, one.ProviderId.Data3);
+                    assert_eq!((told.socket_type, told.protocol), (one.SocketType, one.Protocol));
+                    assert_eq!(told.family, one.AddressFamily);
+                }
+            });
+            let id = provider.transports().unwrap().iter().nth(1).unwrap().provider_id;
+            assert_eq!(id.Data4, *b"provider");
             // Longer than there is room for at first.
             world.netio.change_transports(|all| all.extend_from_within(..));
             world.netio.change_transports(|all| all.extend_from_within(..));

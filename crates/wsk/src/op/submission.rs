@@ -214,3 +214,90 @@ impl Submission {
         self.watchers.fetch_add(count, Ordering::Relaxed);
     }
 }
+
+/// One thread's view of the two counters. What several threads see of them is in `tests/loom`.
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::{Owner, Submission};
+
+    /// A submission whose submitter and provider are there.
+    fn begun() -> Submission {
+        let submission = Submission::new();
+        assert!(submission.is_delivered() && !submission.is_completed(), "nothing is submitted yet");
+        submission.begin(false);
+        assert!(!submission.is_delivered() && !submission.is_completed());
+        assert!(!submission.is_cancelled() && !submission.is_timed_out());
+        submission
+    }
+
+    #[test]
+    fn the_last_reference_delivers() {
+        let submission = begun();
+        assert!(submission.release().is_none(), "the provider's");
+        assert!(submission.is_completed() && !submission.is_delivered());
+        assert!(matches!(submission.release_submitter(), Some(Owner::Looks)));
+        assert!(submission.is_delivered() && !submission.is_completed());
+
+        submission.reset();
+        submission.begin(true);
+        assert!(submission.release_submitter().is_none(), "provider and timer are left");
+        assert!(submission.release().is_none());
+        assert!(matches!(submission.release(), Some(Owner::Looks)));
+        assert!(submission.is_delivered());
+
+        submission.reserve();
+        assert!(submission.is_completed(), "as if there were a submitter");
+    }
+
+    #[test]
+    fn a_cancel_counts_where_there_is_something_to_cancel() {
+        let submission = Submission::new();
+        assert!(!submission.cancel() && submission.is_cancelled() && submission.is_delivered());
+        submission.begin(false);
+        assert!(submission.is_cancelled(), "it was asked for before");
+        assert!(submission.cancel() && submission.cancel(), "each has a reference");
+        for _ in 0..3 {
+            assert!(submission.release().is_none());
+        }
+        assert!(matches!(submission.release_submitter(), Some(Owner::Looks)));
+        assert!(submission.is_delivered() && submission.is_cancelled() && !submission.is_timed_out());
+        submission.reset();
+        assert!(!submission.is_cancelled());
+    }
+
+    #[test]
+    fn a_time_limit_that_passes_cancels() {
+        let submission = begun();
+        submission.time_out();
+        assert!(submission.is_timed_out() && submission.is_cancelled());
+        submission.watch();
+        submission.reset();
+        assert!(!submission.is_timed_out() && !submission.is_cancelled(), "with a canceller as well");
+        assert!(!submission.is_delivered(), "references stay");
+    }
+
+    #[test]
+    fn the_last_reference_learns_what_the_owner_does() {
+        let submission = begun();
+        assert!(submission.await_event());
+        assert!(submission.release().is_none());
+        // A canceller might count itself in: the submitter takes the step that others can take part in.
+        submission.watch();
+        assert!(matches!(submission.release_submitter(), Some(Owner::Waits)));
+        assert!(!submission.await_event(), "the result is there");
+
+        let submission = begun();
+        assert!(submission.abandon());
+        assert!(submission.release().is_none());
+        assert!(matches!(submission.release(), Some(Owner::Gone)));
+        assert!(!submission.abandon(), "the owner frees it");
+    }
+
+    #[test]
+    fn the_last_watcher_frees() {
+        let submission = Submission::new();
+        submission.watch();
+        assert!(!submission.unwatch());
+        assert!(submission.unwatch());
+    }
+}

@@ -282,7 +282,7 @@ mod tests {
         assert_eq!(0x0102_0304_u32.encode(&mut buffer), Ok(4));
         assert_eq!((u32::decode(&buffer[..4]), &buffer[4..]), (Ok(0x0102_0304), &[0xAA, 0xAA][..]));
         assert_eq!(true.encode(&mut buffer), Ok(4));
-        assert_eq!(bool::decode(&buffer[..4]), Ok(true));
+        assert_eq!((bool::decode(&buffer[..4]), bool::decode(&[0; 4])), (Ok(true), Ok(false)));
     }
 
     #[test]
@@ -334,6 +334,7 @@ mod tests {
         assert_eq!(InterfaceIndexes::decode(&[0; 5]), Err(Error::INFO_LENGTH_MISMATCH));
         assert_eq!(InterfaceIndexes::decode(&[0; CONTROL_MAX]).unwrap().len(), InterfaceIndexes::MAX);
         let list = InterfaceIndexes::decode(&[1, 0, 0, 0, 0, 0, 0, 0]).unwrap();
+        assert_eq!(list[..], [u32::from_ne_bytes([1, 0, 0, 0]), 0]);
         assert_eq!(list.encode(&mut [0; 7]), Err(Error::BUFFER_TOO_SMALL));
     }
 }

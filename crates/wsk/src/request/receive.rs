@@ -198,3 +198,30 @@ impl FromCompletion<WithRoom> for Completion<'_> {
         Completion::Receive(result)
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::{
+        CONTROL_INFO_MAX, ControlInfo, MSG_BCAST, MSG_CTRUNC, MSG_MCAST, MSG_TRUNC, ReceiveFrom, Received,
+    };
+
+    #[test]
+    fn each_flag_has_its_method() {
+        let told = |flags| {
+            let from = "127.0.0.1:7".parse().unwrap();
+            let one = Received { length: 0, from, flags, control: ControlInfo::default() };
+            [one.is_truncated(), one.is_control_truncated(), one.is_broadcast(), one.is_multicast()]
+        };
+        assert_eq!(told(0), [false; 4]);
+        assert_eq!(told(MSG_TRUNC), [true, false, false, false]);
+        assert_eq!(told(MSG_CTRUNC), [false, true, false, false]);
+        assert_eq!(told(MSG_BCAST), [false, false, true, false]);
+        assert_eq!(told(MSG_MCAST), [false, false, false, true]);
+    }
+
+    #[test]
+    fn there_is_no_more_room_for_control_information_than_there_is() {
+        let rooms = [0, 16, CONTROL_INFO_MAX, usize::MAX].map(|room| ReceiveFrom.with_room(room).0);
+        assert_eq!(rooms, [0, 16, CONTROL_INFO_MAX, CONTROL_INFO_MAX]);
+    }
+}

@@ -214,8 +214,8 @@ impl FromCompletion<Control<'_>> for Completion<'_> {
 mod tests {
     use wsk_sys::{
         IPPROTO_IP, SIO_ADDRESS_LIST_QUERY, SIO_WSK_REGISTER_EXTENSION, SIO_WSK_SET_REMOTE_ADDRESS,
-        SO_BROADCAST, SO_WSK_EVENT_CALLBACK, SO_WSK_SECURITY, SOL_SOCKET, WskControlMax, WskGetOption,
-        WskIoctl, WskSetOption,
+        SO_BROADCAST, SO_WSK_EVENT_CALLBACK, SO_WSK_SECURITY, SOL_SOCKET, WSK_SO_BASE, WskControlMax,
+        WskGetOption, WskIoctl, WskSetOption,
     };
 
     use super::Control;
@@ -250,6 +250,8 @@ mod tests {
         // Values without a row that are too small for a pointer.
         assert!(Control::raw(WskIoctl, 0x9800_000C, 0, &[0; 4], 0).is_ok());
         assert!(Control::raw(WskGetOption, 0x7777, IPPROTO_IP, &[], 7).is_ok());
+        // Beyond the numbers of WSK's own.
+        assert!(Control::raw(WskSetOption, WSK_SO_BASE + 0x1000, SOL_SOCKET, &[0; 4], 0).is_ok());
         // The same numbers are something else at another level.
         assert!(Control::raw(WskSetOption, SO_WSK_SECURITY, IPPROTO_IP, &[0; 4], 0).is_ok());
         assert!(Control::raw(WskIoctl, SIO_WSK_SET_REMOTE_ADDRESS, 0, &[], 0).is_ok());
@@ -262,6 +264,8 @@ mod tests {
         assert_eq!(refusal(WskSetOption, &[0; 4], 0), None);
         assert_eq!(refusal(WskSetOption, &[0; 4], 1), Some(Error::INVALID_BUFFER_SIZE));
         assert_eq!(refusal(WskGetOption, &[0; 1], 4), Some(Error::INVALID_BUFFER_SIZE));
+        assert_eq!(refusal(WskSetOption, &[0; super::CONTROL_MAX], 0), None);
+        assert_eq!(refusal(WskGetOption, &[], super::CONTROL_MAX), None);
         assert_eq!(refusal(WskSetOption, &[0; super::CONTROL_MAX + 1], 0), Some(Error::INVALID_BUFFER_SIZE));
         assert_eq!(refusal(WskGetOption, &[], super::CONTROL_MAX + 1), Some(Error::INVALID_BUFFER_SIZE));
         assert_eq!(refusal(WskControlMax, &[], 0), Some(Error::INVALID_PARAMETER));
