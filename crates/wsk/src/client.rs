@@ -5,7 +5,6 @@ use core::ffi::c_void;
 use core::fmt;
 use core::mem::offset_of;
 use core::ptr;
-use core::time::Duration;
 
 use wsk_sys::{
     GUID, NPI_WSK_INTERFACE_ID, NTSTATUS, SIZE_T, ULONG, WSK_EVENT_CALLBACK_CONTROL, WSK_EVENT_RECEIVE_FROM,
@@ -21,6 +20,7 @@ use crate::op::{Destination, FromCompletion, Op, Pending, blocking};
 use crate::provider::{Captured, Provider};
 use crate::registration::Version;
 use crate::request::transport_change::TransportListChange;
+use crate::time::IntoLimit;
 
 /// A request without an IRP: it is over when the call returns.
 #[derive(Clone, Copy, Debug)]
@@ -195,9 +195,9 @@ impl Provider<'_> {
     pub fn submit_transport_change<B: Send + 'static>(
         &self,
         op: Op<B>,
-        limit: impl Into<Option<Duration>>,
+        limit: impl IntoLimit,
     ) -> Pending<B, ()> {
-        op.submit(self.captured(), TransportListChange, limit.into())
+        op.submit(self.captured(), TransportListChange, limit.into_limit())
     }
 
     /// As [`Provider::submit_transport_change`]; the result goes to `to`.
@@ -208,14 +208,14 @@ impl Provider<'_> {
         &self,
         to: &D,
         op: Op<B>,
-        limit: impl Into<Option<Duration>>,
+        limit: impl IntoLimit,
     ) -> D::Submitted
     where
         B: Send + 'static,
         T: FromCompletion<TransportListChange>,
         D: Destination<'q, B, TransportListChange, T>,
     {
-        op.submit_to(to, self.captured(), TransportListChange, limit.into())
+        op.submit_to(to, self.captured(), TransportListChange, limit.into_limit())
     }
 
     /// Has WSK go past TDI filter drivers (`WSK_TDI_BEHAVIOR` with `WSK_TDI_BEHAVIOR_BYPASS_TDI`), for all sockets of the

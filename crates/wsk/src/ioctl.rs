@@ -4,6 +4,50 @@
 //! [`address_list`](crate::Socket::address_list), [`sort_addresses`](crate::Socket::sort_addresses),
 //! [`register_extension`](crate::Socket::register_extension). The one that pends without limit, and is for
 //! `PASSIVE_LEVEL`, is a request of its own: [`AddressListChange`](crate::AddressListChange).
+//!
+//! ```
+//! use core::time::Duration;
+//!
+//! use wsk::ioctl::{SetRemoteAddress, SetSendToAddress};
+//! use wsk::{Buffer, Ioctl, Op};
+//!
+//! # use wsk::{Family, Passive, Registration, Version};
+//! # fn main() { hosted(|| client().unwrap()); }
+//! # fn hosted(driver: impl FnOnce()) {
+//! #     let machine = ntos::Machine::boot(ntos::Config::default());
+//! #     let network = netio::Network::Memory(netio::memory::Net::new());
+//! #     netio::install(&machine, netio::Config { network, ..Default::default() });
+//! #     let entered = machine.enter();
+//! #     driver();
+//! #     drop(entered);
+//! #     machine.shutdown();
+//! # }
+//! # fn client() -> wsk::Result {
+//! # let passive = &Passive::check().unwrap();
+//! # let registration = Registration::register(Version::V1_0, passive)?;
+//! # let provider = registration.provider(passive)?;
+//! # let socket = provider.datagram(Family::V4, passive)?;
+//! # let socket = socket.bind("127.0.0.1:0".parse().unwrap(), passive)?;
+//! # let address = socket.local_address(passive)?;
+//! # let peer = address;
+//! // From here on only the peer's datagrams come, and what is sent without an address goes there.
+//! socket.ioctl::<SetRemoteAddress>(Some(peer), passive)?;
+//! let mut buffer = Buffer::new(1500)?;
+//! buffer.fill(b"hello")?;
+//! assert_eq!(socket.send(&buffer, passive)?, 5);
+//! assert_eq!(socket.receive(&mut buffer, passive.within(Duration::from_secs(1)))?, 5);
+//! socket.ioctl::<SetRemoteAddress>(None, passive)?; // everybody's again
+//!
+//! // The same without waiting, as an operation.
+//! let pending = socket.submit(Op::new(())?, Ioctl::<SetSendToAddress>::new(Some(peer)), None);
+//! pending.wait(passive).0?;
+//!
+//! // No IRP: it completes in the call.
+//! let addresses = socket.address_list(passive)?;
+//! assert!(addresses.iter().next().is_some());
+//! # socket.close(passive)
+//! # }
+//! ```
 
 use core::net::SocketAddr;
 

@@ -244,29 +244,8 @@
 //!
 //! # What the documented sample gets wrong
 //!
-//! Microsoft's page "Performing Control Operations on a Socket" sets `SO_EXCLUSIVEADDRUSE` (sample A) and
-//! `SIO_WSK_SET_REMOTE_ADDRESS` (sample B). It is where many clients start from. What is wrong in it, and what
-//! makes it impossible here; the tests are those of `tests/sample.rs`, and the cases of `tests/ui` that must not
-//! compile:
-//!
-//! | | the sample | here | test |
-//! |---|---|---|---|
-//! | A1 | The value is on the stack, and the function returns while WSK may still read it. | Values are copied into the operation. | `a1_the_value_travels_with_the_operation` |
-//! | A2 | The option must be set before the bind, and the caller cannot know when it is. | `set` returns when it is, and after the bind it does not compile. | `a2_the_option_is_set_when_the_bind_begins`, `ui/option_after_bind.rs` |
-//! | A3 | A failure is both returned and given to the completion routine; who cleans up? | One result, with the operation. | `a3_a_failure_is_reported_once` |
-//! | A4 | The request's context is the socket: nothing belongs to the request. | IRP, arguments, result and buffers are one block, which nobody can use while it is submitted. | `a4_requests_at_a_time_do_not_share_anything`, `ui/op_after_submit.rs` |
-//! | A5 | Another thread may close the socket during the call. | A call borrows the socket; `close` takes it. | `ui/close_during_a_call.rs` |
-//! | A6 | The completion routine is told to perform the next operation, which WSK's own pages advise against. | The routine runs no driver code; the next operation starts where the result is taken. | `a6_the_next_operation_starts_where_the_result_is_taken` |
-//! | A7 | The IRP's pointer is not kept: no cancel, no time limit. | [`Pending::cancel`], [`Op::canceller`], a limit for every request. | `a7_a_request_is_cancelled_or_ends_in_time` |
-//! | A8 | Nothing is made for `DISPATCH_LEVEL`, nor for the routine's end at unload. | All of it is non-paged and callable there; the registration's drop outwaits the routines. | `a8_completion_at_dispatch_level` |
-//! | A9 | It does not compile as C++, defines one name twice, and casts `const` away. | One declaration for each function, with its layout asserted at compile time. | `layout.rs` of [`wsk_sys`] |
-//! | A10 | The dispatch table is cast to a datagram socket's, whatever the socket is. | A socket has the functions of its category only. | `a10_the_sockets_are_datagram_sockets` |
-//! | A11 | The option's number is a negative `int`, passed as a `ULONG`. | The row has the `ULONG`. | `a11_the_number_is_the_unsigned_one` |
-//! | B1 | The address stays the caller's until nobody knows when. | Addresses are copied into the operation. | `b1_the_address_travels_with_the_operation` |
-//! | B2 | The size is an IPv4 address's, for whatever family. | Size and family follow from the address, and must be the socket's. | `b2_size_and_family_are_the_sockets` |
-//! | B3 | It needs a bound socket, and does not look. | Before the bind it does not compile. | `ui/ioctl_before_bind.rs` |
-//! | B4 | Receives are filtered from then on: not said, and no way back. | Said, and `None` clears it. | `b4_the_filter_can_be_cleared` |
-//! | B5 | It has A3 to A9 again. | So has each answer. | `b5_ioctls_have_no_level`, and those above |
+//! Microsoft's page "Performing Control Operations on a Socket" is where many clients start from. `docs/sample-defects.md` of
+//! the repository lists what is wrong in its two samples, what makes it impossible here, and the test of each.
 //!
 //! # What is checked, and what is not
 //!
@@ -330,6 +309,7 @@ pub use request::{Completion, RequestIn, SocketRequest};
 pub use security::SecurityDescriptor;
 pub use socket::immediate::{AddressList, Extension};
 pub use socket::{Basic, BindError, Builder, Datagram, Socket, Unbound};
+pub use time::IntoLimit;
 /// Control messages, to be read from and written to [`ControlInfo`].
 pub use wsk_cmsg as cmsg;
 /// Security descriptors as bytes, and as text.

@@ -1,6 +1,6 @@
 //! The defects of Microsoft's sample "Performing Control Operations on a Socket", and what stands in their way.
 //!
-//! The numbers are those of the table in the crate's documentation. Where the answer is that something does not
+//! The numbers are those of the table in `docs/sample-defects.md`. Where the answer is that something does not
 //! compile, the test is a case in `tests/ui`.
 
 use std::net::SocketAddr;

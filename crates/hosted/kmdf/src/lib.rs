@@ -9,6 +9,88 @@
 //! a table, and never used twice; so a stale handle is always found out. What the documentation leaves open is a question with
 //! several readings, of which one is followed: `ntos::Config::readings` says which, `docs/fidelity.md` lists them.
 //!
+//! ```
+//! # use std::ptr;
+//! use kmdf::{
+//!     _WDF_DRIVER_INIT_FLAGS, _WDF_IO_QUEUE_DISPATCH_TYPE, DRIVER_OBJECT, NT_SUCCESS, NTSTATUS, PCUNICODE_STRING,
+//!     STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS, WDF_DRIVER_CONFIG, WDF_IO_QUEUE_CONFIG, WDF_NO_OBJECT_ATTRIBUTES,
+//!     WDFQUEUE, WDFREQUEST, call_unsafe_wdf_function_binding as wdf,
+//! };
+//! use ntos::security::{GENERIC_READ, GENERIC_WRITE};
+//! use ntos::{Config, Machine, Token};
+//! use wsk_sys::{CTL_CODE, FILE_ANY_ACCESS, FILE_DEVICE_UNKNOWN, METHOD_BUFFERED};
+//!
+//! const MAGIC: u32 = CTL_CODE(FILE_DEVICE_UNKNOWN, 0x800, METHOD_BUFFERED, FILE_ANY_ACCESS);
+//!
+//! // What the driver's own crate would have.
+//! unsafe extern "system" fn driver_entry(object: *mut DRIVER_OBJECT, path: PCUNICODE_STRING) -> NTSTATUS {
+//!     let mut config = WDF_DRIVER_CONFIG {
+//!         Size: size_of::<WDF_DRIVER_CONFIG>() as u32,
+//!         DriverInitFlags: _WDF_DRIVER_INIT_FLAGS::WdfDriverInitNonPnpDriver as u32,
+//!         EvtDriverUnload: Some(unload),
+//!         ..Default::default()
+//!     };
+//!     let (mut driver, mut device) = (ptr::null_mut(), ptr::null_mut());
+//!     unsafe {
+//!         let status = wdf!(WdfDriverCreate, object, path, WDF_NO_OBJECT_ATTRIBUTES, &mut config, &mut driver);
+//!         if !NT_SUCCESS(status) {
+//!             return status;
+//!         }
+//!         let mut init = wdf!(WdfControlDeviceInitAllocate, driver, &string("D:P(A;;GA;;;SY)(A;;GA;;;BA)"));
+//!         if init.is_null() {
+//!             return STATUS_INSUFFICIENT_RESOURCES;
+//!         }
+//!         let mut status = wdf!(WdfDeviceInitAssignName, init, &string(r"\Device\Mine"));
+//!         if NT_SUCCESS(status) {
+//!             status = wdf!(WdfDeviceCreate, &mut init, WDF_NO_OBJECT_ATTRIBUTES, &mut device);
+//!         }
+//!         if !NT_SUCCESS(status) {
+//!             wdf!(WdfDeviceInitFree, init);
+//!             return status;
+//!         }
+//!         let mut config = WDF_IO_QUEUE_CONFIG {
+//!             Size: size_of::<WDF_IO_QUEUE_CONFIG>() as u32,
+//!             DispatchType: _WDF_IO_QUEUE_DISPATCH_TYPE::WdfIoQueueDispatchSequential,
+//!             DefaultQueue: 1,
+//!             EvtIoDeviceControl: Some(device_control),
+//!             ..Default::default()
+//!         };
+//!         let mut queue = ptr::null_mut();
+//!         let status = wdf!(WdfIoQueueCreate, device, &mut config, WDF_NO_OBJECT_ATTRIBUTES, &mut queue);
+//!         if !NT_SUCCESS(status) {
+//!             return status;
+//!         }
+//!         let status = wdf!(WdfDeviceCreateSymbolicLink, device, &string(r"\DosDevices\Mine"));
+//!         if NT_SUCCESS(status) {
+//!             wdf!(WdfControlFinishInitializing, device); // without this line: a rule of the framework's is broken
+//!         }
+//!         status
+//!     }
+//! }
+//!
+//! unsafe extern "C" fn device_control(_: WDFQUEUE, request: WDFREQUEST, _: usize, _: usize, _: u32) {
+//!     unsafe { wdf!(WdfRequestComplete, request, STATUS_SUCCESS) };
+//! }
+//!
+//! unsafe extern "C" fn unload(_: kmdf::WDFDRIVER) {}
+//!
+//! # /// A string for the driver's life.
+//! # fn string(text: &str) -> kmdf::UNICODE_STRING {
+//! #     let units: Vec<u16> = text.encode_utf16().collect();
+//! #     let bytes = u16::try_from(units.len() * 2).unwrap();
+//! #     kmdf::UNICODE_STRING { Length: bytes, MaximumLength: bytes, Buffer: units.leak().as_mut_ptr() }
+//! # }
+//! // The test.
+//! let machine = Machine::boot(Config::default());
+//! let driver = kmdf::load(&machine, "mine", driver_entry).expect("it loads");
+//! let process = machine.process(Token::Administrator);
+//! let file = process.create_file(r"\\.\Mine", GENERIC_READ | GENERIC_WRITE).expect("it opens");
+//! assert_eq!(file.device_io_control(MAGIC, b"", &mut []), (STATUS_SUCCESS, 0));
+//! drop(file);
+//! driver.unload().expect("it unloads"); // deletes what the driver has made
+//! machine.shutdown();
+//! ```
+//!
 //! # The parts
 //!
 //! Each part may use those above it in this table, and no other:

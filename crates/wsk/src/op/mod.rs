@@ -22,6 +22,48 @@
 //! The completion routine copies the IRP's status, drops the provider's reference and returns
 //! `STATUS_MORE_PROCESSING_REQUIRED`. It runs no user code but a handler's, and calls no WSK function.
 //!
+//! ```
+//! use core::time::Duration;
+//!
+//! use wsk::{Buffer, Error, Op, ReceiveFrom, SendTo};
+//!
+//! # use wsk::{Family, Passive, Registration, Version};
+//! # fn main() { hosted(|| client().unwrap()); }
+//! # fn hosted(driver: impl FnOnce()) {
+//! #     let machine = ntos::Machine::boot(ntos::Config::default());
+//! #     let network = netio::Network::Memory(netio::memory::Net::new());
+//! #     netio::install(&machine, netio::Config { network, ..Default::default() });
+//! #     let entered = machine.enter();
+//! #     driver();
+//! #     drop(entered);
+//! #     machine.shutdown();
+//! # }
+//! # fn client() -> wsk::Result {
+//! # let passive = &Passive::check().unwrap();
+//! # let registration = Registration::register(Version::V1_0, passive)?;
+//! # let provider = registration.provider(passive)?;
+//! # let socket = provider.datagram(Family::V4, passive)?;
+//! # let socket = socket.bind("127.0.0.1:0".parse().unwrap(), passive)?;
+//! # let address = socket.local_address(passive)?;
+//! let mut op = Op::new(Buffer::new(1500)?)?;
+//! let canceller = op.canceller(); // for any thread, in all of the submissions to come
+//! op.buffers_mut().fill(b"hello")?;
+//! let (sent, op) = socket.submit(op, SendTo(Some(address)), None).wait(passive);
+//! assert_eq!(sent?, 5);
+//!
+//! // The same IRP and the same buffer, for another request.
+//! let (received, op) = socket.submit(op, ReceiveFrom, Duration::from_secs(1)).wait(passive);
+//! assert_eq!((received?.from, &op.buffers()[..]), (address, &b"hello"[..]));
+//!
+//! // Nothing comes, and somebody cancels. The operation comes back in this case, too.
+//! let pending = socket.submit(op, ReceiveFrom, None);
+//! canceller.cancel();
+//! let (received, _op) = pending.wait(passive);
+//! assert_eq!(received.map(drop), Err(Error::CANCELLED));
+//! # socket.close(passive)
+//! # }
+//! ```
+//!
 //! What an operation is submitted for, this module does not know: a [`Request`] prepares itself, calls WSK, and reads its
 //! own result, out of a state that lies in the block until then and is gone afterwards.
 #![expect(unsafe_code, reason = "handles are raw pointers to a block that several threads share")]

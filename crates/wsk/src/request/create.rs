@@ -3,7 +3,6 @@
 
 use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
-use core::time::Duration;
 
 use wsk_sys::{
     IPPROTO_UDP, PEPROCESS, PETHREAD, SOCK_DGRAM, ULONG, WSK_FLAG_BASIC_SOCKET, WSK_FLAG_DATAGRAM_SOCKET,
@@ -18,6 +17,7 @@ use crate::pool::Shared;
 use crate::provider::Captured;
 use crate::security::SecurityDescriptor;
 use crate::socket::{Category, Core, Socket};
+use crate::time::IntoLimit;
 
 /// `WskSocket`: a socket to be made, with the memory for it; a [`Builder`](crate::Builder) makes it.
 ///
@@ -71,13 +71,13 @@ impl<'r> Create<'r> {
     ///
     /// # IRQL
     /// <= `DISPATCH_LEVEL`
-    pub fn submit_to<'q, B, T, D>(self, to: &D, op: Op<B>, limit: impl Into<Option<Duration>>) -> D::Submitted
+    pub fn submit_to<'q, B, T, D>(self, to: &D, op: Op<B>, limit: impl IntoLimit) -> D::Submitted
     where
         B: Send + 'static,
         T: FromCompletion<Create<'r>>,
         D: Destination<'q, B, Create<'r>, T>,
     {
-        op.submit_to(to, &(), self, limit.into())
+        op.submit_to(to, &(), self, limit.into_limit())
     }
 }
 

@@ -9,7 +9,6 @@ use core::cell;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
-use core::time::Duration;
 
 use nt::sync::UnsafeCell;
 use wsk_sys::{KSPIN_LOCK, KeAcquireSpinLockRaiseToDpc, KeReleaseSpinLock, STATUS_CANCELLED, STATUS_SUCCESS};
@@ -19,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::op::request::{FromCompletion, IoStatus, Irp, Request, Submit};
 use crate::op::{Destination, Op};
 use crate::pool::Shared;
+use crate::time::IntoLimit;
 
 /// A wait: what is in the block of an operation that waits.
 pub struct Waiting {
@@ -157,6 +157,69 @@ impl List {
 ///
 /// Everything may be called at IRQL <= `DISPATCH_LEVEL`, from an event's handler too. To lose no wake-up, submit first,
 /// and then look whether what the operation waits for is there already.
+///
+/// ```
+/// use core::sync::atomic::{AtomicU32, Ordering};
+/// use wsk::{CompletionQueue, Op, Waiters};
+///
+/// # use std::ffi::c_void;
+/// # use wsk::{Doorbell, Passive};
+/// # fn main() { hosted(|| driver().unwrap()); }
+/// # fn hosted(driver: impl FnOnce()) {
+/// #     let machine = ntos::Machine::boot(ntos::Config::default());
+/// #     let entered = machine.enter();
+/// #     driver();
+/// #     drop(entered);
+/// #     machine.shutdown();
+/// # }
+/// /// Letters that have come, and the requests of those who wait for one.
+/// struct Mailbox {
+///     letters: AtomicU32,
+///     waiters: Waiters,
+/// }
+///
+/// impl Mailbox {
+///     /// A letter comes: from the handler of an event, for example.
+///     fn put(&self) {
+///         self.letters.fetch_add(1, Ordering::Release);
+///         self.look();
+///     }
+///
+///     fn look(&self) {
+///         if self.letters.load(Ordering::Acquire) > 0 {
+///             let _ = self.waiters.wake_one(); // false: nobody waits, and the letter stays
+///         }
+///     }
+///
+///     /// Takes a letter; none, if another was faster.
+///     fn take(&self) -> Option<u32> {
+///         self.letters.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |letters| letters.checked_sub(1)).ok()
+///     }
+/// }
+///
+/// # unsafe fn enqueue_work_item(_: *mut c_void) {}
+/// # fn driver() -> wsk::Result {
+/// # let passive = &Passive::check().unwrap();
+/// # let doorbell = unsafe { Doorbell::new(enqueue_work_item, std::ptr::null_mut()) };
+/// let mailbox = Mailbox { letters: AtomicU32::new(0), waiters: Waiters::new()? };
+/// let queue = CompletionQueue::<_, wsk::Result>::new(doorbell, passive)?;
+/// // A request of the driver's: it waits for a letter, for a cancel, or for its time limit.
+/// mailbox.waiters.submit_and_look(&queue, Op::new(())?, None, || mailbox.look());
+/// mailbox.put();
+///
+/// // In the work item:
+/// for (woken, op) in queue.drain() {
+///     woken?;
+///     if mailbox.take().is_none() {
+///         mailbox.waiters.submit_and_look(&queue, op, None, || mailbox.look());
+///     }
+/// }
+/// # assert!(mailbox.waiters.is_empty());
+/// # assert_eq!(mailbox.letters.load(Ordering::Relaxed), 0);
+/// # drop(queue);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Waiters {
     list: Shared<List>,
@@ -177,7 +240,7 @@ impl Waiters {
     /// Submits an operation; its result goes to `to`.
     ///
     /// With a time limit of zero nothing can wake it in time: see [`Waiters::submit_and_look`].
-    pub fn submit_to<'q, B, T, D, S>(&self, to: &D, op: Op<B>, limit: impl Into<Option<Duration>>) -> S
+    pub fn submit_to<'q, B, T, D, S>(&self, to: &D, op: Op<B>, limit: impl IntoLimit) -> S
     where
         B: Send + 'static,
         T: for<'l> FromCompletion<WaitRequest<'l>>,
@@ -192,7 +255,7 @@ impl Waiters {
         &self,
         to: &D,
         op: Op<B>,
-        limit: impl Into<Option<Duration>>,
+        limit: impl IntoLimit,
         look: impl Fn(),
     ) -> S
     where
@@ -201,7 +264,7 @@ impl Waiters {
         D: for<'l> Destination<'q, B, WaitRequest<'l>, T, Submitted = S>,
     {
         let entry = Entry { list: &self.list, look: &look };
-        op.submit_to(to, &entry, WaitRequest { _look: PhantomData }, limit.into())
+        op.submit_to(to, &entry, WaitRequest { _look: PhantomData }, limit.into_limit())
     }
 
     /// Ends the wait of the operation that has waited longest, with a success; false if none waits.

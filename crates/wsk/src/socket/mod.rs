@@ -10,7 +10,6 @@ pub(crate) mod immediate;
 
 use ::core::fmt;
 use ::core::net::SocketAddr;
-use ::core::time::Duration;
 
 pub use self::builder::Builder;
 pub(crate) use self::core::{Category, Core};
@@ -29,6 +28,7 @@ use crate::request::control::{Get, Ioctl, Set};
 use crate::request::local_address::LocalAddress;
 use crate::request::{RequestIn, SocketRequest};
 use crate::state;
+use crate::time::IntoLimit;
 
 /// A handle to a datagram socket whose state is known at run time only.
 ///
@@ -61,13 +61,13 @@ impl<'r> Socket<'r> {
         &self,
         op: Op<B>,
         request: R,
-        limit: impl Into<Option<Duration>>,
+        limit: impl IntoLimit,
     ) -> Pending<B, R::Output>
     where
         B: Send + 'static,
         R: SocketRequest<B> + Abandonable<B>,
     {
-        op.submit(&*self.core, request, limit.into())
+        op.submit(&*self.core, request, limit.into_limit())
     }
 
     /// Submits an operation; its result goes to `to`: a [`CompletionQueue`](crate::CompletionQueue) or a
@@ -81,7 +81,7 @@ impl<'r> Socket<'r> {
         to: &D,
         op: Op<B>,
         request: R,
-        limit: impl Into<Option<Duration>>,
+        limit: impl IntoLimit,
     ) -> D::Submitted
     where
         B: Send + 'static,
@@ -89,7 +89,7 @@ impl<'r> Socket<'r> {
         T: FromCompletion<R>,
         D: Destination<'q, B, R, T>,
     {
-        op.submit_to(to, &*self.core, request, limit.into())
+        op.submit_to(to, &*self.core, request, limit.into_limit())
     }
 
     pub(crate) fn core(&self) -> &Core {
@@ -187,7 +187,7 @@ macro_rules! state_common {
                 &self,
                 op: Op<B>,
                 request: R,
-                limit: impl Into<Option<Duration>>,
+                limit: impl IntoLimit,
             ) -> Pending<B, R::Output>
             where
                 B: Send + 'static,
@@ -205,7 +205,7 @@ macro_rules! state_common {
                 to: &D,
                 op: Op<B>,
                 request: R,
-                limit: impl Into<Option<Duration>>,
+                limit: impl IntoLimit,
             ) -> D::Submitted
             where
                 B: Send + 'static,

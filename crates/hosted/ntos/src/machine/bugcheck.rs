@@ -8,6 +8,20 @@
 //! the machine's threads), the report goes to standard error and the process exits with code 101, as after a panic.
 //!
 //! A driver's routine that panics is a bug check like any other. One that uses an address where nothing is ends the process.
+//!
+//! ```
+//! use ntos::{Config, Machine};
+//! use wsk_sys::{FALSE, IoAllocateIrp, IoFreeIrp};
+//!
+//! let bug_check = Machine::boot(Config::default()).catch_bug_check(|| {
+//!     let irp = unsafe { IoAllocateIrp(1, FALSE) };
+//!     unsafe { IoFreeIrp(irp) };
+//!     unsafe { IoFreeIrp(irp) };
+//! });
+//! let bug_check = bug_check.expect_err("freed twice");
+//! println!("{bug_check}"); // the rule, Microsoft's page, the object
+//! assert_eq!(bug_check.rule, ntos::io_rules::NOT_AN_IRP);
+//! ```
 #![expect(unsafe_code, reason = "exports a C function by its name")]
 
 use std::fmt;

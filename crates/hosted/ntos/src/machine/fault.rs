@@ -2,6 +2,22 @@
 //!
 //! Every exported function that can fail asks [`point`] first. [`Faults::fail_nth`] lets one of them fail; a sweep
 //! that counts up from zero until [`Faults::fired`] is `None` has failed each of them once.
+//!
+//! ```
+//! use ntos::{Config, Machine};
+//! use wsk_sys::{FALSE, IoAllocateIrp, IoFreeIrp};
+//!
+//! let machine = Machine::boot(Config::default());
+//! let entered = machine.enter();
+//! machine.faults().fail_nth(0); // the next call that can fail
+//! assert!(unsafe { IoAllocateIrp(1, FALSE) }.is_null());
+//! assert_eq!(machine.faults().fired(), Some("IoAllocateIrp"));
+//! let irp = unsafe { IoAllocateIrp(1, FALSE) };
+//! assert!(!irp.is_null());
+//! unsafe { IoFreeIrp(irp) };
+//! drop(entered);
+//! machine.shutdown();
+//! ```
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
