@@ -3,6 +3,10 @@
 
 use core::time::Duration;
 
+use nt_sys::{FALSE, KernelMode};
+
+use crate::{bug_check, time};
+
 /// Proof that the current thread runs at `PASSIVE_LEVEL`, so that it may wait.
 ///
 /// Every call that can block takes one. The proof is neither `Send` nor `Sync`: it says something of this thread only. So
@@ -38,6 +42,17 @@ impl Passive {
         // SAFETY: KeGetCurrentIrql can be called at any IRQL and has no other precondition.
         let level = unsafe { nt_sys::KeGetCurrentIrql() };
         (level == nt_sys::PASSIVE_LEVEL).then_some(Passive { _this_thread: [] })
+    }
+
+    /// Waits until so long has passed, and never less (`KeDelayExecutionThread`). How much longer depends on the system's clock.
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    pub fn sleep(&self, duration: Duration) {
+        bug_check::unless_it_can_wait();
+        let interval = time::interval(duration);
+        // SAFETY: PASSIVE_LEVEL is proven; the interval is a variable of this frame.
+        unsafe { nt_sys::KeDelayExecutionThread(KernelMode, FALSE, &raw const interval) };
     }
 
     /// Permission to wait for at most `timeout`.

@@ -7,13 +7,13 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | [`irql`] | [`Passive`], the proof that a thread may wait, and [`Wait`], with a time limit |
+//! | [`irql`] | [`Passive`], the proof that a thread may wait, and [`Wait`], with a time limit; [`Passive::sleep`] |
 //! | [`error`] | [`Error`] and [`Result`] over `NTSTATUS` |
 //! | [`pool`] | [`PoolBox`] and [`Shared`] in non-paged pool, each with a tag of the driver's |
 //! | [`lock`] | [`SpinLock`], under which no wait can be written |
 //! | [`event`] | [`Event`] |
 //! | [`dpc`], [`timer`] | [`Dpc`] and [`Timer`]: a routine at `DISPATCH_LEVEL`, soon or at a time |
-//! | [`work_item`] | [`WorkItem`]: a routine at `PASSIVE_LEVEL`, soon |
+//! | [`work_item`], [`passive_timer`] | [`WorkItem`] and [`PassiveTimer`]: a routine at `PASSIVE_LEVEL`, soon or at a time |
 //! | [`buffer`] | [`Buffer`]: non-paged memory with its MDL |
 //! | [`dispatch_drop`](DispatchDrop) | [`DispatchDrop`]: what may be dropped at `DISPATCH_LEVEL` |
 //! | [`time`], [`bug_check`] | intervals; the faults that end the system |
@@ -75,6 +75,7 @@ pub mod error;
 pub mod event;
 pub mod irql;
 pub mod lock;
+pub mod passive_timer;
 pub mod pool;
 #[doc(hidden)]
 pub mod sync;
@@ -91,6 +92,7 @@ pub use error::{Error, Result, check};
 pub use event::Event;
 pub use irql::{IntoWait, Passive, Wait};
 pub use lock::SpinLock;
+pub use passive_timer::PassiveTimer;
 pub use pool::{PoolBox, Shared};
 pub use timer::Timer;
 pub use work_item::WorkItem;

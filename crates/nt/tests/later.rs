@@ -6,10 +6,10 @@ mod common;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{TAG, bug_check, in_driver, with_device};
-use nt::{Dpc, Error, Passive, SpinLock, Timer, WorkItem};
+use nt::{Dpc, Error, Passive, PassiveTimer, SpinLock, Timer, WorkItem};
 
 type Event = nt::Event<TAG>;
 
@@ -285,4 +285,72 @@ fn a_drop_that_waits_at_dispatch_level_is_a_bug_check() {
         SpinLock::new(()).with(move |()| drop(dpc));
     });
     assert_eq!(report.rule.code, 0xB8, "ATTEMPTED_SWITCH_FROM_DPC");
+}
+
+#[test]
+fn a_sleep_lasts_as_long() {
+    in_driver(|_| {
+        let (began, limit) = (Instant::now(), Duration::from_millis(20));
+        passive().sleep(limit);
+        assert!(began.elapsed() >= limit);
+    });
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "the thread of a bug check stays, which Miri takes for a leak")]
+fn a_sleep_at_dispatch_level_is_a_bug_check() {
+    let report = bug_check(|| {
+        let passive = passive();
+        // SAFETY: any level may be raised from, and nothing is lowered: the machine ends.
+        unsafe { nt_sys::KfRaiseIrql(nt_sys::DISPATCH_LEVEL) };
+        passive.sleep(Duration::ZERO);
+    });
+    assert_eq!(report.rule.code, 0xB8, "ATTEMPTED_SWITCH_FROM_DPC");
+}
+
+#[test]
+fn a_passive_timer_calls_where_a_wait_is_possible() {
+    with_device(|_, device| {
+        let passive = &passive();
+        let counted = Arc::new(Counted::new());
+        let routine = |counted: &Arc<Counted>, passive: &Passive| {
+            passive.sleep(Duration::ZERO);
+            counted.call();
+        };
+        // SAFETY: the device is there until the driver is unloaded.
+        let timer =
+            unsafe { PassiveTimer::<_, TAG>::new(device, counted.clone(), routine, passive) }.unwrap();
+        assert!(!timer.set(Duration::from_millis(1)));
+        timer.context().called.wait(passive).unwrap();
+        assert!(!timer.cancel(), "it has expired");
+        timer.set_periodic(Duration::from_millis(1), Duration::from_millis(1));
+        for _ in 0..3 {
+            counted.called.wait(passive).unwrap();
+        }
+        assert!(timer.cancel());
+        drop(timer);
+        let calls = counted.calls.load(Ordering::Relaxed);
+        assert!(calls >= 4, "{calls}");
+        assert_eq!(counted.passive.load(Ordering::Relaxed), calls);
+    });
+}
+
+#[test]
+fn the_drop_of_a_passive_timer_waits_for_its_routine() {
+    static RETURNED: AtomicBool = AtomicBool::new(false);
+    with_device(|_, device| {
+        let passive = &passive();
+        let routine = |begun: &Event, passive: &Passive| {
+            begun.set();
+            passive.sleep(Duration::from_millis(20));
+            RETURNED.store(true, Ordering::Release);
+        };
+        let begun = Event::notification().unwrap();
+        // SAFETY: the device is there until the driver is unloaded.
+        let timer = unsafe { PassiveTimer::<_, TAG>::new(device, begun, routine, passive) }.unwrap();
+        timer.set(Duration::ZERO);
+        timer.context().wait(passive).unwrap();
+        drop(timer);
+        assert!(RETURNED.load(Ordering::Acquire));
+    });
 }

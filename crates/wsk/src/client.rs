@@ -15,8 +15,7 @@ use wsk_sys::{
 use crate::addr::Family;
 use crate::buffer::Buffer;
 use crate::error::{Error, Result, check};
-use crate::irql::IntoWait;
-use crate::op::{Destination, FromCompletion, Op, Pending, blocking};
+use crate::op::{Destination, FromCompletion, IntoCall, Op, Pending, blocking};
 use crate::provider::{Captured, Provider};
 use crate::registration::Version;
 use crate::request::transport_change::TransportListChange;
@@ -184,8 +183,8 @@ impl Provider<'_> {
     /// # Errors
     /// What WSK gave; [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES);
     /// [`IO_TIMEOUT`](Error::IO_TIMEOUT) when the time limit passed.
-    pub fn wait_for_transports<'p>(&self, wait: impl IntoWait<'p>) -> Result {
-        blocking::call(self.captured(), TransportListChange, &mut (), wait.into_wait())
+    pub fn wait_for_transports<'p>(&self, wait: impl IntoCall<'p>) -> Result {
+        blocking::call(self.captured(), TransportListChange, &mut (), wait.into_call())
     }
 
     /// Submits an operation that waits until a transport comes or goes; see [`TransportListChange`].

@@ -68,9 +68,9 @@
 //!
 //! # Two entry points
 //!
-//! - **Calls that wait**: `set`, `get`, `ioctl`, `bind`, `send_to`, `receive_from`, `close` and others take a [`Wait`], which
+//! - **Calls that wait**: `set`, `get`, `ioctl`, `bind`, `send_to`, `receive_from`, `close` and others take a [`Call`], which
 //!   is `&Passive` or [`passive.within(limit)`](Passive::within), and return when the IRP has completed, never before. Each
-//!   allocates an operation for itself.
+//!   allocates an IRP for itself, unless it is lent an operation, which can also be cancelled: see [`Call`].
 //! - **Operations**: `submit` and `submit_to` submit an [`Op`] for a request, with a time limit that is a `Duration` or
 //!   `None`, and return at once, at any IRQL up to `DISPATCH_LEVEL`. They allocate nothing and cannot fail: a refusal comes as
 //!   the operation's result. It comes to the owner of the [`Pending`], or to a [`CompletionQueue`], as a [`Completion`] that
@@ -128,6 +128,9 @@
 //! [`CompletionHandler`] is called in the completion itself, at <= `DISPATCH_LEVEL`. What WSK has done when its function
 //! returns does not come there: the call that submits gives it back. So does a queue with
 //! [`unless_done`](CompletionQueue::unless_done).
+//!
+//! [`recipe`] has two whole ones: a question with retries, a time limit, a cancel and an unload; and operations of several
+//! steps.
 //!
 //! # Control information, and several datagrams at once
 //!
@@ -206,7 +209,9 @@
 //! [`Passive::within`] and for the limit of `submit` and `submit_to`. Nothing is ever given up while WSK still has it.
 //! [`Pending::cancel`] is for the owner,
 //! [`Op::canceller`] for everybody else: its cancel may come before the submission, which it then meets, or after the
-//! result.
+//! result. A call that waits is cancelled from elsewhere if it is lent an operation: [`Call`].
+//!
+//! [`Pending::wait_for`] has another limit, of the wait: when it passes, the request goes on.
 //!
 //! # IRQL
 //!
@@ -271,6 +276,7 @@ pub mod option;
 mod payload;
 mod pool;
 mod provider;
+pub mod recipe;
 mod registration;
 mod request;
 pub mod row;
@@ -286,8 +292,8 @@ pub use client::{Transport, Transports};
 pub use event::ReceiveHandler;
 pub use nt::{DispatchDrop, Error, IntoWait, Passive, Result, Wait, check, dispatch_drop};
 pub use op::{
-    Canceller, CompletionHandler, CompletionQueue, Destination, Doorbell, Drain, FromCompletion,
-    HandleCompletion, Op, Pending, Request, UnlessDone,
+    Call, Canceller, CompletionHandler, CompletionQueue, Destination, Doorbell, Drain, FromCompletion,
+    HandleCompletion, IntoCall, Op, Pending, Request, UnlessDone,
 };
 pub use payload::{Payload, PayloadList};
 pub use pool::{POOL_TAG, Shared};

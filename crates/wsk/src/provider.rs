@@ -9,7 +9,7 @@ use wsk_sys::{
 
 use crate::addr::Family;
 use crate::error::{Result, check};
-use crate::irql::IntoWait;
+use crate::op::IntoCall;
 use crate::registration::{Version, Within};
 use crate::socket::{Builder, Unbound};
 
@@ -117,7 +117,7 @@ impl<'r> Provider<'r> {
     ///
     /// # Errors
     /// As for [`Builder::datagram`].
-    pub fn datagram<'p>(&self, family: Family, wait: impl IntoWait<'p>) -> Result<Unbound<'r>> {
+    pub fn datagram<'p>(&self, family: Family, wait: impl IntoCall<'p>) -> Result<Unbound<'r>> {
         self.socket(family).datagram(wait)
     }
 

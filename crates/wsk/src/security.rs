@@ -15,7 +15,8 @@ use wsk_sys::{PSECURITY_DESCRIPTOR, WSK_CACHE_SD, WSK_REGISTRATION, WSK_RELEASE_
 use crate::buffer::Buffer;
 use crate::client::Request;
 use crate::error::{Error, Result, check};
-use crate::irql::{IntoWait, Passive};
+use crate::irql::Passive;
+use crate::op::IntoCall;
 use crate::pool::Shared;
 use crate::provider::{Captured, Provider};
 use crate::registration::Within;
@@ -163,8 +164,8 @@ impl<'r> Unbound<'r> {
     /// [`IO_TIMEOUT`](Error::IO_TIMEOUT) when the time limit passed;
     /// [`INVALID_PARAMETER`](Error::INVALID_PARAMETER): the descriptor is another registration's.
     #[doc(alias = "SO_WSK_SECURITY")]
-    pub fn set_security<'p>(&self, security: &SecurityDescriptor<'r>, wait: impl IntoWait<'p>) -> Result {
-        self.as_socket().run(SetSecurity(security), wait.into_wait())
+    pub fn set_security<'p>(&self, security: &SecurityDescriptor<'r>, wait: impl IntoCall<'p>) -> Result {
+        self.as_socket().run(SetSecurity(security), wait.into_call())
     }
 
     /// Gets the security descriptor (`SO_WSK_SECURITY`), and waits.
@@ -176,9 +177,9 @@ impl<'r> Unbound<'r> {
     /// As for [`Unbound::set_security`]; [`DEVICE_NOT_READY`](Error::DEVICE_NOT_READY): the provider is gone;
     /// [`INVALID_SECURITY_DESCR`](Error::INVALID_SECURITY_DESCR): WSK gave none.
     #[doc(alias = "SO_WSK_SECURITY")]
-    pub fn security<'p>(&self, wait: impl IntoWait<'p>) -> Result<SecurityDescriptor<'r>> {
+    pub fn security<'p>(&self, wait: impl IntoCall<'p>) -> Result<SecurityDescriptor<'r>> {
         let socket = self.as_socket();
-        socket.run(GetSecurity::new(socket)?, wait.into_wait())
+        socket.run(GetSecurity::new(socket)?, wait.into_call())
     }
 }
 
@@ -190,8 +191,8 @@ impl<'r> Datagram<'r> {
     ///
     /// # Errors
     /// As for [`Unbound::security`].
-    pub fn security<'p>(&self, wait: impl IntoWait<'p>) -> Result<SecurityDescriptor<'r>> {
+    pub fn security<'p>(&self, wait: impl IntoCall<'p>) -> Result<SecurityDescriptor<'r>> {
         let socket = self.as_socket();
-        socket.run(GetSecurity::new(socket)?, wait.into_wait())
+        socket.run(GetSecurity::new(socket)?, wait.into_call())
     }
 }

@@ -5,6 +5,7 @@
 mod common;
 
 mod allocation;
+mod calls;
 mod client;
 mod data;
 mod event_ends;

@@ -10,7 +10,7 @@ use netio::Completion as Mode;
 use wsk::option::socket::Broadcast;
 use wsk::{
     Bind, Buffer, Completion, Control, Error, Family, FromCompletion, Get, LocalAddress, Op, Payload,
-    ReceiveFrom, Received, Registration, Result, SendTo, Socket, Version,
+    ReceiveFrom, Received, Registration, Result, SendTo, Set, Socket, Version,
 };
 use wsk_sys::WSK_BUF;
 
@@ -428,6 +428,26 @@ fn a_queue_gives_what_a_driver_makes_of_results() {
             socket.submit_to(&queue, op, SendTo(Some("[::1]:1".parse().unwrap())), None);
             let (told, _) = bell.take_one(&queue);
             assert_eq!(told, Told::Failed(Error::INVALID_ADDRESS_COMPONENT));
+            drop(queue);
+        });
+    });
+}
+
+#[test]
+fn a_queue_of_any_request_gives_the_value_of_an_option() {
+    in_every_mode(|world| {
+        world.with_socket(|socket, _, passive| {
+            let bell = Bell::default();
+            let queue = bell.queue::<_, Completion<'_>>(passive);
+            let socket = Socket::from(socket);
+            for value in [true, false] {
+                let set = Set::<Broadcast>::new(value);
+                socket.submit(Op::new(()).unwrap(), set, None).wait(passive).0.unwrap();
+                let got = Control::get(Broadcast::ROW).unwrap();
+                socket.submit_to(&queue, Op::new(()).unwrap(), got, None);
+                let (Completion::Control(Ok(output)), _) = bell.take_one(&queue) else { panic!("it is got") };
+                assert_eq!(output.value::<Broadcast>(), Ok(value));
+            }
             drop(queue);
         });
     });

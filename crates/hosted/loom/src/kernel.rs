@@ -18,8 +18,8 @@ use wsk_sys::{
     BOOLEAN, CCHAR, DISPATCH_LEVEL, EVENT_TYPE, FALSE, IO_STACK_LOCATION, IO_STATUS_BLOCK, IRP,
     IRP_TAIL_OVERLAY, IoGetNextIrpStackLocation, KDEFERRED_ROUTINE, KDPC, KEVENT, KIRQL, KPROCESSOR_MODE,
     KSPIN_LOCK, KTIMER, KWAIT_REASON, LARGE_INTEGER, LONG, NTSTATUS, NotificationEvent, PASSIVE_LEVEL, PVOID,
-    SIZE_T, STATUS_CANCELLED, STATUS_MORE_PROCESSING_REQUIRED, STATUS_PENDING, STATUS_SUCCESS, TIMER_TYPE,
-    TRUE, ULONG, ULONG64,
+    SIZE_T, STATUS_CANCELLED, STATUS_MORE_PROCESSING_REQUIRED, STATUS_PENDING, STATUS_SUCCESS,
+    STATUS_TIMEOUT, TIMER_TYPE, TRUE, ULONG, ULONG64,
 };
 
 use crate::framework::Framework;
@@ -320,10 +320,13 @@ extern "system" fn KeWaitForSingleObject(
     _alertable: BOOLEAN,
     timeout: *const LARGE_INTEGER,
 ) -> NTSTATUS {
-    assert!(timeout.is_null(), "the crate never waits with a limit: an IRP is waited for until it completes");
     let event = kernel().event(object.addr());
     let mut signalled = event.signalled.lock().unwrap();
     while !*signalled {
+        // A limit may pass at any time, and a wait that begins later finds the event signalled.
+        if !timeout.is_null() {
+            return STATUS_TIMEOUT;
+        }
         signalled = event.changed.wait(signalled).unwrap();
     }
     *signalled = !event.releases_one;

@@ -6,7 +6,7 @@ use wsk_sys::{ULONG, WSK_EVENT_DISABLE, WSK_EVENT_RECEIVE_FROM};
 use super::ReceiveHandler;
 use super::listener::Listening;
 use crate::error::{Error, Result};
-use crate::irql::IntoWait;
+use crate::op::IntoCall;
 use crate::request::disable_receive::{self, DisableReceive};
 use crate::socket::immediate::{self, Immediate};
 use crate::socket::{Datagram, Socket, Unbound};
@@ -115,12 +115,12 @@ impl Datagram<'_> {
     /// # Errors
     /// As for [`Datagram::enable_receive`]; [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES);
     /// [`IO_TIMEOUT`](Error::IO_TIMEOUT) when the time limit passed.
-    pub fn disable_receive<'p>(&self, wait: impl IntoWait<'p>) -> Result {
+    pub fn disable_receive<'p>(&self, wait: impl IntoCall<'p>) -> Result {
         let socket = self.as_socket();
         if socket.listening().is_some_and(Listening::is_static) {
             return Err(Error::INVALID_DEVICE_REQUEST);
         }
-        socket.run(DisableReceive, wait.into_wait())
+        socket.run(DisableReceive, wait.into_call())
     }
 
     /// Has WSK call the socket's handler no more, but does not wait for calls in progress.

@@ -1,4 +1,5 @@
-//! A request that the calling thread waits for: what an operation has in its block is on the thread's stack, but for the IRP.
+//! A request that the calling thread waits for: what an operation has in its block is on the thread's stack, but for the IRP;
+//! unless the caller lends an operation.
 //!
 //! The stack of a thread that waits in kernel mode stays resident, so WSK and the completion routine may use it, at any IRQL.
 //! The thread returns when nobody uses it any more: when the last reference to the submission is gone, or, if it waits, when
@@ -8,15 +9,17 @@
 use core::cell;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
+use core::time::Duration;
 
 use wsk_sys::{IRP, IoFreeIrp};
 
-use super::block::{self, Header, STATE};
+use super::block::{self, Area, Header, STATE};
+use super::call::Call;
 use super::request::{Irp, Submit};
 use super::submit::{self, Functions};
+use super::wait;
 use crate::error::Result;
 use crate::fatal;
-use crate::irql::Wait;
 
 /// What is on the stack: as the beginning of a block.
 #[repr(C)]
@@ -47,25 +50,52 @@ pub(crate) fn call<B, R: Submit<B>>(
     target: &R::Target,
     request: R,
     buffers: &mut B,
-    wait: Wait<'_>,
+    call: Call<'_>,
 ) -> Result<R::Output> {
     const { assert!(core::mem::offset_of!(Frame<R::State>, state) == STATE) };
+    Area::fits::<R::State>();
     fatal::unless_it_can_wait();
+    let limit = call.wait.timeout();
+    if let Some(op) = call.lent {
+        let header = op.address();
+        // SAFETY: the operation is borrowed, and not submitted; its block has room for any state.
+        let result = unsafe { run(header, target, request, buffers, limit) };
+        // SAFETY: the submission has ended.
+        unsafe { submit::forget::<R::State>(header) };
+        return result;
+    }
     let irp = Own(block::allocate_irp()?);
     let mut place = Place::<Frame<R::State>>::new()?;
-    let frame = place.get();
-    let header = frame.cast::<Header>();
-    // SAFETY: a part of the frame.
-    let mut state = unsafe { header.byte_add(STATE) }.cast::<R::State>();
-    // SAFETY: nobody else has the frame.
-    request.prepare(target, buffers, unsafe { state.cast::<MaybeUninit<R::State>>().as_mut() })?;
+    let header = place.get().cast::<Header>();
     // SAFETY: nobody else has the frame.
     unsafe { header.write(Header::new(irp.0, |_| ())) };
-    // SAFETY: written just now; the operation is not submitted.
+    // SAFETY: written just now; the frame has room for the state.
+    let result = unsafe { run(header, target, request, buffers, limit) };
+    // SAFETY: the submission has ended, and the header is not used again.
+    unsafe { header.drop_in_place() };
+    result
+}
+
+/// Submits a request, and waits for its result.
+///
+/// # Safety
+/// The caller owns the operation, which is not submitted and has no state, but room for one. `PASSIVE_LEVEL` is proven.
+#[inline]
+unsafe fn run<B, R: Submit<B>>(
+    header: NonNull<Header>,
+    target: &R::Target,
+    request: R,
+    buffers: &mut B,
+    limit: Option<Duration>,
+) -> Result<R::Output> {
+    // SAFETY: the room for the state.
+    let mut state = unsafe { header.byte_add(STATE) }.cast::<R::State>();
+    // SAFETY: outside a submission it is the owner's.
+    request.prepare(target, buffers, unsafe { state.cast::<MaybeUninit<R::State>>().as_mut() })?;
+    // SAFETY: the caller's handle keeps the header.
     let functions = unsafe { header.as_ref() }.functions.get();
     // SAFETY: outside a submission the cell is the owner's.
     unsafe { functions.write(Some(Functions::waited::<B, R>())) };
-    let limit = wait.timeout();
     // SAFETY: the operation is this thread's, and prepared.
     unsafe { submit::begin(header, limit, None) };
     // SAFETY: prepared above with this target, and submitted just now. The state is the call's from here on.
@@ -75,16 +105,14 @@ pub(crate) fn call<B, R: Submit<B>>(
     }
     // SAFETY: the call has returned; the submitter's reference is not used any more.
     unsafe { submit::end(header, limit, false) };
-    // SAFETY: the operation is this thread's, which is at PASSIVE_LEVEL by the proof in `wait`.
-    unsafe { submit::wait(header) };
+    // SAFETY: the operation is this thread's, which is at PASSIVE_LEVEL by the caller's promise.
+    unsafe { wait::until_delivered(header) };
     // SAFETY: the result is there.
     let status = unsafe { submit::status(header) };
     // SAFETY: the submission has ended, so the state, which is there, is this thread's.
     let result = R::complete(unsafe { state.as_mut() }, buffers, status);
     // SAFETY: so it is still, and it is not used again.
     unsafe { state.drop_in_place() };
-    // SAFETY: nor is the header.
-    unsafe { header.drop_in_place() };
     result
 }
 

@@ -8,7 +8,8 @@
 //! - from a [`CompletionQueue`], for a driver whose threads never do;
 //! - by a [`CompletionHandler`], in the completion itself.
 //!
-//! A call that waits for a request itself needs no such block: what it has of one is on its stack (`blocking`).
+//! A call that waits for a request itself needs no such block: what it has of one is on its stack (`blocking`). It can be lent
+//! one, to be cancelled by others: [`Op::call`].
 //!
 //! ```text
 //!            submit               the last reference is dropped           take
@@ -70,6 +71,7 @@
 
 pub(crate) mod block;
 pub(crate) mod blocking;
+mod call;
 pub(crate) mod destination;
 pub(crate) mod handler;
 pub(crate) mod pending;
@@ -79,6 +81,7 @@ pub(crate) mod submission;
 pub(crate) mod submit;
 #[cfg(all(test, not(loom)))]
 mod tests;
+mod wait;
 
 use core::marker::PhantomData;
 use core::ptr::NonNull;
@@ -89,6 +92,7 @@ use block::{Block, Header};
 use crate::dispatch_drop::DispatchDrop;
 use crate::error::Result;
 
+pub use call::{Call, IntoCall};
 pub use destination::{Destination, UnlessDone};
 pub use handler::{CompletionHandler, HandleCompletion};
 pub use pending::Pending;
@@ -194,6 +198,11 @@ impl<B> Op<B> {
         unsafe { NonNull::new_unchecked(buffers) }
     }
 
+    /// Where the header is, which is the beginning of the block: as long as this handle.
+    fn address(&mut self) -> NonNull<Header> {
+        self.block.cast()
+    }
+
     pub(crate) fn header(&self) -> &Header {
         // SAFETY: the header is the beginning of the block, which lives as long as this handle.
         unsafe { self.block.cast::<Header>().as_ref() }
@@ -275,7 +284,7 @@ impl<B> Drop for Op<B> {
 /// Cancelling only asks: the result still comes the usual way, and may be a success. Asked before the operation is
 /// submitted, it takes effect as soon as it is; asked when the result is there and has not been taken, it goes with that.
 /// So what is several submissions one after the other has a flag beside it, which is set before the cancel, and looked
-/// at before each submission.
+/// at before each submission. For calls that wait, see [`Op::call`].
 ///
 /// # Invariants
 /// `header` is kept: this value is counted among its watchers.

@@ -3,9 +3,10 @@
 
 use core::marker::PhantomData;
 use core::ptr::NonNull;
+use core::time::Duration;
 
 use super::block::{self, Block, Header};
-use super::{Op, submit};
+use super::{Op, submit, wait};
 use crate::error::Result;
 use crate::fatal;
 use crate::irql::Passive;
@@ -79,12 +80,66 @@ impl<B, O> Pending<B, O> {
         fatal::unless_it_can_wait();
         let block = core::mem::ManuallyDrop::new(self).block;
         // SAFETY: PASSIVE_LEVEL is proven; by the type's invariant the operation was or will be submitted, without a queue.
-        unsafe { submit::wait(block.cast()) };
+        unsafe { wait::until_delivered(block.cast()) };
         // SAFETY: the result was delivered: by the type's invariant a `Result<O>`. The owner's handle was this value's.
         let result = unsafe { submit::take(block.cast()) };
         // SAFETY: the operation is not submitted any more, and its owner is the new `Op`.
         let op = unsafe { Op::from_raw(block) };
         (result, op)
+    }
+}
+
+/// A wait that may end before there is a result.
+impl<B, O> Pending<B, O> {
+    /// Waits for the result as [`Pending::wait`] does, but no longer than `limit`. The operation is not cancelled by that: it
+    /// goes on, and comes back as it was, to be waited for again, cancelled or dropped.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    ///
+    /// use wsk::{Buffer, Error, Op, ReceiveFrom};
+    ///
+    /// # use wsk::{Family, Passive, Registration, Version};
+    /// # fn main() {
+    /// #     let machine = ntos::Machine::boot(ntos::Config::default());
+    /// #     let network = netio::Network::Memory(netio::memory::Net::new());
+    /// #     netio::install(&machine, netio::Config { network, ..Default::default() });
+    /// #     let entered = machine.enter();
+    /// #     client().unwrap();
+    /// #     drop(entered);
+    /// #     machine.shutdown();
+    /// # }
+    /// # fn client() -> wsk::Result {
+    /// # let passive = &Passive::check().unwrap();
+    /// # let registration = Registration::register(Version::V1_0, passive)?;
+    /// # let provider = registration.provider(passive)?;
+    /// # let socket = provider.datagram(Family::V4, passive)?;
+    /// # let socket = socket.bind("127.0.0.1:0".parse().unwrap(), passive)?;
+    /// let pending = socket.submit(Op::new(Buffer::new(1500)?)?, ReceiveFrom, None);
+    /// let pending = match pending.wait_for(Duration::from_millis(1), passive) {
+    ///     Ok((received, _op)) => return received.map(drop),
+    ///     Err(pending) => pending, // nothing has come yet, and may still come
+    /// };
+    /// pending.cancel();
+    /// assert_eq!(pending.wait(passive).0.map(drop), Err(Error::CANCELLED));
+    /// # socket.close(passive)
+    /// # }
+    /// ```
+    ///
+    /// # IRQL
+    /// `PASSIVE_LEVEL`
+    ///
+    /// # Errors
+    /// The operation, still pending: the limit has passed. The result has errors of its own, as that of [`Pending::wait`].
+    pub fn wait_for(self, limit: Duration, passive: &Passive) -> Result<(Result<O>, Op<B>), Pending<B, O>> {
+        fatal::unless_it_can_wait();
+        // SAFETY: PASSIVE_LEVEL is proven; by the type's invariant the operation was or will be submitted, without a queue.
+        if unsafe { wait::at_most(self.block.cast(), limit) } {
+            // The result is there: this does not wait.
+            Ok(self.wait(passive))
+        } else {
+            Err(self)
+        }
     }
 }
 

@@ -19,7 +19,70 @@ pub trait Request {
 /// What can be made of a request's result: what a [`CompletionQueue`](super::CompletionQueue) gives for it.
 ///
 /// [`Completion`](crate::Completion) is made of every request, and a `Result` of the requests with that output. A driver
-/// implements this for a type of its own to have what it goes on with, for just the requests that it submits.
+/// implements this for a type of its own to have what it goes on with, for just the requests that it submits. So a queue gives
+/// as much as the calls that wait do:
+///
+/// ```
+/// use wsk::option::socket::ReceiveBuffer;
+/// use wsk::{CompletionQueue, FromCompletion, Get, LocalAddress, Op, Result};
+/// # use std::ffi::c_void;
+/// # use std::net::SocketAddr;
+/// # use wsk::{Doorbell, Family, Passive, Registration, Version};
+///
+/// /// What the driver asks of its sockets.
+/// enum Answer {
+///     ReceiveBuffer(Result<u32>),
+///     Address(Result<SocketAddr>),
+/// }
+///
+/// impl FromCompletion<Get<ReceiveBuffer>> for Answer {
+///     fn from_completion(result: Result<u32>) -> Answer {
+///         Answer::ReceiveBuffer(result)
+///     }
+/// }
+///
+/// impl FromCompletion<LocalAddress> for Answer {
+///     fn from_completion(result: Result<SocketAddr>) -> Answer {
+///         Answer::Address(result)
+///     }
+/// }
+///
+/// # unsafe fn enqueue_work_item(_: *mut c_void) {}
+/// # fn main() {
+/// #     let machine = ntos::Machine::boot(ntos::Config::default());
+/// #     let network = netio::Network::Memory(netio::memory::Net::new());
+/// #     netio::install(&machine, netio::Config { network, ..Default::default() });
+/// #     let entered = machine.enter();
+/// #     client().unwrap();
+/// #     drop(entered);
+/// #     machine.shutdown();
+/// # }
+/// # fn client() -> Result {
+/// # let passive = &Passive::check().unwrap();
+/// # let registration = Registration::register(Version::V1_0, passive)?;
+/// # let provider = registration.provider(passive)?;
+/// # let socket = provider.datagram(Family::V4, passive)?;
+/// # let socket = socket.bind("127.0.0.1:0".parse().unwrap(), passive)?;
+/// # let doorbell = unsafe { Doorbell::new(enqueue_work_item, std::ptr::null_mut()) };
+/// let queue = CompletionQueue::<_, Answer>::new(doorbell, passive)?;
+/// socket.submit_to(&queue, Op::new(())?, Get::<ReceiveBuffer>::new(), None);
+/// socket.submit_to(&queue, Op::new(())?, LocalAddress, None);
+///
+/// // In the work item:
+/// # let mut answers = 0;
+/// # while answers < 2 {
+/// for (answer, _op) in queue.drain() {
+///     match answer {
+///         Answer::ReceiveBuffer(bytes) => assert!(bytes? > 0),
+///         Answer::Address(address) => assert!(address?.port() > 0),
+///     }
+/// #   answers += 1;
+/// }
+/// # passive.sleep(std::time::Duration::from_millis(1));
+/// # }
+/// # socket.close(passive)
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a queue of `{Self}` does not take the result of `{R}`",
     note = "`wsk::Completion` takes that of every request but `Get`, whose value has a type of its own",

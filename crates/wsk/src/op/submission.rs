@@ -147,6 +147,13 @@ impl Submission {
         self.references.fetch_or(AWAITED, Ordering::AcqRel) & !FLAGS != 0
     }
 
+    /// The owner, who has waited in vain, waits no more. False: the last reference has gone, and the event is set or will be.
+    #[must_use]
+    pub(crate) fn await_no_more(&self) -> bool {
+        // Acquire: as in `is_delivered`.
+        self.references.fetch_and(!AWAITED, Ordering::AcqRel) & !FLAGS != 0
+    }
+
     /// The owner goes. False: the result is there already, so the owner frees the block; otherwise the last reference does.
     #[must_use]
     pub(crate) fn abandon(&self) -> bool {

@@ -7,10 +7,9 @@ use core::ptr::{self, NonNull};
 use core::time::Duration;
 
 use wsk_sys::{
-    DEVICE_OBJECT, Executive, FALSE, IO_STATUS_BLOCK, IRP, IoReuseIrp, IoSetCompletionRoutine, KDPC,
-    KeCancelTimer, KeInitializeEvent, KeSetEvent, KeSetTimerEx, KeWaitForSingleObject, KernelMode, NTSTATUS,
-    NotificationEvent, PVOID, STATUS_CANCELLED, STATUS_IO_TIMEOUT, STATUS_MORE_PROCESSING_REQUIRED,
-    STATUS_UNSUCCESSFUL,
+    DEVICE_OBJECT, FALSE, IO_STATUS_BLOCK, IRP, IoReuseIrp, IoSetCompletionRoutine, KDPC, KeCancelTimer,
+    KeSetEvent, KeSetTimerEx, NTSTATUS, PVOID, STATUS_CANCELLED, STATUS_IO_TIMEOUT,
+    STATUS_MORE_PROCESSING_REQUIRED, STATUS_UNSUCCESSFUL,
 };
 
 use super::block::{self, Area, Block, Header, STATE};
@@ -252,26 +251,6 @@ unsafe fn destination(block: &Header) -> Option<ManuallyDrop<Target>> {
     unsafe { ptr::read(block.to.get()) }
 }
 
-/// Waits until the result is there.
-///
-/// # Safety
-/// The caller owns the operation, which is or will be submitted without a destination, and runs at `PASSIVE_LEVEL`.
-pub(super) unsafe fn wait(header: NonNull<Header>) {
-    // SAFETY: the caller's handle keeps the block.
-    let block = unsafe { header.as_ref() };
-    if block.submission.is_delivered() {
-        return;
-    }
-    let event = block.event();
-    // SAFETY: the event is in non-paged memory that stays where it is, and nobody else uses it before `await_event`.
-    unsafe { KeInitializeEvent(event, NotificationEvent, FALSE) };
-    if block.submission.await_event() {
-        // SAFETY: PASSIVE_LEVEL is the caller's promise. A kernel-mode wait without alerts or a limit ends only when the
-        // event is set; and it keeps the thread's stack resident, should the operation be there.
-        unsafe { KeWaitForSingleObject(event.cast(), Executive, KernelMode, FALSE, ptr::null()) };
-    }
-}
-
 /// Asks for the cancellation of the operation's submission, or of its next one.
 ///
 /// # Safety
@@ -372,6 +351,23 @@ pub(super) unsafe fn discard(header: NonNull<Header>) {
     if let (Some(functions), None) = (functions, refused) {
         // SAFETY: by the header's invariant the state is there, and of the request that the functions are of.
         unsafe { (functions.discard)(header) };
+    }
+}
+
+/// Forgets a call that has waited in the operation, and whose state, an `S`, was dropped.
+///
+/// # Safety
+/// The caller owns the operation, which is not submitted.
+pub(super) unsafe fn forget<S>(header: NonNull<Header>) {
+    // SAFETY: the block goes on behind the header, with room for any state.
+    let state = unsafe { header.byte_add(STATE) };
+    // SAFETY: outside a submission the room is the owner's. No address and no input of a request is to stay there.
+    unsafe { state.cast::<u8>().write_bytes(0, size_of::<S>()) };
+    // SAFETY: the caller's handle keeps the block.
+    let block = unsafe { header.as_ref() };
+    // SAFETY: outside a submission the cell is the owner's.
+    if unsafe { (*block.functions.get()).take() }.is_some() {
+        block.submission.reset();
     }
 }
 

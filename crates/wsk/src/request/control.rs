@@ -141,6 +141,20 @@ impl Output {
     }
 }
 
+impl Output {
+    /// The value of the option `O`, if a request of its row has put out these bytes: [`Control::get`](crate::Control::get) of
+    /// [`O::ROW`](SocketOption::ROW).
+    ///
+    /// So a queue for any request gives typed values of a [`Socket`](crate::Socket) as well.
+    ///
+    /// # Errors
+    /// [`INFO_LENGTH_MISMATCH`](Error::INFO_LENGTH_MISMATCH), [`INVALID_PARAMETER`](Error::INVALID_PARAMETER): the bytes are no
+    /// such value.
+    pub fn value<O: GetOption>(&self) -> Result<O::Value> {
+        O::Value::decode(self)
+    }
+}
+
 impl Deref for Output {
     type Target = [u8];
 

@@ -88,7 +88,7 @@ pub enum Completion<'r> {
     Bind(Result),
     /// Of [`LocalAddress`](crate::LocalAddress).
     LocalAddress(Result<SocketAddr>),
-    /// Of [`Control`](crate::Control), [`Set`](crate::Set) and [`Ioctl`](crate::Ioctl).
+    /// Of [`Control`](crate::Control), [`Set`](crate::Set) and [`Ioctl`](crate::Ioctl). [`Output::value`] reads what was got.
     Control(Result<Output>),
     /// Of [`SendTo`](crate::SendTo) and [`SendMessages`](crate::SendMessages): the number of bytes sent.
     Send(Result<usize>),

@@ -10,8 +10,7 @@ use crate::addr::Family;
 use crate::error::{Error, Result};
 use crate::event::ReceiveHandler;
 use crate::event::listener::{Listening, RefuseAll};
-use crate::irql::IntoWait;
-use crate::op::{Op, blocking};
+use crate::op::{IntoCall, Op, blocking};
 use crate::pool::Shared;
 use crate::provider::Provider;
 use crate::request::create::{Create, Owner};
@@ -81,9 +80,9 @@ impl<'p, 'r> Builder<'p, 'r> {
     /// What WSK gave; [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES);
     /// [`IO_TIMEOUT`](Error::IO_TIMEOUT) when the time limit passed;
     /// [`INVALID_PARAMETER`](Error::INVALID_PARAMETER): the security descriptor is another registration's.
-    pub fn datagram<'w>(self, wait: impl IntoWait<'w>) -> Result<Unbound<'r>> {
+    pub fn datagram<'w>(self, wait: impl IntoCall<'w>) -> Result<Unbound<'r>> {
         let create = self.request(Category::Datagram)?;
-        blocking::call(&(), create, &mut (), wait.into_wait()).map(Unbound)
+        blocking::call(&(), create, &mut (), wait.into_call()).map(Unbound)
     }
 
     /// Makes a basic socket (`WskSocket` with `WSK_FLAG_BASIC_SOCKET`), and waits. See [`Basic`].
@@ -94,9 +93,9 @@ impl<'p, 'r> Builder<'p, 'r> {
     /// # Errors
     /// As for [`Builder::datagram`]; [`INVALID_PARAMETER`](Error::INVALID_PARAMETER): a basic socket has no events, and so
     /// no handler.
-    pub fn basic<'w>(self, wait: impl IntoWait<'w>) -> Result<Basic<'r>> {
+    pub fn basic<'w>(self, wait: impl IntoCall<'w>) -> Result<Basic<'r>> {
         let create = self.request(Category::Basic)?;
-        blocking::call(&(), create, &mut (), wait.into_wait()).map(Basic)
+        blocking::call(&(), create, &mut (), wait.into_call()).map(Basic)
     }
 
     /// A request for a datagram socket: to be submitted, without waiting.

@@ -8,8 +8,7 @@ use wsk_sys::WSK_BUF;
 
 use super::Datagram;
 use crate::error::Result;
-use crate::irql::{IntoWait, Wait};
-use crate::op::blocking;
+use crate::op::{Call, IntoCall, blocking};
 use crate::payload::Payload;
 use crate::request::receive::{ReceiveFrom, Received};
 use crate::request::send::SendTo;
@@ -65,9 +64,9 @@ impl Datagram<'_> {
         &self,
         payload: &P,
         to: SocketAddr,
-        wait: impl IntoWait<'p>,
+        wait: impl IntoCall<'p>,
     ) -> Result<usize> {
-        self.send_request(payload, SendTo(Some(to)), wait.into_wait())
+        self.send_request(payload, SendTo(Some(to)), wait.into_call())
     }
 
     /// Sends a payload as one datagram to the address that [`SetRemoteAddress`](crate::ioctl::SetRemoteAddress) or
@@ -78,8 +77,8 @@ impl Datagram<'_> {
     ///
     /// # Errors
     /// As for [`Datagram::send_to`].
-    pub fn send<'p, P: Payload>(&self, payload: &P, wait: impl IntoWait<'p>) -> Result<usize> {
-        self.send_request(payload, SendTo(None), wait.into_wait())
+    pub fn send<'p, P: Payload>(&self, payload: &P, wait: impl IntoCall<'p>) -> Result<usize> {
+        self.send_request(payload, SendTo(None), wait.into_call())
     }
 
     /// Receives a datagram into the payload's room, and waits for it. Afterwards the payload is the datagram, or nothing, if
@@ -93,8 +92,8 @@ impl Datagram<'_> {
     /// [`INVALID_BUFFER_SIZE`](crate::Error::INVALID_BUFFER_SIZE): the room does not fit its MDLs;
     /// [`IO_TIMEOUT`](crate::Error::IO_TIMEOUT) when the time limit passed.
     #[doc(alias = "WskReceiveFrom")]
-    pub fn receive_from<'p, P: Payload>(&self, payload: &mut P, wait: impl IntoWait<'p>) -> Result<Received> {
-        blocking::call(self.as_socket().core(), ReceiveFrom, &mut ToReceive(payload), wait.into_wait())
+    pub fn receive_from<'p, P: Payload>(&self, payload: &mut P, wait: impl IntoCall<'p>) -> Result<Received> {
+        blocking::call(self.as_socket().core(), ReceiveFrom, &mut ToReceive(payload), wait.into_call())
     }
 
     /// Receives a datagram whose sender is known, as [`SetRemoteAddress`](crate::ioctl::SetRemoteAddress) lets only those of
@@ -105,11 +104,11 @@ impl Datagram<'_> {
     ///
     /// # Errors
     /// As for [`Datagram::receive_from`].
-    pub fn receive<'p, P: Payload>(&self, payload: &mut P, wait: impl IntoWait<'p>) -> Result<usize> {
+    pub fn receive<'p, P: Payload>(&self, payload: &mut P, wait: impl IntoCall<'p>) -> Result<usize> {
         self.receive_from(payload, wait).map(|received| received.length)
     }
 
-    fn send_request<P: Payload>(&self, payload: &P, request: SendTo, wait: Wait<'_>) -> Result<usize> {
-        blocking::call(self.as_socket().core(), request, &mut ToSend(payload), wait)
+    fn send_request<P: Payload>(&self, payload: &P, request: SendTo, call: Call<'_>) -> Result<usize> {
+        blocking::call(self.as_socket().core(), request, &mut ToSend(payload), call)
     }
 }

@@ -18,8 +18,8 @@ use crate::addr::Family;
 use crate::error::{Error, Result};
 use crate::event::listener::Listening;
 use crate::ioctl::SocketIoctl;
-use crate::irql::{IntoWait, Passive, Wait};
-use crate::op::{Abandonable, Destination, FromCompletion, Op, Pending, blocking};
+use crate::irql::Passive;
+use crate::op::{Abandonable, Call, Destination, FromCompletion, IntoCall, Op, Pending, blocking};
 use crate::option::{GetOption, SetOption};
 use crate::pool::Shared;
 use crate::registration::Within;
@@ -57,12 +57,7 @@ impl<'r> Socket<'r> {
     ///
     /// # IRQL
     /// <= `DISPATCH_LEVEL`
-    pub fn submit<B, R>(
-        &self,
-        op: Op<B>,
-        request: R,
-        limit: impl IntoLimit,
-    ) -> Pending<B, R::Output>
+    pub fn submit<B, R>(&self, op: Op<B>, request: R, limit: impl IntoLimit) -> Pending<B, R::Output>
     where
         B: Send + 'static,
         R: SocketRequest<B> + Abandonable<B>,
@@ -101,8 +96,8 @@ impl<'r> Socket<'r> {
     }
 
     /// Makes a request and waits for its result.
-    pub(crate) fn run<R: SocketRequest<()>>(&self, request: R, wait: Wait<'_>) -> Result<R::Output> {
-        blocking::call(&*self.core, request, &mut (), wait)
+    pub(crate) fn run<R: SocketRequest<()>>(&self, request: R, call: Call<'_>) -> Result<R::Output> {
+        blocking::call(&*self.core, request, &mut (), call)
     }
 
     fn close(mut self, passive: &Passive) -> Result {
@@ -131,12 +126,12 @@ macro_rules! state_common {
             /// # Errors
             /// What WSK gave; [`INSUFFICIENT_RESOURCES`](Error::INSUFFICIENT_RESOURCES);
             /// [`IO_TIMEOUT`](Error::IO_TIMEOUT) when the time limit passed.
-            pub fn set<'p, O>(&self, value: O::Value, wait: impl IntoWait<'p>) -> Result
+            pub fn set<'p, O>(&self, value: O::Value, wait: impl IntoCall<'p>) -> Result
             where
                 O: SetOption,
                 Set<O>: RequestIn<$State>,
             {
-                self.0.run(Set::<O>::new(value), wait.into_wait())
+                self.0.run(Set::<O>::new(value), wait.into_call())
             }
 
             /// Gets an option, and waits.
@@ -146,11 +141,11 @@ macro_rules! state_common {
             ///
             /// # Errors
             /// As for `set`; [`INFO_LENGTH_MISMATCH`](Error::INFO_LENGTH_MISMATCH) if the reply is not a value.
-            pub fn get<'p, O>(&self, wait: impl IntoWait<'p>) -> Result<O::Value>
+            pub fn get<'p, O>(&self, wait: impl IntoCall<'p>) -> Result<O::Value>
             where
                 O: GetOption,
             {
-                self.0.run(Get::<O>::new(), wait.into_wait())
+                self.0.run(Get::<O>::new(), wait.into_call())
             }
 
             /// Executes an IOCTL, and waits.
@@ -160,12 +155,12 @@ macro_rules! state_common {
             ///
             /// # Errors
             /// As for `set`.
-            pub fn ioctl<'p, I>(&self, input: I::Input, wait: impl IntoWait<'p>) -> Result
+            pub fn ioctl<'p, I>(&self, input: I::Input, wait: impl IntoCall<'p>) -> Result
             where
                 I: SocketIoctl,
                 Ioctl<I>: RequestIn<$State>,
             {
-                self.0.run(Ioctl::<I>::new(input), wait.into_wait())
+                self.0.run(Ioctl::<I>::new(input), wait.into_call())
             }
 
             /// The local addresses of the socket's family: [`Socket::address_list`].
@@ -183,12 +178,7 @@ macro_rules! state_common {
             ///
             /// # IRQL
             /// <= `DISPATCH_LEVEL`
-            pub fn submit<B, R>(
-                &self,
-                op: Op<B>,
-                request: R,
-                limit: impl IntoLimit,
-            ) -> Pending<B, R::Output>
+            pub fn submit<B, R>(&self, op: Op<B>, request: R, limit: impl IntoLimit) -> Pending<B, R::Output>
             where
                 B: Send + 'static,
                 R: SocketRequest<B> + Abandonable<B> + RequestIn<$State>,
@@ -276,9 +266,9 @@ impl<'r> Unbound<'r> {
     pub fn bind<'p>(
         self,
         address: SocketAddr,
-        wait: impl IntoWait<'p>,
+        wait: impl IntoCall<'p>,
     ) -> Result<Datagram<'r>, BindError<'r>> {
-        match self.0.run(Bind(address), wait.into_wait()) {
+        match self.0.run(Bind(address), wait.into_call()) {
             Ok(()) => Ok(Datagram(self.0)),
             Err(error) => Err(BindError { error, socket: self }),
         }
@@ -340,7 +330,7 @@ impl<'r> Datagram<'r> {
     ///
     /// # Errors
     /// As for [`Datagram::set`].
-    pub fn local_address<'p>(&self, wait: impl IntoWait<'p>) -> Result<SocketAddr> {
-        self.0.run(LocalAddress, wait.into_wait())
+    pub fn local_address<'p>(&self, wait: impl IntoCall<'p>) -> Result<SocketAddr> {
+        self.0.run(LocalAddress, wait.into_call())
     }
 }

@@ -30,6 +30,7 @@
 #![allow(unsafe_code, reason = "defines the kernel's functions")]
 #![allow(missing_docs, clippy::missing_panics_doc, reason = "a test")]
 
+mod calls;
 mod events;
 mod handler;
 

@@ -11,25 +11,6 @@
 //!
 //! A unicast datagram to a port that nobody is bound to comes back as an ICMP error, that the port is unreachable, for
 //! senders whose options ask for that.
-//!
-//! ```
-//! use netio::memory::Net;
-//! use netio::{Config, Network};
-//! use ntos::Machine;
-//!
-//! let net = Net::new();
-//! let machine = Machine::boot(ntos::Config::default());
-//! netio::install(&machine, Config { network: Network::Memory(net.clone()), ..Config::default() });
-//!
-//! // The other ends of a driver's sockets; here, each other's.
-//! let (client, server) = (net.peer("10.0.0.1:0".parse()?)?, net.peer("10.0.0.2:7".parse()?)?);
-//! client.send_to(b"hello", server.local_addr()?)?;
-//! let mut bytes = [0; 16];
-//! assert_eq!(server.recv_from(&mut bytes)?, (5, client.local_addr()?));
-//! assert_eq!(&bytes[..5], b"hello");
-//! machine.shutdown();
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
 
 mod error;
 mod peer;

@@ -19,6 +19,25 @@ use crate::net::multicast::{Change, Group, Memberships};
 use crate::net::option::Values;
 
 /// A user-mode socket on a [`Net`](super::Net), in the likeness of [`std::net::UdpSocket`].
+///
+/// ```
+/// use netio::memory::Net;
+/// use netio::{Config, Network};
+/// use ntos::Machine;
+///
+/// let net = Net::new();
+/// let machine = Machine::boot(ntos::Config::default());
+/// netio::install(&machine, Config { network: Network::Memory(net.clone()), ..Config::default() });
+///
+/// // The other ends of a driver's sockets; here, each other's.
+/// let (client, server) = (net.peer("10.0.0.1:0".parse()?)?, net.peer("10.0.0.2:7".parse()?)?);
+/// client.send_to(b"hello", server.local_addr()?)?;
+/// let mut bytes = [0; 16];
+/// assert_eq!(server.recv_from(&mut bytes)?, (5, client.local_addr()?));
+/// assert_eq!(&bytes[..5], b"hello");
+/// machine.shutdown();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Peer {
     endpoint: Endpoint,
