@@ -17,6 +17,8 @@
 //! | the submitter is not counted | every model |
 //! | the timer is not counted | `the_time_limit_ends_a_submission` and three more |
 //! | a timer that was cancelled does not leave | `the_time_limit_against_completion` and two more |
+//! | whose wait has ended by its limit is still said to wait | `calls::a_wait_with_a_limit_against_completion` |
+//! | who has waited in vain does not look whether the event is about to be set | `calls::a_wait_with_a_limit_against_completion` |
 //! | the flags of a submission stay for the next | `a_cancel_is_not_lost` and two more |
 //! | a submission begins with a plain store though a canceller exists | `a_cancel_is_not_lost` and nine more |
 //! | the submitter leaves with a plain store though a canceller exists | `a_cancel_is_not_lost` and six more |
