@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::program::{self, exit_code, json, stderr, stdout, wskctl};
+use crate::program::{exit_code, json, stderr, stdout, wskctl};
 use wskctl::trial::{Local, Machine, PHASES};
 
 /// A folder of this test's own, which is empty.
@@ -106,7 +106,7 @@ fn windows_programs_are_called_as_the_list_says() {
     }
     fs::write(folder.join("wskdrv.cer"), "").unwrap();
     let place = folder.to_str().unwrap();
-    let mut command = program::command(&["trial", "look", "trust", "--folder", place]);
+    let mut command = crate::program::command(&["trial", "look", "trust", "--folder", place]);
     // What else the list calls there is only looked at, and is not here.
     let run = command.env("PATH", &programs).output().unwrap();
     assert_eq!(exit_code(&run), 0, "{}", stderr(&run));

@@ -9,7 +9,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ptr;
 
-use crate::support::{self, Address, Client, Request, Socket, everywhere, in_memory};
+use crate::support::{Address, Client, Request, Socket, everywhere, in_memory};
 use wsk_sys::*;
 
 /// `SIO_ADDRESS_LIST_QUERY` with so large a buffer: the status, and the size.
@@ -218,7 +218,7 @@ fn ip_address(verb: &str) {
 #[cfg(target_os = "linux")]
 #[ignore = "gives the host's loopback interface one more address for a moment: to be run as root, with iproute2"]
 fn the_hosts_changes_are_seen() {
-    let world = support::World::new(None, ::netio::Completion::Deferred);
+    let world = crate::support::World::new(None, ::netio::Completion::Deferred);
     let _entered = world.machine.enter();
     let client = Client::new();
     let socket = client.socket(AF_INET);

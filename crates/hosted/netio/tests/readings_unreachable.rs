@@ -4,8 +4,8 @@
 
 use std::net::SocketAddr;
 
-use crate::support::{self, Client, with_reading};
-use readings::{PortUnreachable, Readings};
+use crate::support::{Client, with_reading};
+use readings::PortUnreachable;
 use wsk_sys::*;
 
 /// A port of the network in memory that nobody is bound to.
@@ -67,8 +67,9 @@ fn a_port_that_is_unreachable_does_not_end_what_is_being_cancelled() {
 #[test]
 fn a_port_of_the_host_that_is_unreachable_ends_one_receive() {
     for own in ["127.0.0.1:0", "[::1]:0"] {
-        let readings = Readings::STRICT.with(PortUnreachable::Receive);
-        let world = support::World::with(None, ::netio::Config { readings, ..::netio::Config::default() });
+        let readings = readings::Readings::STRICT.with(PortUnreachable::Receive);
+        let world =
+            crate::support::World::with(None, ::netio::Config { readings, ..::netio::Config::default() });
         let entered = world.machine.enter();
         let client = Client::new();
         let (closed, socket) = (world.peer(own).address(), client.bound(own));
