@@ -4,9 +4,7 @@ use core::net::{IpAddr, SocketAddr};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use readings::{
-    DefaultProtection, FragmentForbidden, PortUnreachable, Readings, TypeOfService, UnicastInterface,
-};
+use readings::{DefaultProtection, FragmentForbidden, Readings, TypeOfService, UnicastInterface};
 use wsk_requests::rows::{ip, ipv6, socket, udp};
 use wsk_requests::{Kind, PathMtuDiscovery, ProtectionLevel, Row};
 use wsk_sys::ULONG;
@@ -111,8 +109,9 @@ impl Values {
     }
 
     /// Whether a receive ends by an unreachable port, without an option that asks to be told.
+    #[cfg(target_os = "linux")]
     pub(crate) fn errors_end_receives(&self) -> bool {
-        self.readings.of::<PortUnreachable>() == PortUnreachable::Receive
+        self.readings.of::<readings::PortUnreachable>() == readings::PortUnreachable::Receive
     }
 
     /// The size of the receive buffer.
