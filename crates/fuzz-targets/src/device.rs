@@ -15,10 +15,32 @@ use request::{Request, Spoiled};
 struct Sequence {
     completion: Completion,
     readings: Readings,
+    /// Whether the first handle has a bound socket already: few sequences would come to one.
+    bound: bool,
     /// By one thread.
+    #[arbitrary(with = acts)]
     first: Vec<Act>,
     /// By another, at the same time.
+    #[arbitrary(with = acts)]
     beside: Vec<Act>,
+}
+
+/// What a thread does: two of three things are requests, as the rest is about them; then come datagrams, for which some wait.
+fn acts(input: &mut Unstructured<'_>) -> arbitrary::Result<Vec<Act>> {
+    let count = input.int_in_range(0..=ACTS)?;
+    let mut acts = Vec::new();
+    while acts.len() < count && !input.is_empty() {
+        let act = if input.ratio(2_u8, 3_u8)? {
+            Act::Begin { handle: input.arbitrary()?, request: input.arbitrary()? }
+        } else if input.ratio(1_u8, 3_u8)? {
+            let (port, group) = (input.arbitrary()?, input.ratio(1_u8, 8_u8)?);
+            Act::Arrive { port, group, length: input.arbitrary()?, count: input.arbitrary()? }
+        } else {
+            input.arbitrary()?
+        };
+        acts.push(act);
+    }
+    Ok(acts)
 }
 
 /// When the hosted WSK completes an IRP.
@@ -59,8 +81,8 @@ enum Act {
     Close { handle: u8 },
     /// `TerminateProcess`
     Kill { process: u8 },
-    /// A datagram from elsewhere to one of the ports that sockets are bound to.
-    Arrive { to: request::Address, length: u16, count: u8 },
+    /// Datagrams from elsewhere to one of the ports that sockets are bound to, or to the group.
+    Arrive { port: u8, group: bool, length: u16, count: u8 },
     /// The n-th call of the kernel from now on fails, and maybe all after it.
     Fail { nth: u8, all: bool },
     /// No call fails any more.
@@ -95,8 +117,7 @@ const ACTS: usize = 48;
 /// # Panics
 /// With the report of the bug check, or with what is left.
 pub fn device(input: &[u8]) {
-    let Ok(mut sequence) = Sequence::arbitrary_take_rest(Unstructured::new(input)) else { return };
-    sequence.first.truncate(ACTS);
-    sequence.beside.truncate(ACTS);
-    play::play(sequence);
+    if let Ok(sequence) = Sequence::arbitrary_take_rest(Unstructured::new(input)) {
+        play::play(sequence);
+    }
 }

@@ -13,7 +13,7 @@ use wsk_sys::{NTSTATUS, WSK_TRANSPORT};
 use wskdrv_abi::{IOCTL_WSKDRV_PROBE, IOCTL_WSKDRV_STATISTICS, SERVICE_NAME, Statistics, USER_PATH};
 use zerocopy::FromBytes;
 
-use super::request::Bytes;
+use super::request::{Address, Bytes, Limit, Request};
 use super::{Access, Act, Completion, Readings, Sequence};
 
 /// Long enough for anything that will happen, short enough to notice what will not.
@@ -54,7 +54,7 @@ pub(super) fn play(sequence: Sequence) {
 }
 
 fn from_load_to_unload(machine: &Machine, sequence: Sequence) {
-    let Sequence { completion, readings, first, beside } = sequence;
+    let Sequence { completion, readings, bound, first, beside } = sequence;
     let net = Net::new();
     let netio = netio::install(
         machine,
@@ -90,6 +90,16 @@ fn from_load_to_unload(machine: &Machine, sequence: Sequence) {
         }),
     });
     world.act(Act::Open { process: 0, access: Access::Both });
+    if bound {
+        for request in [
+            Request::Create { v6: false, limit: Limit::None },
+            Request::Bind { address: Address::Loopback(1), limit: Limit::None },
+        ] {
+            world.act(Act::Begin { handle: 0, request });
+            // The next one needs what it has made.
+            world.act(Act::Wait { request: 0 });
+        }
+    }
     let other = (!beside.is_empty()).then(|| {
         let world = Arc::clone(&world);
         machine.spawn("beside", move || {
@@ -195,7 +205,8 @@ impl World {
                 drop(state);
                 killed.kill();
             }
-            Act::Arrive { to, length, count } => {
+            Act::Arrive { port, group, length, count } => {
+                let to = if group { Address::Group(port) } else { Address::Loopback(port) };
                 let data = vec![0x5A; usize::from(length % 2048)];
                 for _ in 0..count % 8 {
                     // That nobody takes it is no error, and that it goes nowhere is none of the driver's.
