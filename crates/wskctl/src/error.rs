@@ -23,6 +23,8 @@ pub enum Error {
     },
     /// The session was interrupted.
     Interrupted,
+    /// Another socket was named, where there is one only.
+    NoOthers,
     /// There is no answer, long after the driver's own time limit.
     NoAnswer {
         /// The control code.
@@ -36,7 +38,11 @@ impl Error {
     pub const fn status(&self) -> Option<NTSTATUS> {
         match self {
             Self::Refused(refused) => Some(refused.status),
-            Self::Open(_) | Self::Reply { .. } | Self::NoAnswer { .. } | Self::Interrupted => None,
+            Self::Open(_)
+            | Self::Reply { .. }
+            | Self::NoAnswer { .. }
+            | Self::Interrupted
+            | Self::NoOthers => None,
         }
     }
 
@@ -48,6 +54,7 @@ impl Error {
             Self::Refused(refused) => refused.advice(),
             Self::Reply { .. } => Some("Driver and program do not belong together: compare `wskctl info`."),
             Self::Interrupted => None,
+            Self::NoOthers => Some("`on NAME STEP` in a script makes one: see `wskctl script --help`."),
             Self::NoAnswer { .. } => Some("The driver hangs: this is a defect of the driver."),
         }
     }
@@ -61,6 +68,7 @@ impl fmt::Display for Error {
             Self::Refused(refused) => refused.fmt(f),
             Self::Reply { code, what } => write!(f, "the answer to {} is not as agreed: {what}", name(code)),
             Self::Interrupted => f.write_str("it was interrupted"),
+            Self::NoOthers => f.write_str("there is no socket of this name: only a script has several"),
             Self::NoAnswer { code } => write!(f, "{} got no answer", name(code)),
         }
     }

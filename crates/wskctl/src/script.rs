@@ -1,4 +1,4 @@
-//! Scripts: several steps on one handle, one a line.
+//! Scripts: several steps, one a line, on one handle or on several with names.
 //!
 //! ```text
 //! # Words are split as a shell splits them; a number sign begins a comment.
@@ -9,6 +9,10 @@
 //! ioctl SIO_WSK_SET_REMOTE_ADDRESS self
 //! send - "to the fixed address"
 //! recv "to the fixed address"
+//! let FAMILY v4
+//! on other create $FAMILY
+//! on other bind 127.0.0.1:0
+//! ioctl SIO_WSK_SET_REMOTE_ADDRESS self:other
 //! ```
 //!
 //! The grammar is that of the command line ([`Verb`]), with a few verbs that make sense with others only; [`usage`] lists all
@@ -28,13 +32,16 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use wsk_sys::{NTSTATUS, NamedStatus};
 
 mod text;
+mod variables;
 
 pub use text::decode;
+pub use variables::Variables;
+pub(crate) use variables::name;
 
 use crate::family::Family;
 use crate::rows;
 use crate::step::{QUEUE_DEFAULT, Step};
-use crate::verb::{self, Disable, Misuse, OneForAll, Verb, words};
+use crate::verb::{self, Disable, Misuse, OneForAll, Payload, Verb, words};
 
 /// A step and where it stands.
 #[derive(Clone, Debug)]
@@ -100,8 +107,8 @@ enum Said {
     /// Take all out of the queue, and tell how many it dropped
     Drain {
         /// What must come
-        #[arg(allow_negative_numbers = true)]
-        data: Vec<String>,
+        #[arg(allow_negative_numbers = true, value_parser = Payload::parse)]
+        data: Vec<Payload>,
     },
     /// End that, and wait for running calls, or not: soon
     Disable {
@@ -133,6 +140,24 @@ enum Said {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         step: Vec<String>,
     },
+    /// Do a step on the socket of this name, one of its own
+    On {
+        /// Any name
+        #[arg(value_parser = name)]
+        name: String,
+        /// The step
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        step: Vec<String>,
+    },
+    /// From here on $NAME is this word
+    Let {
+        /// Letters, digits and underscores
+        #[arg(value_parser = name)]
+        name: String,
+        /// The word
+        #[arg(allow_hyphen_values = true)]
+        value: String,
+    },
     /// Do a step that must end with this status
     Expect {
         /// Such as STATUS_IO_TIMEOUT
@@ -150,12 +175,30 @@ enum Said {
 ///
 /// The first line that is wrong.
 pub fn parse(text: &str) -> Result<Vec<Line>, ScriptError> {
+    parse_with(text, Variables::default())
+}
+
+/// As [`parse`], with variables that have values already.
+///
+/// # Errors
+///
+/// The first line that is wrong.
+pub fn parse_with(text: &str, mut variables: Variables) -> Result<Vec<Line>, ScriptError> {
     let mut lines = Vec::new();
     for (number, text) in (1..).zip(text.lines()) {
         let wrong = |what| ScriptError { line: number, what };
         let words = shlex::split(text).ok_or_else(|| wrong("a quotation mark is not closed".into()))?;
+        let words: Result<Vec<String>, String> = words.iter().map(|word| variables.expand(word)).collect();
+        let words = words.map_err(|what| wrong(what.into()))?;
         if !words.is_empty() {
-            for step in steps(&words, 0).map_err(wrong)? {
+            let said = match say(&words).map_err(wrong)? {
+                (_, Said::Let { name, value }) => {
+                    variables.set(name, value);
+                    continue;
+                }
+                said => said,
+            };
+            for step in steps(said, 0).map_err(wrong)? {
                 lines.push(Line { number, text: text.trim().to_owned(), step });
             }
         }
@@ -163,19 +206,15 @@ pub fn parse(text: &str) -> Result<Vec<Line>, ScriptError> {
     Ok(lines)
 }
 
-/// How many of `within`, `cancel` and `expect` may stand before a step; each of them once says all there is to say.
+/// How many of [`OUTER`] may stand before a step; each of them once says all there is to say.
 const DEEPEST: usize = 8;
+/// What stands before steps.
+const OUTER: &str = "`within`, `cancel`, `on` and `expect`";
 /// How many steps a line may come to.
 const LONGEST: usize = 10_000;
 
-/// The steps of one line: one, but for `send` and `recv` with several datagrams. Before it stand `depth` steps that contain
-/// it.
-fn steps(words: &[String], depth: usize) -> Result<Vec<Step>, Misuse> {
-    if depth > DEEPEST {
-        return Err(
-            format!("before a step stand at most {DEEPEST} of `within`, `cancel` and `expect`").into()
-        );
-    }
+/// What one line says; and how it was read.
+fn say(words: &[String]) -> Result<(Grammar, Said), Misuse> {
     let mut grammar = Words::command();
     let matches = grammar.try_get_matches_from_mut(words).map_err(|error| {
         let kind = error.kind();
@@ -193,7 +232,21 @@ fn steps(words: &[String], depth: usize) -> Result<Vec<Step>, Misuse> {
         misuse
     })?;
     let Words { line } = Words::from_arg_matches(&matches).map_err(|error| error.format(&mut grammar))?;
-    let inner = |words: &[String]| steps(words, depth + 1);
+    Ok(((grammar, matches), line))
+}
+
+/// A grammar, and what it has found.
+type Grammar = (clap::Command, clap::ArgMatches);
+
+/// The steps of one line: one, but for `send` and `recv` with several datagrams. Before it stand `depth` steps that contain
+/// it.
+fn steps(((mut grammar, matches), line): (Grammar, Said), depth: usize) -> Result<Vec<Step>, Misuse> {
+    let inner = |words: &[String]| {
+        if depth == DEEPEST {
+            return Err(Misuse::from(format!("before a step stand at most {DEEPEST} of {OUTER}")));
+        }
+        steps(say(words)?, depth + 1)
+    };
     let each = |steps: Vec<Step>, outer: &dyn Fn(Box<Step>) -> Step| {
         steps.into_iter().map(|step| outer(Box::new(step))).collect()
     };
@@ -203,7 +256,9 @@ fn steps(words: &[String], depth: usize) -> Result<Vec<Step>, Misuse> {
         Said::Local => vec![Step::Local],
         Said::Verb(verb) => list(verb).map_err(|what| verb::misuse(&mut grammar, &matches, what))?,
         Said::Enable { bytes } => vec![Step::Enable(bytes)],
-        Said::Drain { data } => vec![Step::Drain(data.into_iter().map(String::into_bytes).collect())],
+        Said::Drain { data } => vec![Step::Drain(Payload::all(data, &mut no_input)?)],
+        Said::Let { .. } => return Err("`let` is a line of its own".to_owned().into()),
+        Said::On { name, step } => each(inner(&step)?, &|step| Step::On(name.clone(), step)),
         Said::Disable { form } => vec![form.step()],
         Said::Sleep { time } => vec![Step::Sleep(time)],
         Said::Within { limit, step } => each(inner(&step)?, &|step| Step::Within(limit.0, step)),
@@ -227,9 +282,14 @@ fn of_the_socket(option: &str) -> Option<&'static str> {
     }
 }
 
+/// A script may come by standard input itself.
+fn no_input() -> Result<Vec<u8>, String> {
+    Err("in a script no payload is standard input: write @FILE".to_owned())
+}
+
 /// The steps of a verb, which end.
 fn list(verb: Verb<OneForAll>) -> Result<Vec<Step>, String> {
-    let steps = verb.read()?.steps;
+    let steps = verb.read(&mut no_input)?.steps;
     if steps.is_endless() {
         return Err("--follow has no end: it is for the command line, not for a script".to_owned());
     }
@@ -264,163 +324,4 @@ pub fn usage() -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rows::Value;
-    use crate::step::{Changing, Sending, Target};
-
-    fn only(text: &str) -> Step {
-        let mut lines = parse(text).unwrap();
-        assert_eq!(lines.len(), 1, "{text}");
-        lines.remove(0).step
-    }
-
-    fn error(text: &str) -> String {
-        let error = parse(text).unwrap_err();
-        format!("{error}; {:?}; {:?}", error.what.usage, error.what.advice)
-    }
-
-    #[test]
-    fn each_step_is_read() {
-        assert!(matches!(only("create v6"), Step::Create(Family::V6)));
-        assert!(matches!(only("send - a b --together"), Step::SendMany(Target::Fixed, with, all)
-            if with == Sending::default() && all.len() == 2));
-        assert!(matches!(only("send self ttl=4 --with ttl=3"), Step::SendMany(Target::Itself, with, all)
-            if with != Sending::default() && all == [b"ttl=4"]));
-        assert!(matches!(only("recv --many x y"), Step::ReceiveMany(all) if all.len() == 2));
-        assert!(matches!(only("bind [::1]:0"), Step::Bind(address) if address.is_ipv6()));
-        assert!(matches!(only("local"), Step::Local));
-        assert!(matches!(only("get so_broadcast"), Step::Get(row) if row.name == "SO_BROADCAST"));
-        assert!(matches!(only("set SO_RCVBUF 0x100"), Step::Set(_, Value::U32(256))));
-        assert!(matches!(only("ioctl SIO_WSK_SET_REMOTE_ADDRESS clear"), Step::Ioctl(_, None)));
-        let fixed = only("ioctl SIO_WSK_SET_SENDTO_ADDRESS self");
-        assert!(matches!(fixed, Step::Ioctl(_, Some(Target::Itself))));
-        assert!(matches!(only("recv"), Step::Receive(None)));
-        assert!(matches!(only("recv -5"), Step::Receive(Some(data)) if data == b"-5"));
-        assert!(matches!(only("send - -- -x"), Step::Send(Target::Fixed, data) if data == b"-x"));
-        assert!(matches!(only("within 1s recv --many -- --x"), Step::Within(_, step)
-            if matches!(&*step, Step::ReceiveMany(all) if *all == [b"--x"])));
-        assert!(matches!(only("enable"), Step::Enable(65536)));
-        assert!(matches!(only("enable 1024"), Step::Enable(1024)));
-        assert!(matches!(only("disable"), Step::Disable { wait: true }));
-        assert!(matches!(only("disable soon"), Step::Disable { wait: false }));
-        assert!(matches!(only("drain"), Step::Drain(data) if data.is_empty()));
-        assert!(matches!(only("drain a 'b c'"), Step::Drain(data) if data == [&b"a"[..], b"b c"]));
-        assert!(matches!(only("enable 0x401"), Step::Enable(1025)));
-        assert!(matches!(only("within 20ms recv"), Step::Within(Some(time), step)
-            if time.as_millis() == 20 && matches!(*step, Step::Receive(None))));
-        assert!(matches!(only("within none drain"), Step::Within(None, _)));
-        assert!(matches!(only("cancel 1s wait transports"), Step::Cancel(time, step)
-            if time.as_secs() == 1 && matches!(*step, Step::Wait(Changing::Transports))));
-        assert!(matches!(only("expect STATUS_CANCELLED cancel 1s recv"), Step::Expect(_, step)
-            if matches!(*step, Step::Cancel(..))));
-        assert!(matches!(only("transports"), Step::Transports));
-        assert!(matches!(only("wait addresses"), Step::Wait(Changing::Addresses)));
-        assert!(matches!(only("sort [::1]:0 [::2]:0"), Step::Sort(all) if all.len() == 2));
-        assert!(matches!(only("security"), Step::Security(None)));
-        assert!(matches!(only("security 'D:P(A;;GA;;;BA)'"), Step::Security(Some(_))));
-        assert!(matches!(only("sleep 20ms"), Step::Sleep(time) if time.as_millis() == 20));
-        let refused = only("expect access_denied bind 127.0.0.1:1");
-        assert!(
-            matches!(refused, Step::Expect(NamedStatus(wsk_sys::STATUS_ACCESS_DENIED), step) if matches!(*step, Step::Bind(_)))
-        );
-    }
-
-    #[test]
-    fn words_are_split_as_in_a_shell() {
-        let Step::Send(Target::Fixed, data) = only("send - 'two words' # and a comment") else {
-            panic!("not a send");
-        };
-        assert_eq!(data, b"two words");
-        let lines = parse("\n# nothing\nsend self one two\n").unwrap();
-        assert_eq!(lines.iter().map(|line| line.number).collect::<Vec<_>>(), [3, 3]);
-    }
-
-    #[test]
-    fn expect_is_about_the_last_datagram_of_a_send() {
-        let lines = parse("expect 0xC000000D send - a b").unwrap();
-        assert!(matches!(lines[0].step, Step::Send(..)));
-        assert!(matches!(lines[1].step, Step::Expect(NamedStatus(wsk_sys::STATUS_INVALID_PARAMETER), _)));
-    }
-
-    #[test]
-    fn a_line_may_come_to_several_steps() {
-        let shape = |text: &str| {
-            let lines = parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
-            lines.iter().map(|line| line.step.doing()).collect::<Vec<_>>()
-        };
-        assert_eq!(shape("recv one two").len(), 2);
-        assert_eq!(shape("recv --count 3 --many").len(), 3);
-        let queue = shape("recv --queue --gather 2s --disable soon");
-        assert_eq!(
-            queue,
-            ["enabling the queue", "waiting for 2s", "waiting for datagrams", "disabling the queue"]
-        );
-        for text in ["recv --follow", "recv --count 10001", "recv --count 18446744073709551615"] {
-            assert!(parse(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn errors_are_those_of_the_command_line_and_say_where_and_what_would_be_right() {
-        for (text, words) in [
-            ("create v4\nbind", "line 2: the following required arguments were not provided: <ADDRESS>"),
-            ("create v4\nbind", "bind <ADDRESS>"),
-            ("wait friends", "of the addresses or of the transports"),
-            ("security open", "write it as D:P"),
-            ("enable much", "a multiple of 8 from 1024 to 1048576"),
-            ("disable later", "wait, soon"),
-            ("within soon recv", "500ms, 5s or none"),
-            ("cancel none recv", "such as 200ms"),
-            ("cancel 20ms", "cancel <TIME> <STEP>..."),
-            ("create v5", "line 1: invalid value 'v5' for '<FAMILY>': a family is v4 or v6, not v5"),
-            ("recv 'open", "line 1: a quotation mark is not closed"),
-            ("shout", "line 1: unrecognized subcommand 'shout'"),
-            ("xyzzy", "`wskctl script --help` lists the steps"),
-            ("recieve", "a similar subcommand exists: 'recv'"),
-            ("get SO_REUSEADDRESS", "no socket option is called SO_REUSEADDRESS; did you mean SO_REUSEADDR?"),
-            (
-                "expect STATUS_ACCESS_DENYED local",
-                "STATUS_ACCESS_DENYED is no known status; did you mean STATUS_ACCESS_DENIED?",
-            ),
-            ("expect SUCCESS", "expect <STATUS> <STEP>..."),
-            ("set SO_BROADCAST maybe", "on or off (1 or 0), not maybe; Some(\"set <NAME> <VALUE>\")"),
-            ("ioctl SIO_WSK_SET_REMOTE_ADDRESS -", "self or clear"),
-            ("ioctl SIO_WSK_SET_REMOTE_ADDRESS", "takes an address, self or clear"),
-            ("ioctl SIO_ADDRESS_LIST_QUERY self", "takes no address"),
-            // The socket is there already, and help is for the command line.
-            ("get SO_RCVBUF --family v6", "unexpected argument '--family'"),
-            ("get SO_RCVBUF --family v6", "a step of its own, before this one: `create FAMILY`"),
-            ("send self x --bind 127.0.0.1:0", "a step of its own, before this one: `bind ADDRESS`"),
-            ("recv --set SO_RCVBUF=1", "a step of its own, before this one: `set NAME VALUE`"),
-            ("send self x --other", "a similar argument exists: '--together'"),
-            ("get --help", "unexpected argument '--help'"),
-            ("recv --queue --many", "cannot be used with"),
-        ] {
-            assert!(error(text).contains(words), "{text}: {}", error(text));
-        }
-        assert!(matches!(only("ioctl SIO_ADDRESS_LIST_QUERY"), Step::Ioctl(_, None)));
-    }
-
-    #[test]
-    fn steps_within_steps_have_a_bound() {
-        for prefix in ["expect 0 ", "within 1s ", "cancel 1s "] {
-            assert!(parse(&format!("{}local", prefix.repeat(DEEPEST))).is_ok(), "{prefix}");
-            let deep = format!("create v4\n{}local", prefix.repeat(20_000));
-            assert!(error(&deep).starts_with("line 2: before a step stand at most 8"), "{prefix}");
-        }
-    }
-
-    #[test]
-    fn the_grammar_is_well_formed_and_its_list_fits_a_terminal() {
-        Words::command().debug_assert();
-        let usage = usage();
-        assert_eq!(usage.lines().count(), Words::command().get_subcommands().count());
-        for line in usage.lines() {
-            assert!(line.len() <= 100, "{line}");
-        }
-        for verb in ["create <FAMILY>", "recv [OPTIONS] [DATA]...", "within <LIMIT> <STEP>..."] {
-            assert!(usage.contains(verb), "{usage}");
-        }
-    }
-}
+mod tests;

@@ -18,6 +18,7 @@ use crate::interrupt::{Interrupt, Watching};
 mod client;
 mod datagrams;
 mod events;
+mod others;
 mod waiting;
 
 pub use datagrams::{Datagram, Drain, Room};
@@ -34,13 +35,15 @@ pub struct Session {
     cancel_after: Option<Duration>,
     /// Cancels the handle's requests when the interrupt is raised.
     watching: Option<Arc<Watching>>,
+    /// Further handles, by name.
+    others: Option<Arc<others::Others>>,
 }
 
 impl Session {
     /// A session over a handle, without a time limit.
     #[must_use]
     pub const fn new(handle: Handle) -> Session {
-        Session { handle, limit: None, cancel_after: None, watching: None }
+        Session { handle, limit: None, cancel_after: None, watching: None, others: None }
     }
 
     /// The same handle with another time limit for each request; `None` is none.

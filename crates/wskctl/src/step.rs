@@ -30,7 +30,7 @@ pub const MAX_DATAGRAM: usize = 65_535;
 const LIST_ROOM: usize = 4096;
 
 /// A destination.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// An address.
     Address(SocketAddr),
@@ -38,6 +38,8 @@ pub enum Target {
     Fixed,
     /// The socket's own local address; of a wildcard, the loopback address.
     Itself,
+    /// That of the script's socket of this name.
+    Of(String),
 }
 
 impl Target {
@@ -46,7 +48,7 @@ impl Target {
     pub const fn family(&self) -> Option<Family> {
         match self {
             Self::Address(address) => Some(Family::of(address)),
-            Self::Fixed | Self::Itself => None,
+            Self::Fixed | Self::Itself | Self::Of(_) => None,
         }
     }
 }
@@ -97,6 +99,8 @@ pub enum Step {
     Within(Option<Duration>, Box<Step>),
     /// The step, each of whose requests is cancelled if it has not ended after so long.
     Cancel(Duration, Box<Step>),
+    /// The step, on the script's socket of this name.
+    On(String, Box<Step>),
     /// The step must end with this status.
     Expect(NamedStatus, Box<Step>),
 }
@@ -152,7 +156,9 @@ impl Step {
             Self::Transports => "asking for the transports".to_owned(),
             Self::Sort(_) => "sorting addresses".to_owned(),
             Self::Security(_) => "asking for the security descriptor".to_owned(),
-            Self::Within(_, step) | Self::Cancel(_, step) | Self::Expect(_, step) => step.doing(),
+            Self::Within(_, step) | Self::Cancel(_, step) | Self::On(_, step) | Self::Expect(_, step) => {
+                step.doing()
+            }
         }
     }
 
@@ -188,7 +194,7 @@ impl Step {
                 Done::Set { option: row.name, value: value.clone() }
             }
             Self::Ioctl(row, target) => {
-                let address = target.map(|target| resolve(session, target)).transpose()?.flatten();
+                let address = target.as_ref().map(|target| resolve(session, target)).transpose()?.flatten();
                 let (_no_level, code) = numbers(row);
                 let input = Value::Address(address).encode();
                 if row.output == ValueKind::Nothing {
@@ -201,11 +207,11 @@ impl Step {
                 Done::Query { ioctl: row.name, value }
             }
             Self::Send(target, data) => {
-                let to = resolve(session, *target)?;
+                let to = resolve(session, target)?;
                 Done::Send { bytes: session.send(data, to)?, to }
             }
             Self::Receive(expected) => receive(session, expected.as_deref())?,
-            Self::SendMany(target, sending, datagrams) => many::send(session, *target, sending, datagrams)?,
+            Self::SendMany(target, sending, datagrams) => many::send(session, target, sending, datagrams)?,
             Self::ReceiveMany(expected) => many::receive(session, expected)?,
             Self::Enable(capacity) => events::enable(session, *capacity)?,
             Self::Disable { wait } => events::disable(session, *wait)?,
@@ -220,16 +226,18 @@ impl Step {
             }
             Self::Within(limit, step) => step.run(&session.within(*limit))?,
             Self::Cancel(time, step) => step.run(&session.cancelling_after(*time))?,
+            Self::On(name, step) => step.run(&session.other(name)?)?,
             Self::Expect(status, step) => expect(session, status.0, step)?,
         })
     }
 }
 
 /// The address of a target; none for the fixed one.
-fn resolve(session: &Session, target: Target) -> Result<Option<SocketAddr>, Error> {
+fn resolve(session: &Session, target: &Target) -> Result<Option<SocketAddr>, Error> {
     match target {
-        Target::Address(address) => Ok(Some(address)),
+        Target::Address(address) => Ok(Some(*address)),
         Target::Fixed => Ok(None),
+        Target::Of(name) => resolve(&session.other(name)?, &Target::Itself),
         Target::Itself => {
             let mut address = session.local_address()?;
             if address.ip().is_unspecified() {

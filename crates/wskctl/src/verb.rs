@@ -17,10 +17,12 @@ use crate::step::{self, Changing, Security, Sending, Step, Target};
 
 pub mod help;
 mod misuse;
+pub mod payload;
 mod steps;
 pub mod words;
 
 pub use misuse::{Misuse, misuse};
+pub use payload::{Input, Payload};
 pub use steps::Steps;
 
 /// In a script the socket is there already.
@@ -58,8 +60,8 @@ pub enum Verb<S: Args> {
         /// The IOCTL's C name, such as SIO_WSK_SET_REMOTE_ADDRESS, in any case
         #[arg(value_parser = rows::ioctl)]
         name: Request,
-        /// An address such as 127.0.0.1:7777 or [::1]:7777; `self` for the socket's own; `clear` for none. Nothing, for
-        /// an IOCTL that takes nothing
+        /// An address such as 127.0.0.1:7777 or [::1]:7777; `self` for the socket's own, in a script `self:NAME` for
+        /// that of the socket NAME; `clear` for none. Nothing, for an IOCTL that takes nothing
         address: Option<String>,
         #[command(flatten)]
         socket: S,
@@ -100,12 +102,23 @@ pub enum Verb<S: Args> {
     #[command(after_help = help::SEND)]
     Send {
         /// To which address, such as 127.0.0.1:7777 or [::1]:7777; `self` for the socket's own; `-` for the one that it
-        /// is fixed to
-        #[arg(value_parser = words::target)]
+        /// is fixed to; in a script `self:NAME` for that of the socket NAME
+        #[arg(value_parser = words::named_target)]
         address: Target,
-        /// The payloads as text, one datagram each
-        #[arg(required = true, allow_negative_numbers = true)]
-        data: Vec<String>,
+        /// The payloads, one datagram each: a text; hex:68656c6c6f; @FILE; - for standard input; text:@ for a text that
+        /// begins so
+        #[arg(required = true, allow_negative_numbers = true, value_parser = Payload::parse)]
+        data: Vec<Payload>,
+        /// How often all of them are sent
+        #[arg(long, default_value_t = 1, value_parser = words::count, allow_negative_numbers = true)]
+        count: u64,
+        /// How long to wait after each request, such as 10ms
+        #[arg(long, value_name = "TIME", value_parser = words::duration, allow_negative_numbers = true)]
+        interval: Option<Duration>,
+        /// The same as requests in a second, at most: each also takes its own time
+        #[arg(long, value_name = "NUMBER", value_parser = words::rate, conflicts_with = "interval")]
+        #[arg(allow_negative_numbers = true)]
+        rate: Option<Duration>,
         /// Send all of them with one request
         #[arg(long)]
         together: bool,
@@ -129,9 +142,9 @@ pub enum Verb<S: Args> {
 /// What `recv` can be told.
 #[derive(Clone, Debug, Args)]
 pub struct Receiving {
-    /// What must come: the payloads as text, one datagram each
-    #[arg(allow_negative_numbers = true, conflicts_with_all = ["count", "follow"])]
-    data: Vec<String>,
+    /// What must come: the payloads, one datagram each, written as for `send`
+    #[arg(allow_negative_numbers = true, conflicts_with_all = ["count", "follow"], value_parser = Payload::parse)]
+    data: Vec<Payload>,
     /// How many requests; each brings one datagram, or with --many and --queue one or more
     #[arg(long, default_value_t = 1, value_parser = words::count, allow_negative_numbers = true)]
     count: u64,
@@ -188,8 +201,8 @@ impl<S: Args> Verb<S> {
     ///
     /// # Errors
     ///
-    /// A sentence that says which words do not go together.
-    pub fn read(self) -> Result<Read<S>, String> {
+    /// A sentence that says which words do not go together; what is wrong with the input.
+    pub fn read(self, input: Input<'_>) -> Result<Read<S>, String> {
         let (steps, family, socket) = match self {
             Self::Get { name, socket } => (get(name)?.into(), rows::family(&name), socket),
             Self::Set { name, value, socket } => (set(name, &value)?.into(), rows::family(&name), socket),
@@ -207,38 +220,37 @@ impl<S: Args> Verb<S> {
             Self::Wait { what, socket } => (Step::Wait(what).into(), None, socket),
             Self::Sort { addresses, socket } => (Step::Sort(addresses).into(), None, socket),
             Self::Security { sddl, socket } => (Step::Security(sddl).into(), None, socket),
-            Self::Send { address, data, together, with, socket } => {
-                let mut data = data.into_iter().map(String::into_bytes);
-                let steps = if together || with.is_some() {
-                    vec![Step::SendMany(address, with.unwrap_or_default(), data.collect())]
+            Self::Send { address, data, count, interval, rate, together, with, socket } => {
+                let (family, data) = (address.family(), Payload::all(data, input)?);
+                let each = if together || with.is_some() {
+                    vec![Step::SendMany(address, with.unwrap_or_default(), data)]
                 } else {
-                    data.by_ref().map(|data| Step::Send(address, data)).collect()
+                    data.into_iter().map(|data| Step::Send(address.clone(), data)).collect()
                 };
-                (steps.into(), address.family(), socket)
+                (Steps::paced(each, interval.or(rate), count), family, socket)
             }
-            Self::Recv { receiving, socket } => (receiving.steps(), None, socket),
+            Self::Recv { receiving, socket } => (receiving.steps(input)?, None, socket),
         };
         Ok(Read { steps, family, socket: Some(socket) })
     }
 }
 
 impl Receiving {
-    fn steps(self) -> Steps {
+    fn steps(self, input: Input<'_>) -> Result<Steps, String> {
         let Receiving { data, count, follow, many, queue, gather, disable } = self;
-        let expected = data.len() as u64;
-        let mut data = data.into_iter().map(String::into_bytes);
+        let data = Payload::all(data, input)?;
         let gather = gather.map(Step::Sleep);
         let mut steps = Steps { first: queue.map(Step::Enable).into_iter().collect(), ..Steps::default() };
         let each: Vec<Step> = match (queue, many) {
-            (Some(_), _) => vec![Step::Drain(data.collect())],
-            (None, true) => vec![Step::ReceiveMany(data.collect())],
-            (None, false) if expected == 0 => vec![Step::Receive(None)],
-            (None, false) => data.by_ref().map(|data| Step::Receive(Some(data))).collect(),
+            (Some(_), _) => vec![Step::Drain(data)],
+            (None, true) => vec![Step::ReceiveMany(data)],
+            (None, false) if data.is_empty() => vec![Step::Receive(None)],
+            (None, false) => data.into_iter().map(|data| Step::Receive(Some(data))).collect(),
         };
         steps.again = each.into_iter().flat_map(|step| gather.clone().into_iter().chain([step])).collect();
         steps.times = (!follow).then_some(count);
         steps.last = disable.map(Disable::step).into_iter().collect();
-        steps
+        Ok(steps)
     }
 }
 
@@ -263,7 +275,7 @@ fn ioctl(row: Request, address: Option<&str>) -> Result<Step, String> {
         None | Some("-") => Err(format!("{} takes an address, self or clear", row.name)),
         Some(address) if address.eq_ignore_ascii_case("clear") => Ok(Step::Ioctl(row, None)),
         Some(_) if row.value == ValueKind::Nothing => Err(format!("{} takes no address", row.name)),
-        Some(address) => Ok(Step::Ioctl(row, Some(words::target(address)?))),
+        Some(address) => Ok(Step::Ioctl(row, Some(words::named_target(address)?))),
     }
 }
 

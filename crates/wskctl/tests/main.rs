@@ -10,6 +10,7 @@ mod driver;
 mod evidence;
 mod interrupt;
 mod service;
+mod sockets;
 mod stress;
 mod trial;
 mod usage;

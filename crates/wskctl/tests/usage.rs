@@ -193,3 +193,42 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     let run = child.wait_with_output().unwrap();
     assert_eq!((exit_code(&run), stderr(&run)), (0, ""));
 }
+
+#[test]
+fn shells_get_completions_and_people_manual_pages() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let run = wskctl(&["completions", shell]);
+        assert_eq!(exit_code(&run), 0, "{shell}: {}", stderr(&run));
+        assert!(stdout(&run).contains("conformance") && stdout(&run).contains("timeout"), "{shell}");
+    }
+    assert_eq!(exit_code(&wskctl(&["completions", "sh"])), 2);
+    for (arguments, parts) in [
+        (&["man"][..], &[".TH wskctl 1", "SUBCOMMANDS", "conformance"][..]),
+        (&["man", "send"], &[".TH wskctl-send 1", "\\-\\-together"]),
+        (&["man", "driver", "install"], &[".TH wskctl-driver-install 1"]),
+    ] {
+        let run = wskctl(arguments);
+        assert_eq!(exit_code(&run), 0, "{arguments:?}: {}", stderr(&run));
+        for part in parts {
+            assert!(stdout(&run).contains(part), "{arguments:?}, {part}: {}", stdout(&run));
+        }
+    }
+    let run = wskctl(&["man", "sned"]);
+    assert_eq!(exit_code(&run), 2);
+    assert!(stderr(&run).contains("there is no such command"), "{}", stderr(&run));
+}
+
+#[test]
+fn colours_are_as_one_wants_them() {
+    let escape = |arguments: &[&str]| {
+        let run = wskctl(arguments);
+        stdout(&run).contains('\x1b') || stderr(&run).contains('\x1b')
+    };
+    for command in [&["options"][..], &["script", "/no/such/file"], &["get", "SO_NONE"], &["nothing"]] {
+        assert!(!escape(command), "{command:?}: this is no terminal");
+        assert!(escape(&[&["--color", "always"], command].concat()), "{command:?}");
+        assert!(escape(&[&["--color=always"], command].concat()), "{command:?}");
+        assert!(!escape(&[&["--color", "always", "--color", "never"], command].concat()), "{command:?}");
+    }
+    assert_eq!(exit_code(&wskctl(&["--color", "blue", "options"])), 2);
+}

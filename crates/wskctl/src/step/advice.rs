@@ -48,7 +48,7 @@ pub(super) fn advice(step: &Step, how: How, refused: Refused) -> Option<String> 
             let how = How { cancel_after: Some(*time), cancelled_by: "the step `cancel`", ..how };
             return advice(step, how, refused);
         }
-        Step::Expect(_, step) => return advice(step, how, refused),
+        Step::On(_, step) | Step::Expect(_, step) => return advice(step, how, refused),
         _ => {}
     }
     match refused.status {
@@ -72,10 +72,10 @@ fn of_request(step: &Step, status: sys::NTSTATUS) -> Option<String> {
         Step::Local if state => Some("A socket has a local address from the bind on: `bind` it first.".to_owned()),
         Step::Get(row) => get(row, status),
         Step::Set(row, value) => set(row, value, status),
-        Step::Ioctl(row, target) => ioctl(row, *target, status),
-        Step::Send(target, data) => send(*target, &[data], None, status),
+        Step::Ioctl(row, target) => ioctl(row, target.as_ref(), status),
+        Step::Send(target, data) => send(target, &[data], None, status),
         Step::SendMany(target, sending, data) => {
-            send(*target, &data.iter().collect::<Vec<_>>(), Some(sending), status)
+            send(target, &data.iter().collect::<Vec<_>>(), Some(sending), status)
         }
         Step::Receive(_) | Step::ReceiveMany(_) if state => {
             Some("A socket receives from the bind on: `bind` it first.".to_owned())
@@ -222,7 +222,7 @@ fn set(row: &Row, value: &Value, status: sys::NTSTATUS) -> Option<String> {
     }
 }
 
-fn ioctl(row: &Row, target: Option<Target>, status: sys::NTSTATUS) -> Option<String> {
+fn ioctl(row: &Row, target: Option<&Target>, status: sys::NTSTATUS) -> Option<String> {
     let name = row.name;
     let pointers = row.value.has_pointers() || row.output.has_pointers();
     Some(match status {
@@ -235,7 +235,7 @@ fn ioctl(row: &Row, target: Option<Target>, status: sys::NTSTATUS) -> Option<Str
         sys::STATUS_INVALID_DEVICE_STATE => "There is no socket yet: `create` it first.".to_owned(),
         sys::STATUS_NOT_SUPPORTED => format!("The transport does not offer {name}."),
         sys::STATUS_INVALID_ADDRESS_COMPONENT | sys::STATUS_INVALID_PARAMETER => match target {
-            Some(Target::Address(address)) => not_a_destination(address).unwrap_or_else(|| {
+            Some(&Target::Address(address)) => not_a_destination(address).unwrap_or_else(|| {
                 format!("{address} is not of the socket's family: use {}.", other_family(address))
             }),
             _ => return None,
@@ -260,14 +260,14 @@ fn not_a_destination(address: SocketAddr) -> Option<String> {
 }
 
 fn send(
-    target: Target,
+    target: &Target,
     data: &[&Vec<u8>],
     sending: Option<&Sending>,
     status: sys::NTSTATUS,
 ) -> Option<String> {
     let to = match target {
-        Target::Address(to) => Some(to),
-        Target::Fixed | Target::Itself => None,
+        Target::Address(to) => Some(*to),
+        Target::Fixed | Target::Itself | Target::Of(_) => None,
     };
     if let Some(what) = to.and_then(not_a_destination) {
         return Some(what);
@@ -308,7 +308,7 @@ fn send(
         sys::STATUS_ACCESS_DENIED => {
             "A firewall blocks it; or the address is the broadcast address of a network, and SO_BROADCAST is off.".to_owned()
         }
-        sys::STATUS_INVALID_DEVICE_STATE if target == Target::Fixed => {
+        sys::STATUS_INVALID_DEVICE_STATE if *target == Target::Fixed => {
             "The socket is fixed to no address: `ioctl SIO_WSK_SET_REMOTE_ADDRESS ADDR` or `ioctl \
              SIO_WSK_SET_SENDTO_ADDRESS ADDR` first."
                 .to_owned()

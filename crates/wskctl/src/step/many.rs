@@ -184,7 +184,7 @@ fn describe_error(error: &ReceiveError) -> String {
 
 pub(super) fn send(
     session: &Session,
-    target: Target,
+    target: &Target,
     sending: &Sending,
     datagrams: &[Vec<u8>],
 ) -> Result<Done, Failure> {

@@ -78,6 +78,20 @@ pub const OPTIONS: &str = after! {
      takes if not every one, the numbers by which WSK knows it, and the IRQL of the call. This needs no device."
 };
 
+/// Of `completions`.
+pub const COMPLETIONS: &str = after! {
+    "wskctl completions bash                       # into ~/.local/share/bash-completion/completions/wskctl"
+    "wskctl completions powershell                 # at the end of $PROFILE";
+    "What is printed is for a file that the shell reads when it starts. This needs no device."
+};
+
+/// Of `man`.
+pub const MAN: &str = after! {
+    "wskctl man                                    # into a file wskctl.1"
+    "wskctl man send";
+    "The page is roff, as man(1) takes it: `man -l -` reads it from a pipe. This needs no device."
+};
+
 /// Of `get`.
 pub const GET: &str = after! {
     "wskctl get SO_RCVBUF"
@@ -135,6 +149,8 @@ pub const SEND: &str = after! {
     "wskctl send 127.0.0.1:7777 hello \"two words\""
     "wskctl send [::1]:7777 a b c --together"
     "wskctl send 127.0.0.1:7777 hello --with ttl=9,tos=0xB8"
+    "wskctl send 127.0.0.1:7777 hex:00ff text:@home"
+    "wskctl send 127.0.0.1:7777 hello --count 100 --rate 50"
     "wskctl send 127.0.0.1:7777 hello --bind 127.0.0.1:7000"
     "wskctl send 255.255.255.255:7777 hello --set SO_BROADCAST=on";
     "Without --together each datagram is a request of its own; with it, one of up to 64. A datagram that was sent \
@@ -159,7 +175,8 @@ pub const RECV: &str = after! {
 
 const SCRIPT: &str = after! {
     "wskctl script steps.txt"
-    "wskctl --device hosted --json script -";
+    "wskctl --device hosted --json script -"
+    "wskctl script steps.txt --define PORT=7777";
     "A script, for example:\n\
      \x20 create v4\n\
      \x20 set SO_EXCLUSIVEADDRUSE on\n\
@@ -172,7 +189,13 @@ const SCRIPT: &str = after! {
      \x20 drain one two\n\
      \x20 disable\n\
      \x20 expect STATUS_IO_TIMEOUT within 20ms recv\n\
-     \x20 expect STATUS_CANCELLED cancel 20ms recv"
+     \x20 expect STATUS_CANCELLED cancel 20ms recv\n\
+     \x20 let FAMILY v4                     # a word for the lines that follow\n\
+     \x20 on other create $FAMILY           # a second socket\n\
+     \x20 on other bind 127.0.0.1:0\n\
+     \x20 ioctl SIO_WSK_SET_REMOTE_ADDRESS self:other\n\
+     \x20 send - hex:00ff\n\
+     \x20 on other recv hex:00ff"
 };
 
 /// Of `script`: the steps, and what follows them.
@@ -182,6 +205,8 @@ pub fn script() -> String {
         "Steps, one a line, with words as in a shell and comments after #:\n{}\n\n\
          Those that are commands too have the options of the command, but for --family, --bind and --set: `wskctl send \
          --help`. A payload that begins with - stands after --. A step that waits ends after --timeout.\n\n\
+         `on NAME` makes a socket for each name; the steps without it have one more. `self:NAME` is such a socket's address. \
+         $NAME in a word is what `let` or --define has said; $$ is a dollar sign.\n\n\
          The script is text in UTF-8, or in UTF-16 as Windows' editors and PowerShell write it. It is read in full before \
          its first step is done; the first step that fails ends it, and the message names its line.\n\n{SCRIPT}",
         script::usage()

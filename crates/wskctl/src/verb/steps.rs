@@ -1,6 +1,7 @@
 //! The steps that a verb comes to, and the socket around them.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use wsk_requests::StateRule;
 
@@ -33,6 +34,15 @@ impl From<Step> for Steps {
 }
 
 impl Steps {
+    /// `each` so many times, with a pause between one request and the next.
+    #[must_use]
+    pub fn paced(each: Vec<Step>, pause: Option<Duration>, times: u64) -> Steps {
+        let Some(pause) = pause else { return Steps { again: each, times: Some(times), ..Steps::default() } };
+        let again: Vec<Step> = each.into_iter().flat_map(|step| [Step::Sleep(pause), step]).collect();
+        // The first request has none before it.
+        Steps { first: again[1..].to_vec(), again, times: Some(times - 1), last: Vec::new() }
+    }
+
     /// The steps in their order.
     pub fn iter(&self) -> impl Iterator<Item = &Step> {
         let again = (0..self.times.unwrap_or(u64::MAX)).flat_map(|_| &self.again);
@@ -77,7 +87,9 @@ fn state_for(step: &Step) -> StateRule {
         | Step::Enable(_)
         | Step::Disable { .. }
         | Step::Drain(_) => StateRule::AfterBind,
-        Step::Within(_, step) | Step::Cancel(_, step) | Step::Expect(_, step) => state_for(step),
+        Step::Within(_, step) | Step::Cancel(_, step) | Step::On(_, step) | Step::Expect(_, step) => {
+            state_for(step)
+        }
         Step::Security(Some(_)) => StateRule::BeforeBind,
         Step::Transports
         | Step::Wait(_)
@@ -94,6 +106,7 @@ fn state_for(step: &Step) -> StateRule {
 mod tests {
     use super::*;
     use crate::rows::{self, Value};
+    use crate::step::Target;
 
     fn shape(steps: impl Into<Steps>, bind: bool) -> String {
         let bind = bind.then(|| Family::V4.loopback());
@@ -105,6 +118,21 @@ mod tests {
             _ => 's',
         });
         names.collect()
+    }
+
+    #[test]
+    fn between_two_requests_is_one_pause() {
+        let shape = |pause, times| {
+            let each = ["a", "b"].map(|data| Step::Send(Target::Itself, data.into())).to_vec();
+            let steps = Steps::paced(each, pause, times);
+            steps
+                .iter()
+                .map(|step| if matches!(step, Step::Sleep(_)) { '.' } else { 's' })
+                .collect::<String>()
+        };
+        assert_eq!(shape(None, 2), "ssss");
+        assert_eq!(shape(Some(Duration::ZERO), 1), "s.s");
+        assert_eq!(shape(Some(Duration::ZERO), 2), "s.s.s.s");
     }
 
     #[test]

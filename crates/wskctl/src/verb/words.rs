@@ -6,6 +6,7 @@ use wsk_sys::{NTSTATUS, STATUSES};
 
 use crate::family::Family;
 use crate::rows;
+use crate::script;
 use crate::step::{QUEUE, Target};
 
 /// A span of time.
@@ -49,7 +50,7 @@ pub fn family(text: &str) -> Result<Family, String> {
     }
 }
 
-/// A destination: an address, `self`, or `-` for the fixed address.
+/// A destination: an address, `self`, or `-` for the fixed address. A script has others: see [`named_target`].
 ///
 /// # Errors
 ///
@@ -60,6 +61,29 @@ pub fn target(text: &str) -> Result<Target, String> {
         "self" => Ok(Target::Itself),
         _ => rows::address(text).map(Target::Address),
     }
+}
+
+/// A destination of a script: as [`target`], and `self:NAME` for the socket of this name.
+///
+/// # Errors
+///
+/// As for [`target`]; or that it is no name.
+pub fn named_target(text: &str) -> Result<Target, String> {
+    match text.strip_prefix("self:") {
+        Some(name) => script::name(name).map(Target::Of),
+        None => target(text),
+    }
+}
+
+/// How many in a second.
+///
+/// # Errors
+///
+/// That it is a number.
+pub fn rate(text: &str) -> Result<Duration, String> {
+    let rate: Option<u32> = text.parse().ok().filter(|rate| *rate > 0);
+    rate.map(|rate| Duration::from_secs(1) / rate)
+        .ok_or_else(|| "write how many in a second, from 1".to_owned())
 }
 
 /// A status, by its C name with or without `STATUS_`, or by its number.

@@ -7,18 +7,19 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use readings::Readings;
 use wskctl::Family;
 use wskctl::conformance::{Kind, PEND_COMMAND, Plan};
 use wskctl::device::Completion;
 use wskctl::rows;
-use wskctl::script;
+use wskctl::script::{self, Variables};
 use wskctl::step::Step;
-use wskctl::verb::{self, Steps, help, words};
+use wskctl::verb::{self, Steps, help, payload, words};
 
 use crate::conformance;
 use crate::evidence;
+use crate::manual::{CompletionsArguments, ManArguments};
 use crate::print::Form;
 use crate::probe;
 use crate::reading_list;
@@ -61,6 +62,10 @@ pub(crate) struct Global {
     /// seed:N (one of each question's readings at random), and single ones by ,QUESTION=READING [default: strict]
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "READINGS")]
     pub(crate) readings: Option<Readings>,
+    /// Colours: auto is for a terminal only, and not if NO_COLOR is set
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_enum, value_name = "WHEN", default_value = "auto")]
+    #[arg(overrides_with = "color")]
+    pub(crate) color: ColorChoice,
     /// Print one JSON document instead of text
     #[arg(long, global = true, help_heading = EVERYWHERE, conflicts_with = "json_lines")]
     json: bool,
@@ -86,6 +91,16 @@ impl Global {
             (true, false) => Form::Json,
             (false, false) => Form::Text,
         }
+    }
+
+    /// Has everything that is printed from here on with colours or without.
+    pub(crate) fn choose_color(&self) {
+        let choice = match self.color {
+            ColorChoice::Auto => anstream::ColorChoice::Auto,
+            ColorChoice::Always => anstream::ColorChoice::Always,
+            ColorChoice::Never => anstream::ColorChoice::Never,
+        };
+        choice.write_global();
     }
 
     /// The time limit of each request: the one that is given, or the default.
@@ -143,12 +158,21 @@ enum Verb {
     Verifier(VerifierCommand),
     /// Go through the list of steps for a test machine: certificate, service, verifiers, tests, and back
     Trial(TrialCommand),
-    /// Carry out the steps of a script, all on one socket
+    /// Carry out the steps of a script
     #[command(after_help = help::script())]
     Script {
         /// The script; - is standard input
         file: PathBuf,
+        /// A variable of the script, such as PORT=7777 for $PORT; as often as there are variables
+        #[arg(long, value_name = "NAME=VALUE")]
+        define: Vec<String>,
     },
+    /// Print the completions of a shell, for it to read
+    #[command(after_help = help::COMPLETIONS)]
+    Completions(CompletionsArguments),
+    /// Print a manual page
+    #[command(after_help = help::MAN)]
+    Man(ManArguments),
 }
 
 /// The socket that a command makes for itself.
@@ -188,7 +212,9 @@ pub(crate) enum Command {
     Readings(reading_list::Arguments),
     Options,
     Steps(Steps),
-    Script(PathBuf),
+    Script(PathBuf, Variables),
+    Completions(CompletionsArguments),
+    Man(ManArguments),
     Driver(DriverCommand),
     Verifier(VerifierCommand),
     Trial(TrialCommand),
@@ -200,16 +226,16 @@ pub(crate) enum Command {
 ///
 /// What is wrong, with the usage of the command in question; or the help that was asked for.
 pub(crate) fn parse(words: &[OsString]) -> Result<(Global, Command), clap::Error> {
-    let mut program = CommandLine::command();
+    let mut program = grammar().color(color(words));
     let matches = program.try_get_matches_from_mut(words).map_err(|error| match error.kind() {
         // Its own words list the commands that are not for people, too.
-        ErrorKind::MissingSubcommand => {
-            CommandLine::command().error(error.kind(), "there is no command: `wskctl --help` lists them")
-        }
+        ErrorKind::MissingSubcommand => grammar()
+            .color(color(words))
+            .error(error.kind(), "there is no command: `wskctl --help` lists them"),
         ErrorKind::InvalidSubcommand => match error.get(ContextKind::InvalidSubcommand) {
             Some(ContextValue::String(word)) if script::is_step(word) => {
                 let what = format!("`{word}` is a step of a script: `wskctl script --help` lists them");
-                CommandLine::command().error(error.kind(), what)
+                grammar().color(color(words)).error(error.kind(), what)
             }
             _ => error,
         },
@@ -219,6 +245,26 @@ pub(crate) fn parse(words: &[OsString]) -> Result<(Global, Command), clap::Error
         CommandLine::from_arg_matches(&matches).map_err(|error| error.format(&mut program))?;
     let command = command(verb).map_err(|what| verb::misuse(&mut program, &matches, what))?;
     Ok((global, command))
+}
+
+/// The grammar of the command line.
+pub(crate) fn grammar() -> clap::Command {
+    CommandLine::command()
+}
+
+/// Whether the errors of a command line that is not right are to have colours.
+fn color(words: &[OsString]) -> ColorChoice {
+    let mut options = words.iter().skip(1).take_while(|word| *word != "--").filter_map(|word| word.to_str());
+    let mut choice = ColorChoice::Auto;
+    while let Some(option) = options.next() {
+        let value = match option.strip_prefix("--color") {
+            Some("") => options.next(),
+            Some(value) => value.strip_prefix('='),
+            None => None,
+        };
+        choice = value.and_then(|value| value.parse().ok()).unwrap_or(choice);
+    }
+    choice
 }
 
 /// In which form the errors of a command line are wanted that is not right.
@@ -244,12 +290,18 @@ fn command(verb: Verb) -> Result<Command, String> {
         Verb::Probe(arguments) => Command::Probe(arguments),
         Verb::Readings(arguments) => Command::Readings(arguments),
         Verb::Options => Command::Options,
-        Verb::Script { file } => Command::Script(file),
+        Verb::Script { file, define } => {
+            let mut variables = Variables::default();
+            define.iter().try_for_each(|definition| variables.define(definition))?;
+            Command::Script(file, variables)
+        }
+        Verb::Completions(arguments) => Command::Completions(arguments),
+        Verb::Man(arguments) => Command::Man(arguments),
         Verb::Driver(driver) => Command::Driver(driver),
         Verb::Verifier(verifier) => Command::Verifier(verifier),
         Verb::Trial(trial) => Command::Trial(trial),
         Verb::Socket(verb) => {
-            let verb::Read { mut steps, family, socket } = verb.read()?;
+            let verb::Read { mut steps, family, socket } = verb.read(&mut payload::standard_input())?;
             // A socket that is gone afterwards has to be looked at now.
             if matches!(steps.first[..], [Step::Security(Some(_))]) {
                 steps.first.push(Step::Security(None));

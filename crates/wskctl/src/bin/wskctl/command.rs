@@ -16,7 +16,7 @@ use wskctl::{Device, Interrupt, Session};
 use crate::args::{Command, Global};
 use crate::demo::Output;
 use crate::print::{Form, INTERRUPTED, Printer};
-use crate::{conformance, evidence, probe, reading_list, service, stress, table, trial, verifier};
+use crate::{conformance, evidence, manual, probe, reading_list, service, stress, table, trial, verifier};
 
 /// Why a command did not do what it was asked to.
 pub(crate) enum Stop {
@@ -101,17 +101,21 @@ pub(crate) fn run(global: &Global, command: Command, printer: &mut Printer) -> R
         Command::Verifier(command) => return verifier::run(command, printer),
         Command::Trial(command) => return trial::run(global, &command, printer),
         // Whether the script makes sense does not depend on a device.
-        Command::Script(file) => {
-            let lines = script::parse(&read(&file)?).map_err(|error| Stop::Script(name(&file), error))?;
+        Command::Completions(arguments) => return Ok(manual::completions(arguments, printer)?),
+        Command::Man(arguments) => return manual::man(&arguments, printer),
+        Command::Script(file, variables) => {
+            let lines = script::parse_with(&read(&file)?, variables)
+                .map_err(|error| Stop::Script(name(&file), error))?;
             let steps = lines.iter().map(|line| (Some(line.number), &line.step));
             let interrupt = interruptible();
-            let session = session(global, global.limit(), &interrupt)?;
+            let device = device(global)?;
+            let session = session(global, &device, global.limit(), &interrupt)?.with_others(&device);
             return carry_out(&session, steps, printer, &interrupt);
         }
         Command::Steps(steps) => {
             let interrupt = interruptible();
             let limit = if steps.is_endless() { global.limit_if_any() } else { global.limit() };
-            let session = session(global, limit, &interrupt)?;
+            let session = session(global, &device(global)?, limit, &interrupt)?;
             return match carry_out(&session, steps.iter().map(|step| (None, step)), printer, &interrupt) {
                 // It ends in no other way.
                 Err(Stop::Interrupted) if steps.is_endless() => Ok(()),
@@ -177,8 +181,13 @@ pub(crate) fn interruptible() -> Interrupt {
     interrupt
 }
 
-fn session(global: &Global, limit: Option<Duration>, interrupt: &Interrupt) -> Result<Session, Stop> {
-    let session = Session::new(device(global)?.open()?).within(limit);
+fn session(
+    global: &Global,
+    device: &Device,
+    limit: Option<Duration>,
+    interrupt: &Interrupt,
+) -> Result<Session, Stop> {
+    let session = Session::new(device.open()?).within(limit);
     Ok(session.cancelling_after(global.cancel_after).interruptible(interrupt))
 }
 

@@ -16,6 +16,7 @@ mod command;
 mod conformance;
 mod demo;
 mod evidence;
+mod manual;
 mod print;
 mod probe;
 mod progress;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) => return print::usage(error, args::form(&words)),
     };
+    global.choose_color();
     let mut printer = print::Printer::new(global.form());
     let outcome = command::run(&global, command, &mut printer);
     printer.end(outcome)
