@@ -218,6 +218,8 @@ mod tests {
         WskGetOption, WskIoctl, WskSetOption,
     };
 
+    use wsk_requests::rows::{ip, pointer, socket};
+
     use super::Control;
     use crate::Error;
 
@@ -270,5 +272,19 @@ mod tests {
         assert_eq!(refusal(WskGetOption, &[], super::CONTROL_MAX + 1), Some(Error::INVALID_BUFFER_SIZE));
         assert_eq!(refusal(WskControlMax, &[], 0), Some(Error::INVALID_PARAMETER));
         assert_eq!(refusal(-1, &[], 0), Some(Error::INVALID_PARAMETER));
+    }
+
+    #[test]
+    fn a_row_says_what_can_be_asked_of_it() {
+        let error = |control: crate::Result<Control<'_>>| control.map(drop).unwrap_err();
+        assert_eq!(error(Control::set(&ip::IP_MTU, &[0; 4])), Error::INVALID_DEVICE_REQUEST, "get only");
+        assert_eq!(error(Control::get(&ip::IP_ADD_MEMBERSHIP)), Error::INVALID_DEVICE_REQUEST, "set only");
+        assert_eq!(error(Control::set(&pointer::SO_WSK_SECURITY, &[0; 8])), Error::ACCESS_DENIED);
+        assert_eq!(error(Control::get(&pointer::SO_WSK_SECURITY)), Error::ACCESS_DENIED);
+        let room =
+            |control: crate::Result<Control<'_>>| control.map(|one| (one.output(), one.least)).unwrap();
+        assert_eq!(room(Control::set(&ip::IP_TTL, &[0; 4])), (0, 0));
+        assert_eq!(room(Control::get(&ip::IP_TTL)), (4, 0));
+        assert_eq!(room(Control::get(&socket::SO_REUSEADDR)), (4, 4), "a boolean is completed");
     }
 }
