@@ -121,30 +121,50 @@ fn a_dpc_comes_once_for_each_time_that_it_was_queued_and_not_taken_back() {
     });
 }
 
+/// A routine that runs until it is let go: at `DISPATCH_LEVEL` it cannot wait.
+#[derive(Default)]
+struct Busy {
+    begun: AtomicBool,
+    go: AtomicBool,
+    ended: AtomicBool,
+}
+
+impl Busy {
+    fn run_by(this: &Arc<Busy>) {
+        this.begun.store(true, Ordering::Release);
+        spin_until(&this.go);
+        this.ended.store(true, Ordering::Release);
+    }
+}
+
+fn spin_until(flag: &AtomicBool) {
+    while !flag.load(Ordering::Acquire) {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_dpc_that_waits_for_another_is_taken_back() {
+    in_driver(|_| {
+        let busy = Arc::new(Busy::default());
+        let first = Dpc::<_, TAG>::new(busy.clone(), Busy::run_by).unwrap();
+        first.queue();
+        spin_until(&busy.begun);
+        let second = Dpc::<_, TAG>::new(Counted::new(), Counted::call).unwrap();
+        // Once queued, it is not queued again; once taken back, there is nothing to take.
+        let told = [second.queue(), second.queue(), second.cancel(), second.cancel()];
+        busy.go.store(true, Ordering::Release);
+        drop(first);
+        assert_eq!(told, [true, false, true, false]);
+        assert_eq!(second.context().calls.load(Ordering::Relaxed), 0);
+    });
+}
+
 #[test]
 fn the_drop_of_a_dpc_waits_for_its_routine() {
-    /// A routine that runs until it is let go: at `DISPATCH_LEVEL` it cannot wait.
-    #[derive(Default)]
-    struct Busy {
-        begun: AtomicBool,
-        go: AtomicBool,
-        ended: AtomicBool,
-    }
-
-    fn spin_until(flag: &AtomicBool) {
-        while !flag.load(Ordering::Acquire) {
-            std::thread::yield_now();
-        }
-    }
-
     in_driver(|machine| {
         let busy = Arc::new(Busy::default());
-        let dpc = Dpc::<_, TAG>::new(busy.clone(), |busy: &Arc<Busy>| {
-            busy.begun.store(true, Ordering::Release);
-            spin_until(&busy.go);
-            busy.ended.store(true, Ordering::Release);
-        });
-        let dpc = dpc.unwrap();
+        let dpc = Dpc::<_, TAG>::new(busy.clone(), Busy::run_by).unwrap();
         dpc.queue();
         spin_until(&busy.begun);
         let other = busy.clone();

@@ -31,6 +31,7 @@ fn the_last_handle_drops_the_value() {
         assert!(first.get_mut().is_some());
         let second = first.clone();
         assert!(first.get_mut().is_none(), "there is another");
+        drop(second.clone());
         drop(first);
         assert_eq!(second.len(), 8);
         drop(second);
