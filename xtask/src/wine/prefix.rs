@@ -18,6 +18,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(20);
 const INTERVAL: Duration = Duration::from_millis(50);
 /// The services' environment, which is the system's and not that of the program that starts Wine.
 const ENVIRONMENT: &str = r"HKLM\System\CurrentControlSet\Control\Session Manager\Environment";
+/// Drivers of Wine's for game controllers and USB.
+const DEVICES: [&str; 2] = ["winebus", "wineusb"];
 
 /// A prefix. Nothing of Wine runs in it when it is dropped.
 pub(crate) struct Prefix {
@@ -48,9 +50,21 @@ impl Prefix {
         if !made {
             println!("making a Wine prefix in {}", prefix.directory.display());
             prefix.set_up(prefix.wine.loader().args(["wineboot", "--init"]))?;
+            prefix.remove_devices()?;
             prefix.wait_for_end();
         }
         Ok(prefix)
+    }
+
+    /// Removes the drivers of Wine's that make devices of the plug and play manager's. In Wine 8, where the machine is busy, one
+    /// may make its device before there is that manager's driver object: a page fault in `IoCreateDevice`.
+    fn remove_devices(&self) -> Result<()> {
+        for service in DEVICES {
+            let key = format!(r"HKLM\System\CurrentControlSet\Services\{service}");
+            // It fails where Wine has no such driver.
+            self.run(self.wine.loader().args(["reg", "delete", &key, "/f"]), SETUP_LIMIT)?;
+        }
+        Ok(())
     }
 
     /// The Wine that it is for.
