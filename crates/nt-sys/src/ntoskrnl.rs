@@ -22,6 +22,21 @@ pub const POOL_FLAG_NON_PAGED: ULONG64 = 0x40;
 /// `POOL_FLAG_PAGED`: may be paged out; not for `DISPATCH_LEVEL`.
 pub const POOL_FLAG_PAGED: ULONG64 = 0x100;
 
+/// `POOL_TYPE`, for [`ExAllocatePoolWithTag`].
+pub type POOL_TYPE = i32;
+/// `NonPagedPool`: resident, and executable.
+pub const NonPagedPool: POOL_TYPE = 0;
+/// `PagedPool`: may be paged out; not for `DISPATCH_LEVEL`.
+pub const PagedPool: POOL_TYPE = 1;
+/// `NonPagedPoolCacheAligned`: resident, executable, at the beginning of a cache line.
+pub const NonPagedPoolCacheAligned: POOL_TYPE = 4;
+/// `PagedPoolCacheAligned`: may be paged out, at the beginning of a cache line.
+pub const PagedPoolCacheAligned: POOL_TYPE = 5;
+/// `NonPagedPoolNx`: resident, not executable.
+pub const NonPagedPoolNx: POOL_TYPE = 512;
+/// `NonPagedPoolNxCacheAligned`: resident, not executable, at the beginning of a cache line.
+pub const NonPagedPoolNxCacheAligned: POOL_TYPE = 516;
+
 /// `KSTART_ROUTINE`, the entry of a system thread.
 pub type KSTART_ROUTINE = unsafe extern "system" fn(StartContext: PVOID);
 
@@ -31,6 +46,8 @@ pub const THREAD_ALL_ACCESS: ACCESS_MASK = 0x001F_FFFF;
 unsafe extern "system" {
     // Executive
     pub fn ExAllocatePool2(Flags: ULONG64, NumberOfBytes: SIZE_T, Tag: ULONG) -> PVOID;
+    /// Deprecated, for [`ExAllocatePool2`]; the block is not zeroed.
+    pub fn ExAllocatePoolWithTag(PoolType: POOL_TYPE, NumberOfBytes: SIZE_T, Tag: ULONG) -> PVOID;
     pub fn ExFreePool(P: PVOID);
     pub fn ExFreePoolWithTag(P: PVOID, Tag: ULONG);
     pub fn ExInitializeRundownProtection(RunRef: *mut EX_RUNDOWN_REF);
@@ -129,9 +146,13 @@ unsafe extern "system" {
     pub fn KeInsertQueueDpc(Dpc: *mut KDPC, SystemArgument1: PVOID, SystemArgument2: PVOID) -> BOOLEAN;
     pub fn KeRemoveQueueDpc(Dpc: *mut KDPC) -> BOOLEAN;
     pub fn KeFlushQueuedDpcs();
+    /// As [`KeInitializeTimerEx`], of a notification timer.
+    pub fn KeInitializeTimer(Timer: *mut KTIMER);
     pub fn KeInitializeTimerEx(Timer: *mut KTIMER, Type: TIMER_TYPE);
     /// `DueTime` is in units of 100 ns: negative for an interval from now. `Period` is in milliseconds.
     pub fn KeSetTimerEx(Timer: *mut KTIMER, DueTime: LARGE_INTEGER, Period: LONG, Dpc: *mut KDPC) -> BOOLEAN;
+    /// As [`KeSetTimerEx`], without a period.
+    pub fn KeSetTimer(Timer: *mut KTIMER, DueTime: LARGE_INTEGER, Dpc: *mut KDPC) -> BOOLEAN;
     pub fn KeCancelTimer(Timer: *mut KTIMER) -> BOOLEAN;
     pub fn KeQueryInterruptTime() -> u64;
     pub fn KeBugCheckEx(

@@ -33,6 +33,7 @@ fn exports_are_as_declared() {
         mdl::MmUnlockPages(_);
         mdl::MmMapLockedPagesSpecifyCache(_, _, _, _, _, _);
         pool::ExAllocatePool2(_, _, _);
+        pool::ExAllocatePoolWithTag(_, _, _);
         pool::ExFreePool(_);
         pool::ExFreePoolWithTag(_, _);
         shutdown::IoRegisterShutdownNotification(_);
@@ -51,6 +52,8 @@ fn exports_are_as_declared() {
         thread::PsTerminateSystemThread(_);
         thread::ZwClose(_);
         timer::KeInitializeTimerEx(_, _);
+        timer::KeInitializeTimer(_);
+        timer::KeSetTimer(_, _, _);
         timer::KeSetTimerEx(_, _, _, _);
         timer::KeCancelTimer(_);
         timer::KeQueryInterruptTime();

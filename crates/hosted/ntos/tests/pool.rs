@@ -6,10 +6,11 @@ use std::slice;
 use crate::common::{self, assert_names, bug_check, bug_check_with, machine, tag};
 use ntos::{Config, Machine, SpecialPool, rule};
 use wsk_sys::{
-    APC_LEVEL, DISPATCH_LEVEL, ExAllocatePool2, ExFreePool, ExFreePoolWithTag, HIGH_LEVEL, KEVENT,
-    KSPIN_LOCK, KTIMER, KeAcquireSpinLockRaiseToDpc, KeInitializeEvent, KeInitializeTimerEx, KeSetTimerEx,
-    KeWaitForSingleObject, KfRaiseIrql, NotificationEvent, NotificationTimer, PAGE_SIZE, POOL_FLAG_NON_PAGED,
-    POOL_FLAG_PAGED, POOL_FLAG_UNINITIALIZED,
+    APC_LEVEL, DISPATCH_LEVEL, ExAllocatePool2, ExAllocatePoolWithTag, ExFreePool, ExFreePoolWithTag,
+    HIGH_LEVEL, KEVENT, KSPIN_LOCK, KTIMER, KeAcquireSpinLockRaiseToDpc, KeInitializeEvent,
+    KeInitializeTimerEx, KeSetTimerEx, KeWaitForSingleObject, KfRaiseIrql, NonPagedPool, NonPagedPoolNx,
+    NonPagedPoolNxCacheAligned, NotificationEvent, NotificationTimer, PAGE_SIZE, POOL_FLAG_NON_PAGED,
+    POOL_FLAG_PAGED, POOL_FLAG_UNINITIALIZED, PagedPool, PagedPoolCacheAligned,
 };
 
 const TAG: u32 = tag(*b"Test");
@@ -337,4 +338,32 @@ fn a_free_of_a_block_in_use() {
         kernel!(ExFreePool(event.cast()));
     });
     assert_names(&report.unwrap_err(), &rule::DISPATCHER_OBJECT_FREED, "waiting for 0x");
+}
+
+#[test]
+fn the_older_way_does_not_zero() {
+    let machine = machine();
+    let _entered = machine.enter();
+    for kind in [NonPagedPoolNx, NonPagedPoolNxCacheAligned, PagedPool, PagedPoolCacheAligned] {
+        let block: *mut u8 = kernel!(ExAllocatePoolWithTag(kind, 100, TAG)).cast();
+        assert!(!block.is_null(), "{kind}");
+        let aligned = [NonPagedPoolNxCacheAligned, PagedPoolCacheAligned].contains(&kind);
+        assert!(!aligned || block.addr().is_multiple_of(64), "{kind}");
+        // SAFETY: a live block of this size, which the kernel has filled.
+        assert!(unsafe { slice::from_raw_parts(block, 100) }.iter().all(|&byte| byte != 0), "{kind}");
+        kernel!(ExFreePoolWithTag(block.cast(), TAG));
+    }
+    assert!(kernel!(ExAllocatePoolWithTag(7777, 100, TAG)).is_null());
+    machine.faults().fail_nth(0);
+    assert!(kernel!(ExAllocatePoolWithTag(PagedPool, 100, TAG)).is_null());
+    machine.shutdown();
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "a bug check leaves a stopped thread")]
+fn the_older_non_paged_pool_is_executable() {
+    let report = bug_check(|| {
+        kernel!(ExAllocatePoolWithTag(NonPagedPool, 8, TAG));
+    });
+    assert_names(&report, &rule::POOL_EXECUTABLE, "'Test'");
 }

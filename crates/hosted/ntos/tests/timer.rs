@@ -9,9 +9,9 @@ use crate::common::{Object, assert_names, bug_check, machine};
 use ntos::rule;
 use wsk_sys::{
     DISPATCH_LEVEL, FALSE, HIGH_LEVEL, KDPC, KEVENT, KTIMER, KeCancelTimer, KeFlushQueuedDpcs,
-    KeGetCurrentIrql, KeInitializeDpc, KeInitializeEvent, KeInitializeTimerEx, KeQueryInterruptTime,
-    KeSetTimerEx, KeWaitForSingleObject, KfRaiseIrql, NTSTATUS, NotificationEvent, NotificationTimer, PVOID,
-    STATUS_SUCCESS, STATUS_TIMEOUT, SynchronizationTimer, TRUE,
+    KeGetCurrentIrql, KeInitializeDpc, KeInitializeEvent, KeInitializeTimer, KeInitializeTimerEx,
+    KeQueryInterruptTime, KeSetTimer, KeSetTimerEx, KeWaitForSingleObject, KfRaiseIrql, NTSTATUS,
+    NotificationEvent, NotificationTimer, PVOID, STATUS_SUCCESS, STATUS_TIMEOUT, SynchronizationTimer, TRUE,
 };
 
 /// A time that no test waits for.
@@ -204,4 +204,19 @@ fn a_timer_is_initialised_while_it_is_set() {
         kernel!(KeInitializeTimerEx(timer.get(), NotificationTimer));
     });
     assert_names(&report, &rule::TIMER_INITIALIZED_SET, &name);
+}
+
+#[test]
+fn the_short_forms_make_a_notification_timer_that_expires_once() {
+    let machine = machine();
+    let _entered = machine.enter();
+    let timer = Timer::zeroed();
+    kernel!(KeInitializeTimer(timer.get()));
+    assert_eq!(kernel!(KeSetTimer(timer.get(), FAR, ptr::null_mut())), FALSE);
+    assert_eq!(kernel!(KeSetTimer(timer.get(), SOON, ptr::null_mut())), TRUE, "it was set");
+    assert_eq!(wait(&timer, None), STATUS_SUCCESS);
+    // A synchronization timer's signal would be gone, and one with a period would be set.
+    assert_eq!(wait(&timer, Some(0)), STATUS_SUCCESS);
+    assert_eq!(kernel!(KeSetTimer(timer.get(), FAR, ptr::null_mut())), FALSE);
+    kernel!(wsk_sys::KeCancelTimer(timer.get()));
 }

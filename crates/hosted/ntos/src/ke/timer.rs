@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use wsk_sys::{BOOLEAN, DISPATCH_LEVEL, KDPC, KTIMER, LONG, SynchronizationTimer, TIMER_TYPE};
+use wsk_sys::{
+    BOOLEAN, DISPATCH_LEVEL, KDPC, KTIMER, LONG, NotificationTimer, SynchronizationTimer, TIMER_TYPE,
+};
 
 use crate::ex::pool;
 use crate::ke::dispatcher::{Header, TIMER_OBJECT};
@@ -36,6 +38,32 @@ pub unsafe extern "system" fn KeInitializeTimerEx(Timer: *mut KTIMER, Type: TIME
     let kind = TIMER_OBJECT + u8::from(Type == SynchronizationTimer);
     // SAFETY: the header is the timer's first field.
     unsafe { Header::initialize(Timer.cast(), kind, size_of::<KTIMER>(), 0) };
+}
+
+/// Initialises a notification timer.
+///
+/// # Safety
+/// As [`KeInitializeTimerEx`].
+///
+/// # IRQL
+/// <= `DISPATCH_LEVEL`.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn KeInitializeTimer(Timer: *mut KTIMER) {
+    // SAFETY: this function's own contract.
+    unsafe { KeInitializeTimerEx(Timer, NotificationTimer) };
+}
+
+/// Sets a timer that expires once.
+///
+/// # Safety
+/// As [`KeSetTimerEx`].
+///
+/// # IRQL
+/// <= `DISPATCH_LEVEL`.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn KeSetTimer(Timer: *mut KTIMER, DueTime: i64, Dpc: *mut KDPC) -> BOOLEAN {
+    // SAFETY: this function's own contract.
+    unsafe { KeSetTimerEx(Timer, DueTime, 0, Dpc) }
 }
 
 /// Checks that `timer` is an initialised timer.

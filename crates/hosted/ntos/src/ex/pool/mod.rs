@@ -4,9 +4,12 @@
 pub(crate) mod access;
 pub(crate) mod block;
 mod fill;
+mod older;
 pub(crate) mod paged;
 mod pages;
 pub(crate) mod registry;
+
+pub use older::ExAllocatePoolWithTag;
 
 use std::env;
 use std::ffi::OsStr;
