@@ -10,6 +10,7 @@ mod inf;
 mod mutants;
 mod no_std;
 mod options;
+mod performance;
 mod runs;
 mod sanitize;
 mod tidy;
@@ -51,6 +52,8 @@ enum Command {
     NoStd,
     /// Write docs/options.md from the table of control requests, or check it.
     Options(options::Options),
+    /// Write the tables of docs/performance.md from what was measured, or check them; or measure.
+    Performance(performance::Options),
     /// Check the runs on Windows in docs/windows-runs, and write README's table of them; or add one.
     Runs(runs::Options),
     /// Run the suites of the hosted kernel with a sanitizer in the programs.
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         Command::Mutants(options) => mutants::run(&options),
         Command::NoStd => no_std::run(),
         Command::Options(options) => options::run(&options),
+        Command::Performance(options) => performance::run(&options),
         Command::Runs(options) => runs::run(&options),
         Command::Sanitize(options) => sanitize::run(&options),
         Command::Tidy => tidy::run(),

@@ -4,6 +4,7 @@
 mod program;
 
 mod advice;
+mod bench;
 mod conformance;
 mod demo;
 mod driver;

@@ -10,6 +10,7 @@ fn without_a_command_it_shows_how_it_is_used() {
     for verb in [
         "demo",
         "conformance",
+        "bench",
         "evidence",
         "info",
         "probe",

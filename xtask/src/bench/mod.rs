@@ -30,6 +30,11 @@ pub(crate) struct Options {
 /// What a request costs, by its name and the way it is made.
 type Costs = BTreeMap<(String, String), f64>;
 
+/// The instructions of each case, as they were counted last.
+pub(crate) fn counted(root: &Path) -> Result<Costs> {
+    costs(&fs::read_to_string(root.join(COUNTS)).with_context(|| format!("{COUNTS} cannot be read"))?)
+}
+
 pub(crate) fn run(options: &Options) -> Result<()> {
     let root = root()?;
     let program = build(&root)?;

@@ -7,7 +7,7 @@ use std::{io, mem};
 
 use netio::memory::Net;
 use netio::{Config, Netio};
-use ntos::{Driver, Faults, IrpEventKind, Overlapped, Process, Token};
+use ntos::{Driver, Faults, IrpEventKind, Overlapped, Process, SpecialPool, Token};
 use readings::Readings;
 use wskdrv_abi::USER_PATH;
 
@@ -35,11 +35,15 @@ impl Machine {
     pub(super) fn boot(config: &Hosted) -> Result<Machine, OpenError> {
         // A user may wait for a datagram as long as he likes.
         let readings = config.readings.clone();
-        let kernel = ntos::Machine::boot(ntos::Config {
+        let mut kernel = ntos::Config {
             request_limit: Duration::MAX,
             readings: readings.clone(),
             ..ntos::Config::default()
-        });
+        };
+        if config.plain_pool {
+            kernel.special_pool = SpecialPool::Off;
+        }
+        let kernel = ntos::Machine::boot(kernel);
         let completion = match config.completion {
             Completion::Inline => netio::Completion::Inline,
             Completion::Deferred => netio::Completion::Deferred,
@@ -145,6 +149,10 @@ impl Kind for Machine {
             ("devices", counters.devices.live as u64),
             ("files", counters.files.live as u64),
         ]
+    }
+
+    fn pool_bytes(&self) -> Option<u64> {
+        Some(self.kernel.counters().pool_bytes.live as u64)
     }
 
     fn unload(&self, limit: Duration) -> Option<Result<(), Refused>> {

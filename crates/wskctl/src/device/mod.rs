@@ -64,6 +64,8 @@ pub struct Hosted {
     pub network: Network,
     /// What the hosted WSK does where Microsoft's pages leave it open.
     pub readings: Readings,
+    /// No block of pool has pages of its own: what is wrong is found later or not at all, and everything takes less time.
+    pub plain_pool: bool,
 }
 
 /// Where requests can be sent: a device of the driver.
@@ -137,6 +139,12 @@ impl Device {
     #[must_use]
     pub fn alive(&self) -> Vec<(&'static str, u64)> {
         self.0.alive()
+    }
+
+    /// How many bytes of pool are allocated in the device's kernel; `None` where that cannot be seen.
+    #[must_use]
+    pub fn pool_bytes(&self) -> Option<u64> {
+        self.0.pool_bytes()
     }
 
     /// What the device's kernel does where Microsoft's pages leave it open; `None` where that is not ours to say.
@@ -378,6 +386,9 @@ pub(crate) trait Kind: Send + Sync {
     fn clear_irp_log(&self) {}
     fn alive(&self) -> Vec<(&'static str, u64)> {
         Vec::new()
+    }
+    fn pool_bytes(&self) -> Option<u64> {
+        None
     }
     fn unload(&self, _limit: Duration) -> Option<Result<(), Refused>> {
         None

@@ -14,8 +14,12 @@ use crate::verifier::{self, Run};
 /// A file that `cargo xtask runs` reads: what this test makes.
 const SAMPLE: &str = "../../../../xtask/src/runs/fixtures/10.0.20348.5499-x86_64-verifier.json";
 const FILE: &[u8] = b"a driver";
-const HOSTED: Hosted =
-    Hosted { completion: Completion::Deferred, network: Network::Memory, readings: Readings::STRICT };
+const HOSTED: Hosted = Hosted {
+    completion: Completion::Deferred,
+    network: Network::Memory,
+    readings: Readings::STRICT,
+    plain_pool: false,
+};
 
 #[derive(Clone, Copy, Default)]
 struct Fake {

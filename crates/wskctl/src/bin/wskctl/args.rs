@@ -17,6 +17,7 @@ use wskctl::script::{self, Variables};
 use wskctl::step::Step;
 use wskctl::verb::{self, Steps, help, payload, words};
 
+use crate::bench;
 use crate::conformance;
 use crate::evidence;
 use crate::manual::{CompletionsArguments, ManArguments};
@@ -135,6 +136,9 @@ enum Verb {
     /// Do many things at once for some time, and see that nothing is left of them
     #[command(after_help = stress::AFTER_HELP)]
     Stress(stress::Arguments),
+    /// Measure what requests cost, beside the system's own calls
+    #[command(after_help = bench::AFTER_HELP)]
+    Bench(bench::Arguments),
     /// Gather all that a report of a run needs into one JSON file: system, verifiers, driver, suite
     #[command(after_help = evidence::AFTER_HELP)]
     Evidence(evidence::Arguments),
@@ -206,6 +210,7 @@ pub(crate) enum Command {
     Conformance(conformance::Arguments),
     Pend(Plan),
     Stress(stress::Arguments),
+    Bench(bench::Arguments),
     Evidence(evidence::Arguments),
     Info,
     Probe(probe::Arguments),
@@ -285,6 +290,7 @@ fn command(verb: Verb) -> Result<Command, String> {
         Verb::Conformance(arguments) => Command::Conformance(arguments),
         Verb::Pend { handles, requests, kinds } => Command::Pend(Plan { handles, requests, kinds }),
         Verb::Stress(arguments) => Command::Stress(arguments),
+        Verb::Bench(arguments) => Command::Bench(arguments),
         Verb::Evidence(arguments) => Command::Evidence(arguments),
         Verb::Info => Command::Info,
         Verb::Probe(arguments) => Command::Probe(arguments),

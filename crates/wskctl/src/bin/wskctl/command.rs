@@ -16,7 +16,9 @@ use wskctl::{Device, Interrupt, Session};
 use crate::args::{Command, Global};
 use crate::demo::Output;
 use crate::print::{Form, INTERRUPTED, Printer};
-use crate::{conformance, evidence, manual, probe, reading_list, service, stress, table, trial, verifier};
+use crate::{
+    bench, conformance, evidence, manual, probe, reading_list, service, stress, table, trial, verifier,
+};
 
 /// Why a command did not do what it was asked to.
 pub(crate) enum Stop {
@@ -39,6 +41,8 @@ pub(crate) enum Stop {
     Left(String),
     /// What went wrong under stress; the report has said so already.
     StressFailed(String),
+    /// Why something could not be measured.
+    BenchFailed(String),
     /// The script is not one.
     Script(String, ScriptError),
     /// The script cannot be read.
@@ -95,6 +99,7 @@ pub(crate) fn run(global: &Global, command: Command, printer: &mut Printer) -> R
         Command::Readings(arguments) => return Ok(reading_list::run(global, &arguments, printer)?),
         Command::Conformance(arguments) => return conformance::run(global, &arguments, printer),
         Command::Evidence(arguments) => return evidence::run(global, &arguments, printer),
+        Command::Bench(arguments) => return bench::run(global, &arguments, printer),
         Command::Stress(arguments) => return stress::run(global, &arguments, printer),
         Command::Pend(plan) => return conformance::pend(global, &plan),
         Command::Driver(command) => return service::run(global, command, printer),

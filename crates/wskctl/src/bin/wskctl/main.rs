@@ -12,6 +12,7 @@ use std::env;
 use std::process::ExitCode;
 
 mod args;
+mod bench;
 mod command;
 mod conformance;
 mod demo;

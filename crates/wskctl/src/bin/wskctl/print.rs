@@ -90,6 +90,12 @@ impl Printer {
         self.progress.doing(what);
     }
 
+    /// Tells, where somebody looks on, how far a measurement has come.
+    pub(crate) fn measuring(&mut self, done: usize, of: usize, what: &str) {
+        self.progress.share(done, of);
+        self.progress.doing(|| what.to_owned());
+    }
+
     /// Prints one JSON document; a command prints one and no more.
     pub(crate) fn document(&mut self, document: &Value) -> io::Result<()> {
         self.told = true;
@@ -180,6 +186,7 @@ impl Stop {
             | Self::TestsFailed
             | Self::Left(_)
             | Self::StressFailed(_)
+            | Self::BenchFailed(_)
             | Self::TrialFailed(_) => REFUSED,
             Self::Service(error) if error.is_refusal() => REFUSED,
             Self::Verifier(error) if error.is_refusal() => REFUSED,
@@ -205,6 +212,7 @@ impl Stop {
                 let names: Vec<&str> = failed.iter().map(|(phase, _)| *phase).collect();
                 format!("failed: {}", names.join(", "))
             }
+            Self::BenchFailed(what) => format!("not measured to the end: {what}"),
             Self::StressFailed(what) => format!("under stress: {what}"),
             Self::Left(what) => format!("the driver has left something behind: {what}"),
             Self::Script(name, error) => format!("{name}, {error}"),

@@ -50,6 +50,18 @@ impl Progress {
         }
     }
 
+    /// Says how much of it is done: the line has a bar then.
+    pub(crate) fn share(&mut self, done: usize, of: usize) {
+        if let Ok(style) =
+            ProgressStyle::with_template("{spinner} [{bar:30}] {percent:>3} % {wide_msg} {elapsed}")
+            && self.bar.length().is_none()
+        {
+            self.bar.set_style(style.progress_chars("=> "));
+        }
+        self.bar.set_length(of as u64);
+        self.bar.set_position(done as u64);
+    }
+
     /// Prints beside the line.
     pub(crate) fn beside<T>(&self, print: impl FnOnce() -> T) -> T {
         if self.seen { self.bar.suspend(print) } else { print() }
