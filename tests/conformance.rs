@@ -35,12 +35,20 @@ fn main() {
     let seeds =
         env::var("WSKDRV_SEEDS").map_or(SEEDS, |seeds| seeds.parse().expect("WSKDRV_SEEDS is a number"));
     let modes = MODES.iter().map(|(mode, completion, network, readings)| {
-        let hosted = Hosted { completion: *completion, network: *network, readings: readings.clone() };
+        let hosted = Hosted {
+            completion: *completion,
+            network: *network,
+            readings: readings.clone(),
+            ..Hosted::default()
+        };
         ((*mode).to_owned(), hosted)
     });
     let seeds = (0..seeds).map(|seed| {
         let (completion, readings) = (Completion::Mixed(seed), Readings::seed(seed));
-        (format!("seed_{seed}"), Hosted { completion, network: Network::Memory, readings })
+        (
+            format!("seed_{seed}"),
+            Hosted { completion, network: Network::Memory, readings, ..Hosted::default() },
+        )
     });
     let trials = modes.chain(seeds).flat_map(|(mode, hosted)| {
         conformance::tests().map(move |test| {

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use readings::Readings;
 use wsk::ControlInfo;
 use wsk::cmsg::Message;
 use wsk_sys::{SO_BROADCAST, SOL_SOCKET, STATUS_IO_TIMEOUT};
@@ -57,7 +56,7 @@ fn timeout(error: Error) -> Result<(), Error> {
 
 /// Sweeps all of it.
 fn sweep(completion: Completion, disturbances: &'static [Disturbance]) -> Vec<Numbers> {
-    let hosted = Hosted { completion, network: Network::Memory, readings: Readings::STRICT };
+    let hosted = Hosted { completion, network: Network::Memory, ..Hosted::default() };
     let sweep = Sweep { hosted, disturbances, reach: Reach::Whole(u64::MAX) };
     match sweep.scenario(&EVERYTHING) {
         Ok(Swept::Numbers(numbers)) => numbers.into_values().collect(),

@@ -11,7 +11,6 @@ use std::env;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use libtest_mimic::{Arguments, Completion as Done, Trial};
-use readings::Readings;
 use wskctl::conformance;
 use wskctl::conformance::sweep::{Numbers, Reach, Sweep, Swept};
 use wskctl::device::{Completion, Disturbance, Hosted, Network};
@@ -32,7 +31,7 @@ fn main() {
     let (reach, groups) = whole.map_or((Reach::Some(SOME), 2), |dense| (Reach::Whole(dense), GROUPS.len()));
     let numbers: Arc<Mutex<BTreeMap<(&str, Disturbance), Numbers>>> = Arc::default();
     let trials = GROUPS[..groups].iter().flat_map(|&(group, completion, disturbances)| {
-        let hosted = Hosted { completion, network: Network::Memory, readings: Readings::STRICT };
+        let hosted = Hosted { completion, network: Network::Memory, ..Hosted::default() };
         let sweep = Sweep { hosted, disturbances, reach };
         let numbers = Arc::clone(&numbers);
         conformance::tests().map(move |test| {

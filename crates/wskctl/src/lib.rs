@@ -16,7 +16,7 @@
 //! | [`interrupt`] | Ctrl-C, on its way to whoever waits |
 //! | [`conformance`] | the tests that a loaded driver must pass, wherever it is loaded |
 //! | [`stress`] | many requests of all kinds at once, after which nothing may be left |
-//! | [`bench`] | what requests cost, beside the system's own calls |
+//! | [`mod@bench`] | what requests cost, beside the system's own calls |
 //! | [`info`] | versions, the provider and the driver's counts |
 //! | [`evidence`] | all that a report of a run needs, in one document |
 #![deny(unsafe_code)]

@@ -214,7 +214,7 @@ fn shells_get_completions_and_people_manual_pages() {
             assert!(stdout(&run).contains(part), "{arguments:?}, {part}: {}", stdout(&run));
         }
     }
-    let run = wskctl(&["man", "sned"]);
+    let run = wskctl(&["man", "mail"]);
     assert_eq!(exit_code(&run), 2);
     assert!(stderr(&run).contains("there is no such command"), "{}", stderr(&run));
 }
