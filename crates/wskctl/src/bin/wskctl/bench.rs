@@ -19,7 +19,7 @@ Examples:
   wskctl bench ioctl datagrams --html bench.html
   wskctl --device hosted --completion inline bench
   wskctl bench --rounds 5 --calls 10 --sockets 100 --pending 100
-  wskctl bench --json > bench.json
+  wskctl bench --json
 
 Requests of the driver and the system's own calls (std::net; sendmmsg and recvmmsg where there are any) take turns in one \
 process, so that what disturbs the machine disturbs all of them. A ratio says how many times as long one of what is done \
