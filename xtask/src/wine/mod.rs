@@ -2,8 +2,8 @@
 //!
 //! What Windows has beside the driver is built from `crates/hosted` (see `cross/wine`): the framework as `wdfldr.sys`,
 //! WSK as `netio.sys`. The rest is Wine's own. A run starts the service, lets `wskctl.exe` go through its demo and the
-//! conformance suite, stops the service, starts it once more and deletes it; and compares with the hosted kernel's
-//! results, test by test. Then the same service is installed and removed by its INF. A second client, in C and without the
+//! conformance suite, stops the service, starts it once more, puts it under stress and deletes it; and compares with the hosted
+//! kernel's results, test by test. Then the same service is installed and removed by its INF. A second client, in C and without the
 //! framework, runs beside it.
 
 mod batch;
@@ -47,6 +47,10 @@ const CREATE: &str =
     r"sc create wskdrv type= kernel start= demand binPath= C:\windows\system32\drivers\wskdrv.sys";
 /// Where the suite's results go.
 const RESULTS: &str = "results.json";
+/// Many requests at once; it fails if anything is left by what the driver counts. What each thread does follows from the seed.
+const STRESS: &str = r"C:\wskctl.exe stress --for 5s --threads 4 --handles 24 --seed 11";
+/// What it says of how much was done.
+const DONE: &str = " requests on ";
 /// What the modules say of what is left, where it is no bug check.
 const LEFT: &str = ": left by a driver or its framework: ";
 /// How many of the last debug lines a failure shows.
@@ -199,6 +203,7 @@ fn service(prefix: &Prefix, line: Option<&str>, only: &[String], limit: Duration
         Step::new("wskctl info without a driver", r"C:\wskctl.exe info", Expect::Failure),
         Step::new("sc start again", "sc start wskdrv", Expect::Success),
         Step::new("wskctl demo again", r"C:\wskctl.exe demo", Expect::Success),
+        Step::new("wskctl stress", STRESS, Expect::Success),
         Step::new("sc stop again", "sc stop wskdrv", Expect::Success),
         Step::new("sc query after the last stop", "sc query wskdrv", Expect::State("STOPPED")),
         Step::new("sc delete", "sc delete wskdrv", Expect::Success),
@@ -218,6 +223,8 @@ fn service(prefix: &Prefix, line: Option<&str>, only: &[String], limit: Duration
             let run = carried?;
             let said = line.is_none_or(|line| debug::printed(&run.log).contains(&line));
             ensure!(said, "netio.sys did not say {:?}", line.unwrap_or_default());
+            let done = run.output.lines().find(|line| line.contains(DONE));
+            println!("    {}", done.context("wskctl stress did not say what it has done")?.trim_end());
             report
         }
     }
