@@ -12,7 +12,11 @@
 //! use wsk::{Buffer, Canceller, Datagram, Error, Op, Passive};
 //!
 //! const ATTEMPTS: u32 = 3;
-//! const LIMIT: Duration = Duration::from_millis(100);
+//! # #[cfg(not(miri))]
+//! const LIMIT: Duration = Duration::from_secs(1);
+//! # // Its clock goes by what is executed, whichever thread it is.
+//! # #[cfg(miri)]
+//! # const LIMIT: Duration = Duration::from_secs(20);
 //!
 //! /// What ends a question: for another thread.
 //! struct End<'q> {
