@@ -56,23 +56,26 @@ pub(crate) fn call<B, R: Submit<B>>(
     Area::fits::<R::State>();
     fatal::unless_it_can_wait();
     let limit = call.wait.timeout();
-    if let Some(op) = call.lent {
-        let header = op.address();
-        // SAFETY: the operation is borrowed, and not submitted; its block has room for any state.
-        let result = unsafe { run(header, target, request, buffers, limit) };
+    let mut place = Place::<Frame<R::State>>::new()?;
+    let (header, own) = if let Some(op) = call.lent {
+        (op.address(), None)
+    } else {
+        let irp = Own(block::allocate_irp()?);
+        let header = place.get().cast::<Header>();
+        // SAFETY: nobody else has the frame.
+        unsafe { header.write(Header::new(irp.0, |_| ())) };
+        (header, Some(irp))
+    };
+    // One call for both, which the compiler makes a part of this function.
+    // SAFETY: nobody else has the operation, borrowed or written just now; it has room for the state.
+    let result = unsafe { run(header, target, request, buffers, limit) };
+    if own.is_some() {
+        // SAFETY: the submission has ended, and the header is not used again.
+        unsafe { header.drop_in_place() };
+    } else {
         // SAFETY: the submission has ended.
         unsafe { submit::forget::<R::State>(header) };
-        return result;
     }
-    let irp = Own(block::allocate_irp()?);
-    let mut place = Place::<Frame<R::State>>::new()?;
-    let header = place.get().cast::<Header>();
-    // SAFETY: nobody else has the frame.
-    unsafe { header.write(Header::new(irp.0, |_| ())) };
-    // SAFETY: written just now; the frame has room for the state.
-    let result = unsafe { run(header, target, request, buffers, limit) };
-    // SAFETY: the submission has ended, and the header is not used again.
-    unsafe { header.drop_in_place() };
     result
 }
 
