@@ -39,13 +39,13 @@
 //!     ended: &AtomicBool,
 //!     passive: &Passive,
 //! ) -> wsk::Result<Buffer> {
-//!     let go_on = || if ended.load(Ordering::Acquire) { Err(Error::CANCELLED) } else { Ok(()) };
+//!     let unless_ended = || if ended.load(Ordering::Acquire) { Err(Error::CANCELLED) } else { Ok(()) };
 //!     let mut buffer = Buffer::new(1500)?;
 //!     for _ in 0..ATTEMPTS {
 //!         buffer.fill(query)?;
-//!         go_on()?;
+//!         unless_ended()?;
 //!         socket.send(&buffer, op.call(passive))?;
-//!         go_on()?;
+//!         unless_ended()?;
 //!         match socket.receive(&mut buffer, op.call(passive.within(LIMIT))) {
 //!             Ok(_) => return Ok(buffer),
 //!             Err(Error::IO_TIMEOUT) => {} // lost, on the way there or back

@@ -80,7 +80,7 @@ fn sockets(bench: &Bench) -> Result<(), Error> {
     let before = bench.device.pool_bytes();
     let step = |count: usize| {
         while sessions.len() < count {
-            bench.go_on()?;
+            bench.unless_interrupted()?;
             sessions.push(bench.bound()?.0);
         }
         let pool = bench.device.pool_bytes().zip(before);
@@ -112,7 +112,7 @@ fn pending(bench: &Bench) -> Result<(), Error> {
     let before = bench.device.pool_bytes();
     let step = |count: usize| {
         while waiting.len() < count {
-            bench.go_on()?;
+            bench.unless_interrupted()?;
             if waiting.len() % ON_A_HANDLE == 0 {
                 sessions.push(bench.bound()?.0.within(None));
             }

@@ -87,7 +87,7 @@ pub(super) fn by_turns(
         // Each of them comes first in its turn.
         for at in 0..cases.len() {
             let index = (round + at) % cases.len();
-            bench.go_on()?;
+            bench.unless_interrupted()?;
             taken[index].round(&mut cases[index], bench.plan.calls)?;
         }
     }

@@ -235,7 +235,7 @@ impl Bench {
         }
     }
 
-    fn go_on(&self) -> Result<(), Error> {
+    fn unless_interrupted(&self) -> Result<(), Error> {
         if self.interrupt.is_raised() { Err(Error::Interrupted) } else { Ok(()) }
     }
 

@@ -13,7 +13,7 @@ pub(super) fn measure(bench: &Bench) -> Result<(), Error> {
         return Ok(());
     }
     for sockets in growth::steps(bench.plan.sockets) {
-        bench.go_on()?;
+        bench.unless_interrupted()?;
         if let Some(unload) = once(bench, sockets)? {
             bench.told().unloads.push(unload);
         }
