@@ -26,6 +26,8 @@ pub(crate) enum Breakage {
     SwallowsRemoteAddress,
     /// A cancel of a receive does nothing.
     IgnoresCancel,
+    /// A cancel of one request is one of all of its handle.
+    CancelsAll,
     /// A datagram that was cut does not say so.
     HidesTruncation,
     /// Handles are not closed.
@@ -116,6 +118,9 @@ impl File for BrokenFile {
             Breakage::IgnoresCancel if code == IOCTL_WSKDRV_RECEIVE => {
                 Box::new(NotCancelled(self.inner.begin(code, input, output)))
             }
+            Breakage::CancelsAll => {
+                Box::new(Joined(self.inner.begin(code, input, output), Arc::clone(&self.inner)))
+            }
             Breakage::HidesTruncation if code == IOCTL_WSKDRV_RECEIVE => {
                 Box::new(Hiding(self.inner.begin(code, input, output)))
             }
@@ -154,6 +159,28 @@ impl Request for NotCancelled {
 
     fn wait_for(self: Box<Self>, limit: Duration) -> Result<Completed, Box<dyn Request>> {
         self.0.wait_for(limit).map_err(|inner| Box::new(NotCancelled(inner)) as Box<dyn Request>)
+    }
+}
+
+/// A request that is cancelled together with all of its handle.
+struct Joined(Box<dyn Request>, Arc<dyn File>);
+
+impl Request for Joined {
+    fn cancel(&self) {
+        self.1.cancel_all();
+    }
+
+    fn is_done(&self) -> bool {
+        self.0.is_done()
+    }
+
+    fn wait(self: Box<Self>) -> Completed {
+        self.0.wait()
+    }
+
+    fn wait_for(self: Box<Self>, limit: Duration) -> Result<Completed, Box<dyn Request>> {
+        let Joined(inner, file) = *self;
+        inner.wait_for(limit).map_err(|inner| Box::new(Joined(inner, file)) as Box<dyn Request>)
     }
 }
 

@@ -1,5 +1,5 @@
 //! Many requests of all kinds at once, for some time: on many handles, from many threads, with cancels, closes and processes that
-//! are killed. At the end nothing of it may be left.
+//! are killed. None may be cancelled that was not asked to end, and at the end nothing of it may be left.
 //!
 //! What each thread does follows from the seed; how the threads meet does not.
 //!

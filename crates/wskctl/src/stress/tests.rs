@@ -45,6 +45,13 @@ fn handles_that_stay_open_are_left() {
 }
 
 #[test]
+fn a_request_that_ends_with_anothers_cancel_is_a_fault() {
+    let plan = Plan { kill_every_ms: 0, ..plan() };
+    let report = stressed(Breakage::CancelsAll, &plan, &Interrupt::new());
+    assert!(report.faults.iter().any(|fault| fault.contains("nobody has asked for")), "{report:?}");
+}
+
+#[test]
 fn an_interrupt_ends_it_early_and_what_is_left_is_looked_for() {
     let plan = Plan { milliseconds: 3_600_000, ..plan() };
     let interrupt = Interrupt::new();

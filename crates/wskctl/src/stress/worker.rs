@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use wsk_sys::{SO_BROADCAST, SO_RCVBUF, SOL_SOCKET};
+use wsk_sys::{SO_BROADCAST, SO_RCVBUF, SOL_SOCKET, STATUS_CANCELLED};
 use wskdrv_abi::{self as abi, code};
 
 use super::{Counts, Shared, count};
@@ -24,9 +24,24 @@ const LONGEST: usize = 1400;
 struct Slot {
     session: Session,
     address: Option<SocketAddr>,
-    pending: Vec<(u32, Pending)>,
+    pending: Vec<Waiting>,
     /// Whether the receive event was enabled last.
     enabled: bool,
+}
+
+/// A request that has not ended, or of which nobody has looked yet whether it has.
+struct Waiting {
+    code: u32,
+    pending: Pending,
+    /// Whether it was asked to end, by itself or with its handle.
+    cancelled: bool,
+}
+
+impl Slot {
+    fn cancel_all(&mut self) {
+        self.pending.iter_mut().for_each(|one| one.cancelled = true);
+        self.session.handle().cancel_all();
+    }
 }
 
 struct Worker<'s> {
@@ -97,9 +112,11 @@ impl Worker<'_> {
     fn cancel(&mut self, slot: &mut Slot) {
         count(&self.counts.cancels);
         if self.random.u32(..4) == 0 {
-            slot.session.handle().cancel_all();
-        } else if let Some((_, pending)) = self.random.choose_multiple(&slot.pending, 1).first() {
-            pending.cancel();
+            slot.cancel_all();
+        } else if !slot.pending.is_empty() {
+            let one = self.random.usize(..slot.pending.len());
+            slot.pending[one].cancelled = true;
+            slot.pending[one].pending.cancel();
         }
         self.reap(slot);
     }
@@ -110,7 +127,7 @@ impl Worker<'_> {
         count(&self.counts.closes);
         session.close();
         let end = Instant::now() + self.patience;
-        for (code, pending) in pending {
+        for Waiting { code, pending, .. } in pending {
             match pending.wait_for(end.saturating_duration_since(Instant::now())) {
                 Ok(completed) => self.counts.ended(code, completed.status),
                 Err(_still) => {
@@ -126,20 +143,25 @@ impl Worker<'_> {
 
     /// Takes out what has ended.
     fn reap(&mut self, slot: &mut Slot) {
-        for (code, pending) in slot.pending.extract_if(.., |(_, pending)| pending.is_done()) {
-            self.counts.ended(code, pending.wait().status);
+        for Waiting { code, pending, cancelled } in slot.pending.extract_if(.., |one| one.pending.is_done()) {
+            let status = pending.wait().status;
+            self.counts.ended(code, status);
+            if status == STATUS_CANCELLED && !cancelled {
+                let name = code::name(code).unwrap_or("an unknown request");
+                self.counts.fault(format!("{name} was cancelled, which nobody has asked for"));
+            }
         }
     }
 
     fn request(&mut self, slot: &mut Slot) {
         self.reap(slot);
         if slot.pending.len() >= MOST {
-            slot.session.handle().cancel_all();
+            slot.cancel_all();
             thread::yield_now();
             return;
         }
         let (counts, session) = (self.counts, &slot.session);
-        let mut pend = |code, pending| slot.pending.push((code, pending));
+        let mut pend = |code, pending| slot.pending.push(Waiting { code, pending, cancelled: false });
         match self.random.u32(..100) {
             0..25 => {
                 let data = vec![self.random.u8(..); self.random.usize(..LONGEST)];
@@ -200,7 +222,7 @@ impl Worker<'_> {
             }
             _ => {
                 let (code, pending) = self.anything(&slot.session);
-                slot.pending.push((code, pending));
+                slot.pending.push(Waiting { code, pending, cancelled: false });
             }
         }
     }

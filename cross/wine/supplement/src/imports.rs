@@ -1,7 +1,8 @@
-//! The import table of a loaded driver.
+//! The import table of a loaded driver, and of the kernel's module.
 #![expect(unsafe_code, reason = "reads and writes a mapped image")]
 
 use std::ffi::{CStr, c_void};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{iter, ptr};
 
 use windows_sys::Win32::System::Diagnostics::Debug::{
@@ -9,9 +10,11 @@ use windows_sys::Win32::System::Diagnostics::Debug::{
 };
 use windows_sys::Win32::System::LibraryLoader::{
     GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT, GetModuleHandleExW,
+    GetModuleHandleW,
 };
 use windows_sys::Win32::System::Memory::{PAGE_READWRITE, VirtualProtect};
 use windows_sys::Win32::System::SystemServices::{IMAGE_DOS_HEADER, IMAGE_IMPORT_DESCRIPTOR};
+use windows_sys::w;
 
 use crate::table::{Entry, table};
 
@@ -86,18 +89,23 @@ pub fn imports_from(inside: *const c_void, module: &str) -> bool {
 #[must_use = "without it, nobody knows whether the driver was completed"]
 pub unsafe fn supply(inside: *const c_void) -> usize {
     let Some(image) = Image::of(inside) else { return 0 };
-    let table = table();
     let kernel = |one: &IMAGE_IMPORT_DESCRIPTOR| image.text(one.Name).to_bytes().eq_ignore_ascii_case(KERNEL);
-    let turned = image.modules().filter(kernel).map(|module| {
-        // SAFETY: only its first variant says where the names are.
-        let names = unsafe { module.Anonymous.OriginalFirstThunk };
-        turn(&image, names, module.FirstThunk, &table)
-    });
-    turned.sum()
+    image.modules().filter(kernel).map(|module| turn(&image, &module, &table())).sum()
+}
+
+/// Turns imports of the kernel's module itself; how many they are. Its threads may call them meanwhile: the old function or the new one.
+#[must_use = "without it, nobody knows whether the kernel calls the function"]
+pub(crate) fn supply_to_kernel(table: &[Entry]) -> usize {
+    // SAFETY: the name is a literal with a zero at the end.
+    let kernel = unsafe { GetModuleHandleW(w!("ntoskrnl.exe")) };
+    let Some(image) = Image::of(kernel) else { return 0 };
+    image.modules().map(|module| turn(&image, &module, table)).sum()
 }
 
 /// Writes the functions of the table over the addresses of one module's imports.
-fn turn(image: &Image, names: u32, addresses: u32, table: &[Entry]) -> usize {
+fn turn(image: &Image, module: &IMAGE_IMPORT_DESCRIPTOR, table: &[Entry]) -> usize {
+    // SAFETY: only its first variant says where the names are.
+    let names = unsafe { module.Anonymous.OriginalFirstThunk };
     let mut supplied = 0;
     for index in 0.. {
         let name: *const u64 = image.at::<u64>(names).wrapping_add(index);
@@ -113,7 +121,7 @@ fn turn(image: &Image, names: u32, addresses: u32, table: &[Entry]) -> usize {
         let Ok(place) = u32::try_from(name + 2) else { continue };
         let wanted = image.text(place).to_bytes();
         let Some(entry) = table.iter().find(|entry| entry.name.as_bytes() == wanted) else { continue };
-        let slot = image.at::<usize>(addresses).wrapping_add(index);
+        let slot = image.at::<usize>(module.FirstThunk).wrapping_add(index);
         if write(slot, entry.function) {
             supplied += 1;
         }
@@ -124,12 +132,13 @@ fn turn(image: &Image, names: u32, addresses: u32, table: &[Entry]) -> usize {
 /// Writes to a slot of the read-only table.
 fn write(slot: *mut usize, function: usize) -> bool {
     let mut before = 0;
-    // SAFETY: the page of the slot is the driver's; nobody counts on its being read-only meanwhile.
+    // SAFETY: the page of the slot is the image's; nobody counts on its being read-only meanwhile.
     if unsafe { VirtualProtect(slot.cast(), size_of::<usize>(), PAGE_READWRITE, &raw mut before) } == 0 {
         return false;
     }
-    // SAFETY: a slot of the driver's table, writable now; nobody calls through it yet.
-    unsafe { slot.write(function) };
+    // SAFETY: a slot of the image's table, writable now.
+    let slot_now = unsafe { AtomicUsize::from_ptr(slot) };
+    slot_now.store(function, Ordering::Release);
     // SAFETY: as it was before.
     unsafe { VirtualProtect(slot.cast(), size_of::<usize>(), before, &raw mut before) };
     true

@@ -25,5 +25,6 @@ pub mod pool;
 pub mod process;
 pub mod rules;
 pub mod rundown;
+pub mod stale;
 pub mod table;
 pub mod timer;
