@@ -45,7 +45,7 @@ fn handles_that_stay_open_are_left() {
 }
 
 #[test]
-fn a_request_that_ends_with_anothers_cancel_is_a_fault() {
+fn a_request_that_is_cancelled_with_another_is_a_fault() {
     let plan = Plan { kill_every_ms: 0, ..plan() };
     let report = stressed(Breakage::CancelsAll, &plan, &Interrupt::new());
     assert!(report.faults.iter().any(|fault| fault.contains("nobody has asked for")), "{report:?}");
