@@ -66,6 +66,11 @@ impl Image {
         Ok(())
     }
 
+    /// Whether it imports from a module, whose name has any case.
+    pub(crate) fn imports_from(&self, module: &str) -> bool {
+        self.imports.modules().any(|name| name.eq_ignore_ascii_case(module))
+    }
+
     /// Refuses a module without these functions.
     pub(crate) fn require(&self, names: &[&str]) -> Result<()> {
         let missing: Vec<&str> =

@@ -5,16 +5,21 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::batch::{Expect, Step};
+use super::batch::{self, Expect, Step};
 use super::others::Others;
 use super::prefix::Prefix;
-use super::{carry_out, debug};
+use super::{CREATE, carry_out, debug};
 
 /// Where drivers and programs of others are on drive C: no file of Wine's is replaced.
 const FOLDER: &str = "others";
 
-/// Creates the service, starts it, runs the program, stops it and deletes it; prints what came of each, and what the driver
-/// printed.
+/// What the step is called that runs the program.
+const PROGRAM: &str = "the program";
+/// Wine loads drivers into one process if they are of one group.
+const GROUP: &str = "group= wskdrv";
+
+/// Creates the service, starts it, runs the program, stops it and deletes it; prints what came of each, and what the program and the
+/// driver printed. Where nothing else would load the stand-ins for what Wine's kernel lacks, this project's driver is started before.
 ///
 /// # Errors
 /// The name or the program cannot be used; a step did not come to what it should, or a rule was broken, by what the driver has
@@ -23,15 +28,25 @@ pub(crate) fn run(prefix: &Prefix, driver: &Path, others: &Others, limit: Durati
     let service = name(driver, others.service.as_deref())?;
     let image = driver.file_name().context("the driver's path has no file name")?.to_string_lossy();
     prefix.install(driver, &format!("{FOLDER}/{image}"))?;
-    let create = format!(r"sc create {service} type= kernel start= demand binPath= C:\{FOLDER}\{image}");
+    let create =
+        format!(r"sc create {service} type= kernel start= demand {GROUP} binPath= C:\{FOLDER}\{image}");
     let query = format!("sc query {service}");
-    let mut steps = vec![
+    let plain = Others::is_plain(driver)?;
+    let mut steps = Vec::new();
+    if plain {
+        steps.extend([
+            Step::new("sc create wskdrv, for the stand-ins", format!("{CREATE} {GROUP}"), Expect::Success),
+            Step::new("sc start wskdrv", "sc start wskdrv", Expect::Success),
+        ]);
+    }
+    steps.extend([
         Step::new("sc create", create, Expect::Success),
         Step::new("sc start", format!("sc start {service}"), Expect::Success),
         Step::new("sc query", &query, Expect::State("RUNNING")),
-    ];
+    ]);
     if let Some((program, arguments)) = others.run.split_first() {
-        steps.push(Step::new("the program", command(prefix, program, arguments)?, Expect::Success));
+        let expect = if others.any_exit { Expect::Anything } else { Expect::Success };
+        steps.push(Step::new(PROGRAM, command(prefix, program, arguments)?, expect));
     }
     steps.extend([
         Step::new("sc stop", format!("sc stop {service}"), Expect::Success),
@@ -39,12 +54,24 @@ pub(crate) fn run(prefix: &Prefix, driver: &Path, others: &Others, limit: Durati
         Step::new("sc delete", format!("sc delete {service}"), Expect::Success),
         Step::new("sc query after the delete", &query, Expect::Failure),
     ]);
-    let run = carry_out(prefix, &steps, limit);
-    // A run that did not come to its delete leaves the service behind.
-    if run.is_err() {
-        prefix.run_batch(&format!("sc delete {service}\r\n"), limit)?;
+    if plain {
+        steps.extend([
+            Step::new("sc stop wskdrv", "sc stop wskdrv", Expect::Success),
+            Step::new("sc delete wskdrv", "sc delete wskdrv", Expect::Success),
+        ]);
     }
-    for line in debug::printed(&run?.log) {
+    let run = carry_out(prefix, &steps, limit);
+    // A run that did not come to its delete leaves the services behind.
+    if run.is_err() {
+        prefix.run_batch(&format!("sc delete {service}\r\nsc delete wskdrv\r\n"), limit)?;
+    }
+    let run = run?;
+    let ran = batch::parse(&run.output);
+    let program = steps.iter().zip(&ran).find(|(step, _)| step.name == PROGRAM);
+    for line in program.iter().flat_map(|(_, ran)| ran.output.lines()) {
+        println!("    > {line}");
+    }
+    for line in debug::printed(&run.log) {
         println!("    | {line}");
     }
     Ok(())

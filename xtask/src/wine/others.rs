@@ -55,6 +55,9 @@ pub(crate) struct Others {
         requires = "driver"
     )]
     pub(crate) run: Vec<String>,
+    /// What the program exits with is not looked at: for one whose `main` returns nothing.
+    #[arg(long, requires = "run")]
+    pub(crate) any_exit: bool,
     /// Load it although it imports functions that are not there: to call one ends the process of the drivers.
     #[arg(long)]
     load_anyway: bool,
@@ -115,10 +118,18 @@ impl Others {
             None => ours,
         };
         let image = Image::read(file)?;
-        let imports = |wanted: &str| image.imports.modules().any(|name| name.eq_ignore_ascii_case(wanted));
-        let completed = imports(WDFLDR) && framework_completes || imports(NETIO) && netio_completes;
-        look(file, &image, completed)?;
+        let completed = if image.imports_from(WDFLDR) { framework_completes } else { netio_completes };
+        look(file, &image, completed || image.imports_from(NETIO) && netio_completes)?;
         self.judge(&lacking)
+    }
+
+    /// Whether a driver imports from the kernel alone, so that nothing of this project's is there when it is loaded.
+    ///
+    /// # Errors
+    /// The file is no image.
+    pub(crate) fn is_plain(driver: &Path) -> Result<bool> {
+        let image = Image::read(driver)?;
+        Ok(!image.imports_from(WDFLDR) && !image.imports_from(NETIO))
     }
 
     fn judge(&self, lacking: &[(PathBuf, Lack)]) -> Result<()> {

@@ -222,7 +222,49 @@ impl Submission {
     }
 }
 
-/// One thread's view of the two counters. What several threads see of them is in `tests/loom`.
+/// What several threads see of the counters, where an operation does not show it: the other models are in `tests/loom`.
+#[cfg(all(test, loom))]
+mod models {
+    extern crate std;
+
+    use std::sync::Arc;
+
+    // The kernel's functions.
+    use hosted_loom as _;
+    use loom::thread;
+
+    use super::Submission;
+
+    #[test]
+    fn a_cancel_joins_no_submission_that_it_was_not_asked_of() {
+        loom::model(|| {
+            let submission = Arc::new(Submission::new());
+            submission.watch();
+            submission.begin(false);
+            let cancelled = Arc::clone(&submission);
+            let canceller = thread::spawn(move || {
+                if cancelled.cancel() {
+                    assert!(cancelled.is_cancelled());
+                    let _ = cancelled.release();
+                }
+            });
+            let completed = || {
+                let _ = submission.release();
+                let _ = submission.release();
+                while !submission.is_delivered() {
+                    thread::yield_now();
+                }
+            };
+            completed();
+            submission.reset();
+            submission.begin(false);
+            completed();
+            canceller.join().unwrap();
+        });
+    }
+}
+
+/// One thread's view of the two counters.
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::{Owner, Submission};

@@ -13,6 +13,7 @@
 //! |---|---|
 //! | `Pending`'s drop gives up its handle before it cancels | `a_pending_operation_is_dropped` and two more |
 //! | a canceller uses the IRP without being counted | `cancel_against_completion_and_a_second_submission` |
+//! | a cancel joins whatever submission is under way when it comes to it | `op::submission::models`, in the crate |
 //! | the submitter does not look for a cancel that came too early | `a_cancel_is_not_lost` and four more |
 //! | the submitter is not counted | every model |
 //! | the timer is not counted | `the_time_limit_ends_a_submission` and three more |

@@ -1,4 +1,4 @@
-//! Drivers whose imports nobody else completes: a module that they import from does it when the loader has mapped them.
+//! Drivers whose imports nobody else completes: a module that is there already does it when the loader has mapped them.
 //!
 //! That is before `DriverEntry`, as [`imports::supply`] must be: what a driver allocates before it registers with WSK is
 //! freed afterwards, and must come from the functions that will free it. This project's framework does the same in
@@ -55,11 +55,11 @@ pub struct Module {
     pub clients_gone: fn(),
 }
 
-/// The drivers that are loaded and import from the module, by the addresses of their images.
+/// The drivers that are loaded and import from the module, or from the kernel alone, by the addresses of their images.
 static CLIENTS: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
 
-/// Completes each driver that the process loads from now on and that imports from `module`, and when the last of them has
-/// been unloaded looks for what they left.
+/// Completes each driver that the process loads from now on and that imports from `module`, or from the kernel and not from the
+/// framework, and when the last of them has been unloaded looks for what they left.
 pub fn watch(module: &'static Module) {
     let mut cookie = std::ptr::null_mut();
     let context: *const Module = module;
@@ -84,6 +84,13 @@ fn other_framework() -> Option<*const c_void> {
     let completes =
         !framework.is_null() && unsafe { GetProcAddress(framework, COMPLETES.as_ptr().cast()) }.is_some();
     (!framework.is_null() && !completes).then_some(framework)
+}
+
+/// Whether the image at `base` is a driver that needs nothing but the kernel.
+fn is_plain_driver(base: *const c_void) -> bool {
+    // SAFETY: the name is a literal with a zero at the end.
+    let framework = unsafe { GetModuleHandleW(w!("wdfldr.sys")) };
+    imports::is_driver(base) && base != framework.cast_const() && !imports::imports_from(base, FRAMEWORK)
 }
 
 /// Turns the imports of the image at `base` to the supplement.
@@ -118,7 +125,7 @@ unsafe extern "system" fn notified(reason: ULONG, data: *const Notification, con
     } else if other == Some(base) {
         // SAFETY: the loader's lock is held, and none of its code has run.
         unsafe { complete(module, base, FRAMEWORK) };
-    } else if imports::imports_from(base, module.name) {
+    } else if imports::imports_from(base, module.name) || is_plain_driver(base) {
         clients.insert(base.addr());
         if other.is_some() || !imports::imports_from(base, FRAMEWORK) {
             // SAFETY: the loader's lock is held, and none of its code has run.

@@ -20,6 +20,9 @@ use crate::table::{Entry, table};
 
 /// The kernel's module, as drivers import it.
 const KERNEL: &[u8] = b"ntoskrnl.exe";
+/// What stands at this offset in the header of a module of Wine's.
+const MARK: u32 = 0x40;
+const WINES: &[u8; 16] = b"Wine builtin DLL";
 /// The bit of an import by number.
 const BY_NUMBER: u64 = 1 << 63;
 
@@ -80,6 +83,17 @@ pub fn imports_from(inside: *const c_void, module: &str) -> bool {
     Image::of(inside).is_some_and(|image| {
         image.modules().any(|one| image.text(one.Name).to_bytes().eq_ignore_ascii_case(module.as_bytes()))
     })
+}
+
+/// Whether `inside` points into a driver that is not Wine's own: an image that imports from the kernel's module, and does not bear the
+/// mark of Wine's modules.
+#[must_use]
+pub fn is_driver(inside: *const c_void) -> bool {
+    let Some(image) = Image::of(inside) else { return false };
+    let mark: *const [u8; WINES.len()] = image.at(MARK);
+    // SAFETY: by the type's invariant the headers are mapped, which are longer than that.
+    let mark = unsafe { mark.read() };
+    mark != *WINES && imports_from(inside, "ntoskrnl.exe")
 }
 
 /// Turns the kernel imports of the driver that `inside` points into to this crate's functions; how many they are.
