@@ -5,7 +5,7 @@
 //! the event at once: whoever set it is done with it.
 #![expect(unsafe_code, reason = "the objects are the driver's")]
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -28,7 +28,7 @@ pub(crate) struct Dispatcher {
     waiters: Mutex<Waiters>,
 }
 
-type Waiters = HashMap<usize, VecDeque<Wait>>;
+type Waiters = BTreeMap<usize, VecDeque<Wait>>;
 
 /// A thread's wait, in the list of an object.
 #[derive(Debug)]
@@ -160,7 +160,7 @@ impl Dispatcher {
 
     /// The address of an object in `range` that a thread waits for.
     pub(crate) fn waited_in(&self, range: &Range<usize>) -> Option<usize> {
-        lock(&self.waiters).keys().copied().find(|key| range.contains(key))
+        lock(&self.waiters).range(range.clone()).next().map(|(key, _)| *key)
     }
 }
 

@@ -4,7 +4,7 @@
 #![expect(unsafe_code, reason = "reads the driver's DPC and timer objects, and calls its routines")]
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -41,7 +41,7 @@ pub(crate) struct State {
     /// Set timers by due time.
     due: BTreeMap<(Instant, u64), Armed>,
     /// The key of each set timer in `due`, by address.
-    set: HashMap<usize, (Instant, u64)>,
+    set: BTreeMap<usize, (Instant, u64)>,
     /// Numbers DPCs and timers in the order in which they were queued and set.
     next: u64,
     thread: Option<JoinHandle<()>>,
@@ -225,7 +225,7 @@ impl Processor {
 
     /// The address of a set timer in `range`.
     pub(crate) fn timer_in(&self, range: &Range<usize>) -> Option<usize> {
-        self.lock().set.keys().copied().find(|timer| range.contains(timer))
+        self.lock().set.range(range.clone()).next().map(|(timer, _)| *timer)
     }
 
     /// The address of a queued DPC in `range`.

@@ -6,9 +6,10 @@
 //! stack of a driver's routine is given back when the routine returns. Memory of the host, as from `Box`, is not seen.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Display;
 use std::hint::black_box;
+use std::iter;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, ThreadId};
@@ -63,15 +64,17 @@ struct Use {
     stack: Option<ThreadId>,
 }
 
+/// Where a use is in a [`Table`]: the class of its length, its start, its number.
+type Place = (u32, usize, u64);
+
 #[derive(Debug, Default)]
 struct Table {
-    /// By start and number.
-    uses: BTreeMap<(usize, u64), Use>,
-    /// The keys of each user's, by its own.
-    requests: HashMap<usize, Vec<(usize, u64)>>,
+    uses: BTreeMap<Place, Use>,
+    /// The places of each user's, by its key.
+    requests: HashMap<usize, Vec<Place>>,
+    /// The places of those on stacks, by the thread.
+    stacks: HashMap<ThreadId, BTreeSet<Place>>,
     last: u64,
-    /// The longest range that was ever in use: a range that touches an address begins no further below it.
-    longest: usize,
 }
 
 /// What the requests of a machine use.
@@ -89,26 +92,59 @@ thread_local! {
     static GIVEN: Cell<bool> = const { Cell::new(false) };
 }
 
+/// The class of a length: how many bits it has. None of a class is as long as two of the shortest in it.
+fn class_of(length: usize) -> u32 {
+    usize::BITS - length.leading_zeros()
+}
+
 impl Table {
     fn begin(&mut self, start: usize, used: Use) {
         self.last += 1;
-        self.longest = self.longest.max(used.end - start);
-        let place = (start, self.last);
+        let place = (class_of(used.end - start), start, self.last);
         self.requests.entry(used.key).or_default().push(place);
+        if let Some(thread) = used.stack {
+            self.stacks.entry(thread).or_default().insert(place);
+        }
         self.uses.insert(place, used);
     }
 
     fn end(&mut self, key: usize) {
-        for key in self.requests.remove(&key).into_iter().flatten() {
-            self.uses.remove(&key);
+        for place in self.requests.remove(&key).into_iter().flatten() {
+            let Some(thread) = self.uses.remove(&place).and_then(|used| used.stack) else { continue };
+            if let Some(stack) = self.stacks.get_mut(&thread) {
+                stack.remove(&place);
+                if stack.is_empty() {
+                    self.stacks.remove(&thread);
+                }
+            }
         }
     }
 
-    /// The first use of some of the memory.
+    /// The first use of some of the memory, by where it begins.
     fn find(&self, memory: &Range<usize>) -> Option<(usize, &Use)> {
-        let from = memory.start.saturating_sub(self.longest);
-        let mut near = self.uses.range((from, 0)..(memory.end, 0));
-        near.find(|((_, _), used)| used.end > memory.start).map(|((start, _), used)| (*start, used))
+        let touching = self.near(memory).filter(|(_, used)| used.end > memory.start);
+        let first = touching.min_by_key(|((_, start, number), _)| (*start, *number));
+        first.map(|((_, start, _), used)| (*start, used))
+    }
+
+    /// The uses that may be of some of the memory: of each class those that begin in it, or below it by less than the
+    /// longest of the class.
+    fn near(&self, memory: &Range<usize>) -> impl Iterator<Item = (&Place, &Use)> {
+        let (mut next, Range { start, end }) = (0, memory.clone());
+        iter::from_fn(move || {
+            let ((class, ..), _) = self.uses.range((next, 0, 0)..).next()?;
+            next = class + 1;
+            // No range in use is empty, so the class is at least 1.
+            let from = start.saturating_sub(usize::MAX >> (usize::BITS - class));
+            Some(self.uses.range((*class, from, 0)..(*class, end.max(from), 0)))
+        })
+        .flatten()
+    }
+
+    /// The uses of memory on a thread's stack.
+    fn on_stack(&self, thread: ThreadId) -> impl Iterator<Item = (&Place, &Use)> {
+        let places = self.stacks.get(&thread).into_iter().flatten();
+        places.filter_map(|place| self.uses.get_key_value(place))
     }
 }
 
@@ -246,13 +282,74 @@ pub(crate) fn check_stack_unused(machine: &Machine, top: usize, what: &dyn Displ
     }
     let thread = thread::current().id();
     let table = machine.parts.in_flight.lock();
-    let own = |used: &Use| used.stack == Some(thread);
-    let found = table.uses.iter().find(|(_, used)| own(used) && used.end <= top);
-    let Some((&(start, _), found)) = found else {
-        GIVEN.set(table.uses.values().any(own));
+    let found = table.on_stack(thread).find(|(_, used)| used.end <= top);
+    let Some((&(_, start, _), found)) = found else {
+        GIVEN.set(table.on_stack(thread).next().is_some());
         return Ok(());
     };
     let found = found.clone();
     drop(table);
     Err(used(&format!("{what} returned, and with it went its stack"), start, &found))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn used(start: usize, length: usize, key: usize, stack: Option<ThreadId>) -> Use {
+        Use { role: "", end: start + length, rule: &FREED_IN_FLIGHT, user: "".into(), key, stack }
+    }
+
+    fn begin(table: &mut Table, start: usize, length: usize, key: usize) {
+        table.begin(start, used(start, length, key, None));
+    }
+
+    #[test]
+    fn the_first_use_that_touches_is_found() {
+        let mut table = Table::default();
+        for (start, length, key) in [(100, 50, 1), (120, 4, 2), (90, 100, 3), (200, 1, 4)] {
+            begin(&mut table, start, length, key);
+        }
+        let key =
+            |table: &Table, range: Range<usize>| table.find(&range).map(|(start, used)| (start, used.key));
+        assert_eq!(key(&table, 122..123), Some((90, 3)));
+        assert_eq!(key(&table, 189..200), Some((90, 3)));
+        assert_eq!(key(&table, 190..200), None);
+        assert_eq!(key(&table, 190..201), Some((200, 4)));
+        assert_eq!(key(&table, 0..90), None);
+        table.end(3);
+        assert_eq!(key(&table, 122..123), Some((100, 1)));
+        table.end(1);
+        assert_eq!(key(&table, 123..124), Some((120, 2)));
+        assert_eq!(key(&table, 124..200), None);
+    }
+
+    #[test]
+    fn how_many_requests_there_are_does_not_matter() {
+        let mut table = Table::default();
+        // A long one, which reaches over many short ones, and below all of them.
+        begin(&mut table, 0x1_0000, 0x1_0000, 0);
+        for number in 1..=10_000 {
+            begin(&mut table, 0x2_0000 + number * 32, 24, number);
+        }
+        let last = 0x2_0000 + 10_000 * 32;
+        assert_eq!(table.find(&(last..last + 8)).map(|(_, used)| used.key), Some(10_000));
+        assert!(table.near(&(last..last + 8)).count() <= 2, "only those that are as near as they are long");
+    }
+
+    #[test]
+    fn a_stack_is_looked_at_for_its_own_uses() {
+        let (mine, other) =
+            (thread::current().id(), thread::spawn(|| thread::current().id()).join().unwrap());
+        let mut table = Table::default();
+        for number in 0..1000 {
+            table.begin(number, used(number, 1, number, if number % 2 == 0 { Some(other) } else { None }));
+        }
+        assert_eq!((table.on_stack(mine).count(), table.on_stack(other).count()), (0, 500));
+        table.begin(5000, used(5000, 1, 5000, Some(mine)));
+        assert_eq!(table.on_stack(mine).map(|(place, _)| place.1).collect::<Vec<_>>(), [5000]);
+        table.end(5000);
+        table.end(0);
+        assert_eq!((table.on_stack(mine).count(), table.on_stack(other).count()), (0, 499));
+    }
 }

@@ -42,10 +42,7 @@ pub fn probe_and_lock(buffer: PVOID, length: ULONG, write: bool) -> Result<*mut 
 
 /// Whether memory is the calling thread's process'.
 pub(crate) fn is_owned(machine: &Machine, start: usize, length: usize) -> bool {
-    let pending = process::current(machine).pending(None);
-    start
-        .checked_add(length)
-        .is_some_and(|end| pending.iter().any(|request| request.has_memory(&(start..end))))
+    start.checked_add(length).is_some_and(|end| process::current(machine).has_memory(&(start..end)))
 }
 
 /// Undoes [`probe_and_lock`]: unlocks the pages and frees the MDL.

@@ -14,6 +14,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::mem;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
@@ -66,6 +67,8 @@ struct State {
     numbers: HashMap<usize, u64>,
     /// How many there were.
     begun: u64,
+    /// Their buffers: where each ends, by where it begins. No two have memory in common, and none is empty.
+    memory: BTreeMap<usize, usize>,
     handles: Vec<Weak<Handle>>,
 }
 
@@ -165,8 +168,8 @@ impl ProcessBody {
         self.object.0.cast::<EPROCESS>()
     }
 
-    /// Takes note of a request on its way; tells whether the process still makes any.
-    pub(crate) fn begin(&self, request: &Arc<Request>) -> bool {
+    /// Takes note of a request on its way, and of its buffers; tells whether the process still makes any.
+    pub(crate) fn begin(&self, request: &Arc<Request>, buffers: [Range<usize>; 2]) -> bool {
         let mut state = lock(&self.state);
         if state.dead {
             return false;
@@ -175,7 +178,24 @@ impl ProcessBody {
         let number = state.begun;
         state.pending.insert(number, Arc::clone(request));
         state.numbers.insert(Arc::as_ptr(request).addr(), number);
+        let buffers = buffers.into_iter().filter(|buffer| !buffer.is_empty());
+        state.memory.extend(buffers.map(|buffer| (buffer.start, buffer.end)));
         true
+    }
+
+    /// The buffers of a request are about to be freed.
+    pub(crate) fn release(&self, buffers: &[Range<usize>; 2]) {
+        let mut state = lock(&self.state);
+        for buffer in buffers.iter().filter(|buffer| !buffer.is_empty()) {
+            state.memory.remove(&buffer.start);
+        }
+    }
+
+    /// Whether an address range lies in a buffer of a request on its way.
+    pub(crate) fn has_memory(&self, range: &Range<usize>) -> bool {
+        let state = lock(&self.state);
+        let below = state.memory.range(..=range.start).next_back();
+        below.is_some_and(|(_, end)| range.end <= *end)
     }
 
     /// Ends what `begin` began.

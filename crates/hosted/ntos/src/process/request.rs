@@ -2,7 +2,6 @@
 #![expect(unsafe_code, reason = "builds IRPs and sends them")]
 
 use std::cell::Cell;
-use std::ops::Range;
 use std::ptr;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -170,8 +169,9 @@ impl Request {
         let type3 = transfer.type3_input(code);
         // SAFETY: the variant of the union for this major function, in a location that is still ours.
         unsafe { (*parameters).Type3InputBuffer = type3 };
+        let buffers = transfer.buffers();
         lock(&request.state).transfer = Some(transfer);
-        if request.process.begin(&request) {
+        if request.process.begin(&request, buffers) {
             Request::send(file, irp);
         } else {
             // The process was killed meanwhile.
@@ -218,11 +218,6 @@ impl Request {
         // SAFETY: built above; the caller keeps the device from being deleted.
         unsafe { IofCallDriver(device, irp) };
         request.wait(machine.config().hang_limit);
-    }
-
-    /// Whether an address range lies in one of the request's buffers.
-    pub(crate) fn has_memory(&self, range: &Range<usize>) -> bool {
-        lock(&self.state).transfer.as_ref().is_some_and(|transfer| transfer.has_memory(range))
     }
 
     fn make_irp(
@@ -275,6 +270,7 @@ impl Request {
         let outcome = packet.io_status();
         let transfer = lock(&request.state).transfer.take();
         let output = transfer.map_or_else(Vec::new, |transfer| {
+            request.process.release(&transfer.buffers());
             if let Some(length) = transfer.exceeds(outcome) {
                 complain(
                     &INFORMATION_TOO_LARGE,

@@ -285,11 +285,11 @@ impl Transfer {
         Ok(())
     }
 
-    /// Whether an address range lies in one of the process' two buffers.
-    pub(crate) fn has_memory(&self, range: &Range<usize>) -> bool {
-        [&self.input, &self.output].iter().any(|buffer| {
+    /// The addresses of the process' two buffers.
+    pub(crate) fn buffers(&self) -> [Range<usize>; 2] {
+        [&self.input, &self.output].map(|buffer| {
             let start = buffer.start().addr();
-            start <= range.start && range.end <= start + buffer.len()
+            start..start + buffer.len()
         })
     }
 
