@@ -115,6 +115,22 @@ pub(crate) trait Endpoint: fmt::Debug + Send + Sync {
         overrides: &Overrides,
     ) -> Result<(), NTSTATUS>;
 
+    /// Sends datagrams one after the other, up to the first that cannot be sent: how many were, and why the next was not.
+    fn send_all(
+        &self,
+        datagrams: &[&[u8]],
+        to: SocketAddr,
+        outgoing: &Outgoing,
+        overrides: &Overrides,
+    ) -> (usize, Result<(), NTSTATUS>) {
+        for (sent, bytes) in datagrams.iter().enumerate() {
+            if let Err(status) = self.send(bytes, to, outgoing, overrides) {
+                return (sent, Err(status));
+            }
+        }
+        (datagrams.len(), Ok(()))
+    }
+
     /// Lets a changed option take effect.
     ///
     /// # Errors

@@ -78,11 +78,28 @@ impl<'r> Destination<'r> {
         Ok(Destination { endpoint, address, outgoing, overrides, segment, readings })
     }
 
-    /// Sends data, as one datagram or in segments; returns its length.
-    ///
-    /// # Errors
-    /// What the network says, and what the readings say.
-    pub(crate) fn send(&self, bytes: &[u8]) -> Result<usize, NTSTATUS> {
+    /// Sends data, each as one datagram or in segments, up to the first that cannot be sent: how many were, and why the next
+    /// was not: what the network says, and what the readings say.
+    pub(crate) fn send(&self, data: &[Vec<u8>]) -> (usize, Result<(), NTSTATUS>) {
+        let refused = data.iter().enumerate().find_map(|(at, bytes)| Some((at, self.check(bytes).err()?)));
+        let (allowed, outcome) = refused.map_or((data.len(), Ok(())), |(at, status)| (at, Err(status)));
+        // Each with the place of the data that it is a part of.
+        let parts = data[..allowed].iter().enumerate().flat_map(|(at, bytes)| {
+            // An empty datagram has no segments, and is one all the same.
+            let size = self.segment.unwrap_or(usize::MAX).min(bytes.len().max(1));
+            let parts = bytes.chunks(size).chain(bytes.is_empty().then_some(&bytes[..]));
+            parts.map(move |part| (at, part))
+        });
+        let (places, parts): (Vec<usize>, Vec<&[u8]>) = parts.unzip();
+        let (sent, failed) = self.send_parts(&parts);
+        match places.get(sent) {
+            Some(place) => (*place, failed),
+            None => (allowed, outcome),
+        }
+    }
+
+    /// Whether data may be sent so.
+    fn check(&self, bytes: &[u8]) -> Result<(), NTSTATUS> {
         let largest = if canonical(self.address).is_ipv4() { LARGEST_V4 } else { LARGEST_V6 };
         // For data in segments as well. n/d
         if bytes.len() > largest {
@@ -96,38 +113,41 @@ impl<'r> Destination<'r> {
         {
             return Err(STATUS_INVALID_PARAMETER);
         }
-        match self.segment {
-            // An empty datagram has no segments, and is one all the same.
-            Some(size) if !bytes.is_empty() => bytes.chunks(size).try_for_each(|part| self.send_one(part))?,
-            _ => self.send_one(bytes)?,
-        }
-        Ok(bytes.len())
+        Ok(())
     }
 
-    fn send_one(&self, bytes: &[u8]) -> Result<(), NTSTATUS> {
-        if self.address.port() == 0 {
-            return Ok(());
+    /// Sends datagrams, up to the first that cannot be sent: how many were, and why the next was not.
+    fn send_parts(&self, parts: &[&[u8]]) -> (usize, Result<(), NTSTATUS>) {
+        if parts.is_empty() || self.address.port() == 0 {
+            return (parts.len(), Ok(()));
         }
         let mut overrides = self.overrides;
-        if let Some(source) = overrides.source
-            && !self.endpoint.has(source)?
-        {
-            match self.readings.of() {
-                ForeignSource::AddressComponent => return Err(STATUS_INVALID_ADDRESS_COMPONENT),
-                ForeignSource::InvalidParameter => return Err(STATUS_INVALID_PARAMETER),
-                ForeignSource::Ignored => overrides.source = None,
+        if let Some(source) = overrides.source {
+            match (self.endpoint.has(source), self.readings.of()) {
+                (Ok(true), _) => {}
+                (Err(status), _) => return (0, Err(status)),
+                (Ok(false), ForeignSource::AddressComponent) => {
+                    return (0, Err(STATUS_INVALID_ADDRESS_COMPONENT));
+                }
+                (Ok(false), ForeignSource::InvalidParameter) => return (0, Err(STATUS_INVALID_PARAMETER)),
+                (Ok(false), ForeignSource::Ignored) => overrides.source = None,
             }
         }
+        let mut sent = 0;
         // The network refuses packet information for its interface; what is ignored is left out.
         loop {
-            let sent = self.endpoint.send(bytes, self.address, &self.outgoing, &overrides);
-            match sent {
+            let (more, outcome) =
+                self.endpoint.send_all(&parts[sent..], self.address, &self.outgoing, &overrides);
+            sent += more;
+            match outcome {
                 Err(STATUS_NETWORK_UNREACHABLE) if overrides.interface != 0 => match self.readings.of() {
-                    ForeignInterface::Unreachable => return sent,
-                    ForeignInterface::AddressComponent => return Err(STATUS_INVALID_ADDRESS_COMPONENT),
+                    ForeignInterface::Unreachable => return (sent, outcome),
+                    ForeignInterface::AddressComponent => {
+                        return (sent, Err(STATUS_INVALID_ADDRESS_COMPONENT));
+                    }
                     ForeignInterface::Ignored => overrides.interface = 0,
                 },
-                _ => return sent,
+                _ => return (sent, outcome),
             }
         }
     }

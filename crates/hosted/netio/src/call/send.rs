@@ -222,15 +222,23 @@ unsafe fn perform(
     let Parameters { buffers, to, control } = parameters;
     let destination = Destination::new(socket, *to, control, &provider.config.readings)?;
     let partial = provider.follows(SendMessagesFails::Partial);
-    let mut sent = 0;
-    for (number, buffer) in buffers.iter().enumerate() {
+    let (mut datagrams, mut unread) = (Vec::with_capacity(buffers.len()), Ok(()));
+    for buffer in buffers {
         // SAFETY: this function's contract.
-        let bytes = unsafe { buffer::read(buffer, what) }?;
-        match destination.send(&bytes) {
-            Ok(length) => sent += length,
-            Err(_) if partial && number != 0 => break,
-            Err(status) => return Err(status.into()),
+        match unsafe { buffer::read(buffer, what) } {
+            Ok(bytes) => datagrams.push(bytes),
+            Err(failure) => {
+                unread = Err(failure);
+                break;
+            }
         }
     }
-    Ok(sent)
+    // Those before one that cannot be read are sent, as before one that cannot be sent.
+    let (sent, outcome) = destination.send(&datagrams);
+    match outcome {
+        Ok(()) => unread?,
+        Err(_) if partial && sent != 0 => {}
+        Err(status) => return Err(status.into()),
+    }
+    Ok(datagrams[..sent].iter().map(Vec::len).sum())
 }

@@ -1,6 +1,7 @@
 //! Who may bind to an address that another socket has: the table of "Sharing Transport Addresses", as data.
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::collections::BTreeMap;
 
 use wsk_sys::{NTSTATUS, STATUS_ACCESS_DENIED, STATUS_ADDRESS_ALREADY_EXISTS};
 
@@ -113,16 +114,20 @@ fn scope(ip: IpAddr) -> Scope {
     if ip.is_unspecified() { Scope::Wildcard } else { Scope::Specific }
 }
 
+/// A binding's place in a [`Table`]: its port, and its number.
+pub(crate) type Place = (u16, u64);
+
 /// The bindings of a host.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    entries: Vec<(u64, Binding)>,
+    /// Those of a port are next to each other, in the order in which they came.
+    entries: BTreeMap<Place, Binding>,
     last: u64,
 }
 
 impl Table {
     pub(crate) const fn new() -> Table {
-        Table { entries: Vec::new(), last: 0 }
+        Table { entries: BTreeMap::new(), last: 0 }
     }
 
     /// Whether a socket may bind so.
@@ -130,7 +135,7 @@ impl Table {
     /// # Errors
     /// `STATUS_ADDRESS_ALREADY_EXISTS` or `STATUS_ACCESS_DENIED`, as the table says of the first socket in the way.
     pub(crate) fn check(&self, second: &Binding) -> Result<(), NTSTATUS> {
-        for (_, first) in &self.entries {
+        for first in self.at_port(second.address.port()) {
             match second.after(first) {
                 Verdict::Ok => {}
                 Verdict::InUse => return Err(STATUS_ADDRESS_ALREADY_EXISTS),
@@ -142,20 +147,26 @@ impl Table {
     }
 
     /// Enters a binding, and returns what [`Table::remove`] wants.
-    pub(crate) fn insert(&mut self, binding: Binding) -> u64 {
+    pub(crate) fn insert(&mut self, binding: Binding) -> Place {
         self.last += 1;
-        self.entries.push((self.last, binding));
-        self.last
+        let place = (binding.address.port(), self.last);
+        self.entries.insert(place, binding);
+        place
     }
 
     /// Takes a binding out.
-    pub(crate) fn remove(&mut self, id: u64) {
-        self.entries.retain(|entry| entry.0 != id);
+    pub(crate) fn remove(&mut self, place: Place) {
+        self.entries.remove(&place);
     }
 
     /// Whether any socket is bound to the port.
     pub(crate) fn has_port(&self, port: u16) -> bool {
-        self.entries.iter().any(|(_, binding)| binding.address.port() == port)
+        self.at_port(port).next().is_some()
+    }
+
+    /// The bindings to a port; no others can be in the way of one to it.
+    fn at_port(&self, port: u16) -> impl Iterator<Item = &Binding> {
+        self.entries.range((port, 0)..=(port, u64::MAX)).map(|(_, binding)| binding)
     }
 }
 
@@ -256,6 +267,20 @@ mod tests {
         table.remove(first);
         assert!(!table.has_port(7));
         assert_eq!(table.check(&at("127.0.0.1:7", false)), Ok(()));
+    }
+
+    #[test]
+    fn only_those_of_its_port_are_looked_at() {
+        let mut table = Table::new();
+        let other = |port: u16| at(&format!("127.0.0.1:{port}"), false);
+        let places: Vec<_> = (1..=1000).map(|port| table.insert(other(port))).collect();
+        let second = table.insert(at("127.0.0.2:7", false));
+        let at_seven = |table: &Table| table.at_port(7).map(|one| one.address.ip()).collect::<Vec<_>>();
+        assert_eq!(at_seven(&table), [IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2])]);
+        table.remove(places[6]);
+        assert_eq!(at_seven(&table), [IpAddr::from([127, 0, 0, 2])]);
+        table.remove(second);
+        assert_eq!((table.at_port(7).count(), table.at_port(8).count()), (0, 1));
     }
 
     #[test]

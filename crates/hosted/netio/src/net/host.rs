@@ -29,7 +29,7 @@ use wsk_sys::{
 
 use crate::net;
 use crate::net::address::canonical;
-use crate::net::bind_table::{Binding, Table};
+use crate::net::bind_table::{Binding, Place, Table};
 use crate::net::control_info::Overrides;
 use crate::net::filter::Filter;
 use crate::net::inbox::Inbox;
@@ -62,7 +62,7 @@ pub(crate) struct Endpoint {
 
 /// A row of [`TABLE`].
 #[derive(Debug)]
-struct Taken(u64);
+struct Taken(Place);
 
 impl Drop for Taken {
     fn drop(&mut self) {
@@ -166,27 +166,36 @@ impl net::Endpoint for Endpoint {
         outgoing: &Outgoing,
         overrides: &Overrides,
     ) -> Result<(), NTSTATUS> {
+        self.send_all(&[bytes], to, outgoing, overrides).1
+    }
+
+    fn send_all(
+        &self,
+        datagrams: &[&[u8]],
+        to: SocketAddr,
+        outgoing: &Outgoing,
+        overrides: &Overrides,
+    ) -> (usize, Result<(), NTSTATUS>) {
         // The host has no option for a bound of ours.
-        if outgoing.forbids(bytes, to) {
-            return Err(STATUS_INVALID_BUFFER_SIZE);
-        }
-        let deadline = Instant::now() + SEND_LIMIT;
-        let mut echoes = 0;
-        loop {
-            match own::send(self.source.socket(), self.local, bytes, to, overrides) {
-                Ok(()) => return Ok(()),
+        let forbidden = datagrams.iter().position(|bytes| outgoing.forbids(bytes, to));
+        let allowed = &datagrams[..forbidden.unwrap_or(datagrams.len())];
+        let (mut sent, mut echoes, mut begun) = (0, 0, Instant::now());
+        while sent < allowed.len() {
+            match own::send(self.source.socket(), self.local, &allowed[sent..], to, overrides) {
+                Ok(more) => (sent, echoes, begun) = (sent + more, 0, Instant::now()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // WSK does not buffer: the request lasts until the host takes the datagram.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if Instant::now() >= deadline {
-                        return Err(STATUS_INSUFFICIENT_RESOURCES);
+                    if begun.elapsed() >= SEND_LIMIT {
+                        return (sent, Err(STATUS_INSUFFICIENT_RESOURCES));
                     }
                     thread::sleep(Duration::from_micros(100));
                 }
-                Err(error) if echoes == own::ECHOES => return Err(status_of(&error)),
+                Err(error) if echoes == own::ECHOES => return (sent, Err(status_of(&error))),
                 Err(_) => echoes += 1,
             }
         }
+        (sent, forbidden.map_or(Ok(()), |_| Err(STATUS_INVALID_BUFFER_SIZE)))
     }
 
     fn changed(&self, row: &Row, values: &Values, groups: &Memberships) -> Result<(), NTSTATUS> {

@@ -30,7 +30,7 @@ use wsk_sys::{
 
 use crate::net;
 use crate::net::address::{Family, canonical, in_family};
-use crate::net::bind_table::{Binding, Share, Table};
+use crate::net::bind_table::{Binding, Place, Share, Table};
 use crate::net::control_info::Overrides;
 use crate::net::filter::Filter;
 use crate::net::guard::Guard;
@@ -93,7 +93,7 @@ impl fmt::Debug for Watcher {
 
 #[derive(Debug)]
 struct Bound {
-    id: u64,
+    id: Place,
     binding: Binding,
     inbox: Arc<Inbox>,
     filter: Filter,
@@ -340,7 +340,7 @@ impl State {
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     net: Net,
-    id: u64,
+    id: Place,
     binding: Binding,
     inbox: Arc<Inbox>,
     /// Whether it is a socket of the provider.

@@ -1,6 +1,7 @@
 //! What only Linux lets one ask of a socket: options that no portable function sets, and control information.
 #![expect(unsafe_code, reason = "no safe function sets or gets some of these options")]
 
+mod many;
 mod message;
 #[cfg(test)]
 mod tests;

@@ -52,17 +52,19 @@ impl Reader {
     }
 }
 
+/// Sends the first of some datagrams, and returns how many that were.
 pub(crate) fn send(
     socket: &UdpSocket,
     _: SocketAddr,
-    bytes: &[u8],
+    datagrams: &[&[u8]],
     to: SocketAddr,
     overrides: &Overrides,
-) -> io::Result<()> {
+) -> io::Result<usize> {
     if overrides.concern_the_network() {
         return Err(io::ErrorKind::Unsupported.into());
     }
-    socket.send_to(bytes, to).map(drop)
+    let Some(first) = datagrams.first() else { return Ok(0) };
+    socket.send_to(first, to).map(|_| 1)
 }
 
 #[cfg(not(windows))]

@@ -7,6 +7,7 @@ use wsk_cmsg::ReceiveError;
 
 use super::{Bound, State, interface_of};
 use crate::net::address::Family;
+use crate::net::bind_table::Place;
 use crate::net::inbox::{Datagram, Header, Inbox};
 
 /// The message of RFC 792, "Destination Unreachable Message": the port.
@@ -23,7 +24,7 @@ impl State {
     }
 
     /// Where the sender of a datagram is told of errors, if its options ask for that.
-    pub(super) fn told_of_errors(&self, sender: u64, to: SocketAddr) -> Option<(Arc<Inbox>, Family)> {
+    pub(super) fn told_of_errors(&self, sender: Place, to: SocketAddr) -> Option<(Arc<Inbox>, Family)> {
         let asks = |bound: &&Bound| bound.id == sender && bound.filter.takes_errors(to.is_ipv6());
         self.sockets.iter().find(asks).map(|bound| (Arc::clone(&bound.inbox), bound.family()))
     }

@@ -13,6 +13,7 @@ use wsk_cmsg::ReceiveError;
 
 use crate::net::address::canonical;
 use crate::net::control_info::Overrides;
+use crate::net::host::linux::many;
 use crate::net::inbox::{Datagram, Header};
 
 /// The largest datagram there is.
@@ -128,7 +129,8 @@ fn icmp_error(message: &ControlMessageOwned) -> Option<ReceiveError> {
     Some(ReceiveError { protocol, info: error.ee_info, kind: error.ee_type, code: error.ee_code })
 }
 
-/// Sends a datagram, from a socket bound to `local`, as `overrides` say.
+/// Sends the first of some datagrams, from a socket bound to `local`, as `overrides` say, or several of them: with one call
+/// those without control information. Returns how many that were.
 ///
 /// # Errors
 /// `AddrNotAvailable`: the source address is not the socket's. `NetworkUnreachable`: there is no such interface. And
@@ -136,12 +138,17 @@ fn icmp_error(message: &ControlMessageOwned) -> Option<ReceiveError> {
 pub(crate) fn send(
     socket: &UdpSocket,
     local: SocketAddr,
-    bytes: &[u8],
+    datagrams: &[&[u8]],
     to: SocketAddr,
     overrides: &Overrides,
-) -> io::Result<()> {
+) -> io::Result<usize> {
+    let Some(bytes) = datagrams.first() else { return Ok(0) };
     if !overrides.concern_the_network() {
-        return socket.send_to(bytes, to).map(drop);
+        return if datagrams.len() == 1 {
+            socket.send_to(bytes, to).map(|_| 1)
+        } else {
+            many::send(socket, datagrams, to)
+        };
     }
     let own = canonical(local).ip();
     let foreign = |source: IpAddr| !own.is_unspecified() && own != source;
@@ -153,7 +160,7 @@ pub(crate) fn send(
     } else {
         send_v6(socket, bytes, to, overrides)
     };
-    result.map_err(|error| match error {
+    result.map(|()| 1).map_err(|error| match error {
         // It has several names for this, and these for other things.
         Errno::EINVAL | Errno::ENETUNREACH if overrides.source.is_some_and(is_nobodys) => {
             io::ErrorKind::AddrNotAvailable.into()

@@ -20,7 +20,7 @@ use crate::net::guard::Guard;
 use crate::net::host::{Endpoint, Poller, bind};
 use crate::net::inbox::{Datagram, Inbox};
 use crate::net::multicast::{Change, Group, Memberships};
-use crate::net::option::Values;
+use crate::net::option::{Outgoing, Values};
 
 /// Long enough for what will come.
 const LIMIT: Option<Duration> = Some(Duration::from_mins(1));
@@ -350,5 +350,33 @@ fn the_group_of_single_sources_is_joined_once() {
         own.groups.change(&readings::Readings::STRICT, change, group, source).unwrap();
         own.endpoint().changed_group(&own.values, &own.groups, change, group, source).unwrap();
         assert_eq!(is_joined(group.address), joined, "{change:?} {source:?}");
+    }
+}
+
+#[test]
+fn several_are_sent_up_to_the_first_that_cannot_be() {
+    let (own, other) =
+        (Own::bound("127.0.0.1:0", Values::default()), Own::bound("127.0.0.1:0", Values::default()));
+    let to = other.at("127.0.0.1");
+    let outgoing = own.values.outgoing(to.ip());
+    let long = vec![0; 70_000];
+    // With control information too, where each has a call of its own.
+    let mut source = Overrides::default();
+    source.source = Some(IpAddr::from([127, 0, 0, 1]));
+    for overrides in [Overrides::default(), source] {
+        let send =
+            |datagrams: &[&[u8]], outgoing| own.endpoint().send_all(datagrams, to, outgoing, &overrides);
+        assert_eq!(send(&[], &outgoing), (0, Ok(())));
+        assert_eq!(send(&[b"1", b"", b"3"], &outgoing), (3, Ok(())));
+        // What Linux refuses, and what a bound of ours does.
+        assert_eq!(send(&[b"4", b"5", &long, b"6"], &outgoing), (2, Err(STATUS_INVALID_BUFFER_SIZE)));
+        let bounded = Outgoing { dont_fragment: true, user_mtu: 100, ..outgoing };
+        assert_eq!(send(&[b"7", &long[..73], b"8"], &bounded), (1, Err(STATUS_INVALID_BUFFER_SIZE)));
+        for expected in [&b"1"[..], b"", b"3", b"4", b"5", b"7"] {
+            assert_eq!(other.received().bytes, expected);
+        }
+        // More than Linux takes at once.
+        assert_eq!(send(&vec![&[0][..]; 1500], &outgoing), (1500, Ok(())));
+        while other.inbox.wait(Some(Duration::from_millis(200))).is_some() {}
     }
 }
