@@ -71,7 +71,10 @@ fn measure(root: &Path) -> Result<()> {
     build.current_dir(root).args(["build", "--locked", "--package", "wskctl", "--profile", PROFILE]);
     ensure!(build.status().context("running cargo")?.success(), "wskctl was not built");
     let program = crate::target_directory(root).join(PROFILE).join("wskctl");
-    let output = Command::new(&program).args(ARGUMENTS).stderr(std::process::Stdio::inherit()).output();
+    let mut bench = Command::new(&program);
+    // A backtrace of each allocation and each free would be most of what is measured.
+    bench.args(ARGUMENTS).env("RUST_LIB_BACKTRACE", "0").stderr(std::process::Stdio::inherit());
+    let output = bench.output();
     let output = output.with_context(|| format!("running {}", program.display()))?;
     ensure!(output.status.success(), "wskctl bench has not measured all: {}", output.status);
     let text = String::from_utf8(output.stdout)?;
