@@ -151,7 +151,7 @@ static LOCKS: &[Row] = &[
     ),
     (
         "an event is initialised again while a thread waits",
-        Ok(&rule::EVENT_INITIALIZED_WAITED),
+        Ok(&rule::OBJECT_INITIALIZED_IN_USE),
         "event.rs",
         "an_event_is_initialised_while_a_thread_waits_for_it",
     ),

@@ -56,6 +56,10 @@ layouts! {
     IO_STATUS_BLOCK = 0x10 { Status = 0, Information = 8 }
     DISPATCHER_HEADER = 0x18 { Type = 0, Signalling = 1, Size = 2, Reserved1 = 3, SignalState = 4, WaitListHead = 8 }
     KEVENT = 0x18 { Header = 0 }
+    KSEMAPHORE = 0x20 { Header = 0, Limit = 0x18 }
+    KMUTANT = 0x38 { Header = 0, MutantListEntry = 0x18, OwnerThread = 0x28, Abandoned = 0x30, ApcDisable = 0x31 }
+    FAST_MUTEX = 0x38 { Count = 0, Owner = 8, Contention = 0x10, Event = 0x18, OldIrql = 0x30 }
+    KWAIT_BLOCK = 0x30 {}
     KTIMER = 0x40 { Header = 0, DueTime = 0x18, TimerListEntry = 0x20, Dpc = 0x30, Processor = 0x38, Period = 0x3C }
     KDPC = 0x40 {
         Type = 0, Importance = 1, Number = 2, DpcListEntry = 8, ProcessorHistory = 0x10, DeferredRoutine = 0x18,

@@ -15,7 +15,7 @@
 //! |---|---|
 //! | [`base`] | integers, `NTSTATUS`, `UNICODE_STRING`, `LIST_ENTRY`, `GUID` |
 //! | [`status`] | the `NTSTATUS` values, with their names |
-//! | [`sync`] | `KEVENT`, `KTIMER`, `KDPC`, spin locks |
+//! | [`sync`] | `KEVENT`, `KTIMER`, `KSEMAPHORE`, `KMUTEX`, `FAST_MUTEX`, `KDPC`, spin locks |
 //! | [`irp`], [`mdl`], [`object`] | I/O manager structures and their inlines |
 //! | [`ntoskrnl`] | functions exported by `ntoskrnl.exe` |
 #![no_std]

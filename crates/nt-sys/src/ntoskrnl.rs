@@ -12,7 +12,8 @@ use crate::irp::IRP;
 use crate::mdl::{LOCK_OPERATION, MDL, MEMORY_CACHING_TYPE};
 use crate::object::{DEVICE_OBJECT, DRIVER_OBJECT, IO_WORKITEM, IO_WORKITEM_ROUTINE, WORK_QUEUE_TYPE};
 use crate::sync::{
-    EVENT_TYPE, EX_RUNDOWN_REF, KDEFERRED_ROUTINE, KDPC, KEVENT, KSPIN_LOCK, KTIMER, KWAIT_REASON, TIMER_TYPE,
+    EVENT_TYPE, EX_RUNDOWN_REF, FAST_MUTEX, KDEFERRED_ROUTINE, KDPC, KEVENT, KMUTEX, KSEMAPHORE, KSPIN_LOCK,
+    KTIMER, KWAIT_BLOCK, KWAIT_REASON, TIMER_TYPE, WAIT_TYPE,
 };
 
 /// `POOL_FLAG_UNINITIALIZED`: do not zero the block.
@@ -50,6 +51,12 @@ unsafe extern "system" {
     pub fn ExAllocatePoolWithTag(PoolType: POOL_TYPE, NumberOfBytes: SIZE_T, Tag: ULONG) -> PVOID;
     pub fn ExFreePool(P: PVOID);
     pub fn ExFreePoolWithTag(P: PVOID, Tag: ULONG);
+    /// Raises the level to `APC_LEVEL`.
+    pub fn ExAcquireFastMutex(FastMutex: *mut FAST_MUTEX);
+    /// Raises the level to `APC_LEVEL`, if it returns `TRUE`.
+    pub fn ExTryToAcquireFastMutex(FastMutex: *mut FAST_MUTEX) -> BOOLEAN;
+    /// Sets the level to that from before the mutex was acquired.
+    pub fn ExReleaseFastMutex(FastMutex: *mut FAST_MUTEX);
     pub fn ExInitializeRundownProtection(RunRef: *mut EX_RUNDOWN_REF);
     pub fn ExAcquireRundownProtection(RunRef: *mut EX_RUNDOWN_REF) -> BOOLEAN;
     pub fn ExReleaseRundownProtection(RunRef: *mut EX_RUNDOWN_REF);
@@ -127,6 +134,32 @@ unsafe extern "system" {
         Alertable: BOOLEAN,
         Timeout: *const LARGE_INTEGER,
     ) -> NTSTATUS;
+    /// Up to [`THREAD_WAIT_OBJECTS`](crate::THREAD_WAIT_OBJECTS) objects, or
+    /// [`MAXIMUM_WAIT_OBJECTS`](crate::MAXIMUM_WAIT_OBJECTS) with as many wait blocks. `Timeout` as of
+    /// [`KeWaitForSingleObject`].
+    pub fn KeWaitForMultipleObjects(
+        Count: ULONG,
+        Object: *mut PVOID,
+        WaitType: WAIT_TYPE,
+        WaitReason: KWAIT_REASON,
+        WaitMode: KPROCESSOR_MODE,
+        Alertable: BOOLEAN,
+        Timeout: *const LARGE_INTEGER,
+        WaitBlockArray: *mut KWAIT_BLOCK,
+    ) -> NTSTATUS;
+    pub fn KeInitializeSemaphore(Semaphore: *mut KSEMAPHORE, Count: LONG, Limit: LONG);
+    /// `Increment` is one of priority.
+    pub fn KeReleaseSemaphore(
+        Semaphore: *mut KSEMAPHORE,
+        Increment: LONG,
+        Adjustment: LONG,
+        Wait: BOOLEAN,
+    ) -> LONG;
+    pub fn KeReadStateSemaphore(Semaphore: *mut KSEMAPHORE) -> LONG;
+    /// `Level` is zero.
+    pub fn KeInitializeMutex(Mutex: *mut KMUTEX, Level: ULONG);
+    pub fn KeReleaseMutex(Mutex: *mut KMUTEX, Wait: BOOLEAN) -> LONG;
+    pub fn KeReadStateMutex(Mutex: *mut KMUTEX) -> LONG;
     pub fn KeDelayExecutionThread(
         WaitMode: KPROCESSOR_MODE,
         Alertable: BOOLEAN,

@@ -200,8 +200,22 @@ pub(super) fn sections() -> Vec<Section> {
                 ("IrqlKeRaiseLower2", Answer::By(vec![&rule::LOWER_NOT_SAVED])),
                 ("IrqlKeReleaseSpinLock", Answer::By(vec![&rule::IRQL_KE_RELEASE_SPIN_LOCK])),
                 ("IrqlKeSetEvent", Answer::By(vec![&rule::IRQL_KE_SET_EVENT])),
-                ("IrqlKeWaitForMutexObject", Answer::No(ABSENT)),
-                ("IrqlKeWaitForMultipleObjects", Answer::No(ABSENT)),
+                (
+                    "IrqlKeWaitForMutexObject",
+                    Answer::By(vec![
+                        &rule::WAIT_ABOVE_DISPATCH,
+                        &rule::WAIT_AT_DISPATCH,
+                        &rule::WAIT_AT_DISPATCH_LIMITED,
+                    ]),
+                ),
+                (
+                    "IrqlKeWaitForMultipleObjects",
+                    Answer::By(vec![
+                        &rule::WAIT_ABOVE_DISPATCH,
+                        &rule::WAIT_AT_DISPATCH,
+                        &rule::WAIT_AT_DISPATCH_LIMITED,
+                    ]),
+                ),
                 ("IrqlMmApcLte", Answer::By(vec![&rule::IRQL_MM_APC_LTE])),
                 ("IrqlMmDispatch", Answer::By(vec![&rule::IRQL_MM_DISPATCH])),
                 ("IrqlObPassive", Answer::No(ABSENT)),

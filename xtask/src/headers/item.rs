@@ -171,6 +171,7 @@ mod tests {
             "IoSetCompletionRoutine",
             "IoMarkIrpPending",
             "IoSetCancelRoutine",
+            "ExInitializeFastMutex",
             "MmGetMdlByteCount",
             "MmGetMdlVirtualAddress",
             "MmGetSystemAddressForMdlSafe",

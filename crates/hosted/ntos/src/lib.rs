@@ -82,7 +82,7 @@
 //! | module | contents |
 //! |---|---|
 //! | [`Machine`], [`bugcheck`], [`rule`], [`fault`], [`counters`], [`owner`] | the machine, its end, its rules, its leaks |
-//! | [`irql`], [`spinlock`], [`lock_order`], [`event`], [`mod@wait`], [`rundown`] | levels, locks, waits |
+//! | [`irql`], [`spinlock`], [`lock_order`], [`event`], [`semaphore`], [`mutex`], [`fast_mutex`], [`mod@wait`], [`rundown`] | levels, locks, waits |
 //! | [`dpc`], [`timer`], [`work_item`], [`thread`] | what runs when |
 //! | [`pool`], [`mdl`], [`in_flight`] | memory, and which of it may not be freed yet |
 //! | [`irp`], [`irp::log`], [`device`], [`driver`], [`security`] | the I/O manager |
@@ -104,9 +104,9 @@ pub mod rule;
 mod se;
 mod sync;
 
-pub use ex::{pool, rundown, work_item};
+pub use ex::{fast_mutex, pool, rundown, work_item};
 pub use io::{device, driver, irp, shutdown};
-pub use ke::{dpc, event, irql, lock_order, spinlock, timer, wait};
+pub use ke::{dpc, event, irql, lock_order, mutex, semaphore, spinlock, timer, wait};
 pub use machine::{bugcheck, counters, debug, fault, owner, routine, stuck};
 pub use mm::{in_flight, mdl, user_memory};
 pub use ps::thread;

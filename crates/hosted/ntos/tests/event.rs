@@ -271,10 +271,10 @@ fn an_event_that_was_never_initialised_or_moved() {
     let report = bug_check(move || {
         kernel!(KeInitializeEvent(object.get(), NotificationEvent, FALSE));
         // SAFETY: an event of the test.
-        unsafe { (*object.get()).Header.Type = 5 };
+        unsafe { (*object.get()).Header.Type = 4 };
         wait(&object, None);
     });
-    assert_names(&report, &rule::DISPATCHER_OBJECT, &format!("{name} of type 5"));
+    assert_names(&report, &rule::DISPATCHER_OBJECT, &format!("{name} of type 4"));
 }
 
 #[cfg_attr(miri, ignore = "a bug check leaves a stopped thread")]
@@ -318,5 +318,5 @@ fn an_event_is_initialised_while_a_thread_waits_for_it() {
             std::thread::yield_now();
         }
     });
-    assert_names(&report, &rule::EVENT_INITIALIZED_WAITED, &name);
+    assert_names(&report, &rule::OBJECT_INITIALIZED_IN_USE, &name);
 }

@@ -147,7 +147,7 @@ fn something_that_is_no_timer() {
         kernel!(KeInitializeEvent(object.get().cast::<KEVENT>(), NotificationEvent, FALSE));
         set(&object, FAR, 0, ptr::null_mut());
     });
-    assert_names(&report, &rule::DISPATCHER_OBJECT, &format!("{name}, which is no timer"));
+    assert_names(&report, &rule::DISPATCHER_OBJECT, &format!("{name} of type 0, which is no timer"));
     let dpc = Object::<KDPC>::zeroed();
     let name = dpc.name();
     let report = bug_check(move || {

@@ -3,11 +3,13 @@
 //! The driver's word holds the count times two, plus one once the run-down began.
 #![expect(unsafe_code, reason = "exports C functions by their names; the word is the driver's")]
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wsk_sys::{APC_LEVEL, BOOLEAN, DISPATCH_LEVEL, EX_RUNDOWN_REF, FALSE, TRUE};
 
 use crate::ex::pool;
+use crate::ke::dispatcher::{Awaited, Wait};
 use crate::ke::irql::at_most;
 use crate::ke::spinlock;
 use crate::machine::Machine;
@@ -124,7 +126,8 @@ pub unsafe extern "system" fn ExWaitForRundownProtectionRelease(RunRef: *mut EX_
     let locked = machine.parts.dispatcher.lock();
     // Acquire: what the users wrote is seen once the count is zero.
     if word.fetch_or(ACTIVE, Ordering::AcqRel) & !ACTIVE != 0 {
-        require(machine.parts.dispatcher.wait(locked, &machine, RunRef.addr(), what, None));
+        let wait = Arc::new(Wait::new(vec![Awaited::Word(RunRef.addr())], false, what));
+        require(machine.parts.dispatcher.wait(locked, &machine, &wait, None));
         Machine::kernel();
     }
 }

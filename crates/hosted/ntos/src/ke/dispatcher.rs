@@ -1,99 +1,223 @@
 //! Dispatcher objects, and the threads that wait for them.
 //!
-//! The state of an event is where Windows has it, in the driver's `KEVENT`; the threads that wait for it are in the
-//! machine's list, by address. All of it changes under one lock per machine, so a waiter that was released may free
-//! the event at once: whoever set it is done with it.
-#![expect(unsafe_code, reason = "the objects are the driver's")]
+//! The state of an object is where Windows has it, in the driver's `KEVENT`, `KSEMAPHORE` or `KMUTEX`; the threads that
+//! wait are in the machine's lists, by address. All of it changes under one lock per machine. Whoever signals an object
+//! first finds out which waits that ends, then wakes their threads, and is done with the object before that: a waiter that
+//! was released may free it at once.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
-use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, Thread};
 use std::time::Instant;
 
-use wsk_sys::{DISPATCHER_HEADER, LIST_ENTRY, LONG, UCHAR};
+use wsk_sys::LONG;
 
-use crate::ex::pool;
+use crate::ke::header::Header;
+use crate::ke::mutex::{self, Owned};
+use crate::ke::spinlock::thread_number;
 use crate::machine::Machine;
 use crate::machine::bugcheck::Broken;
 use crate::rule;
 use crate::sync::lock;
 
-/// `TimerNotificationObject` of `KOBJECTS`, a timer's type in its header; the other kind of timer follows it.
-pub(crate) const TIMER_OBJECT: UCHAR = 8;
-/// The waits of one machine.
+/// The waits of one machine, and the mutexes that are owned.
 #[derive(Debug, Default)]
 pub(crate) struct Dispatcher {
-    waiters: Mutex<Waiters>,
+    state: Mutex<State>,
 }
 
-type Waiters = BTreeMap<usize, VecDeque<Wait>>;
+#[derive(Debug, Default)]
+pub(super) struct State {
+    queues: BTreeMap<usize, VecDeque<Entry>>,
+    pub(super) owned: BTreeMap<usize, Owned>,
+}
 
-/// A thread's wait, in the list of an object.
+/// A thread's wait, in the list of one of the objects that it is for.
+#[derive(Clone, Debug)]
+struct Entry {
+    wait: Arc<Wait>,
+    /// Which of the wait's objects this is.
+    index: usize,
+}
+
+/// What a thread waits for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Awaited {
+    /// A dispatcher object.
+    Object(Header),
+    /// Something else, by its address: [`Locked::release_all`] ends the wait.
+    Word(usize),
+}
+
+impl Awaited {
+    fn key(self) -> usize {
+        match self {
+            Awaited::Object(header) => header.key(),
+            Awaited::Word(key) => key,
+        }
+    }
+
+    fn is_signalled_for(self, thread: usize) -> bool {
+        matches!(self, Awaited::Object(header) if header.is_signalled_for(thread))
+    }
+}
+
+/// A thread's wait.
 #[derive(Debug)]
-struct Wait {
-    waiter: Arc<Waiter>,
+pub(crate) struct Wait {
+    awaited: Vec<Awaited>,
+    /// Whether it is over when all are signalled, not any.
+    all: bool,
+    thread: usize,
+    /// What the thread will be to the mutexes among the objects, if there are any.
+    owner: Option<Owned>,
     /// For a report: the function, the thread, and since when.
     what: &'static str,
-    thread: String,
+    host: Thread,
     since: Instant,
-}
-
-/// A thread's place in a list of waiters.
-#[derive(Debug, Default)]
-struct Waiter {
-    released: Mutex<bool>,
+    /// Which object has ended it.
+    outcome: Mutex<Option<usize>>,
     wake: Condvar,
 }
 
-thread_local! {
-    /// A thread waits for one object at a time.
-    static WAITER: Arc<Waiter> = Arc::default();
-}
+impl Wait {
+    /// A wait of the calling thread, which has called `what`.
+    pub(crate) fn new(awaited: Vec<Awaited>, all: bool, what: &'static str) -> Wait {
+        let has_mutex =
+            awaited.iter().any(|awaited| matches!(awaited, Awaited::Object(object) if object.is_mutex()));
+        Wait {
+            awaited,
+            all,
+            thread: thread_number(),
+            owner: has_mutex.then(|| Owned::by_current_thread(what)),
+            what,
+            host: thread::current(),
+            since: Instant::now(),
+            outcome: Mutex::default(),
+            wake: Condvar::new(),
+        }
+    }
 
-impl Waiter {
-    fn release(&self) {
-        *lock(&self.released) = true;
+    /// The function that waits.
+    pub(super) fn what(&self) -> &'static str {
+        self.what
+    }
+
+    /// The mutexes among its objects.
+    pub(super) fn mutexes(&self) -> impl Iterator<Item = Header> {
+        self.awaited.iter().filter_map(|awaited| match awaited {
+            Awaited::Object(header) if header.is_mutex() => Some(*header),
+            _ => None,
+        })
+    }
+
+    /// The mutex that the wait has got by the object with this number, or those that it has got by all of them.
+    pub(super) fn mutexes_got(&self, index: usize) -> impl Iterator<Item = Header> {
+        let only = (!self.all).then(|| self.awaited[index].key());
+        self.mutexes().filter(move |mutex| only.is_none_or(|key| key == mutex.key()))
+    }
+
+    /// Whether nothing but all of its objects can end it.
+    pub(super) fn is_for_all(&self) -> bool {
+        self.all || self.awaited.len() == 1
+    }
+
+    fn end(&self, index: usize) {
+        *lock(&self.outcome) = Some(index);
         self.wake.notify_one();
     }
 
-    /// Waits until released or until the deadline; `false` if not released.
-    fn wait(&self, deadline: Option<Instant>) -> bool {
-        let mut released = lock(&self.released);
-        while !*released {
+    /// Waits until it is over or until the deadline.
+    fn sleep(&self, deadline: Option<Instant>) -> Option<usize> {
+        let mut outcome = lock(&self.outcome);
+        while outcome.is_none() {
             let Some(deadline) = deadline else {
-                released = self.wake.wait(released).unwrap_or_else(PoisonError::into_inner);
+                outcome = self.wake.wait(outcome).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return false;
+                return None;
             }
-            released = self.wake.wait_timeout(released, left).unwrap_or_else(PoisonError::into_inner).0;
+            outcome = self.wake.wait_timeout(outcome, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        true
+        *outcome
+    }
+
+    /// The addresses of its objects, for a report.
+    fn names(&self) -> String {
+        let names: Vec<String> = self.awaited.iter().map(|awaited| format!("{:#x}", awaited.key())).collect();
+        names.join(if self.all { " and " } else { " or " })
     }
 }
 
 /// The dispatcher lock, held.
-pub(crate) struct Locked<'a>(MutexGuard<'a, Waiters>);
+pub(crate) struct Locked<'a>(pub(super) MutexGuard<'a, State>);
 
 impl Locked<'_> {
-    /// Releases the first waiter for `key`; `false` if there is none.
-    fn release_one(&mut self, key: usize) -> bool {
-        let Some(queue) = self.0.get_mut(&key) else { return false };
-        let first = queue.pop_front();
-        if queue.is_empty() {
-            self.0.remove(&key);
+    /// Sets the state of an object, releases whom that releases, and returns the previous state.
+    pub(crate) fn signal(&mut self, object: Header, state: LONG) -> LONG {
+        let previous = object.set(state);
+        let mut over = Vec::new();
+        let mut place = 0;
+        while object.read() > 0
+            && let Some(entry) = self.0.queues.get(&object.key()).and_then(|queue| queue.get(place)).cloned()
+        {
+            // One that waits for other objects, too, leaves the signal to who came later.
+            let Some(index) = self.take_by(&entry.wait, entry.index) else {
+                place += 1;
+                continue;
+            };
+            self.remove(&entry.wait);
+            over.push((entry.wait, index));
         }
-        first.inspect(|wait| wait.waiter.release()).is_some()
+        // The last thing done: who is released may free the object.
+        for (wait, index) in over {
+            wait.end(index);
+        }
+        previous
     }
 
-    /// Releases all waiters for `key`.
+    /// Ends the waits for what is no object.
     pub(crate) fn release_all(&mut self, key: usize) {
-        for wait in self.0.remove(&key).into_iter().flatten() {
-            wait.waiter.release();
+        for entry in self.0.queues.remove(&key).into_iter().flatten() {
+            entry.wait.end(entry.index);
+        }
+    }
+
+    /// Takes the signals that the wait is for, if they are there. Gives the number of the object that was signalled, of a
+    /// wait for any, or zero.
+    pub(crate) fn take(&mut self, wait: &Wait) -> Option<usize> {
+        (0..wait.awaited.len()).find_map(|index| self.take_by(wait, index))
+    }
+
+    /// Takes them, if the object with this number ends the wait.
+    fn take_by(&mut self, wait: &Wait, index: usize) -> Option<usize> {
+        let (index, range) = if wait.all { (0, 0..wait.awaited.len()) } else { (index, index..index + 1) };
+        let taken = wait.awaited.get(range)?;
+        if !taken.iter().all(|awaited| awaited.is_signalled_for(wait.thread)) {
+            return None;
+        }
+        for awaited in taken {
+            let Awaited::Object(object) = awaited else { continue };
+            object.take(wait.thread);
+            if let Some(owner) = wait.owner.as_ref().filter(|_| object.is_mutex()) {
+                self.own(object.key(), owner.clone().of(mutex::node(*object)));
+            }
+        }
+        Some(index)
+    }
+
+    /// Takes a wait off all lists.
+    fn remove(&mut self, wait: &Arc<Wait>) {
+        for key in wait.awaited.iter().map(|awaited| awaited.key()) {
+            if let Some(queue) = self.0.queues.get_mut(&key) {
+                queue.retain(|entry| !Arc::ptr_eq(&entry.wait, wait));
+                if queue.is_empty() {
+                    self.0.queues.remove(&key);
+                }
+            }
         }
     }
 }
@@ -101,11 +225,11 @@ impl Locked<'_> {
 impl Dispatcher {
     /// Takes the dispatcher lock.
     pub(crate) fn lock(&self) -> Locked<'_> {
-        Locked(lock(&self.waiters))
+        Locked(lock(&self.state))
     }
 
-    /// Lets go of the lock and waits until another thread releases the waiters for `key`, or until the deadline;
-    /// `false` if it passed.
+    /// Lets go of the lock and waits until another thread ends the wait, or until the deadline. Gives the number of the
+    /// object that has ended it, or none if the deadline passed.
     ///
     /// # Errors
     /// [`rule::WAIT_TOO_LONG`]: a wait without a deadline is bounded by the machine's `wait_limit`.
@@ -113,189 +237,62 @@ impl Dispatcher {
         &self,
         mut locked: Locked<'_>,
         machine: &Machine,
-        key: usize,
-        what: &'static str,
+        wait: &Arc<Wait>,
         deadline: Option<Instant>,
-    ) -> Result<bool, Broken> {
+    ) -> Result<Option<usize>, Broken> {
         machine.parts.gauges.waits.add(1);
-        let waiter = WAITER.with(Arc::clone);
-        *lock(&waiter.released) = false;
-        let thread = thread::current().name().unwrap_or("unnamed").to_owned();
-        let wait = Wait { waiter: Arc::clone(&waiter), what, thread, since: Instant::now() };
-        locked.0.entry(key).or_default().push_back(wait);
+        for (index, awaited) in wait.awaited.iter().enumerate() {
+            let entry = Entry { wait: Arc::clone(wait), index };
+            locked.0.queues.entry(awaited.key()).or_default().push_back(entry);
+        }
         drop(locked);
         let limit = machine.config().wait_limit.filter(|_| deadline.is_none());
         let until = deadline.or_else(|| limit.and_then(|limit| Instant::now().checked_add(limit)));
-        if waiter.wait(until) {
-            return Ok(true);
+        if let Some(index) = wait.sleep(until) {
+            return Ok(Some(index));
         }
-        let mut waiters = lock(&self.waiters);
-        if *lock(&waiter.released) {
+        let mut locked = self.lock();
+        if let Some(index) = *lock(&wait.outcome) {
             // Released between the deadline and the lock.
-            return Ok(true);
+            return Ok(Some(index));
         }
-        if let Some(queue) = waiters.get_mut(&key) {
-            queue.retain(|other| !Arc::ptr_eq(&other.waiter, &waiter));
-            if queue.is_empty() {
-                waiters.remove(&key);
-            }
-        }
-        drop(waiters);
+        locked.remove(wait);
+        drop(locked);
         if let Some(limit) = limit {
-            let detail = format!("{what} on {key:#x} has taken more than {limit:?}");
+            let detail = format!("{} on {} has taken more than {limit:?}", wait.what, wait.names());
             return Err(Broken::new(&rule::WAIT_TOO_LONG, detail));
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// The waits of all threads, for a report.
     pub(crate) fn in_flight(&self) -> Vec<String> {
-        let waiters = lock(&self.waiters);
-        let waits = waiters.iter().flat_map(|(key, queue)| queue.iter().map(move |wait| (key, wait)));
-        let describe = |(key, wait): (&usize, &Wait)| {
-            format!("thread \"{}\" in {} on {key:#x} for {:?}", wait.thread, wait.what, wait.since.elapsed())
+        let state = lock(&self.state);
+        let waits = state.queues.values().flatten().filter(|entry| entry.index == 0);
+        let describe = |Entry { wait, .. }: &Entry| {
+            let thread = wait.host.name().unwrap_or("unnamed");
+            let (what, names, time) = (wait.what, wait.names(), wait.since.elapsed());
+            format!("thread \"{thread}\" in {what} on {names} for {time:?}")
         };
         waits.map(describe).collect()
     }
 
-    /// The address of an object in `range` that a thread waits for.
-    pub(crate) fn waited_in(&self, range: &Range<usize>) -> Option<usize> {
-        lock(&self.waiters).range(range.clone()).next().map(|(key, _)| *key)
-    }
-}
-
-/// The head of an event or timer in a driver's memory.
-///
-/// # Invariants
-/// The pointer is to a live header, which the caller of an export vouches for.
-#[derive(Clone, Copy)]
-pub(crate) struct Header(*mut DISPATCHER_HEADER);
-
-impl Header {
-    /// Initialises the header of an object of `size` bytes.
-    ///
-    /// # Safety
-    /// `header` points to memory for a header, and nobody waits for it.
-    pub(crate) unsafe fn initialize(header: *mut DISPATCHER_HEADER, kind: UCHAR, size: usize, state: LONG) {
-        // SAFETY: the caller's memory; only an address is computed.
-        let list = unsafe { &raw mut (*header).WaitListHead };
-        let words = UCHAR::try_from(size / size_of::<LONG>()).unwrap_or(UCHAR::MAX);
-        let value = DISPATCHER_HEADER {
-            Type: kind,
-            Signalling: 0,
-            Size: words,
-            Reserved1: 0,
-            SignalState: state,
-            // An empty list points at itself, which shows later whether the object was moved.
-            WaitListHead: LIST_ENTRY { Flink: list, Blink: list },
-        };
-        // SAFETY: the caller's memory, which nobody reads yet.
-        unsafe { header.write(value) };
+    /// What an object in `range` is in use for.
+    pub(crate) fn used_in(&self, range: &Range<usize>) -> Option<String> {
+        let state = lock(&self.state);
+        if let Some((key, _)) = state.queues.range(range.clone()).next() {
+            return Some(format!("a thread waiting for {key:#x}"));
+        }
+        state.owned.range(range.clone()).next().map(|(_, owned)| owned.to_string())
     }
 
-    /// The header, checked: it must be that of an event or timer and must not have moved since it was initialised.
+    /// Checks that an object at `address`, which `what` is about to initialise, is not in use.
     ///
     /// # Errors
-    /// [`rule::DISPATCHER_OBJECT`], [`rule::PAGED_AT_DISPATCH`].
-    ///
-    /// # Safety
-    /// `header` points to readable memory of a header's size, which stays as long as the object is in use.
-    pub(crate) unsafe fn check(
-        machine: &Machine,
-        header: *mut DISPATCHER_HEADER,
-        what: &str,
-    ) -> Result<Header, Broken> {
-        let address = header.addr();
-        let wrong = |why: String| Err(Broken::new(&rule::DISPATCHER_OBJECT, format!("{what} of {why}")));
-        if header.is_null() || !header.is_aligned() {
-            return wrong(format!("{address:#x}, which is no address of an object"));
-        }
-        pool::check_resident(machine, address, what)?;
-        // SAFETY: the caller's object; the type is written once, when it is initialised.
-        let kind = unsafe { (*header).Type };
-        // SAFETY: the caller's object; only an address is computed.
-        let list = unsafe { &raw const (*header).WaitListHead };
-        // SAFETY: the caller's object; the entry is written once, when it is initialised.
-        let linked = unsafe { (*list).Flink };
-        if linked.addr() != list.addr() {
-            return wrong(format!("object {address:#x}, which was never initialised, or moved since"));
-        }
-        if !matches!(kind, 0 | 1 | TIMER_OBJECT | 9) {
-            return wrong(format!("object {address:#x} of type {kind}, which is no event and no timer"));
-        }
-        Ok(Header(header))
-    }
-
-    /// The header of an object that was checked when it was put to use.
-    ///
-    /// # Safety
-    /// `header` is that of a live, initialised event or timer.
-    pub(crate) unsafe fn trusted(header: *mut DISPATCHER_HEADER) -> Header {
-        Header(header)
-    }
-
-    /// Whether the object is a timer.
-    pub(crate) fn is_timer(self) -> bool {
-        self.kind() >= TIMER_OBJECT
-    }
-
-    fn kind(self) -> UCHAR {
-        // SAFETY: the invariant of this type; the field is written once, when the object is initialised.
-        unsafe { (*self.0).Type }
-    }
-
-    /// The object's address, as the key of its waiters.
-    pub(crate) fn key(self) -> usize {
-        self.0.addr()
-    }
-
-    fn state(&self) -> &AtomicI32 {
-        // SAFETY: the invariant of this type; only an address is computed.
-        let field = unsafe { &raw mut (*self.0).SignalState };
-        // SAFETY: the field is aligned; while the object is shared it is accessed only here, as an atomic.
-        unsafe { AtomicI32::from_ptr(field) }
-    }
-
-    /// Whether one waiter is released at a time.
-    fn is_synchronization(self) -> bool {
-        self.kind() % 2 == 1
-    }
-
-    /// The state, without the lock.
-    pub(crate) fn read(self) -> LONG {
-        // Acquire: who sees the event set sees what was written before that.
-        self.state().load(Ordering::Acquire)
-    }
-
-    /// Sets the state to not signalled, and returns the previous one.
-    pub(crate) fn reset(self, _locked: &mut Locked<'_>) -> LONG {
-        self.state().swap(0, Ordering::AcqRel)
-    }
-
-    /// Sets the state to signalled, releases whom that releases, and returns the previous state.
-    pub(crate) fn signal(self, locked: &mut Locked<'_>) -> LONG {
-        let key = self.key();
-        if self.is_synchronization() {
-            let previous = self.read();
-            if previous == 0 && !locked.release_one(key) {
-                self.state().store(1, Ordering::Release);
-            }
-            return previous;
-        }
-        let previous = self.state().swap(1, Ordering::AcqRel);
-        // The last thing done with the object: who is released may free it.
-        locked.release_all(key);
-        previous
-    }
-
-    /// Takes the signal, if there is one.
-    pub(crate) fn take(self, _locked: &mut Locked<'_>) -> bool {
-        if self.read() == 0 {
-            return false;
-        }
-        if self.is_synchronization() {
-            self.state().store(0, Ordering::Release);
-        }
-        true
+    /// [`rule::OBJECT_INITIALIZED_IN_USE`].
+    pub(crate) fn check_unused(&self, address: usize, what: &str) -> Result<(), Broken> {
+        let Some(used) = self.used_in(&(address..address.saturating_add(1))) else { return Ok(()) };
+        let detail = format!("{what} of {address:#x}, with {used}");
+        Err(Broken::new(&rule::OBJECT_INITIALIZED_IN_USE, detail))
     }
 }

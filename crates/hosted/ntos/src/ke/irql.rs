@@ -11,7 +11,7 @@ use std::mem;
 use wsk_sys::{APC_LEVEL, DISPATCH_LEVEL, HIGH_LEVEL, KIRQL, PASSIVE_LEVEL};
 
 use crate::ex::pool::paged;
-use crate::ke::spinlock;
+use crate::ke::{mutex, spinlock};
 use crate::machine::Machine;
 use crate::machine::bugcheck::violation;
 use crate::machine::routine;
@@ -70,7 +70,7 @@ pub(crate) fn at_most(level: KIRQL, rule: &'static Rule, what: &str) {
     }
 }
 
-/// What a driver's routine must leave as it found it: level, critical regions, spin locks.
+/// What a driver's routine must leave as it found it: level, critical regions, spin locks, mutexes.
 ///
 /// The default is what a new thread has.
 #[derive(Clone, Copy, Debug, Default)]
@@ -78,6 +78,7 @@ pub struct CallState {
     irql: KIRQL,
     critical_regions: u32,
     spin_locks: usize,
+    mutexes: usize,
 }
 
 impl CallState {
@@ -88,6 +89,7 @@ impl CallState {
             irql: current(),
             critical_regions: CRITICAL_REGIONS.get(),
             spin_locks: spinlock::held_count(),
+            mutexes: mutex::held_count(),
         }
     }
 
@@ -116,6 +118,14 @@ impl CallState {
             violation(
                 &rule::SPIN_LOCK_AT_RETURN,
                 format!("{what} returned with spin locks held: {}", spinlock::held_names()),
+            );
+        }
+        if now.mutexes != self.mutexes {
+            let before = self.mutexes;
+            let held = mutex::held_names();
+            violation(
+                &rule::MUTEX_AT_RETURN,
+                format!("{what} was called with {before} mutexes owned and returned with these: {held}"),
             );
         }
         if now.irql != self.irql {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use wsk_sys::{DISPATCH_LEVEL, KDPC, KTIMER, PVOID};
 
-use crate::ke::dispatcher::Header;
+use crate::ke::header::Header;
 use crate::ke::irql::{self, call_driver};
 use crate::machine::Machine;
 use crate::machine::bugcheck::Broken;
@@ -330,7 +330,7 @@ fn expire_one(machine: &Machine, state: &mut State, now: Instant) -> bool {
         state.arm(next, armed);
     }
     // Last: a thread that this releases may free the timer.
-    header.signal(&mut machine.parts.dispatcher.lock());
+    machine.parts.dispatcher.lock().signal(header, 1);
     true
 }
 

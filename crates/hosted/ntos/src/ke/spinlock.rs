@@ -46,7 +46,7 @@ thread_local! {
 }
 
 /// A number for the calling thread; never zero, which is a free lock.
-fn thread_number() -> usize {
+pub(crate) fn thread_number() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(1);
     match THREAD.get() {
         0 => {

@@ -8,8 +8,8 @@ use wsk_sys::{
 };
 
 use crate::ex::pool;
-use crate::ke::dispatcher::{Header, TIMER_OBJECT};
 use crate::ke::dpc;
+use crate::ke::header::{Header, Kind, Kinds};
 use crate::ke::irql::at_most;
 use crate::ke::wait::until;
 use crate::machine::Machine;
@@ -35,7 +35,8 @@ pub unsafe extern "system" fn KeInitializeTimerEx(Timer: *mut KTIMER, Type: TIME
     pool::require_non_paged(&machine, Timer.addr(), "KeInitializeTimerEx of a timer");
     // SAFETY: the caller's memory, which nobody reads yet.
     unsafe { Timer.write(KTIMER::ZERO) };
-    let kind = TIMER_OBJECT + u8::from(Type == SynchronizationTimer);
+    let kind =
+        if Type == SynchronizationTimer { Kind::SynchronizationTimer } else { Kind::NotificationTimer };
     // SAFETY: the header is the timer's first field.
     unsafe { Header::initialize(Timer.cast(), kind, size_of::<KTIMER>(), 0) };
 }
@@ -72,12 +73,7 @@ pub unsafe extern "system" fn KeSetTimer(Timer: *mut KTIMER, DueTime: i64, Dpc: 
 /// `timer` points to readable memory of a timer's size, which stays as long as the timer is in use.
 unsafe fn check(machine: &Machine, timer: *mut KTIMER, what: &str) -> Result<Header, Broken> {
     // SAFETY: this function's own contract; the header is the timer's first field.
-    let header = unsafe { Header::check(machine, timer.cast(), what) }?;
-    if header.is_timer() {
-        return Ok(header);
-    }
-    let detail = format!("{what} of object {:#x}, which is no timer", timer.addr());
-    Err(Broken::new(&rule::DISPATCHER_OBJECT, detail))
+    unsafe { Header::check(machine, timer.cast(), Kinds::TIMER, what) }
 }
 
 /// Sets a timer: to expire after an interval if `DueTime` is negative, at a time if positive, and every `Period`

@@ -1,17 +1,22 @@
 //! Waiting: for an object, for some time.
 #![expect(unsafe_code, reason = "exports C functions by their names; the objects are the driver's")]
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use wsk_sys::{
-    APC_LEVEL, BOOLEAN, DISPATCH_LEVEL, KPROCESSOR_MODE, KWAIT_REASON, NTSTATUS, PVOID, STATUS_SUCCESS,
-    STATUS_TIMEOUT,
+    APC_LEVEL, BOOLEAN, DISPATCH_LEVEL, KPROCESSOR_MODE, KWAIT_BLOCK, KWAIT_REASON, KernelMode,
+    MAXIMUM_WAIT_OBJECTS, NTSTATUS, PVOID, STATUS_SUCCESS, STATUS_TIMEOUT, STATUS_WAIT_0,
+    THREAD_WAIT_OBJECTS, ULONG, WAIT_TYPE, WaitAll, WaitAny,
 };
 
-use crate::ke::dispatcher::Header;
+use crate::ex::pool;
+use crate::ke::dispatcher::{Awaited, Wait};
+use crate::ke::header::{Header, Kinds};
 use crate::ke::irql::{self, at_most, level_name};
-use crate::ke::spinlock;
+use crate::ke::{mutex, spinlock};
 use crate::machine::Machine;
 use crate::machine::bugcheck::{Broken, require};
 use crate::rule;
@@ -62,12 +67,12 @@ pub(crate) fn until(units: i64) -> Duration {
     after_1970.saturating_sub(since_1970)
 }
 
-/// Waits for an event or timer. `STATUS_TIMEOUT`, which is a success code, if the time runs out first.
+/// Waits for an event, semaphore, mutex or timer. `STATUS_TIMEOUT`, which is a success code, if the time runs out first.
 ///
 /// The thread is never alerted: there are no user-mode threads in the kernel here, and no asynchronous procedure calls.
 ///
 /// # Safety
-/// `Object` is an initialised event or timer that lives until the wait ends; `Timeout` is null or points to a number.
+/// `Object` is an initialised dispatcher object that lives until the wait ends; `Timeout` is null or points to a number.
 ///
 /// # IRQL
 /// <= `APC_LEVEL`; <= `DISPATCH_LEVEL` if `Timeout` points to zero.
@@ -79,27 +84,150 @@ pub unsafe extern "system" fn KeWaitForSingleObject(
     Alertable: BOOLEAN,
     Timeout: *const i64,
 ) -> NTSTATUS {
-    let _ = (WaitReason, WaitMode, Alertable);
+    let _ = (WaitReason, Alertable);
     let what = "KeWaitForSingleObject";
     let machine = Machine::kernel();
     // SAFETY: this function's own contract.
     let limit = unsafe { read_limit(Timeout) };
     require(check_waitable(&limit, Object.addr(), what));
     // SAFETY: this function's own contract.
-    let header = require(unsafe { Header::check(&machine, Object.cast(), what) });
-    let mut locked = machine.parts.dispatcher.lock();
-    if header.take(&mut locked) {
-        return STATUS_SUCCESS;
+    let object = require(unsafe { check_object(&machine, Object, WaitMode, what) });
+    wait(&machine, Wait::new(vec![Awaited::Object(object)], false, what), limit)
+}
+
+/// Waits for several events, semaphores, mutexes or timers: for all, which are then taken together, or for any, whose number
+/// in the array is the status. `STATUS_TIMEOUT`, which is a success code, if the time runs out first.
+///
+/// The thread is never alerted, and no mutex is ever abandoned: that is a bug check.
+///
+/// # Safety
+/// `Object` points to `Count` pointers to initialised dispatcher objects, which live until the wait ends; `WaitBlockArray` is
+/// null or points to memory for `Count` wait blocks; `Timeout` is null or points to a number.
+///
+/// # IRQL
+/// <= `APC_LEVEL`; <= `DISPATCH_LEVEL` if `Timeout` points to zero.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn KeWaitForMultipleObjects(
+    Count: ULONG,
+    Object: *mut PVOID,
+    WaitType: WAIT_TYPE,
+    WaitReason: KWAIT_REASON,
+    WaitMode: KPROCESSOR_MODE,
+    Alertable: BOOLEAN,
+    Timeout: *const i64,
+    WaitBlockArray: *mut KWAIT_BLOCK,
+) -> NTSTATUS {
+    let _ = (WaitReason, Alertable);
+    let what = "KeWaitForMultipleObjects";
+    let machine = Machine::kernel();
+    // SAFETY: this function's own contract.
+    let limit = unsafe { read_limit(Timeout) };
+    require(check_waitable(&limit, Object.addr(), what));
+    require(check_blocks(&machine, Count, WaitBlockArray));
+    pool::require_non_paged(&machine, Object.addr(), "KeWaitForMultipleObjects with an array of objects");
+    let mut objects = Vec::new();
+    for index in 0..Count as usize {
+        // SAFETY: this function's own contract; only an address is computed.
+        let place = unsafe { Object.add(index) };
+        // SAFETY: this function's own contract.
+        let object = unsafe { place.read() };
+        // SAFETY: this function's own contract.
+        objects.push(require(unsafe { check_object(&machine, object, WaitMode, what) }));
+        if !WaitBlockArray.is_null() {
+            // SAFETY: this function's own contract; only an address is computed.
+            let block = unsafe { WaitBlockArray.add(index) };
+            // SAFETY: this function's own contract. Windows writes to each, too, which tells an array that is too short.
+            unsafe { block.write(KWAIT_BLOCK::ZERO) };
+        }
     }
-    let deadline = match limit {
-        Limit::Zero => return STATUS_TIMEOUT,
-        Limit::None => None,
-        Limit::Until(deadline) => Some(deadline),
+    require(check_type(WaitType, &objects));
+    let awaited = objects.into_iter().map(Awaited::Object).collect();
+    wait(&machine, Wait::new(awaited, WaitType == WaitAll, what), limit)
+}
+
+/// Waits as long as the limit allows.
+fn wait(machine: &Machine, wait: Wait, limit: Limit) -> NTSTATUS {
+    let dispatcher = &machine.parts.dispatcher;
+    if matches!(limit, Limit::None) {
+        mutex::acquiring(&wait, wait.what());
+    }
+    let mut locked = dispatcher.lock();
+    let index = match (locked.take(&wait), limit) {
+        (None, Limit::Zero) => return STATUS_TIMEOUT,
+        (Some(index), _) => {
+            drop(locked);
+            mutex::acquired(&wait, index);
+            index
+        }
+        (None, limit) => {
+            let deadline = match limit {
+                Limit::Until(deadline) => Some(deadline),
+                Limit::None | Limit::Zero => None,
+            };
+            let wait = Arc::new(wait);
+            // Over means taken: a signal has gone to this thread and no other.
+            let index = require(dispatcher.wait(locked, machine, &wait, deadline));
+            Machine::kernel();
+            let Some(index) = index else { return STATUS_TIMEOUT };
+            mutex::acquired(&wait, index);
+            index
+        }
     };
-    // Released means signalled: for a synchronisation object, its signal has gone to this thread and no other.
-    let released = require(machine.parts.dispatcher.wait(locked, &machine, header.key(), what, deadline));
-    Machine::kernel();
-    if released { STATUS_SUCCESS } else { STATUS_TIMEOUT }
+    // At most 63.
+    NTSTATUS::try_from(index).map_or(STATUS_WAIT_0, |index| STATUS_WAIT_0 + index)
+}
+
+/// Checks that an object can be waited for.
+///
+/// # Errors
+/// [`rule::MUTEX_USER_WAIT`], and those of [`Header::check`].
+///
+/// # Safety
+/// As for [`Header::check`].
+unsafe fn check_object(
+    machine: &Machine,
+    object: PVOID,
+    mode: KPROCESSOR_MODE,
+    what: &str,
+) -> Result<Header, Broken> {
+    // SAFETY: this function's own contract.
+    let header = unsafe { Header::check(machine, object.cast(), Kinds::ANY, what) }?;
+    if mode != KernelMode && header.is_mutex() {
+        let detail = format!("{what} on mutex {:#x} in UserMode", header.key());
+        return Err(Broken::new(&rule::MUTEX_USER_WAIT, detail));
+    }
+    Ok(header)
+}
+
+/// Checks that there are as many wait blocks as objects.
+fn check_blocks(machine: &Machine, count: ULONG, blocks: *mut KWAIT_BLOCK) -> Result<(), Broken> {
+    let most = if blocks.is_null() { THREAD_WAIT_OBJECTS } else { MAXIMUM_WAIT_OBJECTS };
+    if count > most {
+        let with = if blocks.is_null() { "without" } else { "with" };
+        let detail =
+            format!("KeWaitForMultipleObjects on {count} objects {with} wait blocks, allowed up to {most}");
+        return Err(Broken::new(&rule::WAIT_OBJECTS, detail));
+    }
+    pool::require_non_paged(machine, blocks.addr(), "KeWaitForMultipleObjects with wait blocks");
+    Ok(())
+}
+
+/// Checks that a wait of this type for these objects has a meaning. n/d: no page says what Windows does otherwise.
+fn check_type(kind: WAIT_TYPE, objects: &[Header]) -> Result<(), Broken> {
+    let mut seen = BTreeSet::new();
+    let twice = objects.iter().map(|object| object.key()).find(|key| !seen.insert(*key));
+    let wrong = if objects.is_empty() {
+        "no objects".to_owned()
+    } else if kind == WaitAll
+        && let Some(key) = twice
+    {
+        format!("all of several objects, among them {key:#x} twice")
+    } else if kind == WaitAll || kind == WaitAny {
+        return Ok(());
+    } else {
+        format!("{} objects, with a wait type of {kind}", objects.len())
+    };
+    Err(Broken::new(&rule::WAIT_TYPE, format!("KeWaitForMultipleObjects on {wrong}")))
 }
 
 /// Checks that the calling thread may wait.
@@ -154,7 +282,8 @@ pub unsafe extern "system" fn KeDelayExecutionThread(
     let nothing = 0_u8;
     let locked = machine.parts.dispatcher.lock();
     let key = (&raw const nothing).addr();
-    require(machine.parts.dispatcher.wait(locked, &machine, key, "KeDelayExecutionThread", deadline));
+    let wait = Arc::new(Wait::new(vec![Awaited::Word(key)], false, "KeDelayExecutionThread"));
+    require(machine.parts.dispatcher.wait(locked, &machine, &wait, deadline));
     Machine::kernel();
     STATUS_SUCCESS
 }

@@ -93,6 +93,7 @@ impl std::error::Error for BugCheck {}
 fn code_name(code: u32) -> Option<&'static str> {
     Some(match code {
         0x0A => "IRQL_NOT_LESS_OR_EQUAL",
+        0x0C => "MAXIMUM_WAIT_OBJECTS_EXCEEDED",
         0x0F => "SPIN_LOCK_ALREADY_OWNED",
         0x10 => "SPIN_LOCK_NOT_OWNED",
         0x18 => "REFERENCE_BY_POINTER",
@@ -118,6 +119,7 @@ fn code_name(code: u32) -> Option<&'static str> {
         0x101 => "CLOCK_WATCHDOG_TIMEOUT",
         0x10D => "WDF_VIOLATION",
         0x133 => "DPC_WATCHDOG_VIOLATION",
+        0x4000_008A => "THREAD_TERMINATE_HELD_MUTEX",
         _ => return None,
     })
 }

@@ -41,7 +41,7 @@ pub struct Switches {
     pub work_items: usize,
     /// DPCs that were queued, by a driver; not those of timers.
     pub dpcs: usize,
-    /// Waits for an event or a timer that was not signalled.
+    /// Waits for objects that were not signalled.
     pub waits: usize,
 }
 

@@ -33,6 +33,7 @@ use crate::ex::pool::{self, SpecialPool};
 use crate::ex::work_item::{self, Workers};
 use crate::ke::dispatcher::Dispatcher;
 use crate::ke::lock_order::LockOrder;
+use crate::ke::mutex;
 use crate::ke::processor::{self, Processor};
 use crate::machine::bugcheck::{Broken, Crash, complain, require};
 use crate::machine::counters::{Counters, Gauges};
@@ -303,7 +304,8 @@ impl Machine {
         let _entered = self.enter();
         let registered = lock(&self.parts.leak_checks).clone();
         // Pool last: what else was left behind says more about the block that it is in.
-        let own: [LeakCheck; 3] = [thread::check_leaks, work_item::check_leaks, processor::check_leaks];
+        let own: [LeakCheck; 4] =
+            [thread::check_leaks, mutex::check_leaks, work_item::check_leaks, processor::check_leaks];
         let memory: [LeakCheck; 2] = [mdl::check_leaks, pool::check_leaks];
         for check in own.into_iter().chain(registered).chain(memory) {
             complain_of(check(self, scope));

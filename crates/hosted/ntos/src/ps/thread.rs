@@ -13,8 +13,9 @@ use wsk_sys::{
 };
 
 use crate::ke::irql::{CallState, at_most, call_driver};
+use crate::ke::mutex;
 use crate::machine::Machine;
-use crate::machine::bugcheck::{Broken, complain, park_for_ever, violation};
+use crate::machine::bugcheck::{Broken, complain, park_for_ever, require, violation};
 use crate::machine::companion::make_expendable;
 use crate::machine::fault;
 use crate::machine::maker::Maker;
@@ -172,6 +173,7 @@ fn run(
         call_driver(PASSIVE_LEVEL, format_args!("the routine of system thread {number}"), || {
             // SAFETY: the driver's routine and context, in a thread of its own at the level that it expects.
             unsafe { routine(context.0) };
+            require(mutex::check_none_held(format_args!("system thread {number}")));
         });
     });
     machine.parts.threads.end(machine, number);
@@ -191,6 +193,7 @@ pub extern "system" fn PsTerminateSystemThread(ExitStatus: NTSTATUS) -> NTSTATUS
     let Some(number) = NUMBER.get() else {
         violation(&rule::THREAD_NOT_SYSTEM, "PsTerminateSystemThread by a thread that is no system thread");
     };
+    require(mutex::check_none_held(format_args!("system thread {number}")));
     CallState::default().check(format_args!("system thread {number}"));
     // Nobody will wait for the host's thread.
     drop(lock(&machine.parts.threads.state).hosts.remove(&number));

@@ -92,7 +92,7 @@ rules! {
     PAGED_AT_DISPATCH = 0x0A, OWN, "PagedAtDispatch", "Bug Check 0xA: IRQL_NOT_LESS_OR_EQUAL";
     /// Paged pool read or written by a driver above `APC_LEVEL`.
     PAGED_ACCESS_AT_DISPATCH = 0xD1, OWN, "PagedAtDispatch", "Bug Check 0xD1: DRIVER_IRQL_NOT_LESS_OR_EQUAL";
-    /// An event, timer, DPC or spin lock in paged pool.
+    /// An event, semaphore, mutex, timer, DPC or spin lock in paged pool, or what threads wait with.
     OBJECT_IN_PAGED_POOL = 0xC4, 0xE1, "ObjectInPagedPool", "Bug Check 0xC4: DRIVER_VERIFIER_DETECTED_VIOLATION";
     /// A call that reports failure by an exception, which nothing in a Rust driver can catch.
     EXCEPTION = 0x1E, OWN, "UnhandledException", "Bug Check 0x1E: KMODE_EXCEPTION_NOT_HANDLED";
@@ -117,12 +117,40 @@ rules! {
     WAIT_WITH_SPIN_LOCK = 0xB8, OWN, "WaitWithSpinLock", "Introduction to Spin Locks";
     /// A dispatcher object that was never initialised, was moved since, or is of no kind that can be waited for.
     DISPATCHER_OBJECT = 0xC4, OWN + 1, "DispatcherObject", "Defining and Using an Event Object";
-    /// A block freed while a thread waits for an object in it.
+    /// A block freed while a thread waits for an object in it, or owns a mutex in it.
     DISPATCHER_OBJECT_FREED = 0xC4, OWN + 5, "DispatcherObjectFreed", "Defining and Using an Event Object";
-    /// An event initialised while a thread waits for it.
-    EVENT_INITIALIZED_WAITED = 0xC4, OWN + 11, "EventInitializedWaited", "KeInitializeEvent";
+    /// An event, semaphore or mutex initialised while a thread waits for it or owns it.
+    OBJECT_INITIALIZED_IN_USE = 0xC4, OWN + 11, "DispatcherObjectInitializedInUse", "KeInitializeEvent";
     /// A wait that went on past the limit which the test set (`Config::wait_limit`).
     WAIT_TOO_LONG = 0x101, OWN, "WaitTooLong", "KeWaitForSingleObject";
+    /// A wait for more objects than there are wait blocks for.
+    WAIT_OBJECTS = 0x0C, 0x0, "WaitObjects", "Bug Check 0xC: MAXIMUM_WAIT_OBJECTS_EXCEEDED";
+    /// A wait for no objects, for one of them twice and all, or for neither all nor any.
+    WAIT_TYPE = 0x0C, OWN, "WaitType", "KeWaitForMultipleObjects";
+
+    /// A semaphore's count raised above its limit, by less than one, or a count or limit at the start that cannot be.
+    SEMAPHORE_LIMIT = 0x1E, 0xC000_0047, "SemaphoreLimit", "KeReleaseSemaphore";
+    /// A mutex released by a thread that does not own it.
+    MUTEX_NOT_OWNED = 0x1E, 0xC000_0046, "MutexNotOwned", "KeReleaseMutex";
+    /// A mutex acquired at `DISPATCH_LEVEL` and released below, or the other way round.
+    MUTEX_LEVEL = 0x1E, OWN + 2, "MutexLevel", "KeReleaseMutex";
+    /// A wait for a mutex in user mode.
+    MUTEX_USER_WAIT = 0xC4, OWN + 13, "MutexUserModeWait", "KeWaitForMutexObject";
+    /// A fast mutex acquired above `APC_LEVEL`.
+    FAST_MUTEX_ACQUIRE_IRQL = 0xC4, 0x33, "FastMutexAcquireIrql", "ExAcquireFastMutex";
+    /// A fast mutex released at another level than `APC_LEVEL`.
+    FAST_MUTEX_RELEASE_IRQL = 0xC4, 0x34, "FastMutexReleaseIrql", "ExReleaseFastMutex";
+    /// A fast mutex acquired by the thread that owns it.
+    FAST_MUTEX_RECURSION = 0xC4, 0x1000, "FastMutexRecursion", "Fast Mutexes and Guarded Mutexes";
+    /// A fast mutex released by a thread that does not own it.
+    FAST_MUTEX_NOT_OWNED = 0xC4, 0x1007, "FastMutexNotOwned", "ExReleaseFastMutex";
+    /// A driver's routine returned and its thread owns a mutex that it has acquired.
+    MUTEX_AT_RETURN = 0xC4, 0xC5, "MutexAtReturn", "Bug Check 0xC4: DRIVER_VERIFIER_DETECTED_VIOLATION";
+    /// A thread ended that owns a mutex.
+    MUTEX_OWNER_ENDED = 0x4000_008A, 0x0, "MutexOwnerEnded", "Bug Check 0x4000008A: THREAD_TERMINATE_HELD_MUTEX";
+    /// A mutex owned when its driver was unloaded or the machine shut down.
+    MUTEX_LEFT = 0xCE, OWN + 6, "MutexLeft",
+        "Bug Check 0xCE: DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS";
 
     /// A spin lock acquired by the thread that holds it.
     SPIN_LOCK_RECURSION = 0x0F, OWN, "SpinLock", "Bug Check 0xF: SPIN_LOCK_ALREADY_OWNED";

@@ -12,6 +12,7 @@ mod irp;
 mod irps;
 mod levels;
 mod memory;
+mod mutexes;
 mod objects;
 
 use ntos::{BugCheck, Machine, Rule};
@@ -23,6 +24,7 @@ fn rights() -> Vec<Right> {
     let tables = [
         levels::rights(),
         objects::rights(),
+        mutexes::rights(),
         memory::rights(),
         irps::rights(),
         calls::rights(),

@@ -208,7 +208,7 @@ fn waits() -> Vec<Right> {
                 setter.join().expect("the setter returns");
             }
         }),
-        (&rule::EVENT_INITIALIZED_WAITED, |machine| {
+        (&rule::OBJECT_INITIALIZED_IN_USE, |machine| {
             let event = Arc::new(event(NotificationEvent, FALSE));
             let shared = Arc::clone(&event);
             let waiter = machine.spawn("waiter", move || wait(shared.get(), None));

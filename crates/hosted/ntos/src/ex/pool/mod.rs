@@ -234,8 +234,8 @@ fn check_idle(machine: &Machine, block: &Block, what: &str) -> Result<(), Broken
         (&rule::TIMER_FREED, format!("timer {timer:#x} in it set"))
     } else if let Some(dpc) = machine.parts.processor.dpc_in(range) {
         (&rule::DPC_FREED, format!("DPC {dpc:#x} in it queued"))
-    } else if let Some(object) = machine.parts.dispatcher.waited_in(range) {
-        (&rule::DISPATCHER_OBJECT_FREED, format!("a thread waiting for {object:#x} in it"))
+    } else if let Some(used) = machine.parts.dispatcher.used_in(range) {
+        (&rule::DISPATCHER_OBJECT_FREED, format!("in it, {used}"))
     } else if let Some(mdl) = machine.parts.pool.locked_by(block) {
         (&rule::POOL_FREED_LOCKED, format!("its pages locked by MDL {mdl:#x}"))
     } else {
