@@ -28,6 +28,7 @@ pub mod device;
 mod error;
 pub mod evidence;
 mod family;
+mod html;
 pub mod info;
 pub mod interrupt;
 pub mod probe;

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![cfg(feature = "hosted")]
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
@@ -45,6 +46,22 @@ fn json_and_junit_are_one_document_each() {
     let read = quick_junit::Report::deserialize_from_str(stdout(&run)).unwrap();
     assert_eq!((read.failures, read.errors), (0, 0));
     assert!(read.tests >= 4);
+}
+
+#[test]
+fn a_page_is_written_beside_what_is_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("suite.html");
+    let run = conformance(&["a_cancelled_receive", "--html", file.to_str().unwrap()]);
+    assert_eq!(exit_code(&run), 0, "{}", stderr(&run));
+    let page = fs::read_to_string(file).unwrap();
+    assert!(
+        stdout(&run).contains("1 passed") && page.contains("1 passed") && page.contains("WskReceiveFrom"),
+        "{page}"
+    );
+    let run = conformance(&["--html", "/no/such/folder/x.html"]);
+    assert_eq!((exit_code(&run), stdout(&run).contains("passed")), (2, false));
+    assert!(stderr(&run).contains("cannot write /no/such/folder/x.html"), "{}", stderr(&run));
 }
 
 #[test]

@@ -2,17 +2,11 @@
 
 use std::io;
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, PreEscaped, html};
 
 use super::chart;
 use super::report::{Growth, Ratio, Report, Table, Unload, time};
-
-const STYLE: &str = "\
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; background: #fff; margin: 2rem auto; max-width: 60rem; padding: 0 1rem }
-h1, h2, h3 { line-height: 1.2 } h2 { margin-top: 2.5rem }
-table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .2rem .8rem; border-bottom: 1px solid #ddd; text-align: right }
-td:first-child, th:first-child { text-align: left } figure { margin: 1.5rem 0 } figcaption { font-weight: 600 }
-svg { max-width: 100%; height: auto } .note { color: #666 } .warning { color: #a00; font-weight: 600 }";
+use crate::html::page;
 
 /// The page.
 ///
@@ -24,30 +18,19 @@ pub fn html(report: &Report) -> io::Result<String> {
         .into_iter()
         .map(|drawing| drawing.svg().map(|svg| (drawing.title, PreEscaped(svg))))
         .collect::<Result<Vec<_>, _>>()?;
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width";
-                title { "wskctl bench" }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                h1 { "What requests of wskdrv cost" }
-                (about(report))
-                h2 { "Side by side" }
-                @for table in &report.tables { (side_by_side(table)) }
-                @for growth in &report.growth { (grown(growth)) }
-                @if !report.unloads.is_empty() { (unloads(&report.unloads)) }
-                h2 { "Drawings" }
-                @for (title, drawing) in &drawings {
-                    figure { figcaption { (title) } (drawing) }
-                }
-            }
+    let body = html! {
+        h1 { "What requests of wskdrv cost" }
+        (about(report))
+        h2 { "Side by side" }
+        @for table in &report.tables { (side_by_side(table)) }
+        @for growth in &report.growth { (grown(growth)) }
+        @if !report.unloads.is_empty() { (unloads(&report.unloads)) }
+        h2 { "Drawings" }
+        @for (title, drawing) in &drawings {
+            figure { figcaption { (title) } (drawing) }
         }
     };
-    Ok(page.into_string())
+    Ok(page("wskctl bench", "", &body))
 }
 
 fn about(report: &Report) -> Markup {

@@ -257,9 +257,16 @@ impl Lab {
     ///
     /// What is left.
     pub fn finish(&self) -> Outcome {
+        self.check_left()?;
+        self.shut_down();
+        Ok(())
+    }
+
+    /// The first part of [`finish`](Self::finish): the kernel goes on, and can be asked.
+    pub(super) fn check_left(&self) -> Outcome {
+        let left = || self.device.alive().into_iter();
         // A test that has unloaded the driver has no device to open any more.
-        if self.device.alive().iter().all(|(_, count)| *count == 0) && self.device.is_ours() {
-            self.device.shut_down();
+        if self.device.is_ours() && left().all(|(_, count)| count == 0) {
             return Ok(());
         }
         self.idle().map_err(|failure| failure.while_doing("after the test"))?;
@@ -267,11 +274,16 @@ impl Lab {
             return Ok(());
         }
         self.unload().map_err(|failure| failure.while_doing("unloading the driver after the test"))?;
-        for (what, count) in self.device.alive() {
-            equal(count, 0, format_args!("{what} that the driver has left behind"))?;
+        left().try_for_each(|(what, count)| {
+            equal(count, 0, format_args!("{what} that the driver has left behind"))
+        })
+    }
+
+    /// The second part: a kernel of this program's ends, and looks for what nobody freed.
+    pub(super) fn shut_down(&self) {
+        if self.device.is_ours() {
+            self.device.shut_down();
         }
-        self.device.shut_down();
-        Ok(())
     }
 }
 

@@ -1,8 +1,8 @@
 //! The tests that the driver must pass wherever it is loaded: hosted in the program, under Wine, on Windows.
 //!
 //! A test is a function of a [`Lab`], which hides in which of these places it runs; [`SUITE`] is the table of all
-//! tests; a [`Runner`] runs some of them, each within a time limit, and makes a [`Report`], which is text, JSON or
-//! `JUnit`. After each test the place must be as it was before it: no handle, socket or IRP is left.
+//! tests; a [`Runner`] runs some of them, each within a time limit, and makes a [`Report`], which is text, JSON,
+//! `JUnit` or a page. After each test the place must be as it was before it: no handle, socket or IRP is left.
 //!
 //! To add a test, write the function in the file of its theme, and a line in the file's table. A new theme is a new
 //! file and a line in [`SUITE`].
@@ -12,7 +12,7 @@
 //! | `test`, `outcome` | what a test is, and how it ends |
 //! | `lab`, `process` | what it is given: handles, sockets outside the driver, a process to kill |
 //! | `pending` | the kinds of request that a process can have under way when it is killed |
-//! | `runner`, `report`, `junit` | running, and telling about it |
+//! | `runner`, `report`, `junit`, `page`, `timeline` | running, and telling about it |
 //! | `sweep`, `patience` | the tests once more, on the hosted kernel, with something going wrong at each opportunity |
 //! | the other modules | the tests, by theme |
 
@@ -45,6 +45,9 @@ mod options_effect;
 mod options_group;
 mod outcome;
 mod outputs;
+mod page;
+#[cfg(all(test, feature = "hosted"))]
+mod page_tests;
 mod patience;
 mod pending;
 mod process;
@@ -62,11 +65,13 @@ pub mod sweep;
 mod sweep_tests;
 mod test;
 mod threads;
+mod timeline;
 mod timing;
 
 pub use junit::junit;
 pub use lab::{Lab, Outsider};
 pub use outcome::{Failure, Outcome, SOON};
+pub use page::html;
 pub use pending::{KINDS, Kind};
 pub use process::{COMMAND as PEND_COMMAND, ChildProcess, Plan, pend};
 pub use report::{Ending, Report, TestResult};

@@ -30,6 +30,7 @@ use serde::{Deserialize, Serialize};
 
 use super::outcome::{Failure, Outcome};
 use super::test::Test;
+use crate::device::IrpEvent;
 
 /// The number of the JSON format.
 const FORMAT: u32 = 1;
@@ -63,6 +64,9 @@ pub struct TestResult {
     pub place: Option<String>,
     /// How long it took.
     pub milliseconds: u64,
+    /// What happened to the IRPs of its kernel, if the runner keeps that and the kernel has a log of it.
+    #[serde(skip)]
+    pub irps: Vec<IrpEvent>,
 }
 
 impl TestResult {
@@ -83,6 +87,7 @@ impl TestResult {
             detail,
             place,
             milliseconds: milliseconds(time),
+            irps: Vec::new(),
         }
     }
 

@@ -14,7 +14,7 @@ use super::lab::Lab;
 use super::outcome::{Failure, Outcome};
 use super::report::{Report, TestResult};
 use super::test::Test;
-use crate::device::{Device, OpenError};
+use crate::device::{Device, IrpEvent, OpenError};
 use crate::interrupt::Interrupt;
 
 /// How long a test may take, if nothing else is said.
@@ -30,14 +30,22 @@ pub struct Runner {
     limit: Duration,
     interrupt: Interrupt,
     jobs: usize,
+    irps: bool,
 }
 
 /// What ends a test.
 enum End {
     /// It came to its end, or the hosted kernel stopped with a bug check.
-    Itself(Result<Outcome, String>),
+    Itself(Result<Ended, String>),
     /// The run is interrupted.
     Interrupted,
+}
+
+/// A test that came to its end.
+struct Ended {
+    outcome: Outcome,
+    /// What happened to its kernel's IRPs.
+    irps: Vec<IrpEvent>,
 }
 
 /// Who watches a run as it goes.
@@ -56,7 +64,7 @@ impl Runner {
     #[must_use]
     pub fn new(devices: impl Fn() -> Result<Device, OpenError> + Send + Sync + 'static) -> Runner {
         let (devices, interrupt) = (Arc::new(devices), Interrupt::new());
-        Runner { devices, program: None, limit: LIMIT, interrupt, jobs: 1 }
+        Runner { devices, program: None, limit: LIMIT, interrupt, jobs: 1, irps: false }
     }
 
     /// With `wskctl` as a program that tests can start: see [`super::pend`].
@@ -75,6 +83,12 @@ impl Runner {
     #[must_use]
     pub fn with_jobs(self, jobs: usize) -> Runner {
         Runner { jobs, ..self }
+    }
+
+    /// With what happened to the IRPs of each test, where its kernel has a log of that.
+    #[must_use]
+    pub fn with_irps(self) -> Runner {
+        Runner { irps: true, ..self }
     }
 
     /// With an interrupt that ends the run.
@@ -103,10 +117,10 @@ impl Runner {
                 let _ = sender.send(End::Interrupted);
             }
         });
-        let (devices, program) = (Arc::clone(&self.devices), self.program.clone());
+        let (devices, program, irps) = (Arc::clone(&self.devices), self.program.clone(), self.irps);
         let thread = thread::Builder::new().name(test.name.to_owned()).spawn(move || {
             // Nobody receives what comes too late.
-            let _ = sender.send(End::Itself(carry_out(test, &devices, program)));
+            let _ = sender.send(End::Itself(carry_out(test, &devices, program, irps)));
         });
         let cut_short = |detail| Some(TestResult::cut_short(test, detail, began.elapsed()));
         if let Err(error) = thread {
@@ -114,7 +128,9 @@ impl Runner {
         }
         match receiver.recv_timeout(self.limit) {
             Ok(End::Interrupted) => None,
-            Ok(End::Itself(Ok(outcome))) => Some(TestResult::new(test, outcome, began.elapsed())),
+            Ok(End::Itself(Ok(Ended { outcome, irps }))) => {
+                Some(TestResult { irps, ..TestResult::new(test, outcome, began.elapsed()) })
+            }
             Ok(End::Itself(Err(report))) => cut_short(report),
             Err(mpsc::RecvTimeoutError::Timeout) => {
                 cut_short(format!("it has not ended after {:?}, and was left behind", self.limit))
@@ -175,23 +191,40 @@ impl Runner {
 }
 
 /// The outcome of a test, or the report of the bug check that ended it.
-fn carry_out(test: &'static Test, devices: &Devices, program: Option<PathBuf>) -> Result<Outcome, String> {
+fn carry_out(
+    test: &'static Test,
+    devices: &Devices,
+    program: Option<PathBuf>,
+    irps: bool,
+) -> Result<Ended, String> {
     let device = match devices() {
         Ok(device) => device,
-        Err(error) => return Ok(Err(error.into())),
+        Err(error) => return Ok(Ended { outcome: Err(error.into()), irps: Vec::new() }),
     };
     let in_the_lab = device.clone();
     let ended = device.catch_bug_check(move || {
-        let lab = Lab::new(in_the_lab, program)?;
-        if let Some(reason) = test.needs.iter().find_map(|need| lab.lacks(*need)) {
-            return Err(Failure::NotApplicable(reason));
+        let lab = match Lab::new(in_the_lab, program) {
+            Ok(lab) => lab,
+            Err(failure) => return Ended { outcome: Err(failure), irps: Vec::new() },
+        };
+        let outcome = carry_out_in(&lab, test);
+        let log = if irps { lab.device().irp_log() } else { None };
+        if outcome.is_ok() {
+            lab.shut_down();
         }
-        (test.run)(&lab)?;
-        lab.finish()
+        Ended { outcome, irps: log.unwrap_or_default() }
     });
     if ended.is_err() {
         // Whoever drops what a dead kernel has made enters it, and does not come back.
         std::mem::forget(device);
     }
     ended
+}
+
+fn carry_out_in(lab: &Lab, test: &Test) -> Outcome {
+    if let Some(reason) = test.needs.iter().find_map(|need| lab.lacks(*need)) {
+        return Err(Failure::NotApplicable(reason));
+    }
+    (test.run)(lab)?;
+    lab.check_left()
 }

@@ -1,16 +1,16 @@
 //! `wskctl bench`: what requests cost, beside the system's own calls.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use wskctl::bench::{self, Error, Group, Growth, Plan, Report, Subject, Table, page, time};
+use wskctl::bench::{self, Error, Group, Growth, Plan, Report, Subject, Table, time};
 use wskctl::device::{Hosted, Network};
 
 use crate::args::Global;
 use crate::command::{self, Stop};
 use crate::conformance::NetworkName;
+use crate::page::Page;
 use crate::print::{ASIDE, BAD, Printer, TITLE};
 
 pub(crate) const AFTER_HELP: &str = "\
@@ -87,20 +87,14 @@ impl Arguments {
 
 pub(crate) fn run(global: &Global, arguments: &Arguments, printer: &mut Printer) -> Result<(), Stop> {
     let subject = subject(global, arguments)?;
-    // That it cannot be written is no news for the end of a long run.
-    let page = arguments
-        .html
-        .as_ref()
-        .map(|path| File::create(path).map(|file| (path, file)).map_err(|error| unwritten(path, error)));
-    let page = page.transpose()?;
+    let page = arguments.html.as_deref().map(Page::create).transpose()?;
     let interrupt = command::interruptible();
     let mut watch = |progress: &bench::Progress| {
         printer.measuring(progress.done, progress.of, &progress.what);
     };
     let report = bench::run(&subject, &arguments.plan(), &interrupt, &mut watch)?;
-    if let Some((path, mut file)) = page {
-        let written = page::html(&report).and_then(|page| file.write_all(page.as_bytes()));
-        written.map_err(|error| unwritten(path, error))?;
+    if let Some(page) = page {
+        page.write(&bench::page::html(&report)?)?;
     }
     if printer.json() {
         printer.document(&serde_json::to_value(&report).map_err(io::Error::from)?)?;
@@ -109,10 +103,6 @@ pub(crate) fn run(global: &Global, arguments: &Arguments, printer: &mut Printer)
         show(printer, &report)?;
     }
     if report.interrupted { Err(Stop::Interrupted) } else { Ok(()) }
-}
-
-fn unwritten(path: &std::path::Path, error: io::Error) -> Stop {
-    Stop::Unwritten(path.display().to_string(), error)
 }
 
 fn subject(global: &Global, arguments: &Arguments) -> Result<Subject, Stop> {

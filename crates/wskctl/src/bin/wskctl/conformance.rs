@@ -2,6 +2,7 @@
 #![expect(clippy::doc_markdown, reason = "these comments are the help that people read in a terminal")]
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -13,6 +14,7 @@ use wskctl::device::{Hosted, Network};
 
 use crate::args::Global;
 use crate::command::{self, Stop};
+use crate::page::Page;
 use crate::print::{ASIDE, BAD, Form, GOOD, Printer, TITLE};
 
 /// How many tests run at a time in this program.
@@ -25,6 +27,7 @@ Examples:
   wskctl conformance closing events --limit 30s
   wskctl --device hosted --completion delayed:7 conformance --network memory
   wskctl conformance --format junit
+  wskctl --device hosted conformance --html conformance.html
   wskctl conformance --format json-lines        # each result as it comes, for programs
 
 Every test says what it expected and what came. A test that cannot be run here (no IPv6, a driver that is not ours \
@@ -37,6 +40,8 @@ With --format json, one document:
   { format: 1, device, passed, failed, not_applicable, milliseconds, not_run?: [name],
     tests: [{ name, about, ending: passed|failed|not_applicable, detail?, place?, milliseconds }] }
 With --format json-lines, a document a line: those of the tests, and at the end the rest.
+With --html, one page for people besides: what failed, each theme with its tests, and on the hosted driver a timeline of the \
+IRPs of each test.
 With --format junit, JUnit's XML: one testsuite, a theme as classname; tests that are not applicable, or not run, as \
 skipped.
 
@@ -61,6 +66,9 @@ pub(crate) struct Arguments {
     /// How to report: text or json-lines as it goes, or one document at the end [default: text, or json with --json]
     #[arg(long, value_enum)]
     format: Option<Format>,
+    /// Also write the report as one page of HTML
+    #[arg(long, value_name = "FILE", conflicts_with = "list")]
+    html: Option<PathBuf>,
     /// Where the hosted WSK sends its datagrams: host, or memory for a network inside the program
     #[arg(long, value_enum)]
     network: Option<NetworkName>,
@@ -122,6 +130,8 @@ pub(crate) fn run(global: &Global, arguments: &Arguments, printer: &mut Printer)
     let (device, runner) = runner(global, arguments.network, arguments.limit)?;
     // That the device is not there is no failure of any test.
     device.open()?.close();
+    let page = arguments.html.as_deref().map(Page::create).transpose()?;
+    let runner = if page.is_some() { runner.with_irps() } else { runner };
     let interrupt = command::interruptible();
     if format == Format::Text {
         writeln!(printer, "{TITLE}{} tests{TITLE:#} on {}", tests.len(), device.describe())?;
@@ -137,6 +147,9 @@ pub(crate) fn run(global: &Global, arguments: &Arguments, printer: &mut Printer)
     };
     let report = runner.with_interrupt(interrupt).run(&device.describe(), tests, &mut lines);
     lines.printed?;
+    if let Some(page) = page {
+        page.write(&conformance::html(&report))?;
+    }
     match format {
         Format::Text => summary(printer, &report)?,
         Format::Json => printer.document(&serde_json::to_value(&report).map_err(io::Error::from)?)?,

@@ -18,6 +18,7 @@ mod conformance;
 mod demo;
 mod evidence;
 mod manual;
+mod page;
 mod print;
 mod probe;
 mod progress;
