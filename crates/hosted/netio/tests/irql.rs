@@ -99,7 +99,8 @@ const CALLS: &[(&str, Call)] = &[
     ("WskControlClient", |ready, level| {
         let change = || Request::start(|irp| ready.client.control(WSK_TRANSPORT_LIST_CHANGE, irp));
         let change = sending_at(level, change);
-        assert!(change.cancel());
+        // It finds no cancel routine while the request is on its way to where it waits.
+        change.cancel();
         assert_eq!(change.wait().0, STATUS_CANCELLED);
     }),
     ("WskControlSocket", |ready, level| {
@@ -134,7 +135,7 @@ const CALLS: &[(&str, Call)] = &[
     }),
     ("WskReceiveFrom", |ready, level| {
         let receive = sending_at(level, || ready.socket.start_receive(10));
-        assert!(receive.request.cancel());
+        receive.request.cancel();
         assert_eq!(receive.wait(), Err(STATUS_CANCELLED));
     }),
     ("WskRelease", |ready, level| {
