@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::common::{Address, Object, assert_names, bug_check, machine, tag};
+use crate::common::{Address, Object, assert_names, bug_check, count_apart, machine, tag};
 use ntos::irql::call_driver;
 use ntos::{LeakScope, Machine, Owner, rule};
 use wsk_sys::{
@@ -68,32 +68,10 @@ fn a_try_does_not_wait() {
 
 #[test]
 fn one_thread_at_a_time_has_it() {
-    const ROUNDS: usize = if cfg!(miri) { 5 } else { 200 };
-    const THREADS: usize = 4;
     let machine = machine();
     let _entered = machine.enter();
     let mutex = Arc::new(mutex());
-    // Not atomic: the mutex alone keeps the threads apart.
-    let count = Arc::new(Object::<usize>::zeroed());
-    let threads: Vec<_> = (0..THREADS)
-        .map(|_| {
-            let (mutex, count) = (Arc::clone(&mutex), Arc::clone(&count));
-            machine.spawn("counter", move || {
-                for _ in 0..ROUNDS {
-                    acquire(&mutex);
-                    let read = kernel!(count.get().read_volatile());
-                    std::thread::yield_now();
-                    kernel!(count.get().write_volatile(read + 1));
-                    release(&mutex);
-                }
-                assert_eq!(kernel!(KeGetCurrentIrql()), PASSIVE_LEVEL);
-            })
-        })
-        .collect();
-    for thread in threads {
-        thread.join().unwrap();
-    }
-    assert_eq!(kernel!(count.get().read()), ROUNDS * THREADS);
+    count_apart(&machine, &mutex, acquire, release);
     // SAFETY: nobody else uses it any more.
     let count = unsafe { (*mutex.get()).Count };
     assert_eq!(count, 1, "nobody owns it, nobody waits");

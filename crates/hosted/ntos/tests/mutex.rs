@@ -5,7 +5,7 @@ use std::ptr;
 use std::sync::Arc;
 use std::sync::mpsc;
 
-use crate::common::{Address, Object, assert_names, bug_check, machine, tag};
+use crate::common::{Address, Object, assert_names, bug_check, count_apart, machine, tag};
 use ntos::irql::call_driver;
 use ntos::{LeakScope, Machine, Owner, rule};
 use wsk_sys::{
@@ -78,31 +78,10 @@ fn its_owner_acquires_it_again_and_others_do_not() {
 
 #[test]
 fn one_thread_at_a_time_has_it() {
-    const ROUNDS: usize = if cfg!(miri) { 5 } else { 200 };
-    const THREADS: usize = 4;
     let machine = machine();
     let _entered = machine.enter();
     let mutex = Arc::new(mutex());
-    // Not atomic: the mutex alone keeps the threads apart.
-    let count = Arc::new(Object::<usize>::zeroed());
-    let threads: Vec<_> = (0..THREADS)
-        .map(|_| {
-            let (mutex, count) = (Arc::clone(&mutex), Arc::clone(&count));
-            machine.spawn("counter", move || {
-                for _ in 0..ROUNDS {
-                    acquire(&mutex);
-                    let read = kernel!(count.get().read_volatile());
-                    std::thread::yield_now();
-                    kernel!(count.get().write_volatile(read + 1));
-                    release(&mutex);
-                }
-            })
-        })
-        .collect();
-    for thread in threads {
-        thread.join().unwrap();
-    }
-    assert_eq!(kernel!(count.get().read()), ROUNDS * THREADS);
+    count_apart(&machine, &mutex, acquire, |mutex| _ = release(mutex));
     machine.shutdown();
 }
 

@@ -3,9 +3,11 @@
 #![expect(unsafe_code, reason = "tests play the driver")]
 
 use std::mem::MaybeUninit;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ntos::{BugCheck, Config, Machine, SpecialPool};
+use wsk_sys::{KeGetCurrentIrql, PASSIVE_LEVEL};
 
 /// Calls a function of the kernel.
 #[macro_export]
@@ -105,4 +107,35 @@ impl<T> Address<T> {
 /// Four characters as a pool tag.
 pub(crate) const fn tag(text: [u8; 4]) -> u32 {
     u32::from_le_bytes(text)
+}
+
+/// Has threads add to a number that is not atomic: a mutex of the driver's alone keeps them apart. Each is at `PASSIVE_LEVEL` at its end.
+pub(crate) fn count_apart<T: 'static>(
+    machine: &Machine,
+    mutex: &Arc<Object<T>>,
+    acquire: fn(&Object<T>),
+    release: fn(&Object<T>),
+) {
+    const ROUNDS: usize = if cfg!(miri) { 5 } else { 200 };
+    const THREADS: usize = 4;
+    let count = Arc::new(Object::<usize>::zeroed());
+    let threads: Vec<_> = (0..THREADS)
+        .map(|_| {
+            let (mutex, count) = (Arc::clone(mutex), Arc::clone(&count));
+            machine.spawn("counter", move || {
+                for _ in 0..ROUNDS {
+                    acquire(&mutex);
+                    let read = kernel!(count.get().read_volatile());
+                    std::thread::yield_now();
+                    kernel!(count.get().write_volatile(read + 1));
+                    release(&mutex);
+                }
+                assert_eq!(kernel!(KeGetCurrentIrql()), PASSIVE_LEVEL);
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    assert_eq!(kernel!(count.get().read()), ROUNDS * THREADS);
 }
