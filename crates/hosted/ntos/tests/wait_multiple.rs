@@ -282,11 +282,12 @@ fn wait_blocks_in_paged_pool_or_too_few() {
         wait_with(&[event.get().cast()], WaitAll, None, blocks.cast());
     });
     assert_names(&report, &rule::OBJECT_IN_PAGED_POOL, "wait blocks");
-    // Where no guard page is behind the block, the damage is found when it is freed.
+    // Where no guard page is behind the block, the damage is found when it is freed. It must not reach beyond what the pool keeps
+    // behind it: that memory is somebody's.
     let report = bug_check_with(SpecialPool::Off, || {
         let events = [event(NotificationEvent, TRUE), event(NotificationEvent, TRUE)];
         let objects = [events[0].get().cast(), events[1].get().cast()];
-        let size = size_of::<KWAIT_BLOCK>();
+        let size = 2 * size_of::<KWAIT_BLOCK>() - 8;
         let blocks = kernel!(ExAllocatePool2(POOL_FLAG_NON_PAGED, size, tag(*b"Bloc")));
         wait_with(&objects, WaitAll, None, blocks.cast());
         kernel!(ExFreePool(blocks));
