@@ -12,7 +12,6 @@ use wsk_sys::{
     ULONG,
 };
 
-use crate::kernel::lock::Lock;
 use crate::kernel::shared::Shared;
 use crate::object::api::create;
 use crate::object::args::{at_most, required, status, store};
@@ -25,6 +24,7 @@ use crate::rules::{self, Broken};
 use crate::types::{
     _POOL_TYPE as Pool, POOL_TYPE, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFMEMORY, WDFMEMORY__,
 };
+use parking_lot::Mutex;
 
 /// A block of pool.
 ///
@@ -47,13 +47,13 @@ impl Drop for PoolBlock {
 /// # Invariants
 /// The buffer has `size` bytes: of `block`, or else of the driver or the request.
 pub(crate) struct Memory {
-    buffer: Lock<(Shared<PVOID>, usize)>,
-    block: Lock<Option<PoolBlock>>,
+    buffer: Mutex<(Shared<PVOID>, usize)>,
+    block: Mutex<Option<PoolBlock>>,
     /// Whether it is a buffer of a request, which the driver can neither delete nor exchange.
     of_request: bool,
     preallocated: bool,
     /// The pages of a process that it is.
-    user: Lock<Option<UserPages>>,
+    user: Mutex<Option<UserPages>>,
     read_only: bool,
 }
 
@@ -70,11 +70,11 @@ impl Memory {
     /// A buffer of `size` bytes, of the driver's.
     fn new(buffer: PVOID, size: usize) -> Memory {
         Memory {
-            buffer: Lock::new((Shared(buffer), size)),
-            block: Lock::default(),
+            buffer: Mutex::new((Shared(buffer), size)),
+            block: Mutex::default(),
             of_request: false,
             preallocated: false,
-            user: Lock::default(),
+            user: Mutex::default(),
             read_only: false,
         }
     }
@@ -176,7 +176,7 @@ pub unsafe extern "C" fn WdfMemoryCreate(
         }
         // INVARIANT: just allocated with this size and tag.
         let block = PoolBlock { buffer: Shared(buffer), tag };
-        Ok(self::Memory { block: Lock::new(Some(block)), ..self::Memory::new(buffer, BufferSize) })
+        Ok(self::Memory { block: Mutex::new(Some(block)), ..self::Memory::new(buffer, BufferSize) })
     };
     status(|| {
         // SAFETY: the driver passes null or attributes, and a variable.

@@ -8,7 +8,6 @@ use wsk_sys::{
     NTSTATUS, PASSIVE_LEVEL, PCUNICODE_STRING, PUNICODE_STRING, STATUS_INVALID_PARAMETER, UNICODE_STRING,
 };
 
-use crate::kernel::lock::Lock;
 use crate::object::api::create;
 use crate::object::args::{at_most, characters, is_valid, required, status, store};
 use crate::object::client;
@@ -16,15 +15,16 @@ use crate::object::kind::Kind;
 use crate::object::lookup;
 use crate::object::{Body, Kinded};
 use crate::types::{PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFSTRING, WDFSTRING__};
+use parking_lot::Mutex;
 
 /// The body of a WDFSTRING: its characters, and a zero. In a lock because the driver gets a pointer that it may write
 /// through.
-pub(crate) struct Characters(Lock<Vec<u16>>);
+pub(crate) struct Characters(Mutex<Vec<u16>>);
 
 impl Characters {
     fn new(mut characters: Vec<u16>) -> Characters {
         characters.push(0);
-        Characters(Lock::new(characters))
+        Characters(Mutex::new(characters))
     }
 
     /// Exchanges the characters.

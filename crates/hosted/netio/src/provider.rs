@@ -3,10 +3,11 @@
 //! Order of locks: the cancel spin lock, this one, a socket's options, its settings, its inbox, the engine's queue. None of them is
 //! held while client code runs, which is: in `IofCompleteRequest`, and in the callback of a socket.
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use readings::Question;
 use wsk_sys::{WSK_PROVIDER_DISPATCH, WSK_TRANSPORT};
@@ -151,7 +152,7 @@ impl Provider {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// What the provider does where the pages leave that question open.
@@ -170,19 +171,14 @@ impl Provider {
     }
 
     /// Waits for a change of the state; false if the time is up.
-    pub(crate) fn wait<'a>(
-        &self,
-        state: MutexGuard<'a, State>,
-        deadline: Option<Instant>,
-    ) -> (MutexGuard<'a, State>, bool) {
-        let Some(deadline) = deadline else {
-            return (self.changed.wait(state).unwrap_or_else(PoisonError::into_inner), true);
-        };
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left == Duration::ZERO {
-            return (state, false);
+    pub(crate) fn wait(&self, state: &mut MutexGuard<'_, State>, deadline: Option<Instant>) -> bool {
+        match deadline {
+            None => {
+                self.changed.wait(state);
+                true
+            }
+            Some(deadline) => !self.changed.wait_until(state, deadline).timed_out(),
         }
-        (self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0, true)
     }
 
     pub(crate) fn set_ready(&self, ready: bool) {

@@ -7,9 +7,10 @@ pub(crate) mod dead;
 pub(crate) mod listening;
 
 use core::ffi::c_void;
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wsk_sys::{
     ExAllocatePool2, ExFreePoolWithTag, NTSTATUS, POOL_FLAG_NON_PAGED, PWSK_SOCKET, STATUS_CANCELLED,
@@ -128,7 +129,7 @@ impl Socket {
     }
 
     pub(crate) fn options(&self) -> MutexGuard<'_, Options> {
-        self.options.lock().unwrap_or_else(PoisonError::into_inner)
+        self.options.lock()
     }
 
     /// What it has if it is a datagram socket.

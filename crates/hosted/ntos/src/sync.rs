@@ -1,22 +1,7 @@
-//! Small helpers over the host's synchronisation.
+//! What threads share without a lock.
 #![expect(unsafe_code, reason = "a pointer that crosses threads must say that it may")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
-
-/// Locks, also when a thread panicked while it held the lock: every critical section here leaves its data whole.
-pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Locks, unless somebody has the lock.
-pub(crate) fn try_lock<T: ?Sized>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
-    match mutex.try_lock() {
-        Ok(guard) => Some(guard),
-        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-        Err(TryLockError::WouldBlock) => None,
-    }
-}
 
 /// Counts a reference more, unless there are so many that the count might wrap: `Arc`'s limit, for the reason that
 /// it has.

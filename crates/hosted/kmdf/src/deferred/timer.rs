@@ -14,7 +14,6 @@ use wsk_sys::{
 };
 
 use crate::deferred::{Surroundings, parent_handle, surroundings};
-use crate::kernel::lock::Lock;
 use crate::object::args::{at_most, read_sized, required, status, store};
 use crate::object::attributes::{self, Allowed};
 use crate::object::callback;
@@ -30,6 +29,7 @@ use crate::types::{
     _WDF_EXECUTION_LEVEL as Level, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, PWDF_TIMER_CONFIG, WDFOBJECT,
     WDFTIMER, WDFTIMER__,
 };
+use parking_lot::Mutex;
 
 /// The accepted sizes: those of versions 1.7 and 1.11, and today's.
 const SIZES: [usize; 3] = [0x18, 0x20, 0x28];
@@ -56,7 +56,7 @@ pub(crate) struct Timer {
     lock: Option<Arc<CallbackLock>>,
     period: LONG,
     kernel: Box<KernelTimer>,
-    starts: Lock<Starts>,
+    starts: Mutex<Starts>,
     /// For a callback at `PASSIVE_LEVEL`.
     worker: Option<Worker>,
 }
@@ -185,7 +185,7 @@ pub unsafe extern "C" fn WdfTimerCreate(
             timer: UnsafeCell::new(MaybeUninit::uninit()),
             dpc: UnsafeCell::new(MaybeUninit::uninit()),
         });
-        let body = self::Timer { function, lock, period, kernel, starts: Lock::default(), worker };
+        let body = self::Timer { function, lock, period, kernel, starts: Mutex::default(), worker };
         let timer = object::create(NAME, parent.client(), Family::Child(&parent), &attributes, body)?;
         // SAFETY: the box has room for a timer, and stays where it is.
         unsafe { KeInitializeTimerEx(timer.kernel.timer(), NotificationTimer) };

@@ -13,7 +13,6 @@ use wsk_sys::{
 use crate::device::Device;
 use crate::device::init::{self, DeviceInit};
 use crate::device::{devices, queues};
-use crate::kernel::lock::Lock;
 use crate::kernel::shared::Shared;
 use crate::object::args::{at_most, characters, counted, required, status, store};
 use crate::object::attributes::{self, Allowed, Attributes};
@@ -27,6 +26,7 @@ use crate::types::{
     _WDF_DEVICE_IO_TYPE as IoType, _WDF_EXECUTION_LEVEL as Level, PWDF_DRIVER_GLOBALS,
     PWDF_OBJECT_ATTRIBUTES, PWDFDEVICE_INIT, WDFDEVICE, WDFDRIVER,
 };
+use parking_lot::Mutex;
 
 /// Creates a device from its description, which is used up if this succeeds.
 ///
@@ -95,7 +95,7 @@ fn create(init: &DeviceInit, attributes: &Attributes) -> Result<Typed<Device>, N
             scope,
             lock: Arc::new(CallbackLock::new(level == Level::WdfExecutionLevelPassive)),
             disposer,
-            state: Lock::default(),
+            state: Mutex::default(),
         };
         object::create("WdfDeviceCreate", client, Family::Child(&driver), attributes, body)
     });

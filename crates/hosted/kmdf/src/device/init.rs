@@ -15,7 +15,6 @@ use wsk_sys::{
 
 use crate::device::caller_context;
 use crate::device::shutdown::Shutdown;
-use crate::kernel::lock::Lock;
 use crate::object::args::{at_most, characters, read_sized, required};
 use crate::object::attributes::{self, Allowed, Attributes};
 use crate::object::client::Client;
@@ -28,6 +27,7 @@ use crate::types::{
     PWDF_DRIVER_GLOBALS, PWDF_FILEOBJECT_CONFIG, PWDF_OBJECT_ATTRIBUTES, PWDFDEVICE_INIT, WDF_DEVICE_IO_TYPE,
     WDF_FILEOBJECT_CONFIG,
 };
+use parking_lot::Mutex;
 
 /// What a driver has said of its device.
 pub(crate) struct DeviceInit {
@@ -68,7 +68,7 @@ static KIND: Kind = Kind::new("WDFDEVICE_INIT");
 
 /// The device descriptions of a machine that were neither freed nor used up, by their handle.
 #[derive(Default)]
-struct Inits(Lock<BTreeMap<usize, Box<DeviceInit>>>);
+struct Inits(Mutex<BTreeMap<usize, Box<DeviceInit>>>);
 
 fn inits() -> Arc<Inits> {
     platform::state()

@@ -23,7 +23,6 @@ use wsk_sys::{
 
 use crate::device::shutdown::Shutdown;
 use crate::file::File;
-use crate::kernel::lock::{Guard, Lock};
 use crate::kernel::shared::Shared;
 use crate::object::args::counted;
 use crate::object::attributes::Attributes;
@@ -37,6 +36,7 @@ use crate::queue::{self, Queue};
 use crate::request::Recipient;
 use crate::rules::Broken;
 use crate::types::{WDF_EXECUTION_LEVEL, WDF_FILEOBJECT_CONFIG, WDF_SYNCHRONIZATION_SCOPE, WDFDEVICE__};
+use parking_lot::{Mutex, MutexGuard};
 
 /// The body of a WDFDEVICE.
 ///
@@ -55,7 +55,7 @@ pub(crate) struct Device {
     pub(crate) scope: WDF_SYNCHRONIZATION_SCOPE,
     pub(crate) lock: Arc<CallbackLock>,
     disposer: Disposer,
-    state: Lock<State>,
+    state: Mutex<State>,
 }
 
 /// What changes of a device.
@@ -84,7 +84,7 @@ pub(crate) struct State {
 /// The devices of a machine.
 struct Devices {
     /// By the address of the kernel's device object.
-    all: Lock<BTreeMap<usize, Typed<Device>>>,
+    all: Mutex<BTreeMap<usize, Typed<Device>>>,
     /// Whether the I/O manager opens a file whose create request was refused.
     refused_creates_open: AtomicBool,
 }
@@ -92,7 +92,7 @@ struct Devices {
 impl Default for Devices {
     fn default() -> Devices {
         let refused_creates_open = AtomicBool::new(platform::REFUSED_CREATES_OPEN);
-        Devices { all: Lock::default(), refused_creates_open }
+        Devices { all: Mutex::default(), refused_creates_open }
     }
 }
 
@@ -123,7 +123,7 @@ impl Device {
         self.device_object.0
     }
 
-    pub(crate) fn state(&self) -> Guard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock()
     }
 

@@ -13,7 +13,6 @@ use wsk_sys::{
 };
 
 use crate::device::dispatch;
-use crate::kernel::lock::Lock;
 use crate::object::args::{at_most, characters, read_sized, required, store};
 use crate::object::attributes::{self, Allowed};
 use crate::object::callback;
@@ -26,6 +25,7 @@ use crate::types::{
     PFN_WDF_DRIVER_UNLOAD, PWDF_DRIVER_CONFIG, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFDRIVER,
     WDFDRIVER__,
 };
+use parking_lot::Mutex;
 
 /// The tag that the development kit's samples use, which the framework takes for none.
 const DDK_TAG: ULONG = u32::from_le_bytes(*b"Ddk ");
@@ -35,7 +35,7 @@ pub(crate) struct Driver {
     unload: PFN_WDF_DRIVER_UNLOAD,
     /// The path of the service's registry key, with a zero at the end. In a lock because the driver gets a pointer
     /// that it may write through.
-    registry_path: Lock<Vec<u16>>,
+    registry_path: Mutex<Vec<u16>>,
     service: String,
 }
 
@@ -148,7 +148,7 @@ pub unsafe extern "C" fn WdfDriverCreate(
     };
     let (level, scope) =
         attributes.resolve((Level::WdfExecutionLevelDispatch, Scope::WdfSynchronizationScopeNone));
-    let body = self::Driver { unload: config.EvtDriverUnload, registry_path: Lock::new(path), service };
+    let body = self::Driver { unload: config.EvtDriverUnload, registry_path: Mutex::new(path), service };
     let driver = match object::create(NAME, &client, Family::Root, &attributes, body) {
         Ok(driver) => driver,
         Err(status) => return status,

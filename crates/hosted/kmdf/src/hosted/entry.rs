@@ -13,7 +13,6 @@ use wsk_sys::{
 
 use crate::device::{self, Device};
 use crate::driver::service_name;
-use crate::kernel::lock::Lock;
 use crate::object::Typed;
 use crate::object::args::characters;
 use crate::object::callback;
@@ -25,6 +24,7 @@ use crate::request::{Request, Source};
 use crate::rules;
 use crate::table::bind::{WdfVersionBind, WdfVersionUnbind, check_inits};
 use crate::types::{_WDF_VERSION, WDF_BIND_INFO, WDFFUNC};
+use parking_lot::Mutex;
 
 /// Checks that a client has finished its control devices.
 fn check_finished(client: &Arc<Client>) {
@@ -44,7 +44,7 @@ fn check_finished(client: &Arc<Client>) {
 
 /// The entry points of the drivers that are being loaded on a machine, by the name of their service.
 #[derive(Default)]
-pub(super) struct Loading(pub(super) Lock<Vec<(String, DRIVER_INITIALIZE)>>);
+pub(super) struct Loading(pub(super) Mutex<Vec<(String, DRIVER_INITIALIZE)>>);
 
 pub(super) fn loading() -> Arc<Loading> {
     platform::state()

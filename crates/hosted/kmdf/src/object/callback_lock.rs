@@ -8,13 +8,13 @@ use readings::CallbackSpinLock;
 use wsk_sys::{DISPATCH_LEVEL, KIRQL, KeLowerIrql, KfRaiseIrql};
 
 use crate::kernel::event::Event;
-use crate::kernel::lock::Lock;
 use crate::object::Object;
 use crate::object::args::irql;
 use crate::object::handles::name_of;
 use crate::object::wait_limit;
 use crate::platform;
 use crate::rules::{self, Broken};
+use parking_lot::Mutex;
 
 /// What a report calls such a lock, with the handle of the object whose lock it is.
 const KIND: &str = "the callback lock of object";
@@ -27,7 +27,7 @@ pub(crate) struct CallbackLock {
     form: Form,
     /// The number of the thread that holds it, or 0.
     owner: AtomicU64,
-    held: Lock<Held>,
+    held: Mutex<Held>,
     /// The handle of the object whose lock it is, or 0.
     of: AtomicUsize,
 }
@@ -51,7 +51,7 @@ impl CallbackLock {
     /// A free lock, for callbacks at passive level or at dispatch level.
     pub(crate) fn new(passive: bool) -> CallbackLock {
         let form = if passive { Form::Passive(Event::free_lock()) } else { Form::Dispatch };
-        CallbackLock { form, owner: AtomicU64::new(0), held: Lock::default(), of: AtomicUsize::new(0) }
+        CallbackLock { form, owner: AtomicU64::new(0), held: Mutex::default(), of: AtomicUsize::new(0) }
     }
 
     /// Says whose lock it is, for a report.

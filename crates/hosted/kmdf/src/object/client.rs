@@ -12,7 +12,6 @@ use core::ffi::c_char;
 use wsk_sys::DRIVER_UNLOAD;
 use wsk_sys::{DRIVER_OBJECT, ULONG};
 
-use crate::kernel::lock::Lock;
 use crate::kernel::shared::Shared;
 use crate::object::Object;
 use crate::object::handles::handles;
@@ -21,6 +20,7 @@ use crate::rules;
 use crate::types::{
     PWDF_DRIVER_GLOBALS, WDF_DRIVER_GLOBALS, WDF_EXECUTION_LEVEL, WDF_SYNCHRONIZATION_SCOPE, WDFDRIVER,
 };
+use parking_lot::Mutex;
 
 /// The framework's own pool tag, `FxDr`.
 const FRAMEWORK_TAG: ULONG = u32::from_le_bytes(*b"FxDr");
@@ -33,7 +33,7 @@ pub(crate) struct Client {
     globals: Shared<PWDF_DRIVER_GLOBALS>,
     driver_object: Shared<*mut DRIVER_OBJECT>,
     service: String,
-    state: Lock<State>,
+    state: Mutex<State>,
 }
 
 #[derive(Default)]
@@ -61,7 +61,7 @@ impl Client {
         }
         // INVARIANT: from `Box::into_raw`.
         let globals = Shared(Box::into_raw(Box::new(globals)));
-        Client { globals, driver_object: Shared(driver_object), service, state: Lock::default() }
+        Client { globals, driver_object: Shared(driver_object), service, state: Mutex::default() }
     }
 
     /// What the driver passes to every function.
@@ -157,7 +157,7 @@ impl Drop for Client {
 
 /// The drivers that are bound on one machine.
 #[derive(Default)]
-pub(crate) struct Clients(Lock<Vec<Arc<Client>>>);
+pub(crate) struct Clients(Mutex<Vec<Arc<Client>>>);
 
 /// The clients of the calling thread's machine.
 pub(crate) fn clients() -> Arc<Clients> {

@@ -6,15 +6,15 @@ use alloc::sync::Arc;
 
 use wsk_sys::{DEVICE_OBJECT, NTSTATUS};
 
-use crate::kernel::lock::Lock;
 use crate::object::worker::Worker;
 use crate::object::{self, Object};
 use crate::rules::{self, Broken};
+use parking_lot::Mutex;
 
 /// Disposes of objects in a system thread. It is part of the body of an object, and works for those under it.
 pub(crate) struct Disposer {
     worker: Worker,
-    due: Lock<VecDeque<Arc<Object>>>,
+    due: Mutex<VecDeque<Arc<Object>>>,
 }
 
 impl Disposer {
@@ -26,7 +26,7 @@ impl Disposer {
     pub(crate) unsafe fn new(device: *mut DEVICE_OBJECT) -> Result<Disposer, NTSTATUS> {
         // SAFETY: this function's own contract.
         let worker = unsafe { Worker::new(device) }?;
-        Ok(Disposer { worker, due: Lock::default() })
+        Ok(Disposer { worker, due: Mutex::default() })
     }
 
     /// The work item of `owner`, whose part this is.

@@ -9,18 +9,18 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::kernel::lock::Lock;
 use crate::object::Object;
 use crate::object::client::Client;
 use crate::object::kind::Kind;
 use crate::platform;
+use parking_lot::Mutex;
 
 /// The lowest bits of a handle: the kind, above three zero bits.
 const KIND_BITS: u32 = 8;
 
 /// What has a handle on one machine.
 #[derive(Default)]
-pub(crate) struct Handles(Lock<Tables>);
+pub(crate) struct Handles(Mutex<Tables>);
 
 #[derive(Default)]
 struct Tables {

@@ -34,7 +34,6 @@ use core::ops::Deref;
 use readings::ChildOrder;
 use wsk_sys::{NTSTATUS, PASSIVE_LEVEL, STATUS_DELETE_PENDING, STATUS_INSUFFICIENT_RESOURCES};
 
-use crate::kernel::lock::Lock;
 use crate::object::args::irql;
 use crate::object::attributes::Attributes;
 use crate::object::callback_lock::CallbackLock;
@@ -46,6 +45,7 @@ use crate::object::kind::Kind;
 use crate::object::worker::Worker;
 use crate::platform;
 use crate::rules::{self, Broken};
+use parking_lot::Mutex;
 
 /// What an object is besides being an object: the operations of its kind.
 pub(crate) trait Body: Any + Send + Sync {
@@ -122,7 +122,7 @@ pub(crate) struct Object {
     kind: &'static Kind,
     client: Arc<Client>,
     body: Box<dyn Body>,
-    life: Lock<Life>,
+    life: Mutex<Life>,
 }
 
 #[derive(Default)]
@@ -302,7 +302,7 @@ pub(crate) fn create<T: Kinded>(
         kind: T::KIND,
         client: Arc::clone(client),
         body: Box::new(body),
-        life: Lock::new(life),
+        life: Mutex::new(life),
     });
     if let Family::Child(parent) = family
         && !adopt(parent, &object)

@@ -11,13 +11,13 @@ use wsk_sys::{
 };
 
 use crate::kernel::event::Event;
-use crate::kernel::lock::Lock;
 use crate::kernel::shared::Shared;
 use crate::object::handles::handles;
 use crate::object::wait_limit;
 use crate::object::{self, Object};
 use crate::platform;
 use crate::rules::{self, Broken};
+use parking_lot::Mutex;
 
 /// A work item with its state. Each of its runs calls [`Body::work`](crate::object::Body::work) of the object that
 /// it was queued for.
@@ -25,7 +25,7 @@ use crate::rules::{self, Broken};
 /// # Invariants
 /// `item` is a work item that only this frees, or `None`.
 pub(crate) struct Worker {
-    state: Lock<State>,
+    state: Mutex<State>,
     /// Signalled while it is neither queued nor running.
     idle: Event,
 }
@@ -62,7 +62,7 @@ impl Worker {
             running: Vec::new(),
             free_when_idle: false,
         };
-        Ok(Worker { state: Lock::new(state), idle: Event::notification(true) })
+        Ok(Worker { state: Mutex::new(state), idle: Event::notification(true) })
     }
 
     /// Queues the work item for an object, unless it is queued already or retired; whether it was queued now.

@@ -30,12 +30,12 @@ pub(crate) fn violation(rule: &'static Rule, detail: String) -> ! {
 
 /// Whether what only the framework's verifier checks is an error too.
 pub(crate) fn strict() -> bool {
-    ntos::Machine::current().config().strict
+    ntos::Machine::with_current(|machine| machine.config().strict)
 }
 
 /// The reading of a question that the machine follows.
 pub(crate) fn reading<Q: Question>() -> Q {
-    ntos::Machine::current().reading()
+    ntos::Machine::with_current(ntos::Machine::reading)
 }
 
 /// Whether the call named `what` must fail now, as if memory had run out.
@@ -61,7 +61,7 @@ pub(crate) fn released(key: usize) {
 
 /// What the calling thread's machine has of a type: made when it is first asked for.
 pub(crate) fn state<T: Default + Send + Sync + 'static>() -> Arc<T> {
-    ntos::Machine::current().extension(T::default)
+    ntos::Machine::with_current(|machine| machine.extension(T::default))
 }
 
 /// An IRP has come; nothing is left to be done to it.

@@ -8,7 +8,6 @@
 
 use wsk_sys::{KIRQL, PASSIVE_LEVEL, STATUS_CANCELLED};
 
-use crate::kernel::lock::Guard;
 use crate::object::Typed;
 use crate::object::args::irql;
 use crate::object::callback_lock::CallbackLock;
@@ -16,6 +15,7 @@ use crate::platform;
 use crate::queue::present;
 use crate::queue::{self, Deferral, Notify, Queue, State};
 use crate::request::{self, Request};
+use parking_lot::MutexGuard;
 
 /// One thing to do with no lock held.
 enum Action {
@@ -47,7 +47,7 @@ pub(crate) fn dispatch_if_free(queue: &Typed<Queue>) {
 pub(crate) fn run<'a>(
     queue: &'a Typed<Queue>,
     level: KIRQL,
-    mut state: Guard<'a, State>,
+    mut state: MutexGuard<'a, State>,
     mut new: Option<Typed<Request>>,
 ) {
     if state.deleted {

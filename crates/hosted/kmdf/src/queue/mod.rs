@@ -20,7 +20,6 @@ use alloc::vec::Vec;
 use wsk_sys::{NTSTATUS, STATUS_CANCELLED, STATUS_INVALID_DEVICE_STATE};
 
 use crate::kernel::event::{Event, MILLISECOND};
-use crate::kernel::lock::{Guard, Lock};
 use crate::kernel::shared::Shared;
 use crate::object::args::irql;
 use crate::object::callback_lock::CallbackLock;
@@ -35,6 +34,7 @@ use crate::queue::line::Line;
 use crate::request::{self, Phase, Request, Source};
 use crate::rules::{self, Broken};
 use crate::types::{PFN_WDF_IO_QUEUE_STATE, WDF_IO_QUEUE_CONFIG, WDFCONTEXT, WDFQUEUE__};
+use parking_lot::{Mutex, MutexGuard};
 
 /// How a queue hands out its requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub(crate) struct Queue {
     pub(crate) internal: bool,
     pub(crate) deferral: Deferral,
     changed: Event,
-    state: Lock<State>,
+    state: Mutex<State>,
 }
 
 /// What does later what the calling thread may not do now.
@@ -139,7 +139,7 @@ impl Queue {
             internal: false,
             deferral,
             changed: Event::notification(false),
-            state: Lock::new(State { accept: true, dispatch: true, ..State::default() }),
+            state: Mutex::new(State { accept: true, dispatch: true, ..State::default() }),
         }
     }
 
@@ -157,7 +157,7 @@ impl Queue {
         &self.config.0
     }
 
-    pub(crate) fn state(&self) -> Guard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock()
     }
 

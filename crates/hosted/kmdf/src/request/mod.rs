@@ -21,7 +21,6 @@ use wsk_sys::{
 };
 
 use crate::kernel::irp::Irp;
-use crate::kernel::lock::Lock;
 use crate::memory::Memory;
 use crate::object::args::{at_most, irql};
 use crate::object::attributes::Attributes;
@@ -32,6 +31,7 @@ use crate::platform;
 use crate::request::system_mdl::SystemMdl;
 use crate::rules::{self, Broken};
 use crate::types::{WDFREQUEST, WDFREQUEST__};
+use parking_lot::Mutex;
 
 /// What the layers above do at the end of a request: the device that it was sent to.
 pub(crate) trait Recipient: Send + Sync {
@@ -96,7 +96,7 @@ pub(crate) struct Request {
     pub(crate) file: Option<Arc<Object>>,
     /// The address of the request's file object.
     pub(crate) file_object: usize,
-    pub(crate) state: Lock<State>,
+    pub(crate) state: Mutex<State>,
 }
 
 /// What changes of a request.
@@ -236,7 +236,7 @@ pub(crate) fn create(
         device: recipient,
         file,
         file_object: irp.file_object().addr(),
-        state: Lock::default(),
+        state: Mutex::default(),
     };
     let family = Family::Independent(device);
     let request = object::create("WDFREQUEST", device.client(), family, attributes, body)?;

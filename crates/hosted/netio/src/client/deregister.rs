@@ -2,7 +2,6 @@
 #![expect(unsafe_code, reason = "exports the C interface of netio.sys")]
 #![allow(non_snake_case, reason = "the function bears its C name")]
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -66,9 +65,7 @@ pub unsafe extern "system" fn WskDeregister(WskRegistration: *mut WSK_REGISTRATI
         }
         let Some(coming) = still_coming(&state, number, limit) else { break };
         // What is on its way has a limit, and what nobody is about to end has none.
-        let (relocked, in_time) = provider.wait(state, deadline.filter(|_| left.is_ok()));
-        state = relocked;
-        if !in_time {
+        if !provider.wait(&mut state, deadline.filter(|_| left.is_ok())) {
             drop(state);
             platform::violation(&Broken::new(&rules::DEREGISTER_STUCK, coming));
         }
@@ -81,7 +78,7 @@ pub unsafe extern "system" fn WskDeregister(WskRegistration: *mut WSK_REGISTRATI
         platform::violation(&broken);
     }
     drop(state);
-    let lifecycle = provider.lifecycle.lock().unwrap_or_else(PoisonError::into_inner);
+    let lifecycle = provider.lifecycle.lock();
     let mut state = provider.lock();
     state.registrations.remove(&number);
     // On a lenient machine some may be left; Windows would lose their memory.

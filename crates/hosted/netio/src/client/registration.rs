@@ -2,8 +2,8 @@
 #![expect(unsafe_code, reason = "exports the C interface of netio.sys")]
 #![allow(non_snake_case, reason = "the functions bear their C names")]
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use readings::WaitInDriverEntry;
@@ -93,7 +93,7 @@ pub unsafe extern "system" fn WskRegister(
     if let Some(before) = before {
         platform::violation(&Broken::new(&rules::REGISTERED_TWICE, format!("{before} registered again")));
     }
-    let lifecycle = provider.lifecycle.lock().unwrap_or_else(PoisonError::into_inner);
+    let lifecycle = provider.lifecycle.lock();
     if let Err(status) = provider.engine.start() {
         return status;
     }
@@ -228,9 +228,7 @@ fn capture(provider: &Arc<Provider>, number: u64, timeout: ULONG) -> Result<WSK_
     let mut state = provider.lock();
     count_call(&mut state, number, 1);
     while !state.ready && !is_leaving(&state, number) {
-        let (relocked, in_time) = provider.wait(state, deadline);
-        state = relocked;
-        if !in_time {
+        if !provider.wait(&mut state, deadline) {
             break;
         }
     }

@@ -12,8 +12,9 @@ mod other;
 mod poll;
 
 use core::net::{IpAddr, SocketAddr};
+use parking_lot::Mutex;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -66,7 +67,7 @@ struct Taken(Place);
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        TABLE.lock().unwrap_or_else(PoisonError::into_inner).remove(self.0);
+        TABLE.lock().remove(self.0);
     }
 }
 
@@ -79,7 +80,7 @@ pub(crate) fn bind(
     inbox: &Arc<Inbox>,
 ) -> Result<Endpoint, NTSTATUS> {
     // Held until the row is entered, so that no other bind comes between.
-    let mut table = TABLE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut table = TABLE.lock();
     let port = binding.address.port();
     table.check(&binding)?;
     let shared = port != 0 && table.has_port(port);
@@ -293,7 +294,7 @@ mod tests {
                         share: second_share,
                         guard,
                     };
-                    let expected = TABLE.lock().unwrap().check(&wanted);
+                    let expected = TABLE.lock().check(&wanted);
                     let result = bind_at(&poller, second, port, second_share, guard).map(drop);
                     assert_eq!(result, expected, "{second} {second_share:?} after {first} {first_share:?}");
                     shared += usize::from(result.is_ok());

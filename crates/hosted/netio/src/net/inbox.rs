@@ -1,9 +1,9 @@
 //! A bounded queue of received datagrams, one per bound socket.
 
 use core::net::{IpAddr, SocketAddr};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use readings::{CoalescedRefused, Coalescing, ErrorData, PortUnreachable, Readings};
@@ -119,7 +119,7 @@ impl Inbox {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Queues a datagram, or drops it if the queue is full. An empty queue takes a datagram of any size.
@@ -232,13 +232,13 @@ impl Inbox {
             if let Some(datagram) = state.pop() {
                 return Some(datagram);
             }
-            state = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
-                None => self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(Duration::ZERO) => return None,
-                Some(left) => {
-                    self.arrived.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+            match deadline {
+                None => self.arrived.wait(&mut state),
+                Some(deadline) if self.arrived.wait_until(&mut state, deadline).timed_out() => {
+                    return state.pop();
                 }
-            };
+                Some(_) => {}
+            }
         }
     }
 

@@ -16,10 +16,11 @@ mod error;
 mod peer;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use readings::{FragmentForbidden, UnicastInterface};
 use wsk_requests::Row;
@@ -187,7 +188,7 @@ impl Net {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// Binds a socket. Port 0 is replaced by a free one.

@@ -18,7 +18,7 @@ use crate::{Completion, Config};
 
 /// The provider of the calling thread's machine.
 pub(crate) fn provider() -> Arc<Provider> {
-    of(&Machine::current(), Config::default)
+    Machine::with_current(|machine| of(machine, Config::default))
 }
 
 /// Gives the machine a provider; false if it has one.
@@ -73,12 +73,12 @@ pub(crate) fn is_own_thread(provider: &Arc<Provider>) -> bool {
 
 /// Whether what Windows does not check is checked.
 pub(crate) fn strict() -> bool {
-    Machine::current().config().strict
+    Machine::with_current(|machine| machine.config().strict)
 }
 
 /// How long to wait for a client's routine to return.
 pub(crate) fn hang_limit() -> Duration {
-    Machine::current().config().hang_limit
+    Machine::with_current(|machine| machine.config().hang_limit)
 }
 
 /// Whether the call named `what` must fail now for lack of memory.

@@ -6,8 +6,9 @@
 //! call returns `STATUS_PENDING` is found out.
 #![expect(unsafe_code, reason = "takes the cancel spin lock, changes the IRQL")]
 
+use parking_lot::MutexGuard;
 use std::cell::Cell;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use readings::IrpCancelledBefore;

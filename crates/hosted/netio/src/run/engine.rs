@@ -1,11 +1,12 @@
 //! The provider's thread: a queue of jobs, in the order of their times.
 #![expect(unsafe_code, reason = "starts a system thread, which the kernel calls")]
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::mem;
 use std::ptr;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use wsk_sys::{HANDLE, NT_SUCCESS, NTSTATUS, PVOID, PsCreateSystemThread, THREAD_ALL_ACCESS, ZwClose};
@@ -78,7 +79,7 @@ impl Engine {
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock()
     }
 
     /// Whether a request, or a call of a callback, runs in the call that brings it: to be asked once for each.
@@ -131,17 +132,15 @@ impl Engine {
         self.changed.notify_all();
         loop {
             let now = Instant::now();
-            queue = match queue.jobs.peek().map(|Reverse(due)| due.0) {
+            match queue.jobs.peek().map(|Reverse(due)| due.0) {
                 Some(time) if time <= now => {
                     queue.busy = true;
                     return queue.jobs.pop().map(|Reverse(due)| due.2);
                 }
                 _ if queue.thread == Thread::Stopping => return None,
-                Some(time) => {
-                    self.changed.wait_timeout(queue, time - now).unwrap_or_else(PoisonError::into_inner).0
-                }
-                None => self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner),
-            };
+                Some(time) => drop(self.changed.wait_until(&mut queue, time)),
+                None => self.changed.wait(&mut queue),
+            }
         }
     }
 
@@ -188,8 +187,7 @@ impl Engine {
         // What is left is for requests and sockets that are gone.
         queue.jobs.clear();
         let runs = |queue: &mut Queue| queue.thread != Thread::None;
-        let waited = self.changed.wait_timeout_while(queue, limit, runs);
-        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+        !self.changed.wait_while_for(&mut queue, runs, limit).timed_out()
     }
 }
 
@@ -198,8 +196,7 @@ impl Engine {
     /// Waits until the thread has nothing to do; whether that came within the limit.
     pub(crate) fn wait_until_idle(&self, limit: Duration) -> bool {
         let works = |queue: &mut Queue| queue.busy || !queue.jobs.is_empty();
-        let waited = self.changed.wait_timeout_while(self.lock(), limit, works);
-        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+        !self.changed.wait_while_for(&mut self.lock(), works, limit).timed_out()
     }
 }
 

@@ -1,8 +1,9 @@
 //! Datagram sockets: their functions, and what they have beside what every socket has.
 
 use core::net::SocketAddr;
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use wsk_sys::WSK_PROVIDER_DATAGRAM_DISPATCH;
 
@@ -73,7 +74,7 @@ impl DatagramSocket {
     }
 
     pub(crate) fn settings(&self) -> MutexGuard<'_, Settings> {
-        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+        self.settings.lock()
     }
 
     /// The fixed remote address, which filters what is received.

@@ -1,9 +1,9 @@
 //! I/O work items: a driver's routine, called later at `PASSIVE_LEVEL` in one of the machine's worker threads.
 #![expect(unsafe_code, reason = "exports C functions by their names, and calls the driver's routines")]
 
+use parking_lot::{Condvar, Mutex};
 use std::collections::{HashMap, VecDeque};
 use std::ptr;
-use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use wsk_sys::{DEVICE_OBJECT, DISPATCH_LEVEL, IO_WORKITEM, IO_WORKITEM_ROUTINE, PASSIVE_LEVEL, PVOID};
@@ -18,7 +18,7 @@ use crate::machine::companion;
 use crate::machine::fault;
 use crate::machine::owner::{LeakScope, Owner, leak_report};
 use crate::rule;
-use crate::sync::{Pointer, lock};
+use crate::sync::Pointer;
 
 /// The worker threads of a machine at most: enough that items which wait for each other do not stop it.
 const WORKERS: usize = 8;
@@ -75,7 +75,7 @@ struct Queued {
 impl Workers {
     /// What is queued and what runs, for a report.
     pub(crate) fn in_flight(&self) -> Vec<String> {
-        let state = lock(&self.state);
+        let state = self.state.lock();
         let queued = state.queue.iter().map(|queued| format!("work item {:#x}, queued", queued.item));
         let running = state.running.iter().map(|running| format!("work item {:#x}, running", running.item));
         queued.chain(running).collect()
@@ -95,7 +95,7 @@ impl Workers {
         let broken = |rule, why: String| {
             Err(Broken::new(rule, format!("IoQueueWorkItem of work item {address:#x}, {why}")))
         };
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let Some(item) = state.items.get_mut(&address) else {
             return Err(invalid(address, "IoQueueWorkItem"));
         };
@@ -129,7 +129,7 @@ impl Workers {
     /// # Errors
     /// [`rule::WORK_ITEM_INVALID`], [`rule::WORK_ITEM_FREED`].
     fn forget(&self, address: usize) -> Result<(), Broken> {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         match state.items.get(&address) {
             None => Err(invalid(address, "IoFreeWorkItem")),
             Some(item) if item.queued => {
@@ -147,14 +147,12 @@ impl Workers {
     /// `shutdown_limit`, they are left to themselves: the look for leaks has reported it.
     pub(crate) fn stop(&self, machine: &Machine) {
         let threads = {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock();
             state.stopping = true;
             self.work.notify_all();
             let busy = |state: &mut State| !state.queue.is_empty() || !state.running.is_empty();
             let limit = machine.config().shutdown_limit;
-            let waited = self.done.wait_timeout_while(state, limit, busy);
-            let (mut state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-            if timeout.timed_out() {
+            if self.done.wait_while_for(&mut state, busy, limit).timed_out() {
                 return;
             }
             std::mem::take(&mut state.threads)
@@ -163,27 +161,27 @@ impl Workers {
             // It ends by itself; after a driver's panic the machine is dead and nobody comes here.
             let _ = thread.join();
         }
-        lock(&self.state).stopping = false;
+        self.state.lock().stopping = false;
     }
 }
 
 /// Whether a queued or running work item refers to `device`, which must then stay.
 pub(crate) fn refers_to(machine: &Machine, device: *mut DEVICE_OBJECT) -> bool {
-    let state = lock(&machine.parts.workers.state);
+    let state = machine.parts.workers.state.lock();
     state.queue.iter().any(|queued| queued.device.key() == device.addr())
         || state.running.iter().any(|running| running.device == device.addr())
 }
 
 /// A driver has deleted a device: no work item of it may be queued any more.
 pub(crate) fn device_deleted(machine: &Machine, device: *mut DEVICE_OBJECT) {
-    let mut state = lock(&machine.parts.workers.state);
+    let mut state = machine.parts.workers.state.lock();
     let items = state.items.values_mut().filter(|item| item.device.key() == device.addr());
     items.for_each(|item| item.orphaned = true);
 }
 
 fn run(machine: &Machine) {
     let workers = &machine.parts.workers;
-    let mut state = lock(&workers.state);
+    let mut state = workers.state.lock();
     loop {
         if let Some(queued) = state.queue.pop_front() {
             // From here on the item may be queued again, and freed, by its own routine too.
@@ -197,7 +195,7 @@ fn run(machine: &Machine) {
                 return;
             }
             call(&queued);
-            state = lock(&workers.state);
+            state = workers.state.lock();
             if let Some(index) = state.running.iter().position(|entry| *entry == running) {
                 state.running.swap_remove(index);
             }
@@ -206,7 +204,7 @@ fn run(machine: &Machine) {
             return;
         } else {
             state.idle += 1;
-            state = workers.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            workers.work.wait(&mut state);
             state.idle -= 1;
         }
     }
@@ -232,9 +230,8 @@ pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) -> Vec<Broken> {
             || state.running.iter().any(|running| scope.covers(running.owner))
     };
     let limit = machine.config().shutdown_limit;
-    let state = lock(&workers.state);
-    let waited = workers.done.wait_timeout_while(state, limit, active);
-    let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+    let mut state = workers.state.lock();
+    workers.done.wait_while_for(&mut state, active, limit);
     let queued = state.queue.iter().filter(|queued| scope.covers(queued.owner));
     let queued = queued.map(|queued| format!("work item {:#x}, queued", queued.item));
     let running = state.running.iter().filter(|running| scope.covers(running.owner));
@@ -271,7 +268,7 @@ pub extern "system" fn IoAllocateWorkItem(DeviceObject: *mut DEVICE_OBJECT) -> *
     }
     let orphaned = device::table::of(&machine).is_deleted(DeviceObject);
     let item = Item { device: Pointer(DeviceObject), owner: Owner::current(), queued: false, orphaned };
-    lock(&machine.parts.workers.state).items.insert(address.addr(), item);
+    machine.parts.workers.state.lock().items.insert(address.addr(), item);
     machine.parts.gauges.work_items.add(1);
     address.cast()
 }

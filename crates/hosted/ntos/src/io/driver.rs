@@ -1,12 +1,13 @@
 //! Loading and unloading drivers.
 #![expect(unsafe_code, reason = "owns driver objects, and calls DriverEntry and DriverUnload")]
 
+use parking_lot::Mutex;
 use std::cell::Cell;
 use std::fmt;
 use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use wsk_sys::{
@@ -25,7 +26,7 @@ use crate::machine::bugcheck::require;
 use crate::machine::owner::{LeakScope, Owner};
 use crate::machine::stuck;
 use crate::rule::io::{ROUTINE_STUCK, UNLOAD_STUCK};
-use crate::sync::{Pointer, lock};
+use crate::sync::Pointer;
 
 /// `IO_TYPE_DRIVER`.
 const IO_TYPE_DRIVER: i16 = 4;
@@ -60,7 +61,7 @@ fn of(machine: &Machine) -> Arc<Drivers> {
 
 /// The loaded driver whose object this is.
 pub(crate) fn find(machine: &Machine, object: *mut DRIVER_OBJECT) -> Option<Arc<DriverBody>> {
-    lock(&of(machine).0).iter().find(|driver| ptr::eq(driver.object(), object)).cloned()
+    of(machine).0.lock().iter().find(|driver| ptr::eq(driver.object(), object)).cloned()
 }
 
 impl DriverBody {
@@ -218,7 +219,7 @@ impl Machine {
         let body = Arc::new(DriverBody::new(name, entry)?);
         {
             let drivers = of(self);
-            let mut drivers = lock(&drivers.0);
+            let mut drivers = drivers.0.lock();
             if drivers.iter().any(|driver| driver.name.eq_ignore_ascii_case(name)) {
                 return Err(STATUS_OBJECT_NAME_COLLISION);
             }
@@ -352,7 +353,7 @@ impl Driver {
     /// Looks for leaks and takes the driver off the list.
     fn forget(&self) {
         self.machine.check_leaks(LeakScope::Unload(self.body.owner));
-        lock(&of(&self.machine).0).retain(|driver| !Arc::ptr_eq(driver, &self.body));
+        of(&self.machine).0.lock().retain(|driver| !Arc::ptr_eq(driver, &self.body));
     }
 }
 

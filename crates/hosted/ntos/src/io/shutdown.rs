@@ -3,7 +3,7 @@
 //! A test plays the system that goes down: [`Machine::notify_shutdown`].
 #![expect(unsafe_code, reason = "exports the kernel's C interface, and sends IRPs")]
 
-use std::sync::Mutex;
+use parking_lot::Mutex;
 
 use wsk_sys::{DEVICE_OBJECT, NTSTATUS, PASSIVE_LEVEL, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS};
 
@@ -14,7 +14,7 @@ use crate::machine::bugcheck::violation;
 use crate::machine::fault;
 use crate::process::request::Request;
 use crate::rule::io::{IRQL_IO_PASSIVE, SHUTDOWN_BAD_DEVICE};
-use crate::sync::{Pointer, lock};
+use crate::sync::Pointer;
 
 /// When a device is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,13 +41,13 @@ fn register(stage: Stage, device: *mut DEVICE_OBJECT, what: &'static str) -> NTS
     if fault::point(what) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    lock(&machine.extension(Registered::default).0).push((stage, Pointer(device)));
+    machine.extension(Registered::default).0.lock().push((stage, Pointer(device)));
     STATUS_SUCCESS
 }
 
 /// Forgets a device, whatever it asked for.
 pub(crate) fn forget(machine: &Machine, device: *mut DEVICE_OBJECT) {
-    lock(&machine.extension(Registered::default).0).retain(|(_, other)| other.key() != device.addr());
+    machine.extension(Registered::default).0.lock().retain(|(_, other)| other.key() != device.addr());
 }
 
 /// Asks for `IRP_MJ_SHUTDOWN` when the system goes down. `IoDeleteDevice` takes it back.
@@ -118,7 +118,7 @@ impl Machine {
     /// The last device that asked.
     fn take_registered(&self, stage: Stage) -> Option<Pointer<DEVICE_OBJECT>> {
         let registered = self.extension(Registered::default);
-        let mut registered = lock(&registered.0);
+        let mut registered = registered.0.lock();
         let index = registered.iter().rposition(|(other, _)| *other == stage)?;
         Some(registered.remove(index).1)
     }

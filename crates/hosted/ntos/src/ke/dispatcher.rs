@@ -5,9 +5,10 @@
 //! first finds out which waits that ends, then wakes their threads, and is done with the object before that: a waiter that
 //! was released may free it at once.
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, Thread};
 use std::time::Instant;
 
@@ -19,7 +20,6 @@ use crate::ke::spinlock::thread_number;
 use crate::machine::Machine;
 use crate::machine::bugcheck::Broken;
 use crate::rule;
-use crate::sync::lock;
 
 /// The waits of one machine, and the mutexes that are owned.
 #[derive(Debug, Default)]
@@ -124,23 +124,19 @@ impl Wait {
     }
 
     fn end(&self, index: usize) {
-        *lock(&self.outcome) = Some(index);
+        *self.outcome.lock() = Some(index);
         self.wake.notify_one();
     }
 
     /// Waits until it is over or until the deadline.
     fn sleep(&self, deadline: Option<Instant>) -> Option<usize> {
-        let mut outcome = lock(&self.outcome);
+        let mut outcome = self.outcome.lock();
         while outcome.is_none() {
-            let Some(deadline) = deadline else {
-                outcome = self.wake.wait(outcome).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return None;
+            match deadline {
+                None => self.wake.wait(&mut outcome),
+                Some(deadline) if self.wake.wait_until(&mut outcome, deadline).timed_out() => break,
+                Some(_) => {}
             }
-            outcome = self.wake.wait_timeout(outcome, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         *outcome
     }
@@ -225,7 +221,7 @@ impl Locked<'_> {
 impl Dispatcher {
     /// Takes the dispatcher lock.
     pub(crate) fn lock(&self) -> Locked<'_> {
-        Locked(lock(&self.state))
+        Locked(self.state.lock())
     }
 
     /// Lets go of the lock and waits until another thread ends the wait, or until the deadline. Gives the number of the
@@ -252,7 +248,7 @@ impl Dispatcher {
             return Ok(Some(index));
         }
         let mut locked = self.lock();
-        if let Some(index) = *lock(&wait.outcome) {
+        if let Some(index) = *wait.outcome.lock() {
             // Released between the deadline and the lock.
             return Ok(Some(index));
         }
@@ -267,7 +263,7 @@ impl Dispatcher {
 
     /// The waits of all threads, for a report.
     pub(crate) fn in_flight(&self) -> Vec<String> {
-        let state = lock(&self.state);
+        let state = self.state.lock();
         let waits = state.queues.values().flatten().filter(|entry| entry.index == 0);
         let describe = |Entry { wait, .. }: &Entry| {
             let thread = wait.host.name().unwrap_or("unnamed");
@@ -279,7 +275,7 @@ impl Dispatcher {
 
     /// What an object in `range` is in use for.
     pub(crate) fn used_in(&self, range: &Range<usize>) -> Option<String> {
-        let state = lock(&self.state);
+        let state = self.state.lock();
         if let Some((key, _)) = state.queues.range(range.clone()).next() {
             return Some(format!("a thread waiting for {key:#x}"));
         }

@@ -6,20 +6,19 @@
 //! A cycle is none if all its ways lead through one more lock, which keeps the threads apart. A lock that is tried, or
 //! waited for with a limit, ends no thread, and is nobody's successor.
 
+use parking_lot::Mutex;
 use std::backtrace::Backtrace;
 use std::cell::RefCell;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
-use std::sync::Mutex;
 use std::thread;
 
 use crate::machine::Machine;
 use crate::machine::bugcheck::{Broken, complain};
 use crate::machine::frames;
 use crate::rule;
-use crate::sync::lock;
 
 /// A lock, as the graph knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,7 +92,7 @@ impl LockOrder {
     /// [`rule::LOCK_ORDER`].
     fn note(&self, to: Lock, export: &'static str, held: &[Lock]) -> Result<(), Broken> {
         let new: Vec<Lock> = {
-            let edges = lock(&self.edges);
+            let edges = self.edges.lock();
             held.iter().filter(|from| **from != to && !edges.has((**from, to), held)).copied().collect()
         };
         for from in new {
@@ -101,7 +100,7 @@ impl LockOrder {
             let thread = thread::current().name().unwrap_or("unnamed").to_owned();
             // Captured outside of the lock: it takes as long as the stack is deep.
             let edge = Edge { between: (from, to), guards, thread, export, frames: frames::capture() };
-            let mut edges = lock(&self.edges);
+            let mut edges = self.edges.lock();
             let detail = edges.way(to, from, &edge.guards).map(|way| describe(&edge, &way));
             edges.insert(edge);
             if let Some(detail) = detail {
@@ -113,7 +112,7 @@ impl LockOrder {
 
     /// Forgets the locks in `range`, whose memory is about to be used for something else.
     pub(crate) fn forget(&self, range: &Range<usize>) {
-        lock(&self.edges).forget(range);
+        self.edges.lock().forget(range);
     }
 }
 
@@ -206,7 +205,7 @@ fn describe(closing: &Edge, way: &[&Edge]) -> String {
 /// driver has called, or empty.
 pub fn acquiring(lock: Lock, export: &'static str) {
     let noted = HELD.with_borrow(|held| {
-        if held.is_empty() { Ok(()) } else { Machine::current().parts.lock_order.note(lock, export, held) }
+        if held.is_empty() { Ok(()) } else { Machine::here().parts.lock_order.note(lock, export, held) }
     });
     if let Err(Broken { rule, detail }) = noted {
         complain(rule, detail);
@@ -221,7 +220,10 @@ pub fn acquired(lock: Lock) {
 /// The calling thread has released the lock with this key.
 pub fn released(key: usize) {
     HELD.with_borrow_mut(|held| {
-        if let Some(index) = held.iter().rposition(|lock| lock.key == key) {
+        // Nearly always the last one.
+        if held.pop_if(|lock| lock.key == key).is_none()
+            && let Some(index) = held.iter().rposition(|lock| lock.key == key)
+        {
             held.remove(index);
         }
     });
@@ -229,7 +231,7 @@ pub fn released(key: usize) {
 
 /// The locks in a range of memory are no more, or are new ones.
 pub fn forget(range: &Range<usize>) {
-    if let Some(machine) = Machine::try_current() {
+    if let Some(machine) = Machine::try_here() {
         machine.parts.lock_order.forget(range);
     }
 }

@@ -3,10 +3,10 @@
 //! It starts with the first DPC or timer. Threads of the machine run beside it, as on other processors.
 #![expect(unsafe_code, reason = "reads the driver's DPC and timer objects, and calls its routines")]
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ use crate::machine::maker::Maker;
 use crate::machine::owner::{LeakScope, leak_report};
 use crate::machine::stuck;
 use crate::rule;
-use crate::sync::{Pointer, lock};
+use crate::sync::Pointer;
 
 /// The DPCs and timers of one machine.
 #[derive(Debug, Default)]
@@ -45,6 +45,8 @@ pub(crate) struct State {
     /// Numbers DPCs and timers in the order in which they were queued and set.
     next: u64,
     thread: Option<JoinHandle<()>>,
+    /// When the thread, if it sleeps, looks for timers by itself; none if it does not.
+    looks_at: Option<Instant>,
     stopping: bool,
 }
 
@@ -117,7 +119,7 @@ impl State {
 
 impl Processor {
     fn lock(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
+        self.state.lock()
     }
 
     /// Makes sure that the thread runs, and wakes it.
@@ -175,16 +177,15 @@ impl Processor {
     /// # Errors
     /// [`rule::DPC_STUCK`]: that takes longer than the machine's `hang_limit`.
     pub(crate) fn flush(&self, machine: &Machine) -> Result<(), Broken> {
-        let state = self.lock();
+        let mut state = self.lock();
         let last = state.next;
         let limit = machine.config().hang_limit;
         let busy = |state: &mut State| {
             state.running.is_some_and(|(number, _)| number <= last)
                 || state.queue.front().is_some_and(|queued| queued.number <= last)
         };
-        let waited = self.done.wait_timeout_while(state, limit, busy);
-        let (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-        let stuck = if timeout.timed_out() { state.name_first() } else { None };
+        let waited = self.done.wait_while_for(&mut state, busy, limit);
+        let stuck = if waited.timed_out() { state.name_first() } else { None };
         drop(state);
         match stuck {
             Some(dpc) => {
@@ -214,7 +215,10 @@ impl Processor {
         let at = now.checked_add(after).unwrap_or(now + far);
         let armed = Armed { timer: Pointer(timer), dpc: Pointer(dpc), period, maker };
         state.arm(at, armed);
-        self.wake(machine, &mut state);
+        // One that comes before this timer, as one does for a timer that was cancelled, comes early enough.
+        if state.looks_at.is_none_or(|look| at < look) {
+            self.wake(machine, &mut state);
+        }
         was_set
     }
 
@@ -244,9 +248,8 @@ impl Processor {
             self.work.notify_one();
             let busy = |state: &mut State| state.running.is_some() || !state.queue.is_empty();
             let limit = machine.config().shutdown_limit;
-            let waited = self.done.wait_timeout_while(state, limit, busy);
-            let (mut state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-            let left = if timeout.timed_out() { state.name_first() } else { None };
+            let waited = self.done.wait_while_for(&mut state, busy, limit);
+            let left = if waited.timed_out() { state.name_first() } else { None };
             (state.thread.take(), left)
         };
         if let Some(left) = left {
@@ -303,13 +306,14 @@ fn run(machine: &Machine) {
             continue;
         }
         if state.stopping {
+            state.looks_at = None;
             return;
         }
-        let next = state.due.first_key_value().map(|((at, _), _)| at.saturating_duration_since(now));
-        state = match next {
-            Some(left) => processor.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
-            None => processor.work.wait(state).unwrap_or_else(PoisonError::into_inner),
-        };
+        state.looks_at = state.due.first_key_value().map(|((at, _), _)| *at);
+        match state.looks_at {
+            Some(at) => drop(processor.work.wait_until(&mut state, at)),
+            None => processor.work.wait(&mut state),
+        }
     }
 }
 

@@ -173,8 +173,11 @@ unsafe fn release(lock: *mut KSPIN_LOCK, form: Form, to: Option<KIRQL>, what: &s
         return Err(Broken::new(&rule::SPIN_LOCK_NOT_OWNED, detail));
     }
     let acquired = HELD.with_borrow_mut(|held| {
-        let index = held.iter().rposition(|held| held.lock == address)?;
-        Some(held.remove(index))
+        // Nearly always the last one.
+        held.pop_if(|held| held.lock == address).or_else(|| {
+            let index = held.iter().rposition(|held| held.lock == address)?;
+            Some(held.remove(index))
+        })
     });
     if let Some(acquired) = acquired {
         check_release(acquired, form, to)?;
@@ -241,7 +244,7 @@ pub unsafe extern "system" fn KeInitializeSpinLock(SpinLock: *mut KSPIN_LOCK) {
     }
     // In whatever thread: it may have entered no machine yet, or none any more.
     lock_order::forget(&memory);
-    if let Some(machine) = Machine::try_current() {
+    if let Some(machine) = Machine::try_here() {
         pool::require_non_paged(&machine, address, "KeInitializeSpinLock of a spin lock");
     }
     // SAFETY: the caller passes the word of a lock that no other thread uses yet.

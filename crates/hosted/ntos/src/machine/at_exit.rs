@@ -1,11 +1,11 @@
 //! A process that ends although nobody has heard of a bug check must not look like a success.
 #![expect(unsafe_code, reason = "calls the C library")]
 
+use parking_lot::Mutex;
 use std::io::Write;
-use std::sync::{Mutex, Once};
+use std::sync::Once;
 
 use crate::machine::Machine;
-use crate::sync::lock;
 
 /// The machines whose bug checks nobody had heard of when they came.
 static UNHEARD: Mutex<Vec<Machine>> = Mutex::new(Vec::new());
@@ -13,7 +13,7 @@ static UNHEARD: Mutex<Vec<Machine>> = Mutex::new(Vec::new());
 /// Looks at the end of the process whether somebody has heard of the bug check of `machine`.
 pub(crate) fn watch(machine: &Machine) {
     static ONCE: Once = Once::new();
-    lock(&UNHEARD).push(machine.clone());
+    UNHEARD.lock().push(machine.clone());
     ONCE.call_once(|| {
         // SAFETY: a function without arguments, which may run at the end of the process. If there is no room for one
         // more, the limit for unheard bug checks is what is left.
@@ -23,7 +23,7 @@ pub(crate) fn watch(machine: &Machine) {
 
 extern "C" fn report() {
     let unheard = |machine: &Machine| machine.parts.crash.is_unheard();
-    let Some(report) = lock(&UNHEARD).iter().find(|machine| unheard(machine)).and_then(Machine::bug_check)
+    let Some(report) = UNHEARD.lock().iter().find(|machine| unheard(machine)).and_then(Machine::bug_check)
     else {
         return;
     };

@@ -24,12 +24,13 @@
 //! ```
 #![expect(unsafe_code, reason = "exports a C function by its name")]
 
+use parking_lot::{Condvar, Mutex};
 use std::fmt;
 use std::io::Write;
 use std::panic;
 use std::process;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -40,7 +41,6 @@ use crate::machine::Machine;
 use crate::machine::at_exit;
 use crate::machine::companion::{self, Waiting};
 use crate::rule::Rule;
-use crate::sync::lock;
 
 /// The exit code of a process in which a bug check was not caught.
 const EXIT_CODE: i32 = 101;
@@ -153,7 +153,7 @@ impl Crash {
 
     /// The first report, for somebody who makes it known.
     pub(crate) fn hear(&self) -> Option<BugCheck> {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let report = state.report.clone()?;
         state.heard = true;
         self.changed.notify_all();
@@ -162,17 +162,17 @@ impl Crash {
 
     /// Has reports name a setting.
     pub(crate) fn add_setting(&self, setting: String) {
-        lock(&self.state).settings.push(setting);
+        self.state.lock().settings.push(setting);
     }
 
     /// Whether there is a report that nobody has heard.
     pub(crate) fn is_unheard(&self) -> bool {
-        self.is_dead() && !lock(&self.state).heard
+        self.is_dead() && !self.state.lock().heard
     }
 
     /// Adds somebody to be woken by a bug check; not after one.
     pub(crate) fn add_waiting(&self, waiting: &Arc<Waiting>) -> bool {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         if state.report.is_none() {
             state.waiting.push(Arc::clone(waiting));
         }
@@ -181,17 +181,15 @@ impl Crash {
 
     /// Ends what `add_waiting` began.
     pub(crate) fn remove_waiting(&self, waiting: &Arc<Waiting>) {
-        lock(&self.state).waiting.retain(|other| !Arc::ptr_eq(other, waiting));
+        self.state.lock().waiting.retain(|other| !Arc::ptr_eq(other, waiting));
     }
 
     /// Waits for somebody to hear of the report, in a thread of its own; then ends the process.
     fn wait_for_hearer(machine: Machine) {
         let body = move || {
             let crash = &machine.parts.crash;
-            let state = lock(&crash.state);
-            let unheard = |state: &mut State| !state.heard;
-            let waited = crash.changed.wait_timeout_while(state, UNHEARD_LIMIT, unheard);
-            let (state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+            let mut state = crash.state.lock();
+            let waited = crash.changed.wait_while_for(&mut state, |state| !state.heard, UNHEARD_LIMIT);
             let report = state.report.clone().filter(|_| waited.timed_out());
             drop(state);
             if let Some(report) = report {
@@ -256,7 +254,7 @@ fn raise(report: BugCheck) -> ! {
 /// nobody catches, the process ends.
 pub(crate) fn end(machine: &Machine, mut report: BugCheck) {
     let crash = &machine.parts.crash;
-    let mut state = lock(&crash.state);
+    let mut state = crash.state.lock();
     crash.dead.store(true, Ordering::Relaxed);
     report.settings = state.settings.join("; ").into();
     if state.catching == 0 && !companion::is_expendable() {
@@ -303,24 +301,24 @@ impl Machine {
         impl Drop for Done {
             fn drop(&mut self) {
                 let crash = &self.0.parts.crash;
-                let _state = lock(&crash.state);
+                let _state = crash.state.lock();
                 self.1.store(true, Ordering::Relaxed);
                 crash.changed.notify_all();
             }
         }
 
         let crash = &self.parts.crash;
-        lock(&crash.state).catching += 1;
+        crash.state.lock().catching += 1;
         let done = Arc::new(AtomicBool::new(false));
         let signal = Done(self.clone(), Arc::clone(&done));
         let thread = self.spawn("catch", move || {
             let _signal = signal;
             f()
         });
-        let mut state = lock(&crash.state);
+        let mut state = crash.state.lock();
         // Relaxed: written and read under the lock.
         while state.report.is_none() && !done.load(Ordering::Relaxed) {
-            state = crash.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            crash.changed.wait(&mut state);
         }
         state.catching -= 1;
         if let Some(report) = state.report.clone() {

@@ -6,10 +6,11 @@
 //! test's thread waits, and if the machine ends meanwhile it panics with the report: the test fails, and the others of
 //! the same program run on.
 
+use parking_lot::{Condvar, Mutex};
 use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
 use wsk_sys::PASSIVE_LEVEL;
@@ -19,7 +20,6 @@ use crate::machine::Machine;
 use crate::machine::owner::Owner;
 use crate::machine::routine;
 use crate::process;
-use crate::sync::lock;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -49,13 +49,12 @@ pub(crate) struct Waiting {
 impl Waiting {
     /// Ends the wait.
     pub(crate) fn wake(&self) {
-        *lock(&self.over) = true;
+        *self.over.lock() = true;
         self.changed.notify_one();
     }
 
     fn wait(&self) {
-        let over = lock(&self.over);
-        drop(self.changed.wait_while(over, |over| !*over).unwrap_or_else(PoisonError::into_inner));
+        self.changed.wait_while(&mut self.over.lock(), |over| !*over);
     }
 }
 
@@ -121,13 +120,13 @@ impl Machine {
                     panic::catch_unwind(AssertUnwindSafe(f))
                 };
                 drop(machine);
-                *lock(&result) = Some(returned);
+                *result.lock() = Some(returned);
                 waiter.wake();
             }));
             waiting.wait();
         }
         self.parts.crash.remove_waiting(&waiting);
-        let returned = lock(&result).take();
+        let returned = result.lock().take();
         match returned {
             Some(Ok(result)) => result,
             Some(Err(panic)) => panic::resume_unwind(panic),

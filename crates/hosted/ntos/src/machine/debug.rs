@@ -1,15 +1,15 @@
 //! What drivers print for a debugger: kept by the machine, and shown if asked for.
 #![expect(unsafe_code, reason = "exports a C function by its name; the text is the driver's")]
 
+use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::ffi::{CStr, c_char};
 use std::io::Write;
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 
 use wsk_sys::{STATUS_INVALID_PARAMETER, STATUS_SUCCESS, ULONG};
 
 use crate::machine::Machine;
-use crate::sync::lock;
 
 /// How many lines a machine keeps.
 const LINES: usize = 1024;
@@ -29,7 +29,7 @@ impl Log {
             // Whether anybody sees the line changes nothing for the driver.
             let _ = writeln!(std::io::stderr(), "{line}");
         }
-        let mut lines = lock(&self.lines);
+        let mut lines = self.lines.lock();
         if lines.len() == LINES {
             lines.pop_front();
         }
@@ -41,7 +41,7 @@ impl Machine {
     /// The last lines that drivers printed with `DbgPrint`, oldest first.
     #[must_use]
     pub fn debug_log(&self) -> Vec<String> {
-        lock(&self.parts.debug.lines).iter().cloned().collect()
+        self.parts.debug.lines.lock().iter().cloned().collect()
     }
 }
 

@@ -19,11 +19,10 @@
 //! machine.shutdown();
 //! ```
 
-use std::sync::Mutex;
+use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::machine::Machine;
-use crate::sync::lock;
 
 /// The faults of one machine; see [`Machine::faults`].
 #[derive(Debug, Default)]
@@ -52,30 +51,30 @@ impl Faults {
 
     /// Lets all later fault points pass. Keeps the count, and what [`Faults::fired`] says.
     pub fn disarm(&self) {
-        lock(&self.plan).fail = None;
+        self.plan.lock().fail = None;
     }
 
     /// How many fault points were reached since boot, or since the last `fail_nth` or `fail_from`.
     #[must_use]
     pub fn count(&self) -> u64 {
-        let _plan = lock(&self.plan);
+        let _plan = self.plan.lock();
         self.passed.load(Ordering::Relaxed)
     }
 
     /// The name of the call that was made to fail by the last `fail_nth` or `fail_from`; the first one, if several.
     #[must_use]
     pub fn fired(&self) -> Option<&'static str> {
-        lock(&self.plan).fired
+        self.plan.lock().fired
     }
 
     fn arm(&self, fail: Option<(u64, u64)>) {
-        let mut plan = lock(&self.plan);
+        let mut plan = self.plan.lock();
         self.passed.store(0, Ordering::Relaxed);
         *plan = Plan { fail, fired: None };
     }
 
     fn point(&self, what: &'static str) -> bool {
-        let mut plan = lock(&self.plan);
+        let mut plan = self.plan.lock();
         let index = self.passed.fetch_add(1, Ordering::Relaxed);
         let fails = plan.fail.is_some_and(|(from, to)| (from..to).contains(&index));
         if fails && plan.fired.is_none() {
@@ -88,5 +87,5 @@ impl Faults {
 /// Whether the call named `what` must fail now, as if resources had run out.
 #[must_use]
 pub fn point(what: &'static str) -> bool {
-    Machine::try_current().is_some_and(|machine| machine.faults().point(what))
+    Machine::try_here().is_some_and(|machine| machine.faults().point(what))
 }

@@ -9,6 +9,7 @@ pub mod debug;
 mod driver_panic;
 pub mod fault;
 pub(crate) mod frames;
+pub(crate) mod here;
 pub(crate) mod maker;
 pub mod owner;
 pub mod routine;
@@ -16,13 +17,13 @@ pub mod routine;
 mod signal;
 pub mod stuck;
 
+use parking_lot::{Condvar, Mutex};
 use std::any::{Any, TypeId};
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
-use std::marker::PhantomData;
 use std::mem;
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -38,12 +39,13 @@ use crate::ke::processor::{self, Processor};
 use crate::machine::bugcheck::{Broken, Crash, complain, require};
 use crate::machine::counters::{Counters, Gauges};
 use crate::machine::fault::Faults;
+pub use crate::machine::here::Entered;
+use crate::machine::here::Here;
 use crate::machine::owner::{LeakCheck, LeakScope, leak_report};
 use crate::mm::in_flight::InFlight;
 use crate::mm::mdl;
 use crate::ps::thread::{self, Threads};
 use crate::rule;
-use crate::sync::lock;
 
 /// How a machine behaves.
 ///
@@ -117,7 +119,7 @@ pub(crate) struct Parts {
     pub(crate) processor: Processor,
     pub(crate) workers: Workers,
     pub(crate) threads: Threads,
-    extensions: RwLock<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+    extensions: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
     leak_checks: Mutex<Vec<LeakCheck>>,
     shutdown_hooks: Mutex<Vec<ShutdownHook>>,
     /// How many closures passed to `spawn` run.
@@ -128,7 +130,6 @@ pub(crate) struct Parts {
 type ShutdownHook = Box<dyn FnOnce(&Machine) + Send>;
 
 thread_local! {
-    static CURRENT: RefCell<Option<Machine>> = const { RefCell::new(None) };
     /// Whether the calling thread runs a closure passed to `spawn`.
     static SPAWNED: Cell<bool> = const { Cell::new(false) };
 }
@@ -158,7 +159,7 @@ impl Machine {
             processor: Processor::default(),
             workers: Workers::default(),
             threads: Threads::default(),
-            extensions: RwLock::default(),
+            extensions: Mutex::default(),
             leak_checks: Mutex::default(),
             shutdown_hooks: Mutex::default(),
             spawned: Mutex::default(),
@@ -167,59 +168,28 @@ impl Machine {
         Machine { parts: Arc::new(parts) }
     }
 
-    /// Makes this machine the calling thread's, until the guard is dropped.
-    pub fn enter(&self) -> Entered {
-        access_violation::prepare_thread();
-        let previous = CURRENT.replace(Some(self.clone()));
-        Entered { previous, not_send: PhantomData }
-    }
-
-    /// The machine that the calling thread has entered.
-    ///
-    /// # Panics
-    /// If it has entered none.
-    #[must_use]
-    pub fn current() -> Machine {
-        Machine::try_current().expect(
-            "the thread has entered no machine: keep the guard that `Machine::enter` returns, or start the thread \
-             with `Machine::spawn`",
-        )
-    }
-
-    /// The machine that the calling thread has entered, if any.
-    #[must_use]
-    pub fn try_current() -> Option<Machine> {
-        // A thread that is ending has no machine any more.
-        CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
-    }
-
-    /// Whether the calling thread is ending, and can be in no machine any more.
-    pub(crate) fn is_gone() -> bool {
-        CURRENT.try_with(|_| ()).is_err()
-    }
-
-    /// The calling thread's machine, at an entry into the kernel: on a dead machine the thread goes no further.
-    pub(crate) fn kernel() -> Machine {
-        let machine = Machine::current();
-        if machine.parts.crash.is_dead() {
-            bugcheck::stop_on_dead_machine(&machine);
-        }
-        machine
-    }
-
     /// The state of type `T` that a module keeps on this machine, made on first use.
     ///
     /// # Panics
     /// If `make` panics.
     pub fn extension<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Arc<T> {
-        let find = |map: &HashMap<TypeId, Arc<dyn Any + Send + Sync>>| map.get(&TypeId::of::<T>()).cloned();
-        let extensions = &self.parts.extensions;
-        let found = find(&extensions.read().unwrap_or_else(PoisonError::into_inner));
-        let slot = found.unwrap_or_else(|| {
-            let mut map = extensions.write().unwrap_or_else(PoisonError::into_inner);
+        let here = self.as_here();
+        if let Some(found) = here.as_ref().and_then(Here::extension) {
+            return found;
+        }
+        let found = self.find_extension(make);
+        if let Some(here) = here {
+            here.keep(&found);
+        }
+        found
+    }
+
+    fn find_extension<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Arc<T> {
+        let slot = {
+            let mut extensions = self.parts.extensions.lock();
             let empty = || Arc::new(OnceLock::<Arc<T>>::new()) as Arc<dyn Any + Send + Sync>;
-            map.entry(TypeId::of::<T>()).or_insert_with(empty).clone()
-        });
+            Arc::clone(extensions.entry(TypeId::of::<T>()).or_insert_with(empty))
+        };
         // Made outside the map's lock, so that `make` may ask for other extensions.
         let slot = slot.downcast_ref::<OnceLock<Arc<T>>>();
         let slot = slot.expect("the map's key is the type of the value");
@@ -238,11 +208,11 @@ impl Machine {
         struct Ended(Machine);
         impl Drop for Ended {
             fn drop(&mut self) {
-                *lock(&self.0.parts.spawned) -= 1;
+                *self.0.parts.spawned.lock() -= 1;
                 self.0.parts.spawned_ended.notify_all();
             }
         }
-        *lock(&self.parts.spawned) += 1;
+        *self.parts.spawned.lock() += 1;
         let ended = Ended(self.clone());
         let body = move || {
             let ended = ended;
@@ -286,12 +256,12 @@ impl Machine {
 
     /// Adds a check that runs when a driver was unloaded and at shutdown.
     pub fn on_leak_check(&self, check: LeakCheck) {
-        lock(&self.parts.leak_checks).push(check);
+        self.parts.leak_checks.lock().push(check);
     }
 
     /// Adds a function that runs first when the machine shuts down: where a module stops its threads.
     pub fn on_shutdown(&self, hook: impl FnOnce(&Machine) + Send + 'static) {
-        lock(&self.parts.shutdown_hooks).push(Box::new(hook));
+        self.parts.shutdown_hooks.lock().push(Box::new(hook));
     }
 
     /// Looks for what was left behind; each leak is a bug check that names the object.
@@ -302,7 +272,7 @@ impl Machine {
 
     fn check_leaks_here(&self, scope: LeakScope) {
         let _entered = self.enter();
-        let registered = lock(&self.parts.leak_checks).clone();
+        let registered = self.parts.leak_checks.lock().clone();
         // Pool last: what else was left behind says more about the block that it is in.
         let own: [LeakCheck; 4] =
             [thread::check_leaks, mutex::check_leaks, work_item::check_leaks, processor::check_leaks];
@@ -330,7 +300,7 @@ impl Machine {
 
     fn shutdown_here(&self) {
         let _entered = self.enter();
-        let hooks = mem::take(&mut *lock(&self.parts.shutdown_hooks));
+        let hooks = mem::take(&mut *self.parts.shutdown_hooks.lock());
         for hook in hooks {
             hook(self);
         }
@@ -341,21 +311,19 @@ impl Machine {
         self.parts.workers.stop(self);
         complain_of(self.parts.processor.stop(self).err());
         // An extension may hold its machine; this breaks the circle.
-        let extensions =
-            mem::take(&mut *self.parts.extensions.write().unwrap_or_else(PoisonError::into_inner));
+        if let Some(here) = self.as_here() {
+            here.forget_extensions();
+        }
+        let extensions = mem::take(&mut *self.parts.extensions.lock());
         drop(extensions);
     }
 
     /// Waits until only the calling thread, if at all, runs a closure passed to `spawn`.
     fn wait_for_spawned(&self) {
         let expected = usize::from(SPAWNED.get());
-        let spawned = lock(&self.parts.spawned);
+        let mut spawned = self.parts.spawned.lock();
         let limit = self.parts.config.shutdown_limit;
-        let (spawned, _) = self
-            .parts
-            .spawned_ended
-            .wait_timeout_while(spawned, limit, |spawned| *spawned > expected)
-            .unwrap_or_else(PoisonError::into_inner);
+        self.parts.spawned_ended.wait_while_for(&mut spawned, |spawned| *spawned > expected, limit);
         let left = spawned.saturating_sub(expected);
         drop(spawned);
         let names = vec!["started with Machine::spawn".to_owned(); left];
@@ -372,28 +340,5 @@ fn complain_of(broken: impl IntoIterator<Item = Broken>) {
 impl fmt::Debug for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Machine").field("config", &self.parts.config).finish_non_exhaustive()
-    }
-}
-
-/// A thread's stay in a machine; dropping it restores the machine that the thread was in before.
-#[derive(Debug)]
-#[must_use = "the machine is left when the guard is dropped"]
-pub struct Entered {
-    previous: Option<Machine>,
-    /// The machine is the thread's, so the guard must not leave the thread.
-    not_send: PhantomData<*const ()>,
-}
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        let left = CURRENT.replace(self.previous.take());
-        // A test that ends here must not succeed.
-        if let Some(machine) = left
-            && machine.parts.crash.is_unheard()
-            && !companion::is_expendable()
-            && !std::thread::panicking()
-        {
-            machine.panic_with_report();
-        }
     }
 }

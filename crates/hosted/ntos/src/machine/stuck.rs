@@ -3,7 +3,7 @@
 //! Every wait of the kernel has a limit ([`Config::hang_limit`](crate::Config::hang_limit)); what is reported when it is
 //! over names the object that was waited for, and everything that is in flight.
 
-use std::sync::Mutex;
+use parking_lot::Mutex;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -12,7 +12,6 @@ use crate::machine::Machine;
 use crate::machine::bugcheck::Broken;
 use crate::process;
 use crate::rule::Rule;
-use crate::sync::lock;
 
 /// Names what a module has in flight, each in a few words.
 pub type InFlight = fn(&Machine) -> Vec<String>;
@@ -26,13 +25,13 @@ impl Machine {
     ///
     /// It is called by the thread that waited, at its IRQL, with no lock of the kernel held.
     pub fn on_stuck(&self, in_flight: InFlight) {
-        lock(&self.extension(Askers::default).0).push(in_flight);
+        self.extension(Askers::default).0.lock().push(in_flight);
     }
 }
 
 /// What is in flight on the machine, as the end of a report's sentence.
 pub(crate) fn in_flight(machine: &Machine) -> String {
-    let askers = lock(&machine.extension(Askers::default).0).clone();
+    let askers = machine.extension(Askers::default).0.lock().clone();
     let mut all = process::in_flight(machine);
     all.extend(askers.into_iter().flat_map(|ask| ask(machine)));
     all.extend(machine.parts.dispatcher.in_flight());

@@ -5,13 +5,14 @@
 //! no longer there: a block of pool, an MDL or its locked pages, the buffers of a request from user mode. Memory on the
 //! stack of a driver's routine is given back when the routine returns. Memory of the host, as from `Box`, is not seen.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Display;
 use std::hint::black_box;
 use std::iter;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::thread::{self, ThreadId};
 
 use wsk_sys::IRP;
@@ -23,7 +24,6 @@ use crate::machine::bugcheck::Broken;
 use crate::machine::routine;
 use crate::rule::Rule;
 use crate::rule::io::FREED_IN_FLIGHT;
-use crate::sync::lock;
 
 /// Some memory that a request uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ pub(crate) struct InFlight(Mutex<Table>);
 
 impl InFlight {
     fn lock(&self) -> MutexGuard<'_, Table> {
-        lock(&self.0)
+        self.0.lock()
     }
 }
 
@@ -178,7 +178,7 @@ pub fn hold<T>(
 
 /// Takes note that the memory of a [`hold`] is its owner's again.
 pub fn let_go<T>(key: *const T) {
-    Machine::current().parts.in_flight.lock().end(key.addr());
+    Machine::here().parts.in_flight.lock().end(key.addr());
 }
 
 /// As [`begin`].
@@ -191,7 +191,7 @@ fn enter(
     user: &str,
     memory: impl IntoIterator<Item = Memory>,
 ) -> Result<bool, Broken> {
-    let machine = Machine::current();
+    let machine = Machine::here();
     let memory: Vec<Memory> = memory.into_iter().filter(|memory| !memory.range.is_empty()).collect();
     for Memory { role, range } in &memory {
         if let Some(block) = pool::freed_block(&machine, range.start) {
@@ -222,7 +222,7 @@ fn enter(
 
 /// Takes note that a request is over, and its memory is its sender's again.
 pub fn end(irp: *mut IRP) {
-    end_on(&Machine::current(), irp);
+    end_on(&Machine::here(), irp);
 }
 
 pub(crate) fn end_on(machine: &Machine, irp: *mut IRP) {
@@ -232,7 +232,7 @@ pub(crate) fn end_on(machine: &Machine, irp: *mut IRP) {
 /// How many requests use memory now.
 #[must_use]
 pub fn count() -> usize {
-    Machine::current().parts.in_flight.lock().requests.len()
+    Machine::here().parts.in_flight.lock().requests.len()
 }
 
 /// Checks that no request in flight uses some of `memory`, which `what` is about to give back.

@@ -1,8 +1,9 @@
 //! Handles to devices: `DeviceIoControl`, `CancelIoEx`, `CloseHandle`.
 
+use parking_lot::Mutex;
 use std::backtrace::Backtrace;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use wsk_sys::{
     ACCESS_MASK, FILE_READ_ACCESS, FILE_WRITE_ACCESS, STATUS_ACCESS_DENIED, STATUS_INVALID_HANDLE,
@@ -15,7 +16,6 @@ use crate::process::overlapped::Overlapped;
 use crate::process::request::{IoStatus, Request};
 use crate::process::{self, ProcessBody};
 use crate::se::security::{FILE_READ_DATA, FILE_WRITE_DATA};
-use crate::sync::lock;
 
 /// An entry in a process' handle table.
 pub(crate) struct Handle {
@@ -39,7 +39,7 @@ impl Handle {
     }
 
     pub(crate) fn is_open(&self) -> bool {
-        *lock(&self.open)
+        *self.open.lock()
     }
 
     pub(crate) fn path(&self) -> &str {
@@ -53,7 +53,7 @@ impl Handle {
 
     /// References the file, if the handle is open.
     fn reference(&self) -> bool {
-        let open = lock(&self.open);
+        let open = self.open.lock();
         if *open {
             self.file.reference();
         }
@@ -62,7 +62,7 @@ impl Handle {
 
     /// `CloseHandle`: cleanup now, close when the last request is done. Requests are not cancelled by it.
     pub(crate) fn close(&self) {
-        if !std::mem::replace(&mut *lock(&self.open), false) {
+        if !std::mem::replace(&mut *self.open.lock(), false) {
             return;
         }
         let (process, file) = (Arc::clone(&self.process), Arc::clone(&self.file));

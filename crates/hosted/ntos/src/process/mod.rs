@@ -9,6 +9,7 @@ mod overlapped;
 pub(crate) mod request;
 mod transfer;
 
+use parking_lot::Mutex;
 use std::backtrace::Backtrace;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -16,7 +17,7 @@ use std::fmt;
 use std::mem;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use wsk_sys::{
@@ -41,7 +42,7 @@ pub use crate::process::request::{Completed, IoStatus};
 use crate::rule::IRQL_IO_DISPATCH;
 use crate::rule::io::{CANCEL_IGNORED, FILE_LEAK};
 pub use crate::se::security::Token;
-use crate::sync::{Pointer, lock};
+use crate::sync::Pointer;
 
 /// The process that runs the system's own threads.
 const SYSTEM_ID: u32 = 4;
@@ -96,10 +97,10 @@ pub(crate) fn left_open(machine: &Machine, scope: LeakScope) -> Option<Broken> {
     if scope != LeakScope::Shutdown {
         return None;
     }
-    let processes: Vec<_> = lock(&of(machine).all).iter().filter_map(Weak::upgrade).collect();
+    let processes: Vec<_> = of(machine).all.lock().iter().filter_map(Weak::upgrade).collect();
     let mut left = Vec::new();
     for process in processes {
-        let handles: Vec<_> = lock(&process.state).handles.iter().filter_map(Weak::upgrade).collect();
+        let handles: Vec<_> = process.state.lock().handles.iter().filter_map(Weak::upgrade).collect();
         let open = handles.iter().filter(|handle| handle.is_open());
         left.extend(open.map(|handle| (Arc::clone(handle), process.id)));
     }
@@ -111,10 +112,10 @@ pub(crate) fn left_open(machine: &Machine, scope: LeakScope) -> Option<Broken> {
 
 /// The handles that are open and the requests that are not complete, for a report.
 pub(crate) fn in_flight(machine: &Machine) -> Vec<String> {
-    let processes: Vec<_> = lock(&of(machine).all).iter().filter_map(Weak::upgrade).collect();
+    let processes: Vec<_> = of(machine).all.lock().iter().filter_map(Weak::upgrade).collect();
     let mut all = Vec::new();
     for process in processes {
-        let handles: Vec<_> = lock(&process.state).handles.iter().filter_map(Weak::upgrade).collect();
+        let handles: Vec<_> = process.state.lock().handles.iter().filter_map(Weak::upgrade).collect();
         let open = handles.iter().filter(|handle| handle.is_open());
         all.extend(open.map(|handle| format!("a handle to {} in process {}", handle.path(), process.id)));
         let pending = process.pending(None);
@@ -135,7 +136,7 @@ pub(crate) fn current(machine: &Machine) -> Arc<ProcessBody> {
 
 pub(crate) fn system(machine: &Machine) -> Arc<ProcessBody> {
     let processes = of(machine);
-    let mut system = lock(&processes.system);
+    let mut system = processes.system.lock();
     Arc::clone(system.get_or_insert_with(|| processes.start(machine, SYSTEM_ID, Token::System)))
 }
 
@@ -148,7 +149,7 @@ impl Processes {
             object: Pointer(Box::into_raw(Box::new(u64::from(id)))),
             state: Mutex::default(),
         });
-        let mut all = lock(&self.all);
+        let mut all = self.all.lock();
         all.retain(|process| process.strong_count() != 0);
         all.push(Arc::downgrade(&body));
         body
@@ -170,7 +171,7 @@ impl ProcessBody {
 
     /// Takes note of a request on its way, and of its buffers; tells whether the process still makes any.
     pub(crate) fn begin(&self, request: &Arc<Request>, buffers: [Range<usize>; 2]) -> bool {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         if state.dead {
             return false;
         }
@@ -185,7 +186,7 @@ impl ProcessBody {
 
     /// The buffers of a request are about to be freed.
     pub(crate) fn release(&self, buffers: &[Range<usize>; 2]) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         for buffer in buffers.iter().filter(|buffer| !buffer.is_empty()) {
             state.memory.remove(&buffer.start);
         }
@@ -193,14 +194,14 @@ impl ProcessBody {
 
     /// Whether an address range lies in a buffer of a request on its way.
     pub(crate) fn has_memory(&self, range: &Range<usize>) -> bool {
-        let state = lock(&self.state);
+        let state = self.state.lock();
         let below = state.memory.range(..=range.start).next_back();
         below.is_some_and(|(_, end)| range.end <= *end)
     }
 
     /// Ends what `begin` began.
     pub(crate) fn end(&self, request: &Arc<Request>) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         // The address is nobody else's while the request is among those that are pending.
         if let Some(number) = state.numbers.remove(&Arc::as_ptr(request).addr()) {
             state.pending.remove(&number);
@@ -209,7 +210,7 @@ impl ProcessBody {
 
     /// The requests that are not complete, of one file or of all.
     pub(crate) fn pending(&self, file: Option<&Arc<FileBody>>) -> Vec<Arc<Request>> {
-        let state = lock(&self.state);
+        let state = self.state.lock();
         let of_file = |request: &&Arc<Request>| file.is_none_or(|file| request.is_on(file));
         state.pending.values().filter(of_file).cloned().collect()
     }
@@ -298,7 +299,7 @@ impl Process {
         opened_by: Option<Backtrace>,
     ) -> Result<File, NTSTATUS> {
         let _inside = enter(&self.body);
-        if lock(&self.body.state).dead {
+        if self.body.state.lock().dead {
             return Err(STATUS_INVALID_HANDLE);
         }
         let machine = &self.body.machine;
@@ -306,7 +307,7 @@ impl Process {
         let opened = device::table::of(machine).open(&name, self.body.token, access)?;
         let file = FileBody::create(machine, path, &opened)?;
         let handle = Arc::new(Handle::new(Arc::clone(&self.body), file, opened.granted, opened_by));
-        let mut state = lock(&self.body.state);
+        let mut state = self.body.state.lock();
         // Forgets what is closed, each time that the list is full: on average, once for each handle.
         if state.handles.len() == state.handles.capacity() {
             state.handles.retain(|handle| handle.strong_count() != 0);
@@ -340,7 +341,7 @@ impl Process {
     fn kill_here(&self, limit: Duration) {
         let _inside = enter(&self.body);
         let handles = {
-            let mut state = lock(&self.body.state);
+            let mut state = self.body.state.lock();
             state.dead = true;
             mem::take(&mut state.handles)
         };
@@ -375,11 +376,11 @@ impl fmt::Debug for Process {
 /// Whom a process acts for, by its object; null is the current process, and one that is gone is taken for the system.
 #[must_use]
 pub fn token_of(process: PEPROCESS) -> Token {
-    let machine = Machine::current();
+    let machine = Machine::here();
     if process.is_null() {
         return current(&machine).token;
     }
-    let all: Vec<_> = lock(&of(&machine).all).iter().filter_map(Weak::upgrade).collect();
+    let all: Vec<_> = of(&machine).all.lock().iter().filter_map(Weak::upgrade).collect();
     all.iter().find(|one| one.object() == process).map_or(Token::System, |one| one.token)
 }
 

@@ -1,10 +1,11 @@
 //! One request from user mode: its IRP, its buffers, and who waits for it.
 #![expect(unsafe_code, reason = "builds IRPs and sends them")]
 
+use parking_lot::{Condvar, Mutex};
 use std::cell::Cell;
 use std::ptr;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use wsk_sys::{
     DEVICE_OBJECT, IO_STACK_CREATE, IO_STACK_DEVICE_IO_CONTROL, IO_STATUS_BLOCK, IRP, IRP_MJ_CREATE,
@@ -22,7 +23,7 @@ use crate::machine::stuck;
 use crate::process::transfer::Transfer;
 use crate::process::{self, ProcessBody};
 use crate::rule::io::{INFORMATION_TOO_LARGE, OUTPUT_NOT_WRITTEN, REQUEST_STUCK};
-use crate::sync::{Pointer, lock};
+use crate::sync::Pointer;
 
 /// How a request ended: its `IO_STATUS_BLOCK`, which compares to a pair of status and number, and shows the status by its
 /// name.
@@ -170,13 +171,13 @@ impl Request {
         // SAFETY: the variant of the union for this major function, in a location that is still ours.
         unsafe { (*parameters).Type3InputBuffer = type3 };
         let buffers = transfer.buffers();
-        lock(&request.state).transfer = Some(transfer);
+        request.state.lock().transfer = Some(transfer);
         if request.process.begin(&request, buffers) {
             Request::send(file, irp);
         } else {
             // The process was killed meanwhile.
             let outcome = IO_STATUS_BLOCK { Status: STATUS_INVALID_HANDLE, Information: 0 };
-            let transfer = lock(&request.state).transfer.take();
+            let transfer = request.state.lock().transfer.take();
             let output = transfer.map_or_else(Vec::new, |transfer| require(transfer.end(machine, outcome)));
             request.abandon(machine, irp, Completed::new(outcome.Status, 0, output));
         }
@@ -210,7 +211,7 @@ impl Request {
         let registry = registry::of(machine);
         let irp =
             registry.allocate(machine, stack_size, Origin::System, Some(Arc::clone(&request)), process.id());
-        lock(&request.state).irp = Some(Pointer(irp));
+        request.state.lock().irp = Some(Pointer(irp));
         // SAFETY: allocated above; it is freed when the request is finished, which nobody can do yet.
         let packet = unsafe { Packet::new(irp) };
         packet.set_thread(current_thread());
@@ -230,7 +231,7 @@ impl Request {
         let request = Some(Arc::clone(self));
         let process = self.process.id();
         let irp = registry.allocate(machine, file.stack_size(), Origin::System, request, process);
-        lock(&self.state).irp = Some(Pointer(irp));
+        self.state.lock().irp = Some(Pointer(irp));
         // SAFETY: allocated above; it is freed when the request is finished, which nobody can do yet.
         let packet = unsafe { Packet::new(irp) };
         packet.set_requestor_mode(UserMode);
@@ -249,7 +250,7 @@ impl Request {
 
     /// Ends a request whose IRP was not sent.
     fn abandon(&self, machine: &Machine, irp: *mut IRP, outcome: Completed) {
-        lock(&self.state).irp = None;
+        self.state.lock().irp = None;
         free(machine, irp);
         if let Some(file) = &self.file {
             file.release_now();
@@ -259,7 +260,7 @@ impl Request {
 
     /// Lets whoever waits go on.
     fn end(&self, outcome: Completed) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.done = true;
         state.outcome = Some(outcome);
         self.done.notify_all();
@@ -268,7 +269,7 @@ impl Request {
     /// The I/O manager's part of the completion, in whatever thread, at or below `DISPATCH_LEVEL`.
     pub(crate) fn finish(request: &Arc<Request>, machine: &Machine, packet: Packet) {
         let outcome = packet.io_status();
-        let transfer = lock(&request.state).transfer.take();
+        let transfer = request.state.lock().transfer.take();
         let output = transfer.map_or_else(Vec::new, |transfer| {
             request.process.release(&transfer.buffers());
             if let Some(length) = transfer.exceeds(outcome) {
@@ -297,7 +298,7 @@ impl Request {
         packet.set_mdl(ptr::null_mut());
         request.process.end(request);
         let unpinned = {
-            let mut state = lock(&request.state);
+            let mut state = request.state.lock();
             state.finished = true;
             if state.pins == 0 { state.irp.take() } else { None }
         };
@@ -314,7 +315,7 @@ impl Request {
     /// `IoCancelIrp`, if the request is not complete yet.
     pub(crate) fn cancel(&self) {
         let irp = {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock();
             if state.finished {
                 return;
             }
@@ -326,7 +327,7 @@ impl Request {
         // SAFETY: pinned, so not freed; the driver that set a cancel routine is ready for it.
         unsafe { IoCancelIrp(irp.0) };
         let freed = {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock();
             state.pins -= 1;
             if state.finished && state.pins == 0 { state.irp.take() } else { None }
         };
@@ -337,7 +338,7 @@ impl Request {
     }
 
     pub(crate) fn is_done(&self) -> bool {
-        lock(&self.state).done
+        self.state.lock().done
     }
 
     /// Whether this is a request on that file.
@@ -353,7 +354,7 @@ impl Request {
     /// Waits until the request is complete, and takes its outcome. It is a bug check if that takes longer than `limit`.
     pub(crate) fn wait(&self, limit: Duration) -> Completed {
         if self.wait_within(limit)
-            && let Some(outcome) = lock(&self.state).outcome.take()
+            && let Some(outcome) = self.state.lock().outcome.take()
         {
             return outcome;
         }
@@ -367,18 +368,14 @@ impl Request {
     /// Waits until the request is complete; tells whether that came within the limit.
     pub(crate) fn wait_within(&self, limit: Duration) -> bool {
         let deadline = stuck::deadline(limit);
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         while !state.done {
-            let Some(deadline) = deadline else {
-                state = self.done.wait(state).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return false;
+            match deadline {
+                None => self.done.wait(&mut state),
+                Some(deadline) if self.done.wait_until(&mut state, deadline).timed_out() => break,
+                Some(_) => {}
             }
-            state = self.done.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        true
+        state.done
     }
 }

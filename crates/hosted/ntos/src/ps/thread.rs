@@ -1,10 +1,10 @@
 //! System threads, and the handles to them.
 #![expect(unsafe_code, reason = "exports C functions by their names, and calls the driver's routine")]
 
+use parking_lot::{Condvar, Mutex};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::ptr;
-use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use wsk_sys::{
@@ -22,7 +22,7 @@ use crate::machine::maker::Maker;
 use crate::machine::owner::{LeakScope, Owner, leak_report};
 use crate::machine::stuck;
 use crate::rule;
-use crate::sync::{Pointer, lock};
+use crate::sync::Pointer;
 
 /// Handles are multiples of this, as on Windows.
 const HANDLE_STEP: usize = 4;
@@ -52,7 +52,7 @@ thread_local! {
 
 impl Threads {
     fn end(&self, machine: &Machine, number: usize) {
-        lock(&self.state).live.remove(&number);
+        self.state.lock().live.remove(&number);
         machine.parts.gauges.threads.remove(1);
         self.ended.notify_all();
     }
@@ -61,15 +61,13 @@ impl Threads {
     fn wait(&self, machine: &Machine, scope: LeakScope) {
         let covered = |state: &mut State| state.live.values().any(|maker| scope.covers(maker.owner));
         let limit = machine.config().shutdown_limit;
-        let state = lock(&self.state);
-        let waited = self.ended.wait_timeout_while(state, limit, covered);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        self.ended.wait_while_for(&mut self.state.lock(), covered, limit);
     }
 
     /// Waits for the host's threads of the threads that have ended.
     pub(crate) fn join(&self) {
         let hosts = {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock();
             let State { live, hosts, .. } = &mut *state;
             hosts.extract_if(|number, _| !live.contains_key(number)).collect::<Vec<_>>()
         };
@@ -84,7 +82,7 @@ impl Threads {
 pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) -> Vec<Broken> {
     let threads = &machine.parts.threads;
     threads.wait(machine, scope);
-    let state = lock(&threads.state);
+    let state = threads.state.lock();
     let live = state.live.iter().filter(|(_, maker)| scope.covers(maker.owner));
     let live: Vec<String> =
         live.map(|(number, maker)| format!("system thread {number}{}", maker.place("started"))).collect();
@@ -136,11 +134,11 @@ pub unsafe extern "system" fn PsCreateSystemThread(
     let maker = Maker::current("PsCreateSystemThread");
     let owner = maker.owner;
     let context = Pointer(StartContext);
-    let mut state = lock(&machine.parts.threads.state);
+    let mut state = machine.parts.threads.state.lock();
     state.last += 1;
     let number = state.last;
     let body = {
-        let machine = machine.clone();
+        let machine = Machine::clone(&machine);
         move || run(&machine, number, owner, StartRoutine, context)
     };
     let Ok(host) = thread::Builder::new().name(format!("system thread {number}")).spawn(body) else {
@@ -165,7 +163,7 @@ fn run(
     context: Pointer<std::ffi::c_void>,
 ) {
     // The creator has entered this thread in the table before it lets go of the lock.
-    drop(lock(&machine.parts.threads.state));
+    drop(machine.parts.threads.state.lock());
     make_expendable();
     let _entered = machine.enter();
     NUMBER.set(Some(number));
@@ -196,7 +194,7 @@ pub extern "system" fn PsTerminateSystemThread(ExitStatus: NTSTATUS) -> NTSTATUS
     require(mutex::check_none_held(format_args!("system thread {number}")));
     CallState::default().check(format_args!("system thread {number}"));
     // Nobody will wait for the host's thread.
-    drop(lock(&machine.parts.threads.state).hosts.remove(&number));
+    drop(machine.parts.threads.state.lock().hosts.remove(&number));
     machine.parts.threads.end(&machine, number);
     drop(machine);
     park_for_ever();
@@ -213,7 +211,7 @@ pub extern "system" fn PsTerminateSystemThread(ExitStatus: NTSTATUS) -> NTSTATUS
 pub extern "system" fn ZwClose(Handle: HANDLE) -> NTSTATUS {
     let machine = Machine::kernel();
     at_most(PASSIVE_LEVEL, &rule::IRQL_ZW_PASSIVE, "ZwClose");
-    let closed = lock(&machine.parts.threads.state).handles.remove(&Handle.addr());
+    let closed = machine.parts.threads.state.lock().handles.remove(&Handle.addr());
     if closed.is_none() {
         complain(&rule::HANDLE_INVALID, format!("ZwClose of handle {:#x}, which is not open", Handle.addr()));
         return STATUS_INVALID_HANDLE;

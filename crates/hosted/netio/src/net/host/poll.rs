@@ -3,11 +3,12 @@
 //! It begins and ends the watch of each socket itself, and closes it. So nothing is read any more from a socket that is
 //! closed, and its address is free: Wine keeps a socket until the thread that polls it has heard of its end.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use mio::net::UdpSocket;
@@ -61,7 +62,7 @@ struct Watched {
 
 impl Watched {
     fn filter(&self) -> MutexGuard<'_, Filter> {
-        self.filter.lock().unwrap_or_else(PoisonError::into_inner)
+        self.filter.lock()
     }
 
     /// Whether the socket still wants to be told of an error.
@@ -135,7 +136,7 @@ impl fmt::Debug for Source {
 
 impl Poller {
     fn lock(&self) -> MutexGuard<'_, Option<Running>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// Watches a socket; what arrives, and the filter takes, goes to the inbox.

@@ -1,8 +1,8 @@
 //! The other end: a user-mode socket, of another machine.
 
 use core::net::{IpAddr, SocketAddr};
+use parking_lot::{Mutex, MutexGuard};
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use readings::Readings;
@@ -81,7 +81,7 @@ impl Peer {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     fn set(&self, row: &Row, value: u32) {

@@ -263,7 +263,7 @@ pub(crate) fn check_leaks(machine: &Machine, scope: LeakScope) -> Vec<Broken> {
 /// What a report says of the live block of paged pool that `pointer` points into; none if it points elsewhere.
 #[must_use]
 pub fn paged_block<T>(pointer: *const T) -> Option<String> {
-    match Machine::current().parts.pool.lookup(pointer.addr()) {
+    match Machine::here().parts.pool.lookup(pointer.addr()) {
         Lookup::Live(block) if block.paged => Some(block.to_string()),
         _ => None,
     }

@@ -11,15 +11,14 @@
     allow(dead_code, reason = "there are no faults to report there")
 )]
 
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::ex::pool::block::Block;
 use crate::ex::pool::pages::Region;
 use crate::machine::Machine;
-use crate::sync::lock;
 
 /// How many blocks of paged pool this process has, in all of its machines.
 static LIVE: AtomicUsize = AtomicUsize::new(0);
@@ -63,11 +62,11 @@ impl Paged {
         let resident = Resident { end, pages: block.pages(), open: true, locks: 0 };
         // Relaxed: who uses the block has its address from the caller.
         LIVE.fetch_add(1, Ordering::Relaxed);
-        lock(&self.0).insert(start, resident);
+        self.0.lock().insert(start, resident);
     }
 
     pub(super) fn remove(&self, block: &Block) {
-        if lock(&self.0).remove(&block.range().start).is_some() {
+        if self.0.lock().remove(&block.range().start).is_some() {
             LIVE.fetch_sub(1, Ordering::Relaxed);
         }
     }
@@ -75,12 +74,12 @@ impl Paged {
     /// Whether there is paged pool at this address.
     pub(crate) fn contains(&self, address: usize) -> bool {
         // Relaxed: as for `insert`.
-        LIVE.load(Ordering::Relaxed) != 0 && at(&mut lock(&self.0), address).is_some()
+        LIVE.load(Ordering::Relaxed) != 0 && at(&mut self.0.lock(), address).is_some()
     }
 
     /// Keeps the block at this address accessible, if it is paged, until [`Paged::unlock`].
     pub(crate) fn lock(&self, address: usize) {
-        if let Some(block) = at(&mut lock(&self.0), address) {
+        if let Some(block) = at(&mut self.0.lock(), address) {
             block.locks += 1;
             block.open();
         }
@@ -88,14 +87,14 @@ impl Paged {
 
     /// Undoes one [`Paged::lock`].
     pub(crate) fn unlock(&self, address: usize) {
-        if let Some(block) = at(&mut lock(&self.0), address) {
+        if let Some(block) = at(&mut self.0.lock(), address) {
             block.locks = block.locks.saturating_sub(1);
         }
     }
 
     /// Gives access to the block at this address back, where that is why memory faulted.
     pub(crate) fn reopen(&self, address: usize) -> bool {
-        let mut blocks = lock(&self.0);
+        let mut blocks = self.0.lock();
         // Its pages, not only the block: what is around it is looked at when it is freed.
         let block = blocks.values_mut().find(|block| {
             block.pages.as_ref().is_some_and(|(region, part)| {
@@ -106,7 +105,7 @@ impl Paged {
     }
 
     fn close(&self) {
-        for block in lock(&self.0).values_mut().filter(|block| block.open && block.locks == 0) {
+        for block in self.0.lock().values_mut().filter(|block| block.open && block.locks == 0) {
             if let Some((region, part)) = &block.pages {
                 block.open = !region.close(part.clone());
             }
@@ -116,7 +115,7 @@ impl Paged {
 
 impl Drop for Paged {
     fn drop(&mut self) {
-        LIVE.fetch_sub(lock(&self.0).len(), Ordering::Relaxed);
+        LIVE.fetch_sub(self.0.lock().len(), Ordering::Relaxed);
     }
 }
 
@@ -124,7 +123,7 @@ impl Drop for Paged {
 pub(crate) fn close() {
     // Relaxed: as for `insert`.
     if LIVE.load(Ordering::Relaxed) != 0
-        && let Some(machine) = Machine::try_current()
+        && let Some(machine) = Machine::try_here()
     {
         machine.parts.pool.paged().close();
     }

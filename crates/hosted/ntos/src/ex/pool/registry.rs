@@ -8,9 +8,9 @@
 )]
 #![expect(unsafe_code, reason = "decides when no driver may use a block any more")]
 
+use parking_lot::Mutex;
 use std::backtrace::Backtrace;
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub(crate) use crate::ex::pool::block::{Block, Kind, Request, TagName};
@@ -20,7 +20,6 @@ use crate::ex::pool::block::End;
 use crate::ex::pool::paged::Paged;
 use crate::machine::frames;
 use crate::machine::owner::LeakScope;
-use crate::sync::{lock, try_lock};
 
 /// How many freed blocks of the heap's are kept, and how many bytes. Miri finds a late access only to memory that is really
 /// free.
@@ -113,7 +112,7 @@ impl Registry {
         }
         // Captured outside of the lock: it takes as long as the stack is deep.
         let frames = frames::capture();
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         if let Some(frames) = frames {
             state.allocated.insert(start.addr(), frames);
         }
@@ -123,12 +122,12 @@ impl Registry {
 
     /// The block that starts at `address`.
     pub(crate) fn get(&self, address: usize) -> Option<Block> {
-        lock(&self.state).live.get(&address).copied()
+        self.state.lock().live.get(&address).copied()
     }
 
     /// What is at `address`.
     pub(crate) fn lookup(&self, address: usize) -> Lookup {
-        let state = lock(&self.state);
+        let state = self.state.lock();
         let contains = |block: &Block| block.range().contains(&address);
         let below = state.live.range(..=address).next_back().map(|(_, block)| *block);
         if let Some(block) = below.filter(contains) {
@@ -146,7 +145,7 @@ impl Registry {
             let near = below.into_iter().chain(blocks.range(address..).next());
             near.map(|(_, entry)| entry).find(|entry| block(entry).reach().contains(&address))
         }
-        let state = try_lock(&self.state)?;
+        let state = self.state.try_lock()?;
         if let Some(block) = at(&state.live, address, |block| *block) {
             let frames = state.allocated.get(&block.start().addr());
             let history = frames::caller(frames, "allocated", &[block.kind.allocated_by()]);
@@ -160,7 +159,7 @@ impl Registry {
     /// block. Until it is handed to [`Registry::keep`], no report can name it.
     pub(crate) fn free(&self, address: usize) -> Result<FreedBlock, Option<(Block, &'static str)>> {
         let (block, allocation) = {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock();
             let block = state.live.remove(&address).ok_or(None)?;
             state.locked.remove(&address);
             (block, state.allocated.remove(&address))
@@ -183,7 +182,7 @@ impl Registry {
             SpecialPool::Off => (KEPT_BLOCKS, KEPT_BYTES),
             _ => (usize::MAX, KEPT_ADDRESSES),
         };
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let start = freed.block.start().addr();
         state.kept += freed.block.reach().len();
         state.order.push_back(start);
@@ -204,7 +203,7 @@ impl Registry {
 
     /// A freed block that was written to since.
     pub(crate) fn find_late_write(&self) -> Option<Block> {
-        let state = lock(&self.state);
+        let state = self.state.lock();
         let mut blocks = state.freed.values().map(|freed| freed.block);
         // SAFETY: the blocks in the list are retired, and stay there while it is locked.
         blocks.find(|block| unsafe { block.is_written() })
@@ -212,7 +211,7 @@ impl Registry {
 
     /// A live block around which something is damaged, of those that `scope` covers.
     pub(crate) fn find_damage(&self, scope: LeakScope) -> Option<(Block, &'static str)> {
-        let state = lock(&self.state);
+        let state = self.state.lock();
         let mut covered = state.live.values().filter(|block| scope.covers(block.owner));
         // SAFETY: only what is around is read, which no driver may use; that one does so now is the race of its error.
         covered.find_map(|block| unsafe { block.damage() }.map(|damage| (*block, damage)))
@@ -220,13 +219,13 @@ impl Registry {
 
     /// Who allocated the live block at `address` with the exported function `export`, for a report.
     pub(crate) fn allocated(&self, address: usize, export: &str) -> String {
-        let frames = lock(&self.state).allocated.remove(&address);
+        let frames = self.state.lock().allocated.remove(&address);
         frames::caller(frames.as_ref(), "allocated", &[export])
     }
 
     /// The live blocks of a kind, of those that `scope` covers.
     pub(crate) fn left(&self, kind: Kind, scope: LeakScope) -> Vec<Block> {
-        let state = lock(&self.state);
+        let state = self.state.lock();
         let left = state.live.values().filter(|block| block.kind == kind && scope.covers(block.owner));
         left.copied().collect()
     }
@@ -235,14 +234,14 @@ impl Registry {
     pub(crate) fn lock_pages(&self, address: usize, mdl: usize) {
         if let Lookup::Live(block) = self.lookup(address) {
             self.paged.lock(address);
-            lock(&self.state).locked.entry(block.start().addr()).or_default().push(mdl);
+            self.state.lock().locked.entry(block.start().addr()).or_default().push(mdl);
         }
     }
 
     /// Undoes [`Registry::lock_pages`].
     pub(crate) fn unlock_pages(&self, address: usize, mdl: usize) {
         if let Lookup::Live(block) = self.lookup(address)
-            && let Some(mdls) = lock(&self.state).locked.get_mut(&block.start().addr())
+            && let Some(mdls) = self.state.lock().locked.get_mut(&block.start().addr())
         {
             mdls.retain(|other| *other != mdl);
             self.paged.unlock(address);
@@ -251,7 +250,7 @@ impl Registry {
 
     /// The address of an MDL that has locked pages of a block.
     pub(crate) fn locked_by(&self, block: &Block) -> Option<usize> {
-        lock(&self.state).locked.get(&block.start().addr())?.last().copied()
+        self.state.lock().locked.get(&block.start().addr())?.last().copied()
     }
 }
 

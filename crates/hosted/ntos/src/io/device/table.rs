@@ -1,13 +1,14 @@
 //! The machine's device objects: their memory, who has them open, when they go.
 #![expect(unsafe_code, reason = "the table owns device objects, which drivers hold by address")]
 
+use parking_lot::{Condvar, Mutex};
 use std::backtrace::Backtrace;
 use std::collections::HashMap;
 use std::mem;
 use std::ops::Range;
 use std::ptr;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use readings::DeviceName;
 use wsk_sys::{
@@ -29,7 +30,7 @@ use crate::machine::stuck;
 use crate::process;
 use crate::rule::io::{DEVICE_LEAK, LINK_LEAK};
 use crate::se::security::{SecurityDescriptor, Token};
-use crate::sync::{Pointer, lock};
+use crate::sync::Pointer;
 
 /// `IO_TYPE_DEVICE`.
 const IO_TYPE_DEVICE: i16 = 3;
@@ -119,7 +120,7 @@ pub(crate) fn of(machine: &Machine) -> Arc<DeviceTable> {
 /// The device object at this address, if there is one.
 pub(crate) fn target(machine: &Machine, device: *mut DEVICE_OBJECT) -> Option<Target> {
     let table = of(machine);
-    let state = lock(&table.state);
+    let state = table.state.lock();
     let entry = state.devices.get(&device.addr())?;
     Some(Target {
         name: Arc::clone(&entry.name),
@@ -132,7 +133,7 @@ fn check_leaks(machine: &Machine, scope: LeakScope) -> Vec<Broken> {
     // First, as an open handle explains a device that is left.
     let handles = process::left_open(machine, scope);
     let table = of(machine);
-    let mut state = lock(&table.state);
+    let mut state = table.state.lock();
     DeviceTable::sweep(machine, &mut state);
     let links = state.names.links(|owner| scope.covers(owner));
     let mut devices: Vec<&Entry> =
@@ -150,18 +151,18 @@ fn check_leaks(machine: &Machine, scope: LeakScope) -> Vec<Broken> {
 
 impl DeviceTable {
     pub(crate) fn names<R>(&self, f: impl FnOnce(&mut Namespace) -> R) -> R {
-        f(&mut lock(&self.state).names)
+        f(&mut self.state.lock().names)
     }
 
     pub(crate) fn generate_name(&self) -> String {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.generated += 1;
         format!("\\Device\\{:08x}", state.generated)
     }
 
     /// The device extension that contains an address.
     pub(crate) fn extension_at(&self, address: usize) -> Option<Range<usize>> {
-        lock(&self.state).devices.values().find_map(|entry| {
+        self.state.lock().devices.values().find_map(|entry| {
             let device = entry.device.key();
             let extension = device + mem::size_of::<DEVICE_OBJECT>()..device + entry.size;
             extension.contains(&address).then_some(extension)
@@ -174,7 +175,7 @@ impl DeviceTable {
         machine: &Machine,
         device: *mut DEVICE_OBJECT,
     ) -> Option<Range<usize>> {
-        let state = lock(&self.state);
+        let state = self.state.lock();
         let entry = state.devices.get(&device.addr())?;
         let used = entry.opens != 0 || entry.references != 0 || work_item::refers_to(machine, device);
         let start = device.addr();
@@ -192,7 +193,7 @@ impl DeviceTable {
             .ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
         // Captured outside of the lock: it takes as long as the stack is deep.
         let created = (frames::capture(), new.export);
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         Self::sweep(machine, &mut state);
         let block = block::Request::zeroed(Kind::Device, size, TAG);
         let device: *mut DEVICE_OBJECT = machine.parts.pool.allocate(&block).cast();
@@ -246,7 +247,7 @@ impl DeviceTable {
 
     /// Deletes a device, or says what is wrong.
     pub(crate) fn delete(&self, machine: &Machine, device: *mut DEVICE_OBJECT) -> Result<(), String> {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let Some(entry) = state.devices.get_mut(&device.addr()) else {
             return Err("IoDeleteDevice of an address that is no device object, or no longer one".to_owned());
         };
@@ -265,7 +266,7 @@ impl DeviceTable {
 
     /// Whether the driver has deleted a device that is still there, as somebody uses it.
     pub(crate) fn is_deleted(&self, device: *mut DEVICE_OBJECT) -> bool {
-        lock(&self.state).devices.get(&device.addr()).is_some_and(|entry| entry.deleting)
+        self.state.lock().devices.get(&device.addr()).is_some_and(|entry| entry.deleting)
     }
 
     /// Adds a reference to a device, or drops one; the count of those that are left, with the table's own until it is
@@ -276,7 +277,7 @@ impl DeviceTable {
         device: *mut DEVICE_OBJECT,
         change: isize,
     ) -> Result<isize, String> {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let Some(entry) = state.devices.get_mut(&device.addr()) else {
             return Err("a reference to an address that is no device object, or no longer one".to_owned());
         };
@@ -307,7 +308,7 @@ impl DeviceTable {
 
     /// Opens the device that a name leads to.
     pub(crate) fn open(&self, name: &str, token: Token, desired: ACCESS_MASK) -> Result<Opened, NTSTATUS> {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let (key, rest) = state.names.resolve(name)?;
         let entry =
             state.devices.get_mut(&key).filter(|entry| !entry.deleting).ok_or(STATUS_NO_SUCH_DEVICE)?;
@@ -336,7 +337,7 @@ impl DeviceTable {
 
     /// Keeps a device as if it were open, until [`DeviceTable::close`]; its name and stack size. None if it is gone.
     pub(crate) fn reference(&self, device: *mut DEVICE_OBJECT) -> Option<(Arc<str>, i8)> {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let entry = state.devices.get_mut(&device.addr()).filter(|entry| !entry.deleting)?;
         entry.opens += 1;
         Self::mirror(entry);
@@ -347,7 +348,7 @@ impl DeviceTable {
 
     /// Ends what `open` or `reference` began.
     pub(crate) fn close(&self, machine: &Machine, device: *mut DEVICE_OBJECT) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         if let Some(entry) = state.devices.get_mut(&device.addr()) {
             entry.opens -= 1;
             Self::mirror(entry);
@@ -366,7 +367,7 @@ impl DeviceTable {
 
     /// Clears `DO_DEVICE_INITIALIZING` of the devices that a driver made in its `DriverEntry`.
     pub(crate) fn make_ready(&self, driver: &DriverBody) {
-        let state = lock(&self.state);
+        let state = self.state.lock();
         for entry in state.devices.values().filter(|entry| ptr::eq(Arc::as_ptr(&entry.driver), driver)) {
             // SAFETY: in the table, so not freed; the driver's entry has returned.
             unsafe { (*entry.device.0).Flags &= !DO_DEVICE_INITIALIZING };
@@ -376,7 +377,7 @@ impl DeviceTable {
     /// Waits until no device of the driver is open; tells whether that came within the limit.
     pub(crate) fn wait_until_closed(&self, driver: &DriverBody, limit: Duration) -> bool {
         let deadline = stuck::deadline(limit);
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let open = |state: &State| {
             state
                 .devices
@@ -384,17 +385,13 @@ impl DeviceTable {
                 .any(|entry| entry.opens != 0 && ptr::eq(Arc::as_ptr(&entry.driver), driver))
         };
         while open(&state) {
-            state = match deadline {
-                None => self.closed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return false;
-                    }
-                    let waited = self.closed.wait_timeout(state, left);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
+            match deadline {
+                None => self.closed.wait(&mut state),
+                Some(deadline) if self.closed.wait_until(&mut state, deadline).timed_out() => {
+                    return !open(&state);
                 }
-            };
+                Some(_) => {}
+            }
         }
         true
     }

@@ -1,8 +1,9 @@
 //! `IofCallDriver`: the way of an IRP down into a dispatch routine, and what that routine may return.
 #![expect(unsafe_code, reason = "exports the kernel's C interface and calls dispatch routines")]
 
+use parking_lot::Mutex;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -27,7 +28,6 @@ use crate::rule::io::{
     DISPATCH_STATUS_DIFFERS, FORWARD_CANCELABLE, FORWARDED_AT_BAD_IRQL, LOCATION_COPIED, MARKED_NOT_PENDING,
     NEXT_LOCATION_DIRTY, NO_LOCATION_LEFT, PENDING_NOT_MARKED, SENT_NOT_REUSED, SENT_WITHOUT_ROUTINE,
 };
-use crate::sync::lock;
 
 /// The conditions of a completion routine: all that a sender may put into the next location's control.
 const CONDITIONS: u8 = SL_INVOKE_ON_SUCCESS | SL_INVOKE_ON_ERROR | SL_INVOKE_ON_CANCEL;
@@ -132,7 +132,7 @@ fn send(
     };
     check_location(record, packet.current(), next)?;
     if let Some((_, passage)) = record.passages.iter().find(|(at, _)| *at == packet.location()) {
-        lock(passage).forwarded = true;
+        passage.lock().forwarded = true;
     }
     packet.step_down();
     next.set_device(device);
@@ -192,11 +192,11 @@ fn check_irql(call: &Call, target: &Target) {
 fn check_status(registry: &Registry, irp: *mut IRP, call: &Call, status: NTSTATUS, what: &Routine<'_>) {
     // The record decides whether the IRP is still there; the walk up changes it under the same lock.
     let mark = registry.with(irp, |record, packet| {
-        let here = record.id == call.id && lock(&call.passage).done.is_none();
+        let here = record.id == call.id && call.passage.lock().done.is_none();
         let current = packet.current().filter(|_| here && packet.location() == call.location);
         current.map(|location| location.control() & SL_PENDING_RETURNED != 0)
     });
-    let Passage { done, forwarded } = *lock(&call.passage);
+    let Passage { done, forwarded } = *call.passage.lock();
     let named = NamedStatus(status);
     let (rule, fault): (&'static Rule, String) = match done {
         Some((completed, pending)) => match (status == STATUS_PENDING, pending) {

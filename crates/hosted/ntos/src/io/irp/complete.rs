@@ -26,7 +26,6 @@ use crate::rule::io::{
     COMPLETE_BAD_IRP, COMPLETE_BAD_STATUS, COMPLETE_CANCELABLE, COMPLETE_HOLDING_LOCK, COMPLETE_IRQL,
     COMPLETE_OWN, GONE_IN_ROUTINE, MULTIPLE_COMPLETE, OWN_IRP_PAST_TOP, ROUTINE_CHANGED_IRQL,
 };
-use crate::sync::lock;
 
 /// `IofCompleteRequest`: gives a finished IRP back to whoever sent it.
 ///
@@ -172,7 +171,7 @@ impl Walk {
             let number = packet.location();
             if let Some(index) = record.passages.iter().position(|(at, _)| *at == number) {
                 let (_, passage) = record.passages.swap_remove(index);
-                lock(&passage).done = Some((status, pending));
+                passage.lock().done = Some((status, pending));
             }
             packet.set_pending_returned(pending);
             packet.step_up();

@@ -3,15 +3,14 @@
 //! Driver Verifier's I/O logging keeps the last requests per device for a debugger; here the last
 //! [`CAPACITY`] events of the machine are kept, in order, and a test can compare them with what it expects.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard};
 
 use wsk_sys::{IRP, KIRQL, NamedStatus};
 
 use crate::io::irp::registry;
 use crate::machine::Machine;
-use crate::sync::lock;
 
 /// The number of events that are kept.
 pub const CAPACITY: usize = 4096;
@@ -84,7 +83,7 @@ impl Default for IrpLog {
 
 impl IrpLog {
     fn ring(&self) -> MutexGuard<'_, Ring> {
-        lock(&self.ring)
+        self.ring.lock()
     }
 
     /// Adds an event; `kind` is not called while the log is off.
@@ -130,6 +129,6 @@ impl Machine {
 /// Call it before the provider can complete the IRP. From here until its completion the IRP may neither be
 /// freed nor reused. An IRP that the registry does not know is left to the call that uses it next.
 pub fn sent(irp: *mut IRP, what: &str) {
-    let machine = Machine::current();
+    let machine = Machine::here();
     registry::of(&machine).note_sent(irp, || what.to_owned());
 }

@@ -31,13 +31,13 @@ use crate::rule::io::{
 /// A provider asks this when it is handed an IRP: one in [`State::Completed`] was not reused.
 #[must_use]
 pub fn state(irp: *mut IRP) -> Option<State> {
-    registry::of(&Machine::current()).with(irp, |record, _| record.state).ok()
+    registry::of(&Machine::here()).with(irp, |record, _| record.state).ok()
 }
 
 /// The number of an IRP in the log and in reports, or none for an address that is no living IRP.
 #[must_use]
 pub fn id(irp: *mut IRP) -> Option<u64> {
-    registry::of(&Machine::current()).with(irp, |record, _| record.id).ok()
+    registry::of(&Machine::here()).with(irp, |record, _| record.id).ok()
 }
 
 /// `IoAllocateIrp`: an IRP with `StackSize` locations, or null when resources are short.

@@ -4,10 +4,11 @@
 //! is looked up here before the memory behind it is touched, so a stale pointer is a report and not a crash.
 #![expect(unsafe_code, reason = "the registry owns the memory of IRPs, which drivers hold by address")]
 
+use parking_lot::Mutex;
 use std::alloc;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ops::Range;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use wsk_sys::{IRP, IoSizeOfIrp, NTSTATUS};
 
@@ -20,7 +21,7 @@ use crate::machine::bugcheck::Broken;
 use crate::machine::owner::{LeakScope, Owner, leak_report};
 use crate::process::request::Request;
 use crate::rule::io::{FREE_IN_USE, IRP_LEAK, IRP_WRITTEN_AFTER_FREE};
-use crate::sync::{Pointer, lock, try_lock};
+use crate::sync::Pointer;
 
 /// How many freed IRPs are known by their numbers.
 const REMEMBERED: usize = 4096;
@@ -142,9 +143,9 @@ pub(crate) struct Registry {
 
 /// The registry of a machine.
 pub(crate) fn of(machine: &Machine) -> Arc<Registry> {
-    let log = machine.extension::<IrpLog>(IrpLog::default);
     machine.extension::<Registry>(|| {
         machine.on_leak_check(check_leaks);
+        let log = machine.extension::<IrpLog>(IrpLog::default);
         Registry { log, table: Mutex::default() }
     })
 }
@@ -190,7 +191,7 @@ impl Registry {
         request: Option<Arc<Request>>,
         process: u32,
     ) -> u64 {
-        let mut table = lock(&self.table);
+        let mut table = self.table.lock();
         table.freed.remove(&irp.addr());
         table.last += 1;
         let record = Record {
@@ -220,7 +221,7 @@ impl Registry {
         irp: *mut IRP,
         f: impl FnOnce(&mut Record, Packet) -> R,
     ) -> Result<R, Missing> {
-        let mut table = lock(&self.table);
+        let mut table = self.table.lock();
         let Some(Entry { record, .. }) = table.live.get_mut(&irp.addr()) else {
             let freed = table.freed.get(&irp.addr());
             return Err(freed.map_or(Missing::Unknown, |id| Missing::Freed(*id)));
@@ -236,7 +237,7 @@ impl Registry {
     /// # Errors
     /// It is damaged; or a block that was freed long ago was written to since.
     pub(crate) fn free(&self, machine: &Machine, irp: *mut IRP) -> Result<(), Broken> {
-        let mut table = lock(&self.table);
+        let mut table = self.table.lock();
         let Some(Entry { record, adopted: false }) = table.live.remove(&irp.addr()) else { return Ok(()) };
         table.remember(irp.addr(), record.id);
         drop(table);
@@ -254,7 +255,7 @@ impl Registry {
         memory: &Range<usize>,
         what: impl FnOnce() -> String,
     ) -> Result<(), Broken> {
-        let mut table = lock(&self.table);
+        let mut table = self.table.lock();
         let Some(address) = table.adopted.range(memory.clone()).next().copied() else { return Ok(()) };
         let Some(Entry { record, .. }) = table.live.get(&address) else { return Ok(()) };
         // SAFETY: the record exists, and the memory is not freed yet.
@@ -290,7 +291,7 @@ impl Registry {
 
     /// The report of what a driver, or the machine, left.
     fn leaks(&self, machine: &Machine, scope: LeakScope) -> Option<Broken> {
-        let table = lock(&self.table);
+        let table = self.table.lock();
         let mut leaks: Vec<&Record> = table
             .live
             .values()
@@ -316,7 +317,7 @@ impl Registry {
 /// thread may have the lock.
 pub(crate) fn number_at(machine: &Machine, address: usize) -> Option<u64> {
     let registry = of(machine);
-    let table = try_lock(&registry.table)?;
+    let table = registry.table.try_lock()?;
     let live = table.live.get(&address).map(|entry| entry.record.id);
     live.or_else(|| table.freed.get(&address).copied())
 }
