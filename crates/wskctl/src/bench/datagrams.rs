@@ -9,8 +9,9 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
 
-use wsk_sys::{IPPROTO_UDP, UDP_SEND_MSG_SIZE};
-use wskdrv_abi::{RECEIVE_MAX, SEND_MAX};
+use wsk_sys::{IPPROTO_UDP, SO_RCVBUF, SOL_SOCKET, UDP_SEND_MSG_SIZE};
+use wskdrv_abi::receive::record_size;
+use wskdrv_abi::{Datagrams, RECEIVE_MAX, SEND_MAX};
 
 use super::measure::{Case, by_turns};
 use super::system::{Outside, Receiver, Sender, Socket};
@@ -24,6 +25,10 @@ pub(super) const TABLES: usize = 5;
 const SINGLE: &str = "std::net";
 /// Requests of the device.
 const DEVICE: &str = "wskdrv";
+/// One that takes what the receive event has brought into the handle's queue.
+const DRAIN: &str = "wskdrv, drain";
+/// The size of that queue, and of the socket's own.
+const QUEUE: u32 = 1 << 20;
 /// How many go together.
 const BATCHES: [usize; 4] = [1, 4, 16, 64];
 /// The payloads, in bytes.
@@ -77,7 +82,9 @@ fn send(bench: &Bench, size: usize) -> Result<(), Error> {
 }
 
 fn receive(bench: &Bench, size: usize) -> Result<(), Error> {
-    let (session, address) = bench.bound()?;
+    let ((session, address), (queued, to_queue)) = (bench.bound()?, bench.bound()?);
+    queued.set_option(SOL_SOCKET, SO_RCVBUF, &QUEUE.to_ne_bytes())?;
+    queued.enable_receive(QUEUE)?;
     let (data, sender, receiver, outside) =
         (vec![7; size], Socket::new()?, Socket::new()?, Outside::new(bench)?);
     let sent = |count| {
@@ -87,15 +94,20 @@ fn receive(bench: &Bench, size: usize) -> Result<(), Error> {
     let mut buffer = vec![0; size];
     let single = || receiver.receive(black_box(&mut buffer), 1);
     let mut cases = vec![Case::new(SINGLE, single).after(|| sent(1))];
-    for count in BATCHES.into_iter().filter(|count| *count <= RECEIVE_MAX) {
+    for count in BATCHES {
         if let Some(name) = Receiver::NAME.filter(|_| count > 1) {
             let mut many = Receiver::new(&receiver, size, count);
             cases.push(Case::new(name, move || many.receive()).together(count).after(move || sent(count)));
         }
-        let (session, outside, data) = (&session, &outside, &data);
-        let request = move || take(session, size, count);
-        let after = move || arrive(bench, outside, data, address, count);
-        cases.push(Case::new(DEVICE, request).together(count).after(after));
+        let (session, queued, outside, data) = (&session, &queued, &outside, &data);
+        if count <= RECEIVE_MAX {
+            let request = move || take(session, size, count);
+            let after = move || arrive(bench, outside, data, address, count);
+            cases.push(Case::new(DEVICE, request).together(count).after(after));
+        }
+        let request = move || drain(queued, size, count);
+        let after = move || arrive(bench, outside, data, to_queue, count);
+        cases.push(Case::new(DRAIN, request).together(count).after(after));
     }
     let table = by_turns(bench, &format!("receive {size} bytes"), &ways(&[Receiver::NAME]), &mut cases)?;
     bench.table("datagrams", table);
@@ -146,6 +158,15 @@ fn take(session: &Session, size: usize, count: usize) -> Result<(), Error> {
     while left > 0 {
         let room = Room { datagrams: number(left), payload: number(size), control: 0 };
         left -= black_box(session.receive_many(room)?).len().min(left);
+    }
+    Ok(())
+}
+
+/// Takes so many datagrams out of the queue, with as few requests as that takes.
+fn drain(session: &Session, size: usize, count: usize) -> Result<(), Error> {
+    let (mut left, room) = (count, size_of::<Datagrams>() + count * record_size(size, 0));
+    while left > 0 {
+        left -= black_box(session.drain(room)?).datagrams.len().min(left);
     }
     Ok(())
 }

@@ -93,8 +93,11 @@ fn sockets(bench: &Bench) -> Result<(), Error> {
         };
         let mut cases = [
             Case::new(ioctl::SYSTEM, || system.socket.broadcast()),
-            Case::new("get SO_BROADCAST", || next().get_option(SOL_SOCKET, SO_BROADCAST, 4)),
-            Case::new("send 64 bytes", || next().send(&[7; ROOM], Some(outside.address())))
+            Case::new("get SO_BROADCAST", || sessions[0].get_option(SOL_SOCKET, SO_BROADCAST, 4)),
+            Case::new("get, of each in turn", || next().get_option(SOL_SOCKET, SO_BROADCAST, 4)),
+            Case::new("send 64 bytes", || sessions[0].send(&[7; ROOM], Some(outside.address())))
+                .then(|| outside.receive(ROOM, 1)),
+            Case::new("send, by each in turn", || next().send(&[7; ROOM], Some(outside.address())))
                 .then(|| outside.receive(ROOM, 1)),
             Case::new(OPEN, || open_and_close(bench)),
         ];

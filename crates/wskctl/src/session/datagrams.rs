@@ -98,8 +98,8 @@ impl Session {
         }
         input.extend_from_slice(&bytes[..length]);
         input.extend_from_slice(control);
-        let payload = datagrams.iter().flat_map(AsRef::as_ref).copied().collect();
-        let completed = self.finish(code, self.handle.begin(code, input, payload))?;
+        let payload: Vec<&[u8]> = datagrams.iter().map(AsRef::as_ref).collect();
+        let completed = self.finish(code, self.handle.begin(code, input, payload.concat()))?;
         let sent = completed.information;
         completed.into_output(code)?;
         Ok(sent)

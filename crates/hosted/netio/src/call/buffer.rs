@@ -1,6 +1,8 @@
 //! A client's `WSK_BUF`: bytes behind a chain of MDLs.
 #![expect(unsafe_code, reason = "reads and writes memory that the client describes by MDLs")]
 
+use std::borrow::Cow;
+
 use wsk_sys::{
     MDL, MDL_MAPPED_TO_SYSTEM_VA, MDL_PAGES_LOCKED, MDL_PARTIAL, MDL_SOURCE_IS_NONPAGED_POOL,
     MdlMappingNoExecute, MmGetMdlByteCount, MmGetMdlVirtualAddress, MmGetSystemAddressForMdlSafe,
@@ -68,7 +70,7 @@ pub(crate) unsafe fn used_by(buffer: &WSK_BUF, what: &str) -> Result<Vec<Used>, 
     Ok(used)
 }
 
-/// Copies the bytes out of a buffer.
+/// The bytes of a buffer: where they are, if that is in one piece, and else a copy.
 ///
 /// # Errors
 /// `STATUS_INVALID_PARAMETER`: no `WSK_BUF`. n/d `STATUS_INSUFFICIENT_RESOURCES`: an MDL cannot be mapped.
@@ -76,16 +78,16 @@ pub(crate) unsafe fn used_by(buffer: &WSK_BUF, what: &str) -> Result<Vec<Used>, 
 ///
 /// # Safety
 /// `buffer` is null or the client's, for a request that is not completed.
-pub(crate) unsafe fn read(buffer: *const WSK_BUF, what: &str) -> Result<Vec<u8>, Failure> {
-    // SAFETY: this function's contract.
-    let pieces = unsafe { pieces(buffer, what) }?;
-    let mut bytes = Vec::with_capacity(pieces.iter().map(|piece| piece.length).sum());
-    for piece in pieces {
+pub(crate) unsafe fn read<'c>(buffer: *const WSK_BUF, what: &str) -> Result<Cow<'c, [u8]>, Failure> {
+    let bytes = |piece: &Piece| {
         // SAFETY: the bytes are the client's, mapped, and by contract left alone until the request is completed.
-        let piece = unsafe { core::slice::from_raw_parts(piece.address, piece.length) };
-        bytes.extend_from_slice(piece);
+        unsafe { core::slice::from_raw_parts(piece.address, piece.length) }
+    };
+    // SAFETY: this function's contract.
+    match &unsafe { pieces(buffer, what) }?[..] {
+        [piece] => Ok(Cow::Borrowed(bytes(piece))),
+        pieces => Ok(Cow::Owned(pieces.iter().map(bytes).collect::<Vec<_>>().concat())),
     }
-    Ok(bytes)
 }
 
 /// Copies bytes into a buffer, as many as fit, and returns how many that were.

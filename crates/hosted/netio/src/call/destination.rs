@@ -80,7 +80,7 @@ impl<'r> Destination<'r> {
 
     /// Sends data, each as one datagram or in segments, up to the first that cannot be sent: how many were, and why the next
     /// was not: what the network says, and what the readings say.
-    pub(crate) fn send(&self, data: &[Vec<u8>]) -> (usize, Result<(), NTSTATUS>) {
+    pub(crate) fn send(&self, data: &[&[u8]]) -> (usize, Result<(), NTSTATUS>) {
         let refused = data.iter().enumerate().find_map(|(at, bytes)| Some((at, self.check(bytes).err()?)));
         let (allowed, outcome) = refused.map_or((data.len(), Ok(())), |(at, status)| (at, Err(status)));
         // Each with the place of the data that it is a part of.

@@ -234,11 +234,12 @@ unsafe fn perform(
         }
     }
     // Those before one that cannot be read are sent, as before one that cannot be sent.
+    let datagrams: Vec<&[u8]> = datagrams.iter().map(AsRef::as_ref).collect();
     let (sent, outcome) = destination.send(&datagrams);
     match outcome {
         Ok(()) => unread?,
         Err(_) if partial && sent != 0 => {}
         Err(status) => return Err(status.into()),
     }
-    Ok(datagrams[..sent].iter().map(Vec::len).sum())
+    Ok(datagrams[..sent].iter().map(|bytes| bytes.len()).sum())
 }

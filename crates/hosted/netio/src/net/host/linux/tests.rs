@@ -129,6 +129,32 @@ fn all_is_told_of_what_comes() {
     }
 }
 
+/// Whatever goes down together, each is a datagram of its own, in its place.
+#[test]
+fn many_datagrams_come_as_they_were_sent() {
+    for (own, reached) in [("127.0.0.1:0", "127.0.0.1"), ("[::1]:0", "::1"), ("[::]:0", "127.0.0.1")] {
+        let own = Own::bound(own, dual_stack());
+        let foreign = UdpSocket::bind(SocketAddr::new(reached.parse().unwrap(), 0)).unwrap();
+        foreign.set_read_timeout(LIMIT).unwrap();
+        SockRef::from(&foreign).set_recv_buffer_size(4 << 20).unwrap();
+        let mut to = foreign.local_addr().unwrap();
+        if let (IpAddr::V4(v4), true) = (to.ip(), own.endpoint().local().is_ipv6()) {
+            to.set_ip(v4.to_ipv6_mapped().into());
+        }
+        let lengths = [[1200; 70].as_slice(), &[700, 0, 700, 700, 3, 3], &[40_000; 2]].concat();
+        let data: Vec<Vec<u8>> = (0_u8..).zip(&lengths).map(|(at, length)| vec![at; *length]).collect();
+        let parts: Vec<&[u8]> = data.iter().map(AsRef::as_ref).collect();
+        let outgoing = own.values.outgoing(to.ip());
+        let sent = own.endpoint().send_all(&parts, to, &outgoing, &Overrides::default());
+        assert_eq!(sent, (data.len(), Ok(())), "{reached}");
+        for expected in &data {
+            let mut buffer = vec![0; 65_536];
+            let length = foreign.recv(&mut buffer).unwrap();
+            assert!(buffer[..length] == expected[..], "{length} of {} bytes", expected.len());
+        }
+    }
+}
+
 #[test]
 fn a_broadcast_is_known_and_can_be_refused() {
     let mut own = Own::bound("0.0.0.0:0", Values::default());
