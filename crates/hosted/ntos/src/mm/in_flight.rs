@@ -12,7 +12,6 @@ use std::fmt::Display;
 use std::hint::black_box;
 use std::iter;
 use std::ops::Range;
-use std::sync::Arc;
 use std::thread::{self, ThreadId};
 
 use wsk_sys::IRP;
@@ -56,12 +55,17 @@ struct Use {
     end: usize,
     /// What freeing it breaks.
     rule: &'static Rule,
-    /// What uses it: a request, or what else holds it.
-    user: Arc<str>,
     /// The address of the request's IRP, or of what else holds it.
     key: usize,
     /// The thread, if the memory is on the stack of a driver's routine that it ran.
     stack: Option<ThreadId>,
+}
+
+/// A request, or what else holds memory.
+#[derive(Debug, Default)]
+struct User {
+    name: String,
+    places: Vec<Place>,
 }
 
 /// Where a use is in a [`Table`]: the class of its length, its start, its number.
@@ -70,8 +74,8 @@ type Place = (u32, usize, u64);
 #[derive(Debug, Default)]
 struct Table {
     uses: BTreeMap<Place, Use>,
-    /// The places of each user's, by its key.
-    requests: HashMap<usize, Vec<Place>>,
+    /// Who uses memory, by its key.
+    users: HashMap<usize, User>,
     /// The places of those on stacks, by the thread.
     stacks: HashMap<ThreadId, BTreeSet<Place>>,
     last: u64,
@@ -98,18 +102,23 @@ fn class_of(length: usize) -> u32 {
 }
 
 impl Table {
-    fn begin(&mut self, start: usize, used: Use) {
-        self.last += 1;
-        let place = (class_of(used.end - start), start, self.last);
-        self.requests.entry(used.key).or_default().push(place);
-        if let Some(thread) = used.stack {
-            self.stacks.entry(thread).or_default().insert(place);
+    /// Adds uses of memory, each with where it begins.
+    fn begin(&mut self, key: usize, name: &str, uses: impl IntoIterator<Item = (usize, Use)>) {
+        let user = self.users.entry(key).or_default();
+        name.clone_into(&mut user.name);
+        for (start, used) in uses {
+            self.last += 1;
+            let place = (class_of(used.end - start), start, self.last);
+            user.places.push(place);
+            if let Some(thread) = used.stack {
+                self.stacks.entry(thread).or_default().insert(place);
+            }
+            self.uses.insert(place, used);
         }
-        self.uses.insert(place, used);
     }
 
     fn end(&mut self, key: usize) {
-        for place in self.requests.remove(&key).into_iter().flatten() {
+        for place in self.users.remove(&key).unwrap_or_default().places {
             let Some(thread) = self.uses.remove(&place).and_then(|used| used.stack) else { continue };
             if let Some(stack) = self.stacks.get_mut(&thread) {
                 stack.remove(&place);
@@ -139,6 +148,11 @@ impl Table {
             Some(self.uses.range((*class, from, 0)..(*class, end.max(from), 0)))
         })
         .flatten()
+    }
+
+    /// A use, with what reports call its user.
+    fn named(&self, used: &Use) -> (Use, String) {
+        (used.clone(), self.users.get(&used.key).map(|user| user.name.clone()).unwrap_or_default())
     }
 
     /// The uses of memory on a thread's stack.
@@ -201,23 +215,39 @@ fn enter(
             return Err(Broken::new(rule, detail));
         }
     }
-    let user: Arc<str> = user.into();
-    let mut any_on_stack = false;
+    let memory = joined(memory);
+    if memory.is_empty() {
+        return Ok(false);
+    }
     let lowest = address_of_frame();
     let on_stack =
         |memory: &Memory| lowest < memory.range.start && memory.range.end <= routine::top_of_stack();
-    let mut table = machine.parts.in_flight.lock();
-    for memory in memory {
+    let mut any_on_stack = false;
+    let uses = memory.into_iter().map(|memory| {
         // Miri gives no order to the variables of a stack.
         let stack = (!cfg!(miri) && on_stack(&memory)).then(|| thread::current().id());
-        if stack.is_some() {
-            GIVEN.set(true);
-            any_on_stack = true;
-        }
+        any_on_stack |= stack.is_some();
         let Memory { role, range: Range { start, end } } = memory;
-        table.begin(start, Use { role, end, rule, user: Arc::clone(&user), key, stack });
+        (start, Use { role, end, rule, key, stack })
+    });
+    machine.parts.in_flight.lock().begin(key, user, uses);
+    if any_on_stack {
+        GIVEN.set(true);
     }
     Ok(any_on_stack)
+}
+
+/// The memory with that of the same role in one where one begins at the other's end, as the data of many datagrams does.
+fn joined(mut memory: Vec<Memory>) -> Vec<Memory> {
+    memory.sort_unstable_by_key(|memory| (memory.role.as_ptr(), memory.range.start));
+    memory.dedup_by(|next, last| {
+        let joins = (last.role, last.range.end) == (next.role, next.range.start);
+        if joins {
+            last.range.end = next.range.end;
+        }
+        joins
+    });
+    memory
 }
 
 /// Takes note that a request is over, and its memory is its sender's again.
@@ -232,7 +262,7 @@ pub(crate) fn end_on(machine: &Machine, irp: *mut IRP) {
 /// How many requests use memory now.
 #[must_use]
 pub fn count() -> usize {
-    Machine::here().parts.in_flight.lock().requests.len()
+    Machine::here().parts.in_flight.lock().users.len()
 }
 
 /// Checks that no request in flight uses some of `memory`, which `what` is about to give back.
@@ -246,20 +276,20 @@ pub(crate) fn check_unused(
 ) -> Result<(), Broken> {
     let table = machine.parts.in_flight.lock();
     let Some((start, found)) = table.find(memory) else { return Ok(()) };
-    let found = found.clone();
+    let (found, name) = table.named(found);
     drop(table);
-    Err(used(&what(), start, &found))
+    Err(used(&what(), start, &found, &name))
 }
 
-fn used(what: &str, start: usize, found: &Use) -> Broken {
-    let Use { role, end, rule, user, key, .. } = found;
+fn used(what: &str, start: usize, found: &Use, name: &str) -> Broken {
+    let Use { role, end, rule, key, .. } = found;
     let length = end - start;
     let user = if **rule == FREED_IN_FLIGHT {
         let number = irp::id(std::ptr::without_provenance_mut(*key));
         let number = number.map_or_else(String::new, |number| format!(" #{number}"));
-        format!("{user}, IRP{number} at {key:#x}, is in flight and")
+        format!("{name}, IRP{number} at {key:#x}, is in flight and")
     } else {
-        user.to_string()
+        name.to_owned()
     };
     Broken::new(rule, format!("{what}, while {user} uses it: {role}, {length} bytes at {start:#x}"))
 }
@@ -287,9 +317,9 @@ pub(crate) fn check_stack_unused(machine: &Machine, top: usize, what: &dyn Displ
         GIVEN.set(table.on_stack(thread).next().is_some());
         return Ok(());
     };
-    let found = found.clone();
+    let (found, name) = table.named(found);
     drop(table);
-    Err(used(&format!("{what} returned, and with it went its stack"), start, &found))
+    Err(used(&format!("{what} returned, and with it went its stack"), start, &found, &name))
 }
 
 #[cfg(test)]
@@ -297,11 +327,11 @@ mod tests {
     use super::*;
 
     fn used(start: usize, length: usize, key: usize, stack: Option<ThreadId>) -> Use {
-        Use { role: "", end: start + length, rule: &FREED_IN_FLIGHT, user: "".into(), key, stack }
+        Use { role: "", end: start + length, rule: &FREED_IN_FLIGHT, key, stack }
     }
 
     fn begin(table: &mut Table, start: usize, length: usize, key: usize) {
-        table.begin(start, used(start, length, key, None));
+        table.begin(key, "", [(start, used(start, length, key, None))]);
     }
 
     #[test]
@@ -325,6 +355,17 @@ mod tests {
     }
 
     #[test]
+    fn memory_of_one_role_is_joined_where_it_has_no_gap() {
+        const ROLES: [&str; 2] = ["data", "MDL"];
+        let memory = |role: usize, start, end| Memory { role: ROLES[role], range: start..end };
+        let given = [(0, 20, 30), (1, 30, 40), (0, 10, 20), (0, 31, 40), (1, 90, 95)];
+        let mut joined = joined(given.map(|(role, start, end)| memory(role, start, end)).into());
+        joined.sort_by_key(|memory| (memory.role, memory.range.start));
+        let expected = [memory(1, 30, 40), memory(1, 90, 95), memory(0, 10, 30), memory(0, 31, 40)];
+        assert_eq!(joined, expected);
+    }
+
+    #[test]
     fn how_many_requests_there_are_does_not_matter() {
         let mut table = Table::default();
         // A long one, which reaches over many short ones, and below all of them.
@@ -343,10 +384,11 @@ mod tests {
             (thread::current().id(), thread::spawn(|| thread::current().id()).join().unwrap());
         let mut table = Table::default();
         for number in 0..1000 {
-            table.begin(number, used(number, 1, number, if number % 2 == 0 { Some(other) } else { None }));
+            let thread = if number % 2 == 0 { Some(other) } else { None };
+            table.begin(number, "", [(number, used(number, 1, number, thread))]);
         }
         assert_eq!((table.on_stack(mine).count(), table.on_stack(other).count()), (0, 500));
-        table.begin(5000, used(5000, 1, 5000, Some(mine)));
+        table.begin(5000, "", [(5000, used(5000, 1, 5000, Some(mine)))]);
         assert_eq!(table.on_stack(mine).map(|(place, _)| place.1).collect::<Vec<_>>(), [5000]);
         table.end(5000);
         table.end(0);

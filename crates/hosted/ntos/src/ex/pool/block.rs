@@ -201,8 +201,8 @@ impl Block {
             fill: Fill::new(number),
             memory,
         };
-        // What a driver wants as it is stays so under Miri, which sees a read of it.
-        let kept = if cfg!(miri) && !request.zeroed { front..front + request.size } else { length..length };
+        // What a driver wants as it is stays so under Miri, which sees a read of it. Zeros come below.
+        let kept = if cfg!(miri) || request.zeroed { front..front + request.size } else { length..length };
         for part in [0..kept.start, kept.end..length] {
             // SAFETY: the memory is new, and this long.
             unsafe { block.fill.write(base, part) };
