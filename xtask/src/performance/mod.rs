@@ -2,10 +2,11 @@
 //! and from the instructions of `crates/wsk/benches`; `--check` compares instead, `--measure` measures anew.
 
 mod report;
+mod share;
 mod table;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -42,6 +43,9 @@ pub(super) struct Options {
     /// Measure first, for some minutes: on a machine that does little else.
     #[arg(long)]
     measure: bool,
+    /// Count first, with valgrind, whose instructions a request is.
+    #[arg(long, conflicts_with = "check")]
+    count: bool,
 }
 
 pub(super) fn run(options: &Options) -> Result<()> {
@@ -49,28 +53,37 @@ pub(super) fn run(options: &Options) -> Result<()> {
     if options.measure {
         measure(&root)?;
     }
+    if options.count {
+        share::count(&root)?;
+    }
     let text =
         fs::read_to_string(root.join(MEASURED)).with_context(|| format!("{MEASURED} cannot be read"))?;
     let report = Report::parse(&text).with_context(|| MEASURED.to_owned())?;
-    let instructions = bench::counted(&root)?;
+    let (instructions, shares) = (bench::counted(&root)?, share::counted(&root)?);
     generated::write(PAGE, "performance", options.check, |page| {
         let mut page = between(page, "run", &table::run(&report))?;
-        page = between(&page, "targets", &table::targets(&report))?;
+        page = between(&page, "targets", &table::targets(&report, &shares))?;
         for group in ["ioctl", "datagrams", "open"] {
             page = between(&page, group, &table::group(&report, group))?;
         }
         page = between(&page, "growth", &table::growth(&report))?;
         page = between(&page, "unload", &table::unload(&report))?;
+        page = between(&page, "shares", &share::table(&shares))?;
         between(&page, "instructions", &table::instructions(&instructions))
     })
 }
 
-/// Builds `wskctl`, and writes what it measures to the file, if that is fit for it.
-fn measure(root: &Path) -> Result<()> {
+/// Builds `wskctl`.
+fn build(root: &Path) -> Result<PathBuf> {
     let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     build.current_dir(root).args(["build", "--locked", "--package", "wskctl", "--profile", PROFILE]);
     ensure!(build.status().context("running cargo")?.success(), "wskctl was not built");
-    let program = crate::target_directory(root).join(PROFILE).join("wskctl");
+    Ok(crate::target_directory(root).join(PROFILE).join("wskctl"))
+}
+
+/// Writes what `wskctl` measures to the file, if that is fit for it.
+fn measure(root: &Path) -> Result<()> {
+    let program = build(root)?;
     let mut bench = Command::new(&program);
     // A backtrace of each allocation and each free would be most of what is measured.
     bench.args(ARGUMENTS).env("RUST_LIB_BACKTRACE", "0").stderr(std::process::Stdio::inherit());
@@ -88,6 +101,6 @@ mod tests {
 
     #[test]
     fn the_page_is_what_was_measured() {
-        run(&Options { check: true, measure: false }).unwrap();
+        run(&Options { check: true, measure: false, count: false }).unwrap();
     }
 }

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::report::{Growth, Ratio, Report, Row, Table};
+use super::share::{self, Shares};
 
-/// The names that `wskctl bench` has for the device's way, and for a single call of the system.
+/// The names that `wskctl bench` has for the device's ways, and for a single call of the system.
 const DEVICE: &str = "wskdrv";
+const DRAIN: &str = "wskdrv, drain";
 const SINGLE: &str = "std::net";
 
 /// So much pool an idle socket may take, in bytes.
@@ -17,7 +19,7 @@ const GROWN: f64 = 1.2;
 const OF_SEVERAL: f64 = 0.9;
 const OF_SINGLE: f64 = 2.0;
 
-fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+pub(super) fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut text = format!("| {} |\n|{}\n", head.join(" | "), "---|".repeat(head.len()));
     for row in rows {
         writeln!(text, "| {} |", row.join(" | ")).expect("a String takes all");
@@ -40,20 +42,32 @@ pub(super) fn run(report: &Report) -> String {
     text
 }
 
+/// So many nanoseconds of a control request the driver may take, with the crates that it is made of.
+const OWN: f64 = 500.0;
+
 /// What was to be reached, and what was.
-pub(super) fn targets(report: &Report) -> String {
+pub(super) fn targets(report: &Report, shares: &Shares) -> String {
     let mut rows = Vec::new();
-    for (table, several) in [("send 1200 bytes", "sendmmsg"), ("receive 1200 bytes", "recvmmsg")] {
+    for (request, share) in share::of_driver(shares) {
+        let Some(row) = report.row("a control request", request, 1) else { continue };
+        let own = share * row.nanoseconds.p50;
+        let what = format!("{request}: the driver, with `wsk`, `nt` and `wdf`, at most {OWN} ns of it");
+        rows.push(vec![what, format!("{own:.0} ns ({:.1} % of it)", 100.0 * share), met(own <= OWN)]);
+    }
+    let ways = [
+        ("send 1200 bytes", DEVICE, "sendmmsg"),
+        ("receive 1200 bytes", DEVICE, "recvmmsg"),
+        ("receive 1200 bytes", DRAIN, "recvmmsg"),
+    ];
+    for (table, way, several) in ways {
         for together in [4, 16, 64] {
-            let Some(row) = report.row(table, DEVICE, together) else { continue };
+            let Some(row) = report.row(table, way, together) else { continue };
             let against = [(format!("{several} x {together}"), OF_SEVERAL), (SINGLE.to_owned(), OF_SINGLE)];
             for (other, least) in against {
                 let Some(ratio) = row.ratio(&other) else { continue };
                 let (figure, low, high) = (1.0 / ratio.median, 1.0 / ratio.high, 1.0 / ratio.low);
                 rows.push(vec![
-                    format!(
-                        "{table}, {together} with a request: at least {least} of the throughput of `{other}`"
-                    ),
+                    format!("{table}, {way} x {together}: at least {least} of the throughput of `{other}`"),
                     format!("{figure:.2} ({low:.2} to {high:.2})"),
                     met(figure >= least),
                 ]);
@@ -198,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_missed_target_is_told() {
-        let table = targets(&report(|_| {}).unwrap());
+        let table = targets(&report(|_| {}).unwrap(), &Shares::new());
         let rows: Vec<&str> = table.lines().skip(2).collect();
         assert_eq!(rows.len(), 4, "{table}");
         assert!(rows[0].ends_with("of `sendmmsg x 16` | 0.80 (0.50 to 1.00) | **missed** |"), "{table}");

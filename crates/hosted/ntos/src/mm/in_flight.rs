@@ -103,10 +103,10 @@ fn class_of(length: usize) -> u32 {
 
 impl Table {
     /// Adds uses of memory, each with where it begins.
-    fn begin(&mut self, key: usize, name: &str, uses: impl IntoIterator<Item = (usize, Use)>) {
+    fn begin(&mut self, key: usize, name: &str, memory: impl IntoIterator<Item = (usize, Use)>) {
         let user = self.users.entry(key).or_default();
         name.clone_into(&mut user.name);
-        for (start, used) in uses {
+        for (start, used) in memory {
             self.last += 1;
             let place = (class_of(used.end - start), start, self.last);
             user.places.push(place);
@@ -223,14 +223,14 @@ fn enter(
     let on_stack =
         |memory: &Memory| lowest < memory.range.start && memory.range.end <= routine::top_of_stack();
     let mut any_on_stack = false;
-    let uses = memory.into_iter().map(|memory| {
+    let all = memory.into_iter().map(|memory| {
         // Miri gives no order to the variables of a stack.
         let stack = (!cfg!(miri) && on_stack(&memory)).then(|| thread::current().id());
         any_on_stack |= stack.is_some();
         let Memory { role, range: Range { start, end } } = memory;
         (start, Use { role, end, rule, key, stack })
     });
-    machine.parts.in_flight.lock().begin(key, user, uses);
+    machine.parts.in_flight.lock().begin(key, user, all);
     if any_on_stack {
         GIVEN.set(true);
     }
