@@ -99,7 +99,7 @@
 //! |---|---|
 //! | `types` | the C types of the framework |
 //! | `status` | the framework's own `NTSTATUS` values |
-//! | `kernel` | what the framework uses of the kernel: IRPs, events, a spin lock around a value |
+//! | `kernel` | what the framework uses of the kernel: IRPs and events |
 //! | `platform` | what no kernel export offers: in the hosted kernel, and in Wine's |
 //! | [`rules`] | the rules of the framework, and the report of a broken one |
 //! | `object` | objects, whatever their kind: handles, references, contexts, callbacks; the drivers that are bound |
