@@ -4,11 +4,19 @@
 use core::ffi::c_char;
 
 use crate::base::{
-    ACCESS_MASK, BOOLEAN, CCHAR, DEVICE_TYPE, GUID, HANDLE, KIRQL, KPROCESSOR_MODE, LARGE_INTEGER, LONG,
-    LONG_PTR, NTSTATUS, PCLIENT_ID, PCUNICODE_STRING, PEPROCESS, POBJECT_ATTRIBUTES, PVOID, SIZE_T, ULONG,
-    ULONG_PTR, ULONG64,
+    ACCESS_MASK, BOOLEAN, CCHAR, DEVICE_TYPE, GUID, HANDLE, KIRQL, KPROCESSOR_MODE, LARGE_INTEGER,
+    LIST_ENTRY, LONG, LONG_PTR, NTSTATUS, PCLIENT_ID, PCUNICODE_STRING, PEPROCESS, POBJECT_ATTRIBUTES, PVOID,
+    SIZE_T, ULONG, ULONG_PTR, ULONG64, USHORT,
+};
+use crate::csq::{
+    IO_CSQ, IO_CSQ_ACQUIRE_LOCK, IO_CSQ_COMPLETE_CANCELED_IRP, IO_CSQ_INSERT_IRP, IO_CSQ_INSERT_IRP_EX,
+    IO_CSQ_IRP_CONTEXT, IO_CSQ_PEEK_NEXT_IRP, IO_CSQ_RELEASE_LOCK, IO_CSQ_REMOVE_IRP,
 };
 use crate::irp::IRP;
+use crate::list::{
+    LOOKASIDE_LIST_EX, NPAGED_LOOKASIDE_LIST, PAGED_LOOKASIDE_LIST, PALLOCATE_FUNCTION,
+    PALLOCATE_FUNCTION_EX, PFREE_FUNCTION, PFREE_FUNCTION_EX, SINGLE_LIST_ENTRY, SLIST_ENTRY, SLIST_HEADER,
+};
 use crate::mdl::{LOCK_OPERATION, MDL, MEMORY_CACHING_TYPE};
 use crate::object::{DEVICE_OBJECT, DRIVER_OBJECT, IO_WORKITEM, IO_WORKITEM_ROUTINE, WORK_QUEUE_TYPE};
 use crate::sync::{
@@ -61,6 +69,84 @@ unsafe extern "system" {
     pub fn ExAcquireRundownProtection(RunRef: *mut EX_RUNDOWN_REF) -> BOOLEAN;
     pub fn ExReleaseRundownProtection(RunRef: *mut EX_RUNDOWN_REF);
     pub fn ExWaitForRundownProtectionRelease(RunRef: *mut EX_RUNDOWN_REF);
+    pub fn InitializeSListHead(SListHead: *mut SLIST_HEADER);
+    pub fn ExQueryDepthSList(ListHead: *mut SLIST_HEADER) -> USHORT;
+    pub fn ExpInterlockedPushEntrySList(
+        ListHead: *mut SLIST_HEADER,
+        ListEntry: *mut SLIST_ENTRY,
+    ) -> *mut SLIST_ENTRY;
+    pub fn ExpInterlockedPopEntrySList(ListHead: *mut SLIST_HEADER) -> *mut SLIST_ENTRY;
+    pub fn ExpInterlockedFlushSList(ListHead: *mut SLIST_HEADER) -> *mut SLIST_ENTRY;
+    /// Returns the entry that was the first; null if there was none.
+    pub fn ExInterlockedInsertHeadList(
+        ListHead: *mut LIST_ENTRY,
+        ListEntry: *mut LIST_ENTRY,
+        Lock: *mut KSPIN_LOCK,
+    ) -> *mut LIST_ENTRY;
+    /// Returns the entry that was the last; null if there was none.
+    pub fn ExInterlockedInsertTailList(
+        ListHead: *mut LIST_ENTRY,
+        ListEntry: *mut LIST_ENTRY,
+        Lock: *mut KSPIN_LOCK,
+    ) -> *mut LIST_ENTRY;
+    pub fn ExInterlockedRemoveHeadList(ListHead: *mut LIST_ENTRY, Lock: *mut KSPIN_LOCK) -> *mut LIST_ENTRY;
+    /// Returns the entry that was the first; null if there was none.
+    pub fn ExInterlockedPushEntryList(
+        ListHead: *mut SINGLE_LIST_ENTRY,
+        ListEntry: *mut SINGLE_LIST_ENTRY,
+        Lock: *mut KSPIN_LOCK,
+    ) -> *mut SINGLE_LIST_ENTRY;
+    pub fn ExInterlockedPopEntryList(
+        ListHead: *mut SINGLE_LIST_ENTRY,
+        Lock: *mut KSPIN_LOCK,
+    ) -> *mut SINGLE_LIST_ENTRY;
+    /// `Flags` is zero, or [`POOL_NX_ALLOCATION`](crate::POOL_NX_ALLOCATION); `Depth` is zero.
+    pub fn ExInitializeNPagedLookasideList(
+        Lookaside: *mut NPAGED_LOOKASIDE_LIST,
+        Allocate: Option<PALLOCATE_FUNCTION>,
+        Free: Option<PFREE_FUNCTION>,
+        Flags: ULONG,
+        Size: SIZE_T,
+        Tag: ULONG,
+        Depth: USHORT,
+    );
+    pub fn ExDeleteNPagedLookasideList(Lookaside: *mut NPAGED_LOOKASIDE_LIST);
+    /// An inline of the headers before Windows 11, version 22H2, over [`NPAGED_LOOKASIDE_LIST`]'s fields.
+    pub fn ExAllocateFromNPagedLookasideList(Lookaside: *mut NPAGED_LOOKASIDE_LIST) -> PVOID;
+    /// An inline of older headers, as [`ExAllocateFromNPagedLookasideList`].
+    pub fn ExFreeToNPagedLookasideList(Lookaside: *mut NPAGED_LOOKASIDE_LIST, Entry: PVOID);
+    /// `Flags` and `Depth` are zero.
+    pub fn ExInitializePagedLookasideList(
+        Lookaside: *mut PAGED_LOOKASIDE_LIST,
+        Allocate: Option<PALLOCATE_FUNCTION>,
+        Free: Option<PFREE_FUNCTION>,
+        Flags: ULONG,
+        Size: SIZE_T,
+        Tag: ULONG,
+        Depth: USHORT,
+    );
+    pub fn ExDeletePagedLookasideList(Lookaside: *mut PAGED_LOOKASIDE_LIST);
+    /// An inline of older headers, as [`ExAllocateFromNPagedLookasideList`].
+    pub fn ExAllocateFromPagedLookasideList(Lookaside: *mut PAGED_LOOKASIDE_LIST) -> PVOID;
+    /// An inline of older headers, as [`ExAllocateFromNPagedLookasideList`].
+    pub fn ExFreeToPagedLookasideList(Lookaside: *mut PAGED_LOOKASIDE_LIST, Entry: PVOID);
+    /// `Depth` is zero.
+    pub fn ExInitializeLookasideListEx(
+        Lookaside: *mut LOOKASIDE_LIST_EX,
+        Allocate: Option<PALLOCATE_FUNCTION_EX>,
+        Free: Option<PFREE_FUNCTION_EX>,
+        PoolType: POOL_TYPE,
+        Flags: ULONG,
+        Size: SIZE_T,
+        Tag: ULONG,
+        Depth: USHORT,
+    ) -> NTSTATUS;
+    pub fn ExDeleteLookasideListEx(Lookaside: *mut LOOKASIDE_LIST_EX);
+    pub fn ExFlushLookasideListEx(Lookaside: *mut LOOKASIDE_LIST_EX);
+    /// An inline of older headers, as [`ExAllocateFromNPagedLookasideList`].
+    pub fn ExAllocateFromLookasideListEx(Lookaside: *mut LOOKASIDE_LIST_EX) -> PVOID;
+    /// An inline of older headers, as [`ExAllocateFromNPagedLookasideList`].
+    pub fn ExFreeToLookasideListEx(Lookaside: *mut LOOKASIDE_LIST_EX, Entry: PVOID);
 
     // I/O manager
     pub fn IoAllocateIrp(StackSize: CCHAR, ChargeQuota: BOOLEAN) -> *mut IRP;
@@ -70,6 +156,36 @@ unsafe extern "system" {
     pub fn IoCancelIrp(Irp: *mut IRP) -> BOOLEAN;
     pub fn IoAcquireCancelSpinLock(Irql: *mut KIRQL);
     pub fn IoReleaseCancelSpinLock(Irql: KIRQL);
+    pub fn IoCsqInitialize(
+        Csq: *mut IO_CSQ,
+        CsqInsertIrp: Option<IO_CSQ_INSERT_IRP>,
+        CsqRemoveIrp: Option<IO_CSQ_REMOVE_IRP>,
+        CsqPeekNextIrp: Option<IO_CSQ_PEEK_NEXT_IRP>,
+        CsqAcquireLock: Option<IO_CSQ_ACQUIRE_LOCK>,
+        CsqReleaseLock: Option<IO_CSQ_RELEASE_LOCK>,
+        CsqCompleteCanceledIrp: Option<IO_CSQ_COMPLETE_CANCELED_IRP>,
+    ) -> NTSTATUS;
+    pub fn IoCsqInitializeEx(
+        Csq: *mut IO_CSQ,
+        CsqInsertIrpEx: Option<IO_CSQ_INSERT_IRP_EX>,
+        CsqRemoveIrp: Option<IO_CSQ_REMOVE_IRP>,
+        CsqPeekNextIrp: Option<IO_CSQ_PEEK_NEXT_IRP>,
+        CsqAcquireLock: Option<IO_CSQ_ACQUIRE_LOCK>,
+        CsqReleaseLock: Option<IO_CSQ_RELEASE_LOCK>,
+        CsqCompleteCanceledIrp: Option<IO_CSQ_COMPLETE_CANCELED_IRP>,
+    ) -> NTSTATUS;
+    /// Marks the IRP pending. `Context` may be null.
+    pub fn IoCsqInsertIrp(Csq: *mut IO_CSQ, Irp: *mut IRP, Context: *mut IO_CSQ_IRP_CONTEXT);
+    /// Marks the IRP pending, unless it returns an error. `Context` may be null.
+    pub fn IoCsqInsertIrpEx(
+        Csq: *mut IO_CSQ,
+        Irp: *mut IRP,
+        Context: *mut IO_CSQ_IRP_CONTEXT,
+        InsertContext: PVOID,
+    ) -> NTSTATUS;
+    /// Null, if the IRP is being cancelled.
+    pub fn IoCsqRemoveIrp(Csq: *mut IO_CSQ, Context: *mut IO_CSQ_IRP_CONTEXT) -> *mut IRP;
+    pub fn IoCsqRemoveNextIrp(Csq: *mut IO_CSQ, PeekContext: PVOID) -> *mut IRP;
     pub fn IofCallDriver(DeviceObject: *mut DEVICE_OBJECT, Irp: *mut IRP) -> NTSTATUS;
     pub fn IofCompleteRequest(Irp: *mut IRP, PriorityBoost: CCHAR);
     pub fn IoAllocateMdl(

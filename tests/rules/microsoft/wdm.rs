@@ -168,7 +168,7 @@ pub(super) fn sections() -> Vec<Section> {
                 ("IrqlDispatch", Answer::By(vec![&rule::IRQL_DISPATCH])),
                 ("IrqlExAllocatePool", Answer::By(vec![&rule::POOL_PAGED_IRQL, &rule::POOL_NON_PAGED_IRQL])),
                 ("IrqlExApcLte1", Answer::By(vec![&rule::IRQL_EX_APC_LTE])),
-                ("IrqlExApcLte2", Answer::No(ABSENT)),
+                ("IrqlExApcLte2", Answer::By(vec![&rule::IRQL_EX_APC_LTE_2])),
                 ("IrqlExApcLte3", Answer::No(ABSENT)),
                 ("IrqlExApcLteInline", Answer::No(ABSENT)),
                 ("IrqlExFree1", Answer::By(vec![&rule::POOL_FREE_PAGED_IRQL])),

@@ -84,8 +84,9 @@
 //! | [`Machine`], [`bugcheck`], [`rule`], [`fault`], [`counters`], [`owner`] | the machine, its end, its rules, its leaks |
 //! | [`irql`], [`spinlock`], [`lock_order`], [`event`], [`semaphore`], [`mutex`], [`fast_mutex`], [`mod@wait`], [`rundown`] | levels, locks, waits |
 //! | [`dpc`], [`timer`], [`work_item`], [`thread`] | what runs when |
+//! | [`lookaside`], [`slist`], [`interlocked`] | lists that several threads use |
 //! | [`pool`], [`mdl`], [`in_flight`] | memory, and which of it may not be freed yet |
-//! | [`irp`], [`irp::log`], [`device`], [`driver`], [`security`] | the I/O manager |
+//! | [`csq`], [`irp`], [`irp::log`], [`device`], [`driver`], [`security`] | the I/O manager |
 //! | [`process`] | the user's side: `CreateFile`, `DeviceIoControl`, `CancelIoEx`, `CloseHandle` |
 #![allow(non_snake_case, reason = "the kernel's functions and their parameters bear their C names")]
 #![allow(
@@ -104,8 +105,8 @@ pub mod rule;
 mod se;
 mod sync;
 
-pub use ex::{fast_mutex, pool, rundown, work_item};
-pub use io::{device, driver, irp, shutdown};
+pub use ex::{fast_mutex, interlocked, lookaside, pool, rundown, slist, work_item};
+pub use io::{csq, device, driver, irp, shutdown};
 pub use ke::{dpc, event, irql, lock_order, mutex, semaphore, spinlock, timer, wait};
 pub use machine::{bugcheck, counters, debug, fault, owner, routine, stuck};
 pub use mm::{in_flight, mdl, user_memory};

@@ -11,6 +11,12 @@ macro_rules! same_type {
 fn exports_are_as_declared() {
     same_type! {
         bugcheck::KeBugCheckEx(_, _, _, _, _);
+        csq::IoCsqInitialize(_, _, _, _, _, _, _);
+        csq::IoCsqInitializeEx(_, _, _, _, _, _, _);
+        csq::IoCsqInsertIrp(_, _, _);
+        csq::IoCsqInsertIrpEx(_, _, _, _);
+        csq::IoCsqRemoveIrp(_, _);
+        csq::IoCsqRemoveNextIrp(_, _);
         debug::DbgPrint(_);
         dpc::KeInitializeDpc(_, _, _);
         dpc::KeInsertQueueDpc(_, _, _);
@@ -36,6 +42,24 @@ fn exports_are_as_declared() {
         irql::KeLowerIrql(_);
         irql::KeEnterCriticalRegion();
         irql::KeLeaveCriticalRegion();
+        interlocked::ExInterlockedInsertHeadList(_, _, _);
+        interlocked::ExInterlockedInsertTailList(_, _, _);
+        interlocked::ExInterlockedPopEntryList(_, _);
+        interlocked::ExInterlockedPushEntryList(_, _, _);
+        interlocked::ExInterlockedRemoveHeadList(_, _);
+        lookaside::ExAllocateFromLookasideListEx(_);
+        lookaside::ExAllocateFromNPagedLookasideList(_);
+        lookaside::ExAllocateFromPagedLookasideList(_);
+        lookaside::ExDeleteLookasideListEx(_);
+        lookaside::ExDeleteNPagedLookasideList(_);
+        lookaside::ExDeletePagedLookasideList(_);
+        lookaside::ExFlushLookasideListEx(_);
+        lookaside::ExFreeToLookasideListEx(_, _);
+        lookaside::ExFreeToNPagedLookasideList(_, _);
+        lookaside::ExFreeToPagedLookasideList(_, _);
+        lookaside::ExInitializeLookasideListEx(_, _, _, _, _, _, _, _);
+        lookaside::ExInitializeNPagedLookasideList(_, _, _, _, _, _, _);
+        lookaside::ExInitializePagedLookasideList(_, _, _, _, _, _, _);
         mdl::IoAllocateMdl(_, _, _, _, _);
         mdl::IoFreeMdl(_);
         mdl::MmBuildMdlForNonPagedPool(_);
@@ -53,6 +77,11 @@ fn exports_are_as_declared() {
         rundown::ExAcquireRundownProtection(_);
         rundown::ExReleaseRundownProtection(_);
         rundown::ExWaitForRundownProtectionRelease(_);
+        slist::ExQueryDepthSList(_);
+        slist::ExpInterlockedFlushSList(_);
+        slist::ExpInterlockedPopEntrySList(_);
+        slist::ExpInterlockedPushEntrySList(_, _);
+        slist::InitializeSListHead(_);
         spinlock::KeInitializeSpinLock(_);
         spinlock::KeAcquireSpinLockRaiseToDpc(_);
         spinlock::KeReleaseSpinLock(_, _);

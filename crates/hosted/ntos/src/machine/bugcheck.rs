@@ -119,6 +119,7 @@ fn code_name(code: u32) -> Option<&'static str> {
         0x101 => "CLOCK_WATCHDOG_TIMEOUT",
         0x10D => "WDF_VIOLATION",
         0x133 => "DPC_WATCHDOG_VIOLATION",
+        0x139 => "KERNEL_SECURITY_CHECK_FAILURE",
         0x4000_008A => "THREAD_TERMINATE_HELD_MUTEX",
         _ => return None,
     })

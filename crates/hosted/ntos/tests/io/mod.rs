@@ -5,6 +5,8 @@
 #![expect(unsafe_code, reason = "a driver is written in terms of the kernel's C interface")]
 #![allow(dead_code, reason = "each test binary uses a part of this")]
 
+pub(crate) mod csq;
+
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 

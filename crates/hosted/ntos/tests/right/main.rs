@@ -7,10 +7,12 @@ mod common;
 mod io;
 
 mod calls;
+mod csq;
 mod devices;
 mod irp;
 mod irps;
 mod levels;
+mod lists;
 mod memory;
 mod mutexes;
 mod objects;
@@ -26,7 +28,9 @@ fn rights() -> Vec<Right> {
         objects::rights(),
         mutexes::rights(),
         memory::rights(),
+        lists::rights(),
         irps::rights(),
+        csq::rights(),
         calls::rights(),
         devices::rights(),
     ];
