@@ -53,7 +53,7 @@ pub(crate) fn c_result(result: &ReturnType, functions: &BTreeSet<String>) -> Res
     }
 }
 
-/// Whether the C name of a function type means a pointer to it: WSK's, and those of lookaside lists.
+/// Whether the C name of a function type means a pointer to it: WSK's, and those of lookaside lists and cancel-safe queues.
 fn is_pointer(name: &str) -> bool {
-    ["PFN_", "PALLOCATE_FUNCTION", "PFREE_FUNCTION"].iter().any(|start| name.starts_with(start))
+    ["PFN_", "PALLOCATE_FUNCTION", "PFREE_FUNCTION", "PIO_CSQ_"].iter().any(|start| name.starts_with(start))
 }

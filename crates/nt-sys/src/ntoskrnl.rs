@@ -9,8 +9,8 @@ use crate::base::{
     SIZE_T, ULONG, ULONG_PTR, ULONG64, USHORT,
 };
 use crate::csq::{
-    IO_CSQ, IO_CSQ_ACQUIRE_LOCK, IO_CSQ_COMPLETE_CANCELED_IRP, IO_CSQ_INSERT_IRP, IO_CSQ_INSERT_IRP_EX,
-    IO_CSQ_IRP_CONTEXT, IO_CSQ_PEEK_NEXT_IRP, IO_CSQ_RELEASE_LOCK, IO_CSQ_REMOVE_IRP,
+    IO_CSQ, IO_CSQ_IRP_CONTEXT, PIO_CSQ_ACQUIRE_LOCK, PIO_CSQ_COMPLETE_CANCELED_IRP, PIO_CSQ_INSERT_IRP,
+    PIO_CSQ_INSERT_IRP_EX, PIO_CSQ_PEEK_NEXT_IRP, PIO_CSQ_RELEASE_LOCK, PIO_CSQ_REMOVE_IRP,
 };
 use crate::irp::IRP;
 use crate::list::{
@@ -158,21 +158,21 @@ unsafe extern "system" {
     pub fn IoReleaseCancelSpinLock(Irql: KIRQL);
     pub fn IoCsqInitialize(
         Csq: *mut IO_CSQ,
-        CsqInsertIrp: Option<IO_CSQ_INSERT_IRP>,
-        CsqRemoveIrp: Option<IO_CSQ_REMOVE_IRP>,
-        CsqPeekNextIrp: Option<IO_CSQ_PEEK_NEXT_IRP>,
-        CsqAcquireLock: Option<IO_CSQ_ACQUIRE_LOCK>,
-        CsqReleaseLock: Option<IO_CSQ_RELEASE_LOCK>,
-        CsqCompleteCanceledIrp: Option<IO_CSQ_COMPLETE_CANCELED_IRP>,
+        CsqInsertIrp: Option<PIO_CSQ_INSERT_IRP>,
+        CsqRemoveIrp: Option<PIO_CSQ_REMOVE_IRP>,
+        CsqPeekNextIrp: Option<PIO_CSQ_PEEK_NEXT_IRP>,
+        CsqAcquireLock: Option<PIO_CSQ_ACQUIRE_LOCK>,
+        CsqReleaseLock: Option<PIO_CSQ_RELEASE_LOCK>,
+        CsqCompleteCanceledIrp: Option<PIO_CSQ_COMPLETE_CANCELED_IRP>,
     ) -> NTSTATUS;
     pub fn IoCsqInitializeEx(
         Csq: *mut IO_CSQ,
-        CsqInsertIrpEx: Option<IO_CSQ_INSERT_IRP_EX>,
-        CsqRemoveIrp: Option<IO_CSQ_REMOVE_IRP>,
-        CsqPeekNextIrp: Option<IO_CSQ_PEEK_NEXT_IRP>,
-        CsqAcquireLock: Option<IO_CSQ_ACQUIRE_LOCK>,
-        CsqReleaseLock: Option<IO_CSQ_RELEASE_LOCK>,
-        CsqCompleteCanceledIrp: Option<IO_CSQ_COMPLETE_CANCELED_IRP>,
+        CsqInsertIrpEx: Option<PIO_CSQ_INSERT_IRP_EX>,
+        CsqRemoveIrp: Option<PIO_CSQ_REMOVE_IRP>,
+        CsqPeekNextIrp: Option<PIO_CSQ_PEEK_NEXT_IRP>,
+        CsqAcquireLock: Option<PIO_CSQ_ACQUIRE_LOCK>,
+        CsqReleaseLock: Option<PIO_CSQ_RELEASE_LOCK>,
+        CsqCompleteCanceledIrp: Option<PIO_CSQ_COMPLETE_CANCELED_IRP>,
     ) -> NTSTATUS;
     /// Marks the IRP pending. `Context` may be null.
     pub fn IoCsqInsertIrp(Csq: *mut IO_CSQ, Irp: *mut IRP, Context: *mut IO_CSQ_IRP_CONTEXT);

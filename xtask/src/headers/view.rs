@@ -33,7 +33,7 @@ pub(super) fn views(ddk: &Path, wine: &Path) -> Vec<View> {
             skips: &["control", "kind", "netio", "sockaddr", "wsk"],
             needs: ddk.join("ntifs.h"),
             // This set has no name for a work item, only for a pointer to one.
-            prelude: "#include <ntifs.h>\n#include <ntstatus.h>\n#include <wdmsec.h>\n#include <csq.h>\n\
+            prelude: "#include <ntifs.h>\n#include <ntstatus.h>\n#include <wdmsec.h>\n\
                       typedef struct _IO_WORKITEM IO_WORKITEM;\n",
         },
         View {

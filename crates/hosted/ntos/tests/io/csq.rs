@@ -4,9 +4,9 @@ use std::ptr;
 
 use ntos::Machine;
 use wsk_sys::{
-    IO_CSQ, IO_CSQ_ACQUIRE_LOCK, IO_CSQ_IRP_CONTEXT, IRP, IoCsqInitialize, IoCsqInsertIrp,
-    IoCsqRemoveNextIrp, KIRQL, KSPIN_LOCK, KeAcquireSpinLockRaiseToDpc, KeReleaseSpinLock, NTSTATUS, PVOID,
-    STATUS_CANCELLED, STATUS_PENDING, STATUS_SUCCESS,
+    IO_CSQ, IO_CSQ_IRP_CONTEXT, IRP, IoCsqInitialize, IoCsqInsertIrp, IoCsqRemoveNextIrp, KIRQL, KSPIN_LOCK,
+    KeAcquireSpinLockRaiseToDpc, KeReleaseSpinLock, NTSTATUS, PIO_CSQ_ACQUIRE_LOCK, PVOID, STATUS_CANCELLED,
+    STATUS_PENDING, STATUS_SUCCESS,
 };
 
 use super::complete;
@@ -50,7 +50,7 @@ pub(crate) fn line() -> *mut IO_CSQ {
     place.0.cast()
 }
 
-pub(crate) fn initialize(csq: *mut IO_CSQ, acquire: IO_CSQ_ACQUIRE_LOCK) {
+pub(crate) fn initialize(csq: *mut IO_CSQ, acquire: PIO_CSQ_ACQUIRE_LOCK) {
     let (acquire, release) = (Some(acquire), Some(release as _));
     let (insert, remove, peek) = (Some(insert as _), Some(remove as _), Some(peek_next as _));
     // SAFETY: a line of the tests', and its routines.

@@ -9,9 +9,9 @@ mod queue;
 use std::ptr;
 
 use wsk_sys::{
-    DEVICE_OBJECT, DISPATCH_LEVEL, IO_CSQ, IO_CSQ_ACQUIRE_LOCK, IO_CSQ_COMPLETE_CANCELED_IRP,
-    IO_CSQ_INSERT_IRP, IO_CSQ_INSERT_IRP_EX, IO_CSQ_IRP_CONTEXT, IO_CSQ_PEEK_NEXT_IRP, IO_CSQ_RELEASE_LOCK,
-    IO_CSQ_REMOVE_IRP, IRP, IoMarkIrpPending, IoSetCancelRoutine, NT_SUCCESS, NTSTATUS, PVOID,
+    DEVICE_OBJECT, DISPATCH_LEVEL, IO_CSQ, IO_CSQ_IRP_CONTEXT, IRP, IoMarkIrpPending, IoSetCancelRoutine,
+    NT_SUCCESS, NTSTATUS, PIO_CSQ_ACQUIRE_LOCK, PIO_CSQ_COMPLETE_CANCELED_IRP, PIO_CSQ_INSERT_IRP,
+    PIO_CSQ_INSERT_IRP_EX, PIO_CSQ_PEEK_NEXT_IRP, PIO_CSQ_RELEASE_LOCK, PIO_CSQ_REMOVE_IRP, PVOID,
     STATUS_SUCCESS,
 };
 
@@ -32,12 +32,12 @@ use crate::rule::IRQL_IO_DISPATCH;
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn IoCsqInitialize(
     Csq: *mut IO_CSQ,
-    CsqInsertIrp: Option<IO_CSQ_INSERT_IRP>,
-    CsqRemoveIrp: Option<IO_CSQ_REMOVE_IRP>,
-    CsqPeekNextIrp: Option<IO_CSQ_PEEK_NEXT_IRP>,
-    CsqAcquireLock: Option<IO_CSQ_ACQUIRE_LOCK>,
-    CsqReleaseLock: Option<IO_CSQ_RELEASE_LOCK>,
-    CsqCompleteCanceledIrp: Option<IO_CSQ_COMPLETE_CANCELED_IRP>,
+    CsqInsertIrp: Option<PIO_CSQ_INSERT_IRP>,
+    CsqRemoveIrp: Option<PIO_CSQ_REMOVE_IRP>,
+    CsqPeekNextIrp: Option<PIO_CSQ_PEEK_NEXT_IRP>,
+    CsqAcquireLock: Option<PIO_CSQ_ACQUIRE_LOCK>,
+    CsqReleaseLock: Option<PIO_CSQ_RELEASE_LOCK>,
+    CsqCompleteCanceledIrp: Option<PIO_CSQ_COMPLETE_CANCELED_IRP>,
 ) -> NTSTATUS {
     let what = "IoCsqInitialize";
     let machine = Machine::kernel();
@@ -60,12 +60,12 @@ pub unsafe extern "system" fn IoCsqInitialize(
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn IoCsqInitializeEx(
     Csq: *mut IO_CSQ,
-    CsqInsertIrpEx: Option<IO_CSQ_INSERT_IRP_EX>,
-    CsqRemoveIrp: Option<IO_CSQ_REMOVE_IRP>,
-    CsqPeekNextIrp: Option<IO_CSQ_PEEK_NEXT_IRP>,
-    CsqAcquireLock: Option<IO_CSQ_ACQUIRE_LOCK>,
-    CsqReleaseLock: Option<IO_CSQ_RELEASE_LOCK>,
-    CsqCompleteCanceledIrp: Option<IO_CSQ_COMPLETE_CANCELED_IRP>,
+    CsqInsertIrpEx: Option<PIO_CSQ_INSERT_IRP_EX>,
+    CsqRemoveIrp: Option<PIO_CSQ_REMOVE_IRP>,
+    CsqPeekNextIrp: Option<PIO_CSQ_PEEK_NEXT_IRP>,
+    CsqAcquireLock: Option<PIO_CSQ_ACQUIRE_LOCK>,
+    CsqReleaseLock: Option<PIO_CSQ_RELEASE_LOCK>,
+    CsqCompleteCanceledIrp: Option<PIO_CSQ_COMPLETE_CANCELED_IRP>,
 ) -> NTSTATUS {
     let what = "IoCsqInitializeEx";
     let machine = Machine::kernel();

@@ -7,9 +7,9 @@ use std::ptr;
 use std::sync::{Arc, Mutex};
 
 use wsk_sys::{
-    IO_CSQ, IO_CSQ_ACQUIRE_LOCK, IO_CSQ_COMPLETE_CANCELED_IRP, IO_CSQ_INSERT_IRP, IO_CSQ_INSERT_IRP_EX,
-    IO_CSQ_IRP_CONTEXT, IO_CSQ_PEEK_NEXT_IRP, IO_CSQ_RELEASE_LOCK, IO_CSQ_REMOVE_IRP, IRP, IRP_TAIL_OVERLAY,
-    NTSTATUS, PVOID, STATUS_SUCCESS, ULONG,
+    IO_CSQ, IO_CSQ_IRP_CONTEXT, IRP, IRP_TAIL_OVERLAY, NTSTATUS, PIO_CSQ_ACQUIRE_LOCK,
+    PIO_CSQ_COMPLETE_CANCELED_IRP, PIO_CSQ_INSERT_IRP, PIO_CSQ_INSERT_IRP_EX, PIO_CSQ_PEEK_NEXT_IRP,
+    PIO_CSQ_RELEASE_LOCK, PIO_CSQ_REMOVE_IRP, PVOID, STATUS_SUCCESS, ULONG,
 };
 
 use crate::io::irp;
@@ -37,28 +37,28 @@ const IO_TYPE_CSQ_EX: ULONG = 3;
 /// The routine that puts an IRP into a queue.
 #[derive(Clone, Copy)]
 pub(super) enum Insert {
-    Plain(IO_CSQ_INSERT_IRP),
-    Ex(IO_CSQ_INSERT_IRP_EX),
+    Plain(PIO_CSQ_INSERT_IRP),
+    Ex(PIO_CSQ_INSERT_IRP_EX),
 }
 
 /// The other routines, in the order in which they are given.
 pub(super) type Others = (
-    Option<IO_CSQ_REMOVE_IRP>,
-    Option<IO_CSQ_PEEK_NEXT_IRP>,
-    Option<IO_CSQ_ACQUIRE_LOCK>,
-    Option<IO_CSQ_RELEASE_LOCK>,
-    Option<IO_CSQ_COMPLETE_CANCELED_IRP>,
+    Option<PIO_CSQ_REMOVE_IRP>,
+    Option<PIO_CSQ_PEEK_NEXT_IRP>,
+    Option<PIO_CSQ_ACQUIRE_LOCK>,
+    Option<PIO_CSQ_RELEASE_LOCK>,
+    Option<PIO_CSQ_COMPLETE_CANCELED_IRP>,
 );
 
 /// The driver's routines.
 #[derive(Clone, Copy)]
 pub(super) struct Routines {
     insert: Insert,
-    remove: IO_CSQ_REMOVE_IRP,
-    peek_next: IO_CSQ_PEEK_NEXT_IRP,
-    acquire_lock: IO_CSQ_ACQUIRE_LOCK,
-    release_lock: IO_CSQ_RELEASE_LOCK,
-    complete_canceled: IO_CSQ_COMPLETE_CANCELED_IRP,
+    remove: PIO_CSQ_REMOVE_IRP,
+    peek_next: PIO_CSQ_PEEK_NEXT_IRP,
+    acquire_lock: PIO_CSQ_ACQUIRE_LOCK,
+    release_lock: PIO_CSQ_RELEASE_LOCK,
+    complete_canceled: PIO_CSQ_COMPLETE_CANCELED_IRP,
 }
 
 impl Routines {
@@ -86,7 +86,7 @@ impl Routines {
         IO_CSQ {
             Type: kind,
             // SAFETY: a function's address; which of the two types it has is what `Type` says.
-            CsqInsertIrp: Some(unsafe { mem::transmute::<*const (), IO_CSQ_INSERT_IRP>(insert) }),
+            CsqInsertIrp: Some(unsafe { mem::transmute::<*const (), PIO_CSQ_INSERT_IRP>(insert) }),
             CsqRemoveIrp: Some(self.remove),
             CsqPeekNextIrp: Some(self.peek_next),
             CsqAcquireLock: Some(self.acquire_lock),
