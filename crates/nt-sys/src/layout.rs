@@ -47,6 +47,10 @@ use crate::*;
 
 layouts! {
     UNICODE_STRING = 0x10 { Length = 0, MaximumLength = 2, Buffer = 8 }
+    STRING = 0x10 { Length = 0, MaximumLength = 2, Buffer = 8 }
+    TIME_FIELDS = 0x10 {
+        Year = 0, Month = 2, Day = 4, Hour = 6, Minute = 8, Second = 10, Milliseconds = 12, Weekday = 14,
+    }
     LIST_ENTRY = 0x10 { Flink = 0, Blink = 8 }
     SINGLE_LIST_ENTRY = 8 { Next = 0 }
     SLIST_ENTRY = 0x10 { Next = 0 }

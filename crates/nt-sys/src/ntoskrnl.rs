@@ -1,12 +1,12 @@
 //! Functions exported by `ntoskrnl.exe`. Microsoft's page of the same name gives each one's IRQL and contract.
 #![allow(missing_docs, reason = "each function is documented on Microsoft's page of the same name")]
 
-use core::ffi::c_char;
+use core::ffi::{c_char, c_void};
 
 use crate::base::{
     ACCESS_MASK, BOOLEAN, CCHAR, DEVICE_TYPE, GUID, HANDLE, KIRQL, KPROCESSOR_MODE, LARGE_INTEGER,
-    LIST_ENTRY, LONG, LONG_PTR, NTSTATUS, PCLIENT_ID, PCUNICODE_STRING, PEPROCESS, POBJECT_ATTRIBUTES, PVOID,
-    SIZE_T, ULONG, ULONG_PTR, ULONG64, USHORT,
+    LIST_ENTRY, LONG, LONG_PTR, NTSTATUS, PCLIENT_ID, PCUNICODE_STRING, PEPROCESS, POBJECT_ATTRIBUTES,
+    PUNICODE_STRING, PVOID, SIZE_T, ULONG, ULONG_PTR, ULONG64, USHORT, WCHAR,
 };
 use crate::csq::{
     IO_CSQ, IO_CSQ_IRP_CONTEXT, PIO_CSQ_ACQUIRE_LOCK, PIO_CSQ_COMPLETE_CANCELED_IRP, PIO_CSQ_INSERT_IRP,
@@ -19,6 +19,7 @@ use crate::list::{
 };
 use crate::mdl::{LOCK_OPERATION, MDL, MEMORY_CACHING_TYPE};
 use crate::object::{DEVICE_OBJECT, DRIVER_OBJECT, IO_WORKITEM, IO_WORKITEM_ROUTINE, WORK_QUEUE_TYPE};
+use crate::rtl::{ANSI_STRING, TIME_FIELDS};
 use crate::sync::{
     EVENT_TYPE, EX_RUNDOWN_REF, FAST_MUTEX, KDEFERRED_ROUTINE, KDPC, KEVENT, KMUTEX, KSEMAPHORE, KSPIN_LOCK,
     KTIMER, KWAIT_BLOCK, KWAIT_REASON, TIMER_TYPE, WAIT_TYPE,
@@ -341,6 +342,54 @@ unsafe extern "system" {
     ) -> NTSTATUS;
     pub fn PsTerminateSystemThread(ExitStatus: NTSTATUS) -> NTSTATUS;
     pub fn ZwClose(Handle: HANDLE) -> NTSTATUS;
+
+    // Run-time library
+    /// `SourceString` ends with a zero, or is null.
+    pub fn RtlInitUnicodeString(DestinationString: PUNICODE_STRING, SourceString: *const WCHAR);
+    /// `SourceString` ends with a zero, or is null.
+    pub fn RtlInitAnsiString(DestinationString: *mut ANSI_STRING, SourceString: *const c_char);
+    /// What does not fit is left out.
+    pub fn RtlCopyUnicodeString(DestinationString: PUNICODE_STRING, SourceString: PCUNICODE_STRING);
+    pub fn RtlAppendUnicodeStringToString(Destination: PUNICODE_STRING, Source: PCUNICODE_STRING)
+    -> NTSTATUS;
+    /// `Source` ends with a zero, or is null.
+    pub fn RtlAppendUnicodeToString(Destination: PUNICODE_STRING, Source: *const WCHAR) -> NTSTATUS;
+    pub fn RtlCompareUnicodeString(
+        String1: PCUNICODE_STRING,
+        String2: PCUNICODE_STRING,
+        CaseInSensitive: BOOLEAN,
+    ) -> LONG;
+    pub fn RtlEqualUnicodeString(
+        String1: PCUNICODE_STRING,
+        String2: PCUNICODE_STRING,
+        CaseInSensitive: BOOLEAN,
+    ) -> BOOLEAN;
+    pub fn RtlPrefixUnicodeString(
+        String1: PCUNICODE_STRING,
+        String2: PCUNICODE_STRING,
+        CaseInSensitive: BOOLEAN,
+    ) -> BOOLEAN;
+    pub fn RtlUpcaseUnicodeChar(SourceCharacter: WCHAR) -> WCHAR;
+    pub fn RtlUnicodeStringToAnsiString(
+        DestinationString: *mut ANSI_STRING,
+        SourceString: PCUNICODE_STRING,
+        AllocateDestinationString: BOOLEAN,
+    ) -> NTSTATUS;
+    pub fn RtlAnsiStringToUnicodeString(
+        DestinationString: PUNICODE_STRING,
+        SourceString: *const ANSI_STRING,
+        AllocateDestinationString: BOOLEAN,
+    ) -> NTSTATUS;
+    pub fn RtlFreeUnicodeString(UnicodeString: PUNICODE_STRING);
+    pub fn RtlFreeAnsiString(AnsiString: *mut ANSI_STRING);
+    /// `Base` is 2, 8, 10 or 16; or zero, for what the string says.
+    pub fn RtlUnicodeStringToInteger(String: PCUNICODE_STRING, Base: ULONG, Value: *mut ULONG) -> NTSTATUS;
+    /// `Base` is 2, 8, 10 or 16; or zero, for 10.
+    pub fn RtlIntegerToUnicodeString(Value: ULONG, Base: ULONG, String: PUNICODE_STRING) -> NTSTATUS;
+    /// How many bytes are the same, before the first that differ.
+    pub fn RtlCompareMemory(Source1: *const c_void, Source2: *const c_void, Length: SIZE_T) -> SIZE_T;
+    pub fn RtlTimeToTimeFields(Time: *mut LARGE_INTEGER, TimeFields: *mut TIME_FIELDS);
+    pub fn RtlTimeFieldsToTime(TimeFields: *mut TIME_FIELDS, Time: *mut LARGE_INTEGER) -> BOOLEAN;
 
     // Debugging
     /// In C this takes further arguments, as `printf` does; here, the format is all there is.

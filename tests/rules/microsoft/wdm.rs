@@ -228,7 +228,7 @@ pub(super) fn sections() -> Vec<Section> {
                         &io::ROUTINE_CHANGED_IRQL,
                     ]),
                 ),
-                ("IrqlRtlPassive", Answer::No(ABSENT)),
+                ("IrqlRtlPassive", Answer::By(vec![&rule::IRQL_RTL_PASSIVE])),
                 ("IrqlZwPassive", Answer::By(vec![&rule::IRQL_ZW_PASSIVE])),
             ],
         },

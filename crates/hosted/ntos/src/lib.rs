@@ -85,6 +85,7 @@
 //! | [`irql`], [`spinlock`], [`lock_order`], [`event`], [`semaphore`], [`mutex`], [`fast_mutex`], [`mod@wait`], [`rundown`] | levels, locks, waits |
 //! | [`dpc`], [`timer`], [`work_item`], [`thread`] | what runs when |
 //! | [`lookaside`], [`slist`], [`interlocked`] | lists that several threads use |
+//! | [`rtl`] | strings, numbers, times |
 //! | [`pool`], [`mdl`], [`in_flight`] | memory, and which of it may not be freed yet |
 //! | [`csq`], [`irp`], [`irp::log`], [`device`], [`driver`], [`security`] | the I/O manager |
 //! | [`process`] | the user's side: `CreateFile`, `DeviceIoControl`, `CancelIoEx`, `CloseHandle` |
@@ -101,6 +102,7 @@ mod machine;
 mod mm;
 pub mod process;
 mod ps;
+pub mod rtl;
 pub mod rule;
 mod se;
 mod sync;

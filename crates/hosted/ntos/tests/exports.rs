@@ -1,13 +1,17 @@
 //! Every function that this crate exports has the type that `wsk-sys` declares.
 
+use ntos::rtl::{ansi, convert, string, time};
+use ntos::*;
+
 macro_rules! same_type {
     ($($module:ident::$function:ident($($argument:tt),*);)*) => {
         // An array has elements of one type, which both functions become only if their signatures agree.
-        $(let _: [unsafe extern "system" fn($($argument),*) -> _; 2] = [ntos::$module::$function, wsk_sys::$function];)*
+        $(let _: [unsafe extern "system" fn($($argument),*) -> _; 2] = [$module::$function, wsk_sys::$function];)*
     };
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn exports_are_as_declared() {
     same_type! {
         bugcheck::KeBugCheckEx(_, _, _, _, _);
@@ -60,6 +64,24 @@ fn exports_are_as_declared() {
         lookaside::ExInitializeLookasideListEx(_, _, _, _, _, _, _, _);
         lookaside::ExInitializeNPagedLookasideList(_, _, _, _, _, _, _);
         lookaside::ExInitializePagedLookasideList(_, _, _, _, _, _, _);
+        rtl::RtlCompareMemory(_, _, _);
+        ansi::RtlAnsiStringToUnicodeString(_, _, _);
+        ansi::RtlFreeAnsiString(_);
+        ansi::RtlFreeUnicodeString(_);
+        ansi::RtlInitAnsiString(_, _);
+        ansi::RtlUnicodeStringToAnsiString(_, _, _);
+        convert::RtlIntegerToUnicodeString(_, _, _);
+        convert::RtlUnicodeStringToInteger(_, _, _);
+        string::RtlAppendUnicodeStringToString(_, _);
+        string::RtlAppendUnicodeToString(_, _);
+        string::RtlCompareUnicodeString(_, _, _);
+        string::RtlCopyUnicodeString(_, _);
+        string::RtlEqualUnicodeString(_, _, _);
+        string::RtlInitUnicodeString(_, _);
+        string::RtlPrefixUnicodeString(_, _, _);
+        string::RtlUpcaseUnicodeChar(_);
+        time::RtlTimeFieldsToTime(_, _);
+        time::RtlTimeToTimeFields(_, _);
         mdl::IoAllocateMdl(_, _, _, _, _);
         mdl::IoFreeMdl(_);
         mdl::MmBuildMdlForNonPagedPool(_);

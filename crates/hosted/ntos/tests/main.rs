@@ -26,6 +26,7 @@ mod mdl;
 mod mutex;
 mod paged_pool;
 mod pool;
+mod rtl;
 mod rundown;
 mod semaphore;
 mod shutdown;

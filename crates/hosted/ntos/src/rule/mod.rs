@@ -45,6 +45,10 @@ rules! {
     IRQL_PS_PASSIVE = 0xC4, 0x2001C, "IrqlPsPassive", "IrqlPsPassive rule (wdm)";
     /// A system service called above `PASSIVE_LEVEL`.
     IRQL_ZW_PASSIVE = 0xC4, 0x2001F, "IrqlZwPassive", "IrqlZwPassive rule (wdm)";
+    /// A function of the run-time library called above `PASSIVE_LEVEL`.
+    IRQL_RTL_PASSIVE = 0xC4, 0x2001E, "IrqlRtlPassive", "IrqlRtlPassive rule (wdm)";
+    /// A counted string whose lengths cannot be: longer than its buffer, of half a character, or without a buffer.
+    STRING_INVALID = 0xC4, OWN + 0x23, "StringInvalid", "UNICODE_STRING";
     /// A function of the kernel that must be called at `PASSIVE_LEVEL`.
     IRQL_KE_PASSIVE = 0xC4, 0x20008, "IrqlExPassive", "KeFlushQueuedDpcs";
 

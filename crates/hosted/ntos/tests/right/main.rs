@@ -16,6 +16,7 @@ mod lists;
 mod memory;
 mod mutexes;
 mod objects;
+mod strings;
 
 use ntos::{BugCheck, Machine, Rule};
 
@@ -29,6 +30,7 @@ fn rights() -> Vec<Right> {
         mutexes::rights(),
         memory::rights(),
         lists::rights(),
+        strings::rights(),
         irps::rights(),
         csq::rights(),
         calls::rights(),
