@@ -88,7 +88,7 @@
 //! | [`rtl`] | strings, numbers, times |
 //! | [`pool`], [`mdl`], [`in_flight`] | memory, and which of it may not be freed yet |
 //! | [`csq`], [`irp`], [`irp::log`], [`device`], [`driver`], [`security`] | the I/O manager |
-//! | [`process`] | the user's side: `CreateFile`, `DeviceIoControl`, `CancelIoEx`, `CloseHandle` |
+//! | [`process`] | the user's side: `CreateFile`, `DeviceIoControl`, `ReadFile`, `WriteFile`, `CancelIoEx`, `CloseHandle` |
 #![allow(non_snake_case, reason = "the kernel's functions and their parameters bear their C names")]
 #![allow(
     clippy::missing_safety_doc,

@@ -16,6 +16,7 @@ mod fast_mutex;
 mod io_csq;
 mod io_devices;
 mod io_irp;
+mod io_read_write;
 mod io_requests;
 mod irql;
 mod lists;

@@ -1,6 +1,8 @@
 //! One request from user mode: its IRP, its buffers, and who waits for it.
 #![expect(unsafe_code, reason = "builds IRPs and sends them")]
 
+mod read_write;
+
 use std::cell::Cell;
 use std::ptr;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -19,7 +21,7 @@ use crate::io::irp::registry::{self, Origin};
 use crate::machine::Machine;
 use crate::machine::bugcheck::{complain, require};
 use crate::machine::stuck;
-use crate::process::transfer::Transfer;
+use crate::process::transfer::{Of, Transfer};
 use crate::process::{self, ProcessBody};
 use crate::rule::io::{INFORMATION_TOO_LARGE, OUTPUT_NOT_WRITTEN, REQUEST_STUCK};
 use crate::sync::{Pointer, lock};
@@ -152,7 +154,7 @@ impl Request {
         let machine = file.machine();
         file.reference();
         let (irp, packet, location) = request.make_irp(machine, file, IRP_MJ_DEVICE_CONTROL);
-        let transfer = match Transfer::begin(machine, packet, code, input, output) {
+        let transfer = match Transfer::begin(machine, packet, Of::Control(code), input, output) {
             Ok(transfer) => transfer,
             Err((status, output)) => {
                 request.abandon(machine, irp, Completed::new(status, 0, output));
@@ -166,7 +168,7 @@ impl Request {
         unsafe { (*parameters).InputBufferLength = lengths.0 };
         // SAFETY: the variant of the union for this major function, in a location that is still ours.
         unsafe { (*parameters).IoControlCode = code };
-        let type3 = transfer.type3_input(code);
+        let type3 = transfer.type3_input();
         // SAFETY: the variant of the union for this major function, in a location that is still ours.
         unsafe { (*parameters).Type3InputBuffer = type3 };
         let buffers = transfer.buffers();
@@ -275,7 +277,7 @@ impl Request {
                 complain(
                     &INFORMATION_TOO_LARGE,
                     format!(
-                        "{} completed with {} and Information {}, but the output buffer has {length} bytes",
+                        "{} completed with {} and Information {}, but its buffer has {length} bytes",
                         request.what,
                         NamedStatus(outcome.Status),
                         outcome.Information

@@ -110,7 +110,7 @@ rules! {
     CSQ_FREED = 0xC9, OWN + 0x26, "CsqFreed", "IoCsqInsertIrp";
     /// `Tail.Overlay.DriverContext[3]` of an IRP changed while it was in a cancel-safe queue.
     CSQ_DRIVER_CONTEXT = 0xC9, OWN + 0x27, "CsqDriverContext", "IoCsqInsertIrp";
-    /// A request succeeded with more bytes than its output buffer has.
+    /// A request succeeded with more bytes than its output buffer has, or a write than it has brought.
     INFORMATION_TOO_LARGE = 0xC9, OWN + 8, "InformationTooLarge", "I/O Status Blocks";
     /// A buffered request completed with more output than the driver has written: what was in the memory before goes to
     /// the process.
