@@ -36,8 +36,8 @@ pub(crate) fn c_type(ty: &Type, functions: &BTreeSet<String>) -> Result<String> 
                 "usize" => "ULONG_PTR".into(),
                 "c_void" => "void".into(),
                 "c_char" => "char".into(),
-                // A function type's C name means the function; WSK's `PFN_` names mean a pointer to one.
-                _ if functions.contains(&name) && !name.starts_with("PFN_") => format!("{name} *"),
+                // A function type's C name means the function; that of some means a pointer to one.
+                _ if functions.contains(&name) && !is_pointer(&name) => format!("{name} *"),
                 _ => name,
             }
         }
@@ -51,4 +51,9 @@ pub(crate) fn c_result(result: &ReturnType, functions: &BTreeSet<String>) -> Res
         ReturnType::Default => Ok("void".into()),
         ReturnType::Type(_, ty) => c_type(ty, functions),
     }
+}
+
+/// Whether the C name of a function type means a pointer to it: WSK's, and those of lookaside lists and cancel-safe queues.
+fn is_pointer(name: &str) -> bool {
+    ["PFN_", "PALLOCATE_FUNCTION", "PFREE_FUNCTION", "PIO_CSQ_"].iter().any(|start| name.starts_with(start))
 }

@@ -39,6 +39,10 @@ pub const IRP_BUFFERED_IO: ULONG = 0x10;
 pub const IRP_DEALLOCATE_BUFFER: ULONG = 0x20;
 /// `IRP_INPUT_OPERATION` of [`IRP::Flags`].
 pub const IRP_INPUT_OPERATION: ULONG = 0x40;
+/// `IRP_READ_OPERATION` of [`IRP::Flags`].
+pub const IRP_READ_OPERATION: ULONG = 0x100;
+/// `IRP_WRITE_OPERATION` of [`IRP::Flags`].
+pub const IRP_WRITE_OPERATION: ULONG = 0x200;
 
 /// `METHOD_BUFFERED`: both buffers pass through one system buffer.
 pub const METHOD_BUFFERED: ULONG = 0;

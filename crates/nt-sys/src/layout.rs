@@ -47,7 +47,27 @@ use crate::*;
 
 layouts! {
     UNICODE_STRING = 0x10 { Length = 0, MaximumLength = 2, Buffer = 8 }
+    STRING = 0x10 { Length = 0, MaximumLength = 2, Buffer = 8 }
+    TIME_FIELDS = 0x10 {
+        Year = 0, Month = 2, Day = 4, Hour = 6, Minute = 8, Second = 10, Milliseconds = 12, Weekday = 14,
+    }
     LIST_ENTRY = 0x10 { Flink = 0, Blink = 8 }
+    SINGLE_LIST_ENTRY = 8 { Next = 0 }
+    SLIST_ENTRY = 0x10 { Next = 0 }
+    SLIST_HEADER = 0x10 { Alignment = 0, Region = 8 }
+    GENERAL_LOOKASIDE = 0x80 {
+        ListHead = 0, Depth = 0x10, MaximumDepth = 0x12, TotalAllocates = 0x14, AllocateMisses = 0x18, TotalFrees = 0x1C,
+        FreeMisses = 0x20, Type = 0x24, Tag = 0x28, Size = 0x2C, Allocate = 0x30, Free = 0x38, ListEntry = 0x40,
+        LastTotalAllocates = 0x50, LastAllocateMisses = 0x54, Future = 0x58,
+    }
+    NPAGED_LOOKASIDE_LIST = 0x80 { L = 0 }
+    PAGED_LOOKASIDE_LIST = 0x80 { L = 0 }
+    GENERAL_LOOKASIDE_POOL = 0x60 {
+        ListHead = 0, Depth = 0x10, MaximumDepth = 0x12, TotalAllocates = 0x14, AllocateMisses = 0x18, TotalFrees = 0x1C,
+        FreeMisses = 0x20, Type = 0x24, Tag = 0x28, Size = 0x2C, AllocateEx = 0x30, FreeEx = 0x38, ListEntry = 0x40,
+        LastTotalAllocates = 0x50, LastAllocateMisses = 0x54, Future = 0x58,
+    }
+    LOOKASIDE_LIST_EX = 0x60 { L = 0 }
     GUID = 0x10 { Data1 = 0, Data2 = 4, Data3 = 6, Data4 = 8 }
     OBJECT_ATTRIBUTES = 0x30 {
         Length = 0, RootDirectory = 8, ObjectName = 0x10, Attributes = 0x18, SecurityDescriptor = 0x20,
@@ -67,6 +87,11 @@ layouts! {
     }
     EX_RUNDOWN_REF = 8 { Count = 0 }
     KLOCK_QUEUE_HANDLE = 0x18 { LockQueue = 0, OldIrql = 0x10 }
+    IO_CSQ = 0x40 {
+        Type = 0, CsqInsertIrp = 8, CsqRemoveIrp = 0x10, CsqPeekNextIrp = 0x18, CsqAcquireLock = 0x20,
+        CsqReleaseLock = 0x28, CsqCompleteCanceledIrp = 0x30, ReservePointer = 0x38,
+    }
+    IO_CSQ_IRP_CONTEXT = 0x18 { Type = 0, Irp = 8, Csq = 0x10 }
     MDL = 0x30 {
         Next = 0, Size = 8, MdlFlags = 0xA, Process = 0x10, MappedSystemVa = 0x18, StartVa = 0x20,
         ByteCount = 0x28, ByteOffset = 0x2C,

@@ -16,6 +16,9 @@
 //! | [`base`] | integers, `NTSTATUS`, `UNICODE_STRING`, `LIST_ENTRY`, `GUID` |
 //! | [`status`] | the `NTSTATUS` values, with their names |
 //! | [`sync`] | `KEVENT`, `KTIMER`, `KSEMAPHORE`, `KMUTEX`, `FAST_MUTEX`, `KDPC`, spin locks |
+//! | [`list`] | sequenced lists, lookaside lists |
+//! | [`csq`] | cancel-safe queues of IRPs |
+//! | [`rtl`] | strings of bytes, times by the calendar |
 //! | [`irp`], [`mdl`], [`object`] | I/O manager structures and their inlines |
 //! | [`ntoskrnl`] | functions exported by `ntoskrnl.exe` |
 #![no_std]
@@ -34,18 +37,24 @@
 #![allow(unsafe_code, reason = "this crate is the foreign function interface")]
 
 pub mod base;
+pub mod csq;
 pub mod irp;
 pub mod layout;
+pub mod list;
 pub mod mdl;
 pub mod ntoskrnl;
 pub mod object;
+pub mod rtl;
 pub mod status;
 pub mod sync;
 
 pub use base::*;
+pub use csq::*;
 pub use irp::*;
+pub use list::*;
 pub use mdl::*;
 pub use ntoskrnl::*;
 pub use object::*;
+pub use rtl::*;
 pub use status::*;
 pub use sync::*;

@@ -1,16 +1,25 @@
 //! Functions exported by `ntoskrnl.exe`. Microsoft's page of the same name gives each one's IRQL and contract.
 #![allow(missing_docs, reason = "each function is documented on Microsoft's page of the same name")]
 
-use core::ffi::c_char;
+use core::ffi::{c_char, c_void};
 
 use crate::base::{
-    ACCESS_MASK, BOOLEAN, CCHAR, DEVICE_TYPE, GUID, HANDLE, KIRQL, KPROCESSOR_MODE, LARGE_INTEGER, LONG,
-    LONG_PTR, NTSTATUS, PCLIENT_ID, PCUNICODE_STRING, PEPROCESS, POBJECT_ATTRIBUTES, PVOID, SIZE_T, ULONG,
-    ULONG_PTR, ULONG64,
+    ACCESS_MASK, BOOLEAN, CCHAR, DEVICE_TYPE, GUID, HANDLE, KIRQL, KPROCESSOR_MODE, LARGE_INTEGER,
+    LIST_ENTRY, LONG, LONG_PTR, NTSTATUS, PCLIENT_ID, PCUNICODE_STRING, PEPROCESS, POBJECT_ATTRIBUTES,
+    PUNICODE_STRING, PVOID, SIZE_T, ULONG, ULONG_PTR, ULONG64, USHORT, WCHAR,
+};
+use crate::csq::{
+    IO_CSQ, IO_CSQ_IRP_CONTEXT, PIO_CSQ_ACQUIRE_LOCK, PIO_CSQ_COMPLETE_CANCELED_IRP, PIO_CSQ_INSERT_IRP,
+    PIO_CSQ_INSERT_IRP_EX, PIO_CSQ_PEEK_NEXT_IRP, PIO_CSQ_RELEASE_LOCK, PIO_CSQ_REMOVE_IRP,
 };
 use crate::irp::IRP;
+use crate::list::{
+    LOOKASIDE_LIST_EX, NPAGED_LOOKASIDE_LIST, PAGED_LOOKASIDE_LIST, PALLOCATE_FUNCTION,
+    PALLOCATE_FUNCTION_EX, PFREE_FUNCTION, PFREE_FUNCTION_EX, SINGLE_LIST_ENTRY, SLIST_ENTRY, SLIST_HEADER,
+};
 use crate::mdl::{LOCK_OPERATION, MDL, MEMORY_CACHING_TYPE};
 use crate::object::{DEVICE_OBJECT, DRIVER_OBJECT, IO_WORKITEM, IO_WORKITEM_ROUTINE, WORK_QUEUE_TYPE};
+use crate::rtl::{ANSI_STRING, TIME_FIELDS};
 use crate::sync::{
     EVENT_TYPE, EX_RUNDOWN_REF, FAST_MUTEX, KDEFERRED_ROUTINE, KDPC, KEVENT, KMUTEX, KSEMAPHORE, KSPIN_LOCK,
     KTIMER, KWAIT_BLOCK, KWAIT_REASON, TIMER_TYPE, WAIT_TYPE,
@@ -61,6 +70,84 @@ unsafe extern "system" {
     pub fn ExAcquireRundownProtection(RunRef: *mut EX_RUNDOWN_REF) -> BOOLEAN;
     pub fn ExReleaseRundownProtection(RunRef: *mut EX_RUNDOWN_REF);
     pub fn ExWaitForRundownProtectionRelease(RunRef: *mut EX_RUNDOWN_REF);
+    pub fn InitializeSListHead(SListHead: *mut SLIST_HEADER);
+    pub fn ExQueryDepthSList(ListHead: *mut SLIST_HEADER) -> USHORT;
+    pub fn ExpInterlockedPushEntrySList(
+        ListHead: *mut SLIST_HEADER,
+        ListEntry: *mut SLIST_ENTRY,
+    ) -> *mut SLIST_ENTRY;
+    pub fn ExpInterlockedPopEntrySList(ListHead: *mut SLIST_HEADER) -> *mut SLIST_ENTRY;
+    pub fn ExpInterlockedFlushSList(ListHead: *mut SLIST_HEADER) -> *mut SLIST_ENTRY;
+    /// Returns the entry that was the first; null if there was none.
+    pub fn ExInterlockedInsertHeadList(
+        ListHead: *mut LIST_ENTRY,
+        ListEntry: *mut LIST_ENTRY,
+        Lock: *mut KSPIN_LOCK,
+    ) -> *mut LIST_ENTRY;
+    /// Returns the entry that was the last; null if there was none.
+    pub fn ExInterlockedInsertTailList(
+        ListHead: *mut LIST_ENTRY,
+        ListEntry: *mut LIST_ENTRY,
+        Lock: *mut KSPIN_LOCK,
+    ) -> *mut LIST_ENTRY;
+    pub fn ExInterlockedRemoveHeadList(ListHead: *mut LIST_ENTRY, Lock: *mut KSPIN_LOCK) -> *mut LIST_ENTRY;
+    /// Returns the entry that was the first; null if there was none.
+    pub fn ExInterlockedPushEntryList(
+        ListHead: *mut SINGLE_LIST_ENTRY,
+        ListEntry: *mut SINGLE_LIST_ENTRY,
+        Lock: *mut KSPIN_LOCK,
+    ) -> *mut SINGLE_LIST_ENTRY;
+    pub fn ExInterlockedPopEntryList(
+        ListHead: *mut SINGLE_LIST_ENTRY,
+        Lock: *mut KSPIN_LOCK,
+    ) -> *mut SINGLE_LIST_ENTRY;
+    /// `Flags` is zero, or [`POOL_NX_ALLOCATION`](crate::POOL_NX_ALLOCATION); `Depth` is zero.
+    pub fn ExInitializeNPagedLookasideList(
+        Lookaside: *mut NPAGED_LOOKASIDE_LIST,
+        Allocate: Option<PALLOCATE_FUNCTION>,
+        Free: Option<PFREE_FUNCTION>,
+        Flags: ULONG,
+        Size: SIZE_T,
+        Tag: ULONG,
+        Depth: USHORT,
+    );
+    pub fn ExDeleteNPagedLookasideList(Lookaside: *mut NPAGED_LOOKASIDE_LIST);
+    /// An inline of the headers before Windows 11, version 22H2, over [`NPAGED_LOOKASIDE_LIST`]'s fields.
+    pub fn ExAllocateFromNPagedLookasideList(Lookaside: *mut NPAGED_LOOKASIDE_LIST) -> PVOID;
+    /// An inline of older headers, as [`ExAllocateFromNPagedLookasideList`].
+    pub fn ExFreeToNPagedLookasideList(Lookaside: *mut NPAGED_LOOKASIDE_LIST, Entry: PVOID);
+    /// `Flags` and `Depth` are zero.
+    pub fn ExInitializePagedLookasideList(
+        Lookaside: *mut PAGED_LOOKASIDE_LIST,
+        Allocate: Option<PALLOCATE_FUNCTION>,
+        Free: Option<PFREE_FUNCTION>,
+        Flags: ULONG,
+        Size: SIZE_T,
+        Tag: ULONG,
+        Depth: USHORT,
+    );
+    pub fn ExDeletePagedLookasideList(Lookaside: *mut PAGED_LOOKASIDE_LIST);
+    /// An inline of older headers, as [`ExAllocateFromNPagedLookasideList`].
+    pub fn ExAllocateFromPagedLookasideList(Lookaside: *mut PAGED_LOOKASIDE_LIST) -> PVOID;
+    /// An inline of older headers, as [`ExAllocateFromNPagedLookasideList`].
+    pub fn ExFreeToPagedLookasideList(Lookaside: *mut PAGED_LOOKASIDE_LIST, Entry: PVOID);
+    /// `Depth` is zero.
+    pub fn ExInitializeLookasideListEx(
+        Lookaside: *mut LOOKASIDE_LIST_EX,
+        Allocate: Option<PALLOCATE_FUNCTION_EX>,
+        Free: Option<PFREE_FUNCTION_EX>,
+        PoolType: POOL_TYPE,
+        Flags: ULONG,
+        Size: SIZE_T,
+        Tag: ULONG,
+        Depth: USHORT,
+    ) -> NTSTATUS;
+    pub fn ExDeleteLookasideListEx(Lookaside: *mut LOOKASIDE_LIST_EX);
+    pub fn ExFlushLookasideListEx(Lookaside: *mut LOOKASIDE_LIST_EX);
+    /// An inline of older headers, as [`ExAllocateFromNPagedLookasideList`].
+    pub fn ExAllocateFromLookasideListEx(Lookaside: *mut LOOKASIDE_LIST_EX) -> PVOID;
+    /// An inline of older headers, as [`ExAllocateFromNPagedLookasideList`].
+    pub fn ExFreeToLookasideListEx(Lookaside: *mut LOOKASIDE_LIST_EX, Entry: PVOID);
 
     // I/O manager
     pub fn IoAllocateIrp(StackSize: CCHAR, ChargeQuota: BOOLEAN) -> *mut IRP;
@@ -70,6 +157,36 @@ unsafe extern "system" {
     pub fn IoCancelIrp(Irp: *mut IRP) -> BOOLEAN;
     pub fn IoAcquireCancelSpinLock(Irql: *mut KIRQL);
     pub fn IoReleaseCancelSpinLock(Irql: KIRQL);
+    pub fn IoCsqInitialize(
+        Csq: *mut IO_CSQ,
+        CsqInsertIrp: Option<PIO_CSQ_INSERT_IRP>,
+        CsqRemoveIrp: Option<PIO_CSQ_REMOVE_IRP>,
+        CsqPeekNextIrp: Option<PIO_CSQ_PEEK_NEXT_IRP>,
+        CsqAcquireLock: Option<PIO_CSQ_ACQUIRE_LOCK>,
+        CsqReleaseLock: Option<PIO_CSQ_RELEASE_LOCK>,
+        CsqCompleteCanceledIrp: Option<PIO_CSQ_COMPLETE_CANCELED_IRP>,
+    ) -> NTSTATUS;
+    pub fn IoCsqInitializeEx(
+        Csq: *mut IO_CSQ,
+        CsqInsertIrpEx: Option<PIO_CSQ_INSERT_IRP_EX>,
+        CsqRemoveIrp: Option<PIO_CSQ_REMOVE_IRP>,
+        CsqPeekNextIrp: Option<PIO_CSQ_PEEK_NEXT_IRP>,
+        CsqAcquireLock: Option<PIO_CSQ_ACQUIRE_LOCK>,
+        CsqReleaseLock: Option<PIO_CSQ_RELEASE_LOCK>,
+        CsqCompleteCanceledIrp: Option<PIO_CSQ_COMPLETE_CANCELED_IRP>,
+    ) -> NTSTATUS;
+    /// Marks the IRP pending. `Context` may be null.
+    pub fn IoCsqInsertIrp(Csq: *mut IO_CSQ, Irp: *mut IRP, Context: *mut IO_CSQ_IRP_CONTEXT);
+    /// Marks the IRP pending, unless it returns an error. `Context` may be null.
+    pub fn IoCsqInsertIrpEx(
+        Csq: *mut IO_CSQ,
+        Irp: *mut IRP,
+        Context: *mut IO_CSQ_IRP_CONTEXT,
+        InsertContext: PVOID,
+    ) -> NTSTATUS;
+    /// Null, if the IRP is being cancelled.
+    pub fn IoCsqRemoveIrp(Csq: *mut IO_CSQ, Context: *mut IO_CSQ_IRP_CONTEXT) -> *mut IRP;
+    pub fn IoCsqRemoveNextIrp(Csq: *mut IO_CSQ, PeekContext: PVOID) -> *mut IRP;
     pub fn IofCallDriver(DeviceObject: *mut DEVICE_OBJECT, Irp: *mut IRP) -> NTSTATUS;
     pub fn IofCompleteRequest(Irp: *mut IRP, PriorityBoost: CCHAR);
     pub fn IoAllocateMdl(
@@ -225,6 +342,54 @@ unsafe extern "system" {
     ) -> NTSTATUS;
     pub fn PsTerminateSystemThread(ExitStatus: NTSTATUS) -> NTSTATUS;
     pub fn ZwClose(Handle: HANDLE) -> NTSTATUS;
+
+    // Run-time library
+    /// `SourceString` ends with a zero, or is null.
+    pub fn RtlInitUnicodeString(DestinationString: PUNICODE_STRING, SourceString: *const WCHAR);
+    /// `SourceString` ends with a zero, or is null.
+    pub fn RtlInitAnsiString(DestinationString: *mut ANSI_STRING, SourceString: *const c_char);
+    /// What does not fit is left out.
+    pub fn RtlCopyUnicodeString(DestinationString: PUNICODE_STRING, SourceString: PCUNICODE_STRING);
+    pub fn RtlAppendUnicodeStringToString(Destination: PUNICODE_STRING, Source: PCUNICODE_STRING)
+    -> NTSTATUS;
+    /// `Source` ends with a zero, or is null.
+    pub fn RtlAppendUnicodeToString(Destination: PUNICODE_STRING, Source: *const WCHAR) -> NTSTATUS;
+    pub fn RtlCompareUnicodeString(
+        String1: PCUNICODE_STRING,
+        String2: PCUNICODE_STRING,
+        CaseInSensitive: BOOLEAN,
+    ) -> LONG;
+    pub fn RtlEqualUnicodeString(
+        String1: PCUNICODE_STRING,
+        String2: PCUNICODE_STRING,
+        CaseInSensitive: BOOLEAN,
+    ) -> BOOLEAN;
+    pub fn RtlPrefixUnicodeString(
+        String1: PCUNICODE_STRING,
+        String2: PCUNICODE_STRING,
+        CaseInSensitive: BOOLEAN,
+    ) -> BOOLEAN;
+    pub fn RtlUpcaseUnicodeChar(SourceCharacter: WCHAR) -> WCHAR;
+    pub fn RtlUnicodeStringToAnsiString(
+        DestinationString: *mut ANSI_STRING,
+        SourceString: PCUNICODE_STRING,
+        AllocateDestinationString: BOOLEAN,
+    ) -> NTSTATUS;
+    pub fn RtlAnsiStringToUnicodeString(
+        DestinationString: PUNICODE_STRING,
+        SourceString: *const ANSI_STRING,
+        AllocateDestinationString: BOOLEAN,
+    ) -> NTSTATUS;
+    pub fn RtlFreeUnicodeString(UnicodeString: PUNICODE_STRING);
+    pub fn RtlFreeAnsiString(AnsiString: *mut ANSI_STRING);
+    /// `Base` is 2, 8, 10 or 16; or zero, for what the string says.
+    pub fn RtlUnicodeStringToInteger(String: PCUNICODE_STRING, Base: ULONG, Value: *mut ULONG) -> NTSTATUS;
+    /// `Base` is 2, 8, 10 or 16; or zero, for 10.
+    pub fn RtlIntegerToUnicodeString(Value: ULONG, Base: ULONG, String: PUNICODE_STRING) -> NTSTATUS;
+    /// How many bytes are the same, before the first that differ.
+    pub fn RtlCompareMemory(Source1: *const c_void, Source2: *const c_void, Length: SIZE_T) -> SIZE_T;
+    pub fn RtlTimeToTimeFields(Time: *mut LARGE_INTEGER, TimeFields: *mut TIME_FIELDS);
+    pub fn RtlTimeFieldsToTime(TimeFields: *mut TIME_FIELDS, Time: *mut LARGE_INTEGER) -> BOOLEAN;
 
     // Debugging
     /// In C this takes further arguments, as `printf` does; here, the format is all there is.

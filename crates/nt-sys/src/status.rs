@@ -59,7 +59,9 @@ statuses! {
     STATUS_BAD_NETWORK_PATH = 0xC000_00BE, "No path leads to the remote address.";
     STATUS_REQUEST_NOT_ACCEPTED = 0xC000_00D0, "The request cannot be completed without an IRP.";
     STATUS_INVALID_USER_BUFFER = 0xC000_00E8, "The buffer of the process is not one that the request can use.";
+    STATUS_INVALID_PARAMETER_2 = 0xC000_00F0, "The second parameter is not valid.";
     STATUS_INVALID_PARAMETER_4 = 0xC000_00F2, "The fourth parameter is not valid.";
+    STATUS_INVALID_PARAMETER_5 = 0xC000_00F3, "The fifth parameter is not valid.";
     STATUS_CANCELLED = 0xC000_0120, "The request was cancelled.";
     STATUS_FILE_CLOSED = 0xC000_0128, "The handle is being closed.";
     STATUS_INVALID_CONNECTION = 0xC000_0140, "There is no connection.";

@@ -155,7 +155,16 @@ pub(super) fn sections() -> Vec<Section> {
                 ("0x91: a driver switches stacks", Answer::No("no function for it is here")),
                 ("0xC5, 0xFB", Answer::By(vec![&rule::CRITICAL_REGIONS, &rule::MUTEX_AT_RETURN])),
                 ("0xFA", Answer::By(vec![&io::ROUTINE_CHANGED_IRQL])),
-                ("0xCA to 0xCD: lookaside lists", Answer::No(ABSENT)),
+                (
+                    "0xCA: a lookaside list initialised again",
+                    Answer::By(vec![&rule::LOOKASIDE_INITIALIZED_TWICE]),
+                ),
+                (
+                    "0xCB: a lookaside list deleted that is none",
+                    Answer::By(vec![&rule::LOOKASIDE_NOT_INITIALIZED]),
+                ),
+                ("0xCC: a lookaside list in freed pool", Answer::By(vec![&rule::LOOKASIDE_FREED])),
+                ("0xCD: a lookaside list's entry size", Answer::By(vec![&rule::LOOKASIDE_SIZE])),
                 ("0xDD: trace providers", Answer::No(ABSENT)),
                 (
                     "0xDF, 0x140: objects in pageable memory",

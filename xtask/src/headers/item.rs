@@ -39,8 +39,10 @@ fn value(name: String, place: (&'static str, &'static str), c: String, value: i1
 }
 
 fn prototype(prototype: &Prototype, export: bool) -> Item {
-    // A function type's C name means the function; WSK's `PFN_` names mean a pointer to one.
-    let pointer = if export || prototype.name.starts_with("PFN_") { "" } else { " *" };
+    // A function type's C name means the function; those of WSK, lookaside lists and cancel-safe queues mean a pointer to one.
+    let pointers = ["PFN_", "PALLOCATE_FUNCTION", "PFREE_FUNCTION", "PIO_CSQ_"];
+    let is_pointer = pointers.iter().any(|start| prototype.name.starts_with(start));
+    let pointer = if export || is_pointer { "" } else { " *" };
     Item {
         name: format!("{}()", prototype.name),
         declaration: prototype.name,

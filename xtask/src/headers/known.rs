@@ -58,6 +58,7 @@ const WINE_KDPC: &str =
     "Wine keeps the order of fields of Windows 2000; nothing here uses a KDPC's fields under Wine";
 const WINE_KTIMER: &str =
     "Wine lacks Processor, before Period; nothing here uses a KTIMER's fields under Wine";
+const WINE_CACHE: &str = "Wine has cache lines of 128 bytes; SYSTEM_CACHE_ALIGNMENT_SIZE is 64 on x64";
 const VARIADIC: &str = "variadic in C; a call without further arguments is the same on x64";
 const PRIORITY: &str =
     "Priority is an enumeration there; Microsoft's page says ULONG, as flags are or-ed to it";
@@ -74,6 +75,9 @@ pub(super) const DIFFERENCES: &[Known] = &[
     value("wine", "KDPC.Importance", 3, WINE_KDPC),
     value("wine", "sizeof(KDPC.Number)", 1, WINE_KDPC),
     value("wine", "KTIMER.Period", 0x38, WINE_KTIMER),
+    value("wine", "alignof(GENERAL_LOOKASIDE)", 0x80, WINE_CACHE),
+    value("wine", "alignof(NPAGED_LOOKASIDE_LIST)", 0x80, WINE_CACHE),
+    value("wine", "alignof(PAGED_LOOKASIDE_LIST)", 0x80, WINE_CACHE),
     prototype("ddk", "DbgPrint()", VARIADIC),
     prototype("wine", "DbgPrint()", VARIADIC),
     prototype("ddk", "MmMapLockedPagesSpecifyCache()", PRIORITY),

@@ -5,6 +5,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 
+use parking_lot::Mutex;
 use wsk_sys::{
     APC_LEVEL, DISPATCH_LEVEL, ExAllocatePool2, ExFreePoolWithTag, NTSTATUS, POOL_FLAG_NON_PAGED,
     POOL_FLAG_PAGED, POOL_FLAG_UNINITIALIZED, PVOID, STATUS_ACCESS_VIOLATION, STATUS_BUFFER_TOO_SMALL,
@@ -24,7 +25,6 @@ use crate::rules::{self, Broken};
 use crate::types::{
     _POOL_TYPE as Pool, POOL_TYPE, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFMEMORY, WDFMEMORY__,
 };
-use parking_lot::Mutex;
 
 /// A block of pool.
 ///

@@ -4,6 +4,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use parking_lot::Mutex;
 use wsk_sys::{
     NTSTATUS, PASSIVE_LEVEL, PCUNICODE_STRING, PUNICODE_STRING, STATUS_INVALID_PARAMETER, UNICODE_STRING,
 };
@@ -15,7 +16,6 @@ use crate::object::kind::Kind;
 use crate::object::lookup;
 use crate::object::{Body, Kinded};
 use crate::types::{PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFSTRING, WDFSTRING__};
-use parking_lot::Mutex;
 
 /// The body of a WDFSTRING: its characters, and a zero. In a lock because the driver gets a pointer that it may write
 /// through.

@@ -13,6 +13,7 @@ mod objects;
 mod panic;
 mod pending;
 mod queues;
+mod read_write;
 mod requests;
 mod stuck;
 mod system;

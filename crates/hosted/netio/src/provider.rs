@@ -3,12 +3,12 @@
 //! Order of locks: the cancel spin lock, this one, a socket's options, its settings, its inbox, the engine's queue. None of them is
 //! held while client code runs, which is: in `IofCompleteRequest`, and in the callback of a socket.
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use readings::Question;
 use wsk_sys::{WSK_PROVIDER_DISPATCH, WSK_TRANSPORT};
 

@@ -7,11 +7,11 @@ pub(crate) mod dead;
 pub(crate) mod listening;
 
 use core::ffi::c_void;
-use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use parking_lot::{Mutex, MutexGuard};
 use wsk_sys::{
     ExAllocatePool2, ExFreePoolWithTag, NTSTATUS, POOL_FLAG_NON_PAGED, PWSK_SOCKET, STATUS_CANCELLED,
     STATUS_INVALID_DEVICE_REQUEST, ULONG, WSK_SOCKET,

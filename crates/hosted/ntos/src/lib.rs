@@ -84,9 +84,11 @@
 //! | [`Machine`], [`bugcheck`], [`rule`], [`fault`], [`counters`], [`owner`] | the machine, its end, its rules, its leaks |
 //! | [`irql`], [`spinlock`], [`lock_order`], [`event`], [`semaphore`], [`mutex`], [`fast_mutex`], [`mod@wait`], [`rundown`] | levels, locks, waits |
 //! | [`dpc`], [`timer`], [`work_item`], [`thread`] | what runs when |
+//! | [`lookaside`], [`slist`], [`interlocked`] | lists that several threads use |
+//! | [`rtl`] | strings, numbers, times |
 //! | [`pool`], [`mdl`], [`in_flight`] | memory, and which of it may not be freed yet |
-//! | [`irp`], [`irp::log`], [`device`], [`driver`], [`security`] | the I/O manager |
-//! | [`process`] | the user's side: `CreateFile`, `DeviceIoControl`, `CancelIoEx`, `CloseHandle` |
+//! | [`csq`], [`irp`], [`irp::log`], [`device`], [`driver`], [`security`] | the I/O manager |
+//! | [`process`] | the user's side: `CreateFile`, `DeviceIoControl`, `ReadFile`, `WriteFile`, `CancelIoEx`, `CloseHandle` |
 #![allow(non_snake_case, reason = "the kernel's functions and their parameters bear their C names")]
 #![allow(
     clippy::missing_safety_doc,
@@ -100,12 +102,13 @@ mod machine;
 mod mm;
 pub mod process;
 mod ps;
+pub mod rtl;
 pub mod rule;
 mod se;
 mod sync;
 
-pub use ex::{fast_mutex, pool, rundown, work_item};
-pub use io::{device, driver, irp, shutdown};
+pub use ex::{fast_mutex, interlocked, lookaside, pool, rundown, slist, work_item};
+pub use io::{csq, device, driver, irp, shutdown};
 pub use ke::{dpc, event, irql, lock_order, mutex, semaphore, spinlock, timer, wait};
 pub use machine::{bugcheck, counters, debug, fault, owner, routine, stuck};
 pub use mm::{in_flight, mdl, user_memory};

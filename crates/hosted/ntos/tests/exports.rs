@@ -1,16 +1,26 @@
 //! Every function that this crate exports has the type that `wsk-sys` declares.
 
+use ntos::rtl::{ansi, convert, string, time};
+use ntos::*;
+
 macro_rules! same_type {
     ($($module:ident::$function:ident($($argument:tt),*);)*) => {
         // An array has elements of one type, which both functions become only if their signatures agree.
-        $(let _: [unsafe extern "system" fn($($argument),*) -> _; 2] = [ntos::$module::$function, wsk_sys::$function];)*
+        $(let _: [unsafe extern "system" fn($($argument),*) -> _; 2] = [$module::$function, wsk_sys::$function];)*
     };
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn exports_are_as_declared() {
     same_type! {
         bugcheck::KeBugCheckEx(_, _, _, _, _);
+        csq::IoCsqInitialize(_, _, _, _, _, _, _);
+        csq::IoCsqInitializeEx(_, _, _, _, _, _, _);
+        csq::IoCsqInsertIrp(_, _, _);
+        csq::IoCsqInsertIrpEx(_, _, _, _);
+        csq::IoCsqRemoveIrp(_, _);
+        csq::IoCsqRemoveNextIrp(_, _);
         debug::DbgPrint(_);
         dpc::KeInitializeDpc(_, _, _);
         dpc::KeInsertQueueDpc(_, _, _);
@@ -36,6 +46,42 @@ fn exports_are_as_declared() {
         irql::KeLowerIrql(_);
         irql::KeEnterCriticalRegion();
         irql::KeLeaveCriticalRegion();
+        interlocked::ExInterlockedInsertHeadList(_, _, _);
+        interlocked::ExInterlockedInsertTailList(_, _, _);
+        interlocked::ExInterlockedPopEntryList(_, _);
+        interlocked::ExInterlockedPushEntryList(_, _, _);
+        interlocked::ExInterlockedRemoveHeadList(_, _);
+        lookaside::ExAllocateFromLookasideListEx(_);
+        lookaside::ExAllocateFromNPagedLookasideList(_);
+        lookaside::ExAllocateFromPagedLookasideList(_);
+        lookaside::ExDeleteLookasideListEx(_);
+        lookaside::ExDeleteNPagedLookasideList(_);
+        lookaside::ExDeletePagedLookasideList(_);
+        lookaside::ExFlushLookasideListEx(_);
+        lookaside::ExFreeToLookasideListEx(_, _);
+        lookaside::ExFreeToNPagedLookasideList(_, _);
+        lookaside::ExFreeToPagedLookasideList(_, _);
+        lookaside::ExInitializeLookasideListEx(_, _, _, _, _, _, _, _);
+        lookaside::ExInitializeNPagedLookasideList(_, _, _, _, _, _, _);
+        lookaside::ExInitializePagedLookasideList(_, _, _, _, _, _, _);
+        rtl::RtlCompareMemory(_, _, _);
+        ansi::RtlAnsiStringToUnicodeString(_, _, _);
+        ansi::RtlFreeAnsiString(_);
+        ansi::RtlFreeUnicodeString(_);
+        ansi::RtlInitAnsiString(_, _);
+        ansi::RtlUnicodeStringToAnsiString(_, _, _);
+        convert::RtlIntegerToUnicodeString(_, _, _);
+        convert::RtlUnicodeStringToInteger(_, _, _);
+        string::RtlAppendUnicodeStringToString(_, _);
+        string::RtlAppendUnicodeToString(_, _);
+        string::RtlCompareUnicodeString(_, _, _);
+        string::RtlCopyUnicodeString(_, _);
+        string::RtlEqualUnicodeString(_, _, _);
+        string::RtlInitUnicodeString(_, _);
+        string::RtlPrefixUnicodeString(_, _, _);
+        string::RtlUpcaseUnicodeChar(_);
+        time::RtlTimeFieldsToTime(_, _);
+        time::RtlTimeToTimeFields(_, _);
         mdl::IoAllocateMdl(_, _, _, _, _);
         mdl::IoFreeMdl(_);
         mdl::MmBuildMdlForNonPagedPool(_);
@@ -53,6 +99,11 @@ fn exports_are_as_declared() {
         rundown::ExAcquireRundownProtection(_);
         rundown::ExReleaseRundownProtection(_);
         rundown::ExWaitForRundownProtectionRelease(_);
+        slist::ExQueryDepthSList(_);
+        slist::ExpInterlockedFlushSList(_);
+        slist::ExpInterlockedPopEntrySList(_);
+        slist::ExpInterlockedPushEntrySList(_, _);
+        slist::InitializeSListHead(_);
         spinlock::KeInitializeSpinLock(_);
         spinlock::KeAcquireSpinLockRaiseToDpc(_);
         spinlock::KeReleaseSpinLock(_, _);

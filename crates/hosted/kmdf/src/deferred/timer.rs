@@ -7,6 +7,7 @@ use alloc::sync::Arc;
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 
+use parking_lot::Mutex;
 use wsk_sys::{
     BOOLEAN, DISPATCH_LEVEL, FALSE, KDPC, KTIMER, KeCancelTimer, KeFlushQueuedDpcs, KeInitializeDpc,
     KeInitializeTimerEx, KeSetTimerEx, LONG, LONGLONG, NTSTATUS, NotificationTimer, PASSIVE_LEVEL, PVOID,
@@ -29,7 +30,6 @@ use crate::types::{
     _WDF_EXECUTION_LEVEL as Level, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, PWDF_TIMER_CONFIG, WDFOBJECT,
     WDFTIMER, WDFTIMER__,
 };
-use parking_lot::Mutex;
 
 /// The accepted sizes: those of versions 1.7 and 1.11, and today's.
 const SIZES: [usize; 3] = [0x18, 0x20, 0x28];

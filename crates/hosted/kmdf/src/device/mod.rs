@@ -16,6 +16,7 @@ use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use parking_lot::{Mutex, MutexGuard};
 use wsk_sys::{
     DEVICE_OBJECT, IoDeleteDevice, IoDeleteSymbolicLink, NTSTATUS, ObfDereferenceObject, ObfReferenceObject,
     PASSIVE_LEVEL,
@@ -36,7 +37,6 @@ use crate::queue::{self, Queue};
 use crate::request::Recipient;
 use crate::rules::Broken;
 use crate::types::{WDF_EXECUTION_LEVEL, WDF_FILEOBJECT_CONFIG, WDF_SYNCHRONIZATION_SCOPE, WDFDEVICE__};
-use parking_lot::{Mutex, MutexGuard};
 
 /// The body of a WDFDEVICE.
 ///

@@ -7,6 +7,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use parking_lot::Mutex;
 use wsk_sys::{
     DRIVER_OBJECT, NTSTATUS, PASSIVE_LEVEL, PCUNICODE_STRING, PDRIVER_OBJECT, STATUS_DRIVER_INTERNAL_ERROR,
     STATUS_INVALID_PARAMETER, STATUS_SUCCESS, ULONG,
@@ -25,7 +26,6 @@ use crate::types::{
     PFN_WDF_DRIVER_UNLOAD, PWDF_DRIVER_CONFIG, PWDF_DRIVER_GLOBALS, PWDF_OBJECT_ATTRIBUTES, WDFDRIVER,
     WDFDRIVER__,
 };
-use parking_lot::Mutex;
 
 /// The tag that the development kit's samples use, which the framework takes for none.
 const DDK_TAG: ULONG = u32::from_le_bytes(*b"Ddk ");

@@ -6,6 +6,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use parking_lot::Mutex;
 use wsk_sys::{
     DRIVER_INITIALIZE, DRIVER_OBJECT, NT_SUCCESS, NTSTATUS, PCUNICODE_STRING, STATUS_NOT_FOUND,
     UNICODE_STRING,
@@ -24,7 +25,6 @@ use crate::request::{Request, Source};
 use crate::rules;
 use crate::table::bind::{WdfVersionBind, WdfVersionUnbind, check_inits};
 use crate::types::{_WDF_VERSION, WDF_BIND_INFO, WDFFUNC};
-use parking_lot::Mutex;
 
 /// Checks that a client has finished its control devices.
 fn check_finished(client: &Arc<Client>) {

@@ -4,6 +4,7 @@
 use alloc::format;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use parking_lot::Mutex;
 use readings::CallbackSpinLock;
 use wsk_sys::{DISPATCH_LEVEL, KIRQL, KeLowerIrql, KfRaiseIrql};
 
@@ -14,7 +15,6 @@ use crate::object::handles::name_of;
 use crate::object::wait_limit;
 use crate::platform;
 use crate::rules::{self, Broken};
-use parking_lot::Mutex;
 
 /// What a report calls such a lock, with the handle of the object whose lock it is.
 const KIND: &str = "the callback lock of object";

@@ -8,6 +8,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ffi::c_char;
 
+use parking_lot::Mutex;
+
 #[cfg(feature = "hosted")]
 use wsk_sys::DRIVER_UNLOAD;
 use wsk_sys::{DRIVER_OBJECT, ULONG};
@@ -20,7 +22,6 @@ use crate::rules;
 use crate::types::{
     PWDF_DRIVER_GLOBALS, WDF_DRIVER_GLOBALS, WDF_EXECUTION_LEVEL, WDF_SYNCHRONIZATION_SCOPE, WDFDRIVER,
 };
-use parking_lot::Mutex;
 
 /// The framework's own pool tag, `FxDr`.
 const FRAMEWORK_TAG: ULONG = u32::from_le_bytes(*b"FxDr");

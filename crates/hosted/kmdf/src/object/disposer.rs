@@ -4,12 +4,12 @@
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 
+use parking_lot::Mutex;
 use wsk_sys::{DEVICE_OBJECT, NTSTATUS};
 
 use crate::object::worker::Worker;
 use crate::object::{self, Object};
 use crate::rules::{self, Broken};
-use parking_lot::Mutex;
 
 /// Disposes of objects in a system thread. It is part of the body of an object, and works for those under it.
 pub(crate) struct Disposer {

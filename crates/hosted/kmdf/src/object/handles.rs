@@ -9,11 +9,12 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use parking_lot::Mutex;
+
 use crate::object::Object;
 use crate::object::client::Client;
 use crate::object::kind::Kind;
 use crate::platform;
-use parking_lot::Mutex;
 
 /// The lowest bits of a handle: the kind, above three zero bits.
 const KIND_BITS: u32 = 8;

@@ -31,6 +31,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::ops::Deref;
 
+use parking_lot::Mutex;
 use readings::ChildOrder;
 use wsk_sys::{NTSTATUS, PASSIVE_LEVEL, STATUS_DELETE_PENDING, STATUS_INSUFFICIENT_RESOURCES};
 
@@ -45,7 +46,6 @@ use crate::object::kind::Kind;
 use crate::object::worker::Worker;
 use crate::platform;
 use crate::rules::{self, Broken};
-use parking_lot::Mutex;
 
 /// What an object is besides being an object: the operations of its kind.
 pub(crate) trait Body: Any + Send + Sync {

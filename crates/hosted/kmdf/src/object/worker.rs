@@ -5,6 +5,7 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use parking_lot::Mutex;
 use wsk_sys::{
     DEVICE_OBJECT, DelayedWorkQueue, IoAllocateWorkItem, IoFreeWorkItem, IoQueueWorkItem, NTSTATUS,
     PIO_WORKITEM, PVOID, STATUS_INSUFFICIENT_RESOURCES,
@@ -17,7 +18,6 @@ use crate::object::wait_limit;
 use crate::object::{self, Object};
 use crate::platform;
 use crate::rules::{self, Broken};
-use parking_lot::Mutex;
 
 /// A work item with its state. Each of its runs calls [`Body::work`](crate::object::Body::work) of the object that
 /// it was queued for.

@@ -6,6 +6,7 @@
 //! another thread is in a handler of the queue, unless a third one goes in. A thread that holds the lock which keeps the
 //! queue's callbacks apart does not go in: another one will, when it has the lock.
 
+use parking_lot::MutexGuard;
 use wsk_sys::{KIRQL, PASSIVE_LEVEL, STATUS_CANCELLED};
 
 use crate::object::Typed;
@@ -15,7 +16,6 @@ use crate::platform;
 use crate::queue::present;
 use crate::queue::{self, Deferral, Notify, Queue, State};
 use crate::request::{self, Request};
-use parking_lot::MutexGuard;
 
 /// One thing to do with no lock held.
 enum Action {

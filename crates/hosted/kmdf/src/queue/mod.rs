@@ -17,6 +17,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use parking_lot::{Mutex, MutexGuard};
 use wsk_sys::{NTSTATUS, STATUS_CANCELLED, STATUS_INVALID_DEVICE_STATE};
 
 use crate::kernel::event::{Event, MILLISECOND};
@@ -34,7 +35,6 @@ use crate::queue::line::Line;
 use crate::request::{self, Phase, Request, Source};
 use crate::rules::{self, Broken};
 use crate::types::{PFN_WDF_IO_QUEUE_STATE, WDF_IO_QUEUE_CONFIG, WDFCONTEXT, WDFQUEUE__};
-use parking_lot::{Mutex, MutexGuard};
 
 /// How a queue hands out its requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,6 +14,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 
 use hosted_rule::Rule;
+use parking_lot::Mutex;
 use wsk_sys::{
     CCHAR, IO_NO_INCREMENT, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL,
     IRP_MJ_READ, IRP_MJ_WRITE, KIRQL, METHOD_FROM_CTL_CODE, NT_SUCCESS, NTSTATUS, PASSIVE_LEVEL,
@@ -31,7 +32,6 @@ use crate::platform;
 use crate::request::system_mdl::SystemMdl;
 use crate::rules::{self, Broken};
 use crate::types::{WDFREQUEST, WDFREQUEST__};
-use parking_lot::Mutex;
 
 /// What the layers above do at the end of a request: the device that it was sent to.
 pub(crate) trait Recipient: Send + Sync {

@@ -12,13 +12,13 @@ mod other;
 mod poll;
 
 use core::net::{IpAddr, SocketAddr};
-use parking_lot::Mutex;
 use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use mio::net::UdpSocket;
+use parking_lot::Mutex;
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 use wsk_requests::Row;
 use wsk_sys::{

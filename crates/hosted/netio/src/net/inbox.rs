@@ -1,11 +1,11 @@
 //! A bounded queue of received datagrams, one per bound socket.
 
 use core::net::{IpAddr, SocketAddr};
-use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use readings::{CoalescedRefused, Coalescing, ErrorData, PortUnreachable, Readings};
 use wsk_cmsg::ReceiveError;
 use wsk_sys::ULONG;

@@ -16,12 +16,12 @@ mod error;
 mod peer;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Weak};
 
+use parking_lot::{Mutex, MutexGuard};
 use readings::{FragmentForbidden, UnicastInterface};
 use wsk_requests::Row;
 use wsk_sys::{

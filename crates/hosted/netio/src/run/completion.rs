@@ -6,11 +6,11 @@
 //! call returns `STATUS_PENDING` is found out.
 #![expect(unsafe_code, reason = "takes the cancel spin lock, changes the IRQL")]
 
-use parking_lot::MutexGuard;
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::MutexGuard;
 use readings::IrpCancelledBefore;
 use wsk_sys::{
     DISPATCH_LEVEL, IoAcquireCancelSpinLock, IoReleaseCancelSpinLock, KIRQL, KeLowerIrql, KfRaiseIrql,

@@ -1,7 +1,6 @@
 //! The provider's thread: a queue of jobs, in the order of their times.
 #![expect(unsafe_code, reason = "starts a system thread, which the kernel calls")]
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::mem;
@@ -9,6 +8,7 @@ use std::ptr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use wsk_sys::{HANDLE, NT_SUCCESS, NTSTATUS, PVOID, PsCreateSystemThread, THREAD_ALL_ACCESS, ZwClose};
 
 use crate::Completion;

@@ -1,10 +1,10 @@
 //! Datagram sockets: their functions, and what they have beside what every socket has.
 
 use core::net::SocketAddr;
-use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use wsk_sys::WSK_PROVIDER_DATAGRAM_DISPATCH;
 
 use crate::call::bind::wsk_bind;

@@ -1,11 +1,11 @@
 //! I/O work items: a driver's routine, called later at `PASSIVE_LEVEL` in one of the machine's worker threads.
 #![expect(unsafe_code, reason = "exports C functions by their names, and calls the driver's routines")]
 
-use parking_lot::{Condvar, Mutex};
 use std::collections::{HashMap, VecDeque};
 use std::ptr;
 use std::thread::{self, JoinHandle};
 
+use parking_lot::{Condvar, Mutex};
 use wsk_sys::{DEVICE_OBJECT, DISPATCH_LEVEL, IO_WORKITEM, IO_WORKITEM_ROUTINE, PASSIVE_LEVEL, PVOID};
 
 use crate::ex::pool;

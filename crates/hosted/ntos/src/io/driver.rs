@@ -1,7 +1,6 @@
 //! Loading and unloading drivers.
 #![expect(unsafe_code, reason = "owns driver objects, and calls DriverEntry and DriverUnload")]
 
-use parking_lot::Mutex;
 use std::cell::Cell;
 use std::fmt;
 use std::mem;
@@ -10,6 +9,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use wsk_sys::{
     DEVICE_OBJECT, DRIVER_DISPATCH, DRIVER_EXTENSION, DRIVER_INITIALIZE, DRIVER_OBJECT, IO_NO_INCREMENT,
     IO_STATUS_BLOCK, IRP, MAJOR_FUNCTIONS, NT_SUCCESS, NTSTATUS, NamedStatus, PASSIVE_LEVEL,

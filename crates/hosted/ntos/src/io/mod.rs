@@ -1,5 +1,6 @@
 //! The I/O manager: devices and drivers, file objects, and the packets that go between them.
 
+pub mod csq;
 pub mod device;
 pub mod driver;
 pub(crate) mod file_object;

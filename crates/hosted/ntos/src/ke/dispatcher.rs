@@ -5,13 +5,13 @@
 //! first finds out which waits that ends, then wakes their threads, and is done with the object before that: a waiter that
 //! was released may free it at once.
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 use std::thread::{self, Thread};
 use std::time::Instant;
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use wsk_sys::LONG;
 
 use crate::ke::header::Header;

@@ -6,7 +6,6 @@
 //! A cycle is none if all its ways lead through one more lock, which keeps the threads apart. A lock that is tried, or
 //! waited for with a limit, ends no thread, and is nobody's successor.
 
-use parking_lot::Mutex;
 use std::backtrace::Backtrace;
 use std::cell::RefCell;
 use std::collections::btree_map::Entry;
@@ -14,6 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
 use std::thread;
+
+use parking_lot::Mutex;
 
 use crate::machine::Machine;
 use crate::machine::bugcheck::{Broken, complain};

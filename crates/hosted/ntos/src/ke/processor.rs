@@ -3,13 +3,13 @@
 //! It starts with the first DPC or timer. Threads of the machine run beside it, as on other processors.
 #![expect(unsafe_code, reason = "reads the driver's DPC and timer objects, and calls its routines")]
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use wsk_sys::{DISPATCH_LEVEL, KDPC, KTIMER, PVOID};
 
 use crate::ke::header::Header;

@@ -1,9 +1,10 @@
 //! A process that ends although nobody has heard of a bug check must not look like a success.
 #![expect(unsafe_code, reason = "calls the C library")]
 
-use parking_lot::Mutex;
 use std::io::Write;
 use std::sync::Once;
+
+use parking_lot::Mutex;
 
 use crate::machine::Machine;
 

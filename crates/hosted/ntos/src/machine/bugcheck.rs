@@ -24,7 +24,6 @@
 //! ```
 #![expect(unsafe_code, reason = "exports a C function by its name")]
 
-use parking_lot::{Condvar, Mutex};
 use std::fmt;
 use std::io::Write;
 use std::panic;
@@ -33,6 +32,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
 
 pub use hosted_rule::Broken;
 use wsk_sys::{ULONG, ULONG_PTR};
@@ -119,6 +120,7 @@ fn code_name(code: u32) -> Option<&'static str> {
         0x101 => "CLOCK_WATCHDOG_TIMEOUT",
         0x10D => "WDF_VIOLATION",
         0x133 => "DPC_WATCHDOG_VIOLATION",
+        0x139 => "KERNEL_SECURITY_CHECK_FAILURE",
         0x4000_008A => "THREAD_TERMINATE_HELD_MUTEX",
         _ => return None,
     })

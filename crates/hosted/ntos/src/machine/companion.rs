@@ -6,13 +6,13 @@
 //! test's thread waits, and if the machine ends meanwhile it panics with the report: the test fails, and the others of
 //! the same program run on.
 
-use parking_lot::{Condvar, Mutex};
 use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 
+use parking_lot::{Condvar, Mutex};
 use wsk_sys::PASSIVE_LEVEL;
 
 use crate::ke::irql;

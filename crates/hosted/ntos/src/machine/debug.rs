@@ -1,12 +1,12 @@
 //! What drivers print for a debugger: kept by the machine, and shown if asked for.
 #![expect(unsafe_code, reason = "exports a C function by its name; the text is the driver's")]
 
-use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::ffi::{CStr, c_char};
 use std::io::Write;
 use std::sync::OnceLock;
 
+use parking_lot::Mutex;
 use wsk_sys::{STATUS_INVALID_PARAMETER, STATUS_SUCCESS, ULONG};
 
 use crate::machine::Machine;

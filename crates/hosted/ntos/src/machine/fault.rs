@@ -19,8 +19,9 @@
 //! machine.shutdown();
 //! ```
 
-use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
 
 use crate::machine::Machine;
 

@@ -17,7 +17,6 @@ pub mod routine;
 mod signal;
 pub mod stuck;
 
-use parking_lot::{Condvar, Mutex};
 use std::any::{Any, TypeId};
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -27,6 +26,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex};
 use readings::{Question, Readings};
 
 use crate::ex::pool::registry::Registry;

@@ -3,10 +3,11 @@
 //! Every wait of the kernel has a limit ([`Config::hang_limit`](crate::Config::hang_limit)); what is reported when it is
 //! over names the object that was waited for, and everything that is in flight.
 
-use parking_lot::Mutex;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use crate::machine::Machine;
 use crate::machine::bugcheck::Broken;

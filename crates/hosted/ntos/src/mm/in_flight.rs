@@ -5,7 +5,6 @@
 //! no longer there: a block of pool, an MDL or its locked pages, the buffers of a request from user mode. Memory on the
 //! stack of a driver's routine is given back when the routine returns. Memory of the host, as from `Box`, is not seen.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Display;
@@ -14,6 +13,7 @@ use std::iter;
 use std::ops::Range;
 use std::thread::{self, ThreadId};
 
+use parking_lot::{Mutex, MutexGuard};
 use wsk_sys::IRP;
 
 use crate::ex::pool;

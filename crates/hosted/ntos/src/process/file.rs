@@ -1,13 +1,13 @@
-//! Handles to devices: `DeviceIoControl`, `CancelIoEx`, `CloseHandle`.
+//! Handles to devices: `DeviceIoControl`, `ReadFile`, `WriteFile`, `CancelIoEx`, `CloseHandle`.
 
-use parking_lot::Mutex;
 use std::backtrace::Backtrace;
 use std::fmt;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use wsk_sys::{
-    ACCESS_MASK, FILE_READ_ACCESS, FILE_WRITE_ACCESS, STATUS_ACCESS_DENIED, STATUS_INVALID_HANDLE,
-    STATUS_INVALID_PARAMETER,
+    ACCESS_MASK, FILE_READ_ACCESS, FILE_WRITE_ACCESS, IRP_MJ_READ, IRP_MJ_WRITE, STATUS_ACCESS_DENIED,
+    STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER,
 };
 
 use crate::io::file_object::FileBody;
@@ -15,7 +15,7 @@ use crate::machine::frames;
 use crate::process::overlapped::Overlapped;
 use crate::process::request::{IoStatus, Request};
 use crate::process::{self, ProcessBody};
-use crate::se::security::{FILE_READ_DATA, FILE_WRITE_DATA};
+use crate::se::security::{FILE_APPEND_DATA, FILE_READ_DATA, FILE_WRITE_DATA};
 
 /// An entry in a process' handle table.
 pub(crate) struct Handle {
@@ -93,6 +93,25 @@ impl Handle {
         request
     }
 
+    /// Begins a read or a write, from an offset.
+    fn begin_transfer(&self, major: u8, offset: i64, input: Vec<u8>, output: Vec<u8>) -> Arc<Request> {
+        let _inside = process::enter(&self.process);
+        let refuse = |status, output| Request::refused(&self.process, status, output);
+        if !self.reference() {
+            return refuse(STATUS_INVALID_HANDLE, output);
+        }
+        let right = if major == IRP_MJ_READ { FILE_READ_DATA } else { FILE_WRITE_DATA | FILE_APPEND_DATA };
+        let request = if self.granted & right == 0 {
+            refuse(STATUS_ACCESS_DENIED, output)
+        } else if u32::try_from(input.len().max(output.len())).is_err() || offset < 0 {
+            refuse(STATUS_INVALID_PARAMETER, output)
+        } else {
+            Request::read_write(&self.process, &self.file, major, offset, input, output)
+        };
+        self.file.release_now();
+        request
+    }
+
     /// Whether the handle was opened with the access that a control code requires.
     fn allows(&self, code: u32) -> bool {
         let required = code >> 14;
@@ -136,6 +155,46 @@ impl File {
     pub fn begin(&self, code: u32, input: Vec<u8>, output: Vec<u8>) -> Overlapped {
         let handle = Arc::clone(&self.handle);
         let request = self.handle.process.machine().go_in(move || handle.begin(code, input, output));
+        Overlapped::new(Arc::clone(&self.handle.process), request)
+    }
+
+    /// `ReadFile` with an offset, waiting for the end. `IRP_MJ_READ`, with the buffer as the device's flags want it:
+    /// `DO_BUFFERED_IO`, `DO_DIRECT_IO`, or neither.
+    ///
+    /// # Errors
+    /// By status: `STATUS_INVALID_HANDLE` if the handle is closed, `STATUS_ACCESS_DENIED` if it was opened without the right to
+    /// read, `STATUS_INVALID_PARAMETER` for an offset beyond 2^63, and the driver's answers.
+    pub fn read(&self, offset: u64, buffer: &mut [u8]) -> IoStatus {
+        let completed = self.begin_read(offset, buffer.to_vec()).wait();
+        buffer.copy_from_slice(&completed.output);
+        completed.io_status()
+    }
+
+    /// `WriteFile` with an offset, waiting for the end: as [`File::read`], with `IRP_MJ_WRITE`.
+    ///
+    /// # Errors
+    /// As for [`File::read`].
+    #[must_use = "what has become of the write is known by it alone"]
+    pub fn write(&self, offset: u64, bytes: &[u8]) -> IoStatus {
+        self.begin_write(offset, bytes.to_vec()).wait().io_status()
+    }
+
+    /// `ReadFile` with an `OVERLAPPED`: begins a read, which keeps the buffer until its end.
+    pub fn begin_read(&self, offset: u64, buffer: Vec<u8>) -> Overlapped {
+        self.begin_transfer(IRP_MJ_READ, offset, Vec::new(), buffer)
+    }
+
+    /// `WriteFile` with an `OVERLAPPED`: begins a write, which keeps the bytes until its end.
+    pub fn begin_write(&self, offset: u64, bytes: Vec<u8>) -> Overlapped {
+        self.begin_transfer(IRP_MJ_WRITE, offset, bytes, Vec::new())
+    }
+
+    fn begin_transfer(&self, major: u8, offset: u64, input: Vec<u8>, output: Vec<u8>) -> Overlapped {
+        let handle = Arc::clone(&self.handle);
+        // What does not fit is negative, and refused.
+        let offset = i64::try_from(offset).unwrap_or(-1);
+        let machine = self.handle.process.machine();
+        let request = machine.go_in(move || handle.begin_transfer(major, offset, input, output));
         Overlapped::new(Arc::clone(&self.handle.process), request)
     }
 

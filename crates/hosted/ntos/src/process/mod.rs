@@ -9,7 +9,6 @@ mod overlapped;
 pub(crate) mod request;
 mod transfer;
 
-use parking_lot::Mutex;
 use std::backtrace::Backtrace;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -20,6 +19,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use wsk_sys::{
     ACCESS_MASK, DISPATCH_LEVEL, EPROCESS, IRP, NTSTATUS, NamedStatus, PEPROCESS, STATUS_INVALID_HANDLE,
     ULONG,

@@ -1,12 +1,14 @@
 //! One request from user mode: its IRP, its buffers, and who waits for it.
 #![expect(unsafe_code, reason = "builds IRPs and sends them")]
 
-use parking_lot::{Condvar, Mutex};
+mod read_write;
+
 use std::cell::Cell;
 use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Condvar, Mutex};
 use wsk_sys::{
     DEVICE_OBJECT, IO_STACK_CREATE, IO_STACK_DEVICE_IO_CONTROL, IO_STATUS_BLOCK, IRP, IRP_MJ_CREATE,
     IRP_MJ_DEVICE_CONTROL, IRP_MJ_SHUTDOWN, NTSTATUS, NamedStatus, PETHREAD, STATUS_INVALID_HANDLE, UserMode,
@@ -20,7 +22,7 @@ use crate::io::irp::registry::{self, Origin};
 use crate::machine::Machine;
 use crate::machine::bugcheck::{complain, require};
 use crate::machine::stuck;
-use crate::process::transfer::Transfer;
+use crate::process::transfer::{Of, Transfer};
 use crate::process::{self, ProcessBody};
 use crate::rule::io::{INFORMATION_TOO_LARGE, OUTPUT_NOT_WRITTEN, REQUEST_STUCK};
 use crate::sync::Pointer;
@@ -153,7 +155,7 @@ impl Request {
         let machine = file.machine();
         file.reference();
         let (irp, packet, location) = request.make_irp(machine, file, IRP_MJ_DEVICE_CONTROL);
-        let transfer = match Transfer::begin(machine, packet, code, input, output) {
+        let transfer = match Transfer::begin(machine, packet, Of::Control(code), input, output) {
             Ok(transfer) => transfer,
             Err((status, output)) => {
                 request.abandon(machine, irp, Completed::new(status, 0, output));
@@ -167,7 +169,7 @@ impl Request {
         unsafe { (*parameters).InputBufferLength = lengths.0 };
         // SAFETY: the variant of the union for this major function, in a location that is still ours.
         unsafe { (*parameters).IoControlCode = code };
-        let type3 = transfer.type3_input(code);
+        let type3 = transfer.type3_input();
         // SAFETY: the variant of the union for this major function, in a location that is still ours.
         unsafe { (*parameters).Type3InputBuffer = type3 };
         let buffers = transfer.buffers();
@@ -276,7 +278,7 @@ impl Request {
                 complain(
                     &INFORMATION_TOO_LARGE,
                     format!(
-                        "{} completed with {} and Information {}, but the output buffer has {length} bytes",
+                        "{} completed with {} and Information {}, but its buffer has {length} bytes",
                         request.what,
                         NamedStatus(outcome.Status),
                         outcome.Information

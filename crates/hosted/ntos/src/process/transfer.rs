@@ -1,4 +1,5 @@
-//! How the two buffers of a control request reach the driver and come back: the four transfer methods.
+//! How the buffers of a request reach the driver and come back: by the method of a control code, or as a device wants reads and
+//! writes.
 #![expect(unsafe_code, reason = "user buffers are handed to drivers by address")]
 
 use std::mem;
@@ -8,9 +9,9 @@ use std::slice;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use wsk_sys::{
-    IO_STATUS_BLOCK, IRP_BUFFERED_IO, IRP_DEALLOCATE_BUFFER, IRP_INPUT_OPERATION, MDL, METHOD_BUFFERED,
-    METHOD_FROM_CTL_CODE, METHOD_IN_DIRECT, METHOD_OUT_DIRECT, NTSTATUS, PVOID,
-    STATUS_INSUFFICIENT_RESOURCES,
+    DO_BUFFERED_IO, DO_DIRECT_IO, IO_STATUS_BLOCK, IRP_BUFFERED_IO, IRP_DEALLOCATE_BUFFER,
+    IRP_INPUT_OPERATION, IRP_READ_OPERATION, IRP_WRITE_OPERATION, MDL, METHOD_BUFFERED, METHOD_FROM_CTL_CODE,
+    METHOD_IN_DIRECT, METHOD_OUT_DIRECT, NTSTATUS, PVOID, STATUS_INSUFFICIENT_RESOURCES,
 };
 
 use crate::ex::pool;
@@ -120,8 +121,61 @@ impl Drop for UserBuffer {
     }
 }
 
-/// The buffers of one control request.
+/// Whose buffers they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// A control request's, with this code.
+    Control(u32),
+    /// A read's, of a device with these flags.
+    Read(u32),
+    /// A write's, of a device with these flags.
+    Write(u32),
+}
+
+/// How they are passed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Method {
+    Buffered,
+    Direct,
+    Neither,
+}
+
+impl Of {
+    fn method(self) -> Method {
+        match self {
+            Of::Control(code) => match METHOD_FROM_CTL_CODE(code) {
+                METHOD_BUFFERED => Method::Buffered,
+                METHOD_IN_DIRECT | METHOD_OUT_DIRECT => Method::Direct,
+                _ => Method::Neither,
+            },
+            Of::Read(flags) | Of::Write(flags) if flags & DO_BUFFERED_IO != 0 => Method::Buffered,
+            Of::Read(flags) | Of::Write(flags) if flags & DO_DIRECT_IO != 0 => Method::Direct,
+            Of::Read(_) | Of::Write(_) => Method::Neither,
+        }
+    }
+
+    /// What the IRP's flags say of it.
+    fn operation(self) -> u32 {
+        match self {
+            Of::Control(_) => 0,
+            Of::Read(_) => IRP_READ_OPERATION,
+            Of::Write(_) => IRP_WRITE_OPERATION,
+        }
+    }
+
+    /// Whether the driver may write to the buffer that it has an MDL of.
+    fn is_written(self) -> bool {
+        match self {
+            Of::Control(code) => METHOD_FROM_CTL_CODE(code) == METHOD_OUT_DIRECT,
+            Of::Read(_) => true,
+            Of::Write(_) => false,
+        }
+    }
+}
+
+/// The buffers of one request.
 pub(crate) struct Transfer {
+    of: Of,
     input: UserBuffer,
     output: UserBuffer,
     /// `METHOD_BUFFERED`, and the input of the direct methods.
@@ -175,42 +229,44 @@ impl Poison {
 }
 
 impl Transfer {
-    /// Sets the IRP up with the buffers, as the code's method wants them.
+    /// Sets the IRP up with the buffers, as their method wants them.
     ///
     /// # Errors
     /// `STATUS_INSUFFICIENT_RESOURCES`; the buffers are given back.
     pub(crate) fn begin(
         machine: &Machine,
         packet: Packet,
-        code: u32,
+        of: Of,
         input: Vec<u8>,
         output: Vec<u8>,
     ) -> Result<Transfer, (NTSTATUS, Vec<u8>)> {
-        let method = METHOD_FROM_CTL_CODE(code);
-        let (input, output) = match method {
-            METHOD_BUFFERED => (UserBuffer::new(input), UserBuffer::new(output)),
-            METHOD_IN_DIRECT | METHOD_OUT_DIRECT => {
-                (UserBuffer::new(input), UserBuffer::shared(machine, output))
-            }
-            _ => (UserBuffer::shared(machine, input), UserBuffer::shared(machine, output)),
+        let method = of.method();
+        // Those that the driver gets at by address or MDL; the input of a direct control request is copied.
+        let input_is_shared = match method {
+            Method::Buffered => false,
+            Method::Direct => matches!(of, Of::Write(_)),
+            Method::Neither => true,
+        };
+        let buffer = |shared: bool, bytes| {
+            if shared { UserBuffer::shared(machine, bytes) } else { UserBuffer::new(bytes) }
         };
         let mut transfer = Transfer {
-            input,
-            output,
+            of,
+            input: buffer(input_is_shared, input),
+            output: buffer(method != Method::Buffered, output),
             system: None,
             system_size: 0,
             mdl: None,
-            buffered_output: method == METHOD_BUFFERED,
+            buffered_output: method == Method::Buffered,
             poison: Poison(0),
         };
         let done = match method {
-            METHOD_BUFFERED => transfer.buffered(machine, packet),
-            METHOD_IN_DIRECT | METHOD_OUT_DIRECT => {
-                transfer.direct(machine, packet, method == METHOD_OUT_DIRECT)
-            }
+            Method::Buffered => transfer.buffered(machine, packet),
+            Method::Direct => transfer.direct(machine, packet),
             // The driver gets the addresses, unchecked.
-            _ => {
-                packet.set_user_buffer(transfer.output.address());
+            Method::Neither => {
+                packet.set_flags(of.operation());
+                packet.set_user_buffer(transfer.main().address());
                 Ok(())
             }
         };
@@ -224,22 +280,24 @@ impl Transfer {
         }
     }
 
+    /// The buffer that `Information` counts the bytes of, and that an MDL is of: the input of a write, or the output.
+    fn main(&self) -> &UserBuffer {
+        if matches!(self.of, Of::Write(_)) { &self.input } else { &self.output }
+    }
+
     /// `Type3InputBuffer`: the input's address, which the driver gets with `METHOD_NEITHER` only.
-    pub(crate) fn type3_input(&self, code: u32) -> PVOID {
-        match METHOD_FROM_CTL_CODE(code) {
-            METHOD_BUFFERED | METHOD_IN_DIRECT | METHOD_OUT_DIRECT => ptr::null_mut(),
-            _ => self.input.address(),
-        }
+    pub(crate) fn type3_input(&self) -> PVOID {
+        if self.of.method() == Method::Neither { self.input.address() } else { ptr::null_mut() }
     }
 
     fn buffered(&mut self, machine: &Machine, packet: Packet) -> Result<(), NTSTATUS> {
         let size = self.input.len().max(self.output.len());
         packet.set_user_buffer(self.output.address());
         if size == 0 {
-            packet.set_flags(0);
+            packet.set_flags(self.of.operation());
             return Ok(());
         }
-        let mut flags = IRP_BUFFERED_IO | IRP_DEALLOCATE_BUFFER;
+        let mut flags = self.of.operation() | IRP_BUFFERED_IO | IRP_DEALLOCATE_BUFFER;
         if self.output.len() != 0 {
             flags |= IRP_INPUT_OPERATION;
         }
@@ -247,14 +305,16 @@ impl Transfer {
         self.copy_in(machine, packet, size)
     }
 
-    fn direct(&mut self, machine: &Machine, packet: Packet, write: bool) -> Result<(), NTSTATUS> {
-        if self.input.len() != 0 {
+    fn direct(&mut self, machine: &Machine, packet: Packet) -> Result<(), NTSTATUS> {
+        packet.set_flags(self.of.operation());
+        if matches!(self.of, Of::Control(_)) && self.input.len() != 0 {
             packet.set_flags(IRP_BUFFERED_IO | IRP_DEALLOCATE_BUFFER);
             self.copy_in(machine, packet, self.input.len())?;
         }
-        if self.output.len() != 0 {
-            let length = u32::try_from(self.output.len()).map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
-            let mdl = mdl::lock_user(machine, self.output.start(), length, write);
+        let (start, length) = (self.main().start(), self.main().len());
+        if length != 0 {
+            let length = u32::try_from(length).map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
+            let mdl = mdl::lock_user(machine, start, length, self.of.is_written());
             if mdl.is_null() {
                 return Err(STATUS_INSUFFICIENT_RESOURCES);
             }
@@ -293,12 +353,12 @@ impl Transfer {
         })
     }
 
-    /// Whether a request that ended like this claims more output than there is room for.
+    /// Whether a request that ended like this claims more output than there is room for, or that more was written than was there.
     ///
-    /// Without an output buffer nothing is copied, and the number may be of something else, such as the bytes of input
+    /// Without a buffer nothing is copied, and the number may be of something else, such as the bytes of input
     /// that were consumed.
     pub(crate) fn exceeds(&self, outcome: IO_STATUS_BLOCK) -> Option<usize> {
-        let length = self.output.len();
+        let length = self.main().len();
         (!is_error(outcome.Status) && length != 0 && outcome.Information > length).then_some(length)
     }
 

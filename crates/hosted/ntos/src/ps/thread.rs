@@ -1,12 +1,12 @@
 //! System threads, and the handles to them.
 #![expect(unsafe_code, reason = "exports C functions by their names, and calls the driver's routine")]
 
-use parking_lot::{Condvar, Mutex};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::ptr;
 use std::thread::{self, JoinHandle};
 
+use parking_lot::{Condvar, Mutex};
 use wsk_sys::{
     HANDLE, KSTART_ROUTINE, NTSTATUS, PASSIVE_LEVEL, PCLIENT_ID, POBJECT_ATTRIBUTES, PVOID,
     STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, ULONG,

@@ -94,7 +94,23 @@ rules! {
     CANCEL_FIELD = 0xC9, OWN + 12, "IrpCancelField", "IrpCancelField rule (wdm)";
     /// A cancelled request did not complete in time.
     CANCEL_IGNORED = 0xC4, 0x135, "CancelledIrpNotCompleted", "Bug Check 0xC4: DRIVER_VERIFIER_DETECTED_VIOLATION";
-    /// A request succeeded with more bytes than its output buffer has.
+    /// A cancel-safe queue initialised without all of its routines.
+    CSQ_ROUTINES = 0xC9, OWN + 0x20, "CsqRoutines", "IoCsqInitialize";
+    /// A cancel-safe queue initialised while there are IRPs in it.
+    CSQ_INITIALIZED_IN_USE = 0xC9, OWN + 0x21, "CsqInitializedInUse", "IoCsqInitialize";
+    /// A cancel-safe queue used that was not initialised, or a context that is of another queue.
+    CSQ_NOT_INITIALIZED = 0xC9, OWN + 0x22, "CsqNotInitialized", "IoCsqInsertIrp";
+    /// An IRP put into a cancel-safe queue that is in one, with a context that is in use, or by who does not have it.
+    CSQ_INSERTED_TWICE = 0xC9, OWN + 0x23, "CsqInsertedTwice", "IoCsqInsertIrp";
+    /// `CsqPeekNextIrp` returned an IRP that is not in the queue.
+    CSQ_NOT_IN_QUEUE = 0xC9, OWN + 0x24, "CsqNotInQueue", "IO_CSQ_PEEK_NEXT_IRP callback function";
+    /// `CsqAcquireLock` returned while another thread, or its own, had the queue's lock.
+    CSQ_LOCK = 0xC9, OWN + 0x25, "CsqLock", "IO_CSQ_ACQUIRE_LOCK callback function";
+    /// A cancel-safe queue, or the context of an IRP in it, freed while the IRP is in the queue.
+    CSQ_FREED = 0xC9, OWN + 0x26, "CsqFreed", "IoCsqInsertIrp";
+    /// `Tail.Overlay.DriverContext[3]` of an IRP changed while it was in a cancel-safe queue.
+    CSQ_DRIVER_CONTEXT = 0xC9, OWN + 0x27, "CsqDriverContext", "IoCsqInsertIrp";
+    /// A request succeeded with more bytes than its output buffer has, or a write than it has brought.
     INFORMATION_TOO_LARGE = 0xC9, OWN + 8, "InformationTooLarge", "I/O Status Blocks";
     /// A buffered request completed with more output than the driver has written: what was in the memory before goes to
     /// the process.

@@ -31,6 +31,8 @@ rules! {
     IRQL_KE_RELEASE_SPIN_LOCK = 0xC4, 0x20015, "IrqlKeReleaseSpinLock", "IrqlKeReleaseSpinLock rule (wdm)";
     /// An executive function called above `APC_LEVEL`.
     IRQL_EX_APC_LTE = 0xC4, 0x20005, "IrqlExApcLte1", "IrqlExApcLte1 rule (wdm)";
+    /// A function of paged lookaside lists called above `APC_LEVEL`.
+    IRQL_EX_APC_LTE_2 = 0xC4, 0x20006, "IrqlExApcLte2", "IrqlExApcLte2 rule (wdm)";
     /// A function called above `DISPATCH_LEVEL`.
     IRQL_DISPATCH = 0xC4, 0x20003, "IrqlDispatch", "IrqlDispatch rule (wdm)";
     /// An I/O manager function called above `DISPATCH_LEVEL`.
@@ -43,6 +45,10 @@ rules! {
     IRQL_PS_PASSIVE = 0xC4, 0x2001C, "IrqlPsPassive", "IrqlPsPassive rule (wdm)";
     /// A system service called above `PASSIVE_LEVEL`.
     IRQL_ZW_PASSIVE = 0xC4, 0x2001F, "IrqlZwPassive", "IrqlZwPassive rule (wdm)";
+    /// A function of the run-time library called above `PASSIVE_LEVEL`.
+    IRQL_RTL_PASSIVE = 0xC4, 0x2001E, "IrqlRtlPassive", "IrqlRtlPassive rule (wdm)";
+    /// A counted string whose lengths cannot be: longer than its buffer, of half a character, or without a buffer.
+    STRING_INVALID = 0xC4, OWN + 0x23, "StringInvalid", "UNICODE_STRING";
     /// A function of the kernel that must be called at `PASSIVE_LEVEL`.
     IRQL_KE_PASSIVE = 0xC4, 0x20008, "IrqlExPassive", "KeFlushQueuedDpcs";
 
@@ -86,6 +92,27 @@ rules! {
     POOL_FREED_LOCKED = 0xC4, OWN + 0x20, "PoolFreedWhileLocked", "MmUnlockPages";
     /// A block left when its driver was unloaded or the machine shut down.
     POOL_LEAK = 0xC4, 0x62, "PoolLeak", "Bug Check 0xC4: DRIVER_VERIFIER_DETECTED_VIOLATION";
+    /// A lookaside list initialised again without being deleted.
+    LOOKASIDE_INITIALIZED_TWICE = 0xC4, 0xCA, "LookasideInitializedTwice",
+        "Bug Check 0xC4: DRIVER_VERIFIER_DETECTED_VIOLATION";
+    /// A lookaside list used or deleted that was not initialised, or was deleted.
+    LOOKASIDE_NOT_INITIALIZED = 0xC4, 0xCB, "LookasideNotInitialized",
+        "Bug Check 0xC4: DRIVER_VERIFIER_DETECTED_VIOLATION";
+    /// A block freed with a lookaside list in it that was not deleted.
+    LOOKASIDE_FREED = 0xC4, 0xCC, "LookasideFreed", "Bug Check 0xC4: DRIVER_VERIFIER_DETECTED_VIOLATION";
+    /// A lookaside list of entries that are too small to be linked.
+    LOOKASIDE_SIZE = 0xC4, 0xCD, "LookasideEntrySize", "Bug Check 0xC4: DRIVER_VERIFIER_DETECTED_VIOLATION";
+    /// A lookaside list deleted while entries of it are allocated.
+    LOOKASIDE_ENTRIES_OUT = 0xC4, OWN + 0x21, "LookasideEntriesOut", "Using Lookaside Lists";
+    /// Something freed to a lookaside list that is no allocated entry of it.
+    LOOKASIDE_FOREIGN_ENTRY = 0xC4, OWN + 0x22, "LookasideForeignEntry", "ExFreeToLookasideListEx";
+    /// A lookaside list left when its driver was unloaded or the machine shut down.
+    LOOKASIDE_LEFT = 0xCE, OWN + 7, "LookasideLeft",
+        "Bug Check 0xCE: DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS";
+    /// A list whose links contradict each other, or an entry inserted that is in the list.
+    LIST_CORRUPT = 0x139, 0x3, "ListCorrupt", "Bug Check 0x139: KERNEL_SECURITY_CHECK_FAILURE";
+    /// The head or an entry of a sequenced list, or a lookaside list, that is not aligned to 16 bytes.
+    LIST_ALIGNMENT = 0x1E, 0x8000_0002, "ListAlignment", "Singly and Doubly Linked Lists";
     /// Executable pool asked for.
     POOL_EXECUTABLE = 0xC4, 0x2000, "PoolExecutable", "Bug Check 0xC4: DRIVER_VERIFIER_DETECTED_VIOLATION";
     /// Paged pool touched by the kernel, for a driver, above `APC_LEVEL`.

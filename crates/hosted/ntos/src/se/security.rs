@@ -20,6 +20,8 @@ pub const MAXIMUM_ALLOWED: ACCESS_MASK = 0x0200_0000;
 pub const FILE_READ_DATA: ACCESS_MASK = 0x0001;
 /// `FILE_WRITE_DATA`, which control codes with `FILE_WRITE_ACCESS` need.
 pub const FILE_WRITE_DATA: ACCESS_MASK = 0x0002;
+/// `FILE_APPEND_DATA`, with which a handle can be written to, too.
+pub const FILE_APPEND_DATA: ACCESS_MASK = 0x0004;
 
 const FILE_GENERIC_READ: ACCESS_MASK = 0x0012_0089;
 const FILE_GENERIC_WRITE: ACCESS_MASK = 0x0012_0116;

@@ -5,16 +5,19 @@
 #![expect(unsafe_code, reason = "a driver is written in terms of the kernel's C interface")]
 #![allow(dead_code, reason = "each test binary uses a part of this")]
 
+pub(crate) mod csq;
+
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use ntos::{BugCheck, Config, Driver, File, Machine, Rule, SpecialPool, Token};
 use wsk_sys::{
-    CTL_CODE, DEVICE_OBJECT, DRIVER_DISPATCH, DRIVER_OBJECT, FILE_ANY_ACCESS, FILE_DEVICE_UNKNOWN,
-    IO_NO_INCREMENT, IO_STACK_DEVICE_IO_CONTROL, IO_STATUS_BLOCK, IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE,
-    IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, IoCreateDevice, IoCreateSymbolicLink, IoDeleteDevice,
-    IoDeleteSymbolicLink, IoGetCurrentIrpStackLocation, IoMarkIrpPending, IoSetCancelRoutine,
-    IofCompleteRequest, METHOD_BUFFERED, NTSTATUS, PCUNICODE_STRING, PVOID, STATUS_SUCCESS, UNICODE_STRING,
+    CTL_CODE, DEVICE_OBJECT, DO_BUFFERED_IO, DO_DIRECT_IO, DRIVER_DISPATCH, DRIVER_OBJECT, FILE_ANY_ACCESS,
+    FILE_DEVICE_UNKNOWN, IO_NO_INCREMENT, IO_STACK_DEVICE_IO_CONTROL, IO_STACK_READ_WRITE, IO_STATUS_BLOCK,
+    IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, IRP_MJ_READ, IRP_MJ_WRITE,
+    IoCreateDevice, IoCreateSymbolicLink, IoDeleteDevice, IoDeleteSymbolicLink, IoGetCurrentIrpStackLocation,
+    IoMarkIrpPending, IoSetCancelRoutine, IofCompleteRequest, METHOD_BUFFERED, NTSTATUS, PCUNICODE_STRING,
+    PVOID, STATUS_SUCCESS, UNICODE_STRING,
 };
 
 pub(crate) const DEVICE: &str = r"\Device\Probe";
@@ -211,6 +214,49 @@ pub(crate) unsafe extern "system" fn permanent_entry(
     // SAFETY: the driver object of a DriverEntry in progress.
     unsafe { (*driver).DriverUnload = None };
     status
+}
+
+/// Like `entry`, for reads and writes, which the handler gets, too; the device has these flags.
+fn transfers(driver: *mut DRIVER_OBJECT, flags: u32) -> NTSTATUS {
+    fill(driver);
+    set_major(driver, IRP_MJ_READ, control);
+    set_major(driver, IRP_MJ_WRITE, control);
+    let status = create_device(driver, false);
+    let device = probe().device.lock().unwrap().expect("the device was made").0;
+    // SAFETY: the device made above.
+    unsafe { (*device).Flags |= flags };
+    status
+}
+
+pub(crate) unsafe extern "system" fn buffered_entry(
+    driver: *mut DRIVER_OBJECT,
+    _path: PCUNICODE_STRING,
+) -> NTSTATUS {
+    transfers(driver, DO_BUFFERED_IO)
+}
+
+pub(crate) unsafe extern "system" fn direct_entry(
+    driver: *mut DRIVER_OBJECT,
+    _path: PCUNICODE_STRING,
+) -> NTSTATUS {
+    transfers(driver, DO_DIRECT_IO)
+}
+
+pub(crate) unsafe extern "system" fn neither_entry(
+    driver: *mut DRIVER_OBJECT,
+    _path: PCUNICODE_STRING,
+) -> NTSTATUS {
+    transfers(driver, 0)
+}
+
+/// The parameters of a read or write.
+pub(crate) fn transfer(irp: *mut IRP) -> IO_STACK_READ_WRITE {
+    // SAFETY: the IRP was sent to the caller.
+    let location = unsafe { IoGetCurrentIrpStackLocation(irp) };
+    // SAFETY: the IRP was sent to the caller.
+    let parameters = unsafe { &raw const (*location).Parameters };
+    // SAFETY: the variant of a read or write.
+    unsafe { parameters.cast::<IO_STACK_READ_WRITE>().read() }
 }
 
 unsafe extern "system" fn unload(_driver: *mut DRIVER_OBJECT) {

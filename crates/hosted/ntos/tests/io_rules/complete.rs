@@ -126,7 +126,7 @@ violations! {
         unsafe { KfRaiseIrql(DISPATCH_LEVEL) };
         complete(irp, STATUS_SUCCESS, 0);
     };
-    information_beyond_the_buffer: &rules::INFORMATION_TOO_LARGE, "Information 9, but the output buffer has 8 bytes",
+    information_beyond_the_buffer: &rules::INFORMATION_TOO_LARGE, "Information 9, but its buffer has 8 bytes",
         |machine| {
             probe().handle(|irp| complete(irp, STATUS_SUCCESS, 9));
             open(&machine).device_io_control(crate::io::BUFFERED, &[1; 16], &mut [0; 8]);

@@ -18,6 +18,7 @@ macro_rules! violations {
 
 mod buffers;
 mod complete;
+mod csq;
 mod device;
 mod dispatch;
 mod in_flight;

@@ -7,13 +7,16 @@ mod common;
 mod io;
 
 mod calls;
+mod csq;
 mod devices;
 mod irp;
 mod irps;
 mod levels;
+mod lists;
 mod memory;
 mod mutexes;
 mod objects;
+mod strings;
 
 use ntos::{BugCheck, Machine, Rule};
 
@@ -26,7 +29,10 @@ fn rights() -> Vec<Right> {
         objects::rights(),
         mutexes::rights(),
         memory::rights(),
+        lists::rights(),
+        strings::rights(),
         irps::rights(),
+        csq::rights(),
         calls::rights(),
         devices::rights(),
     ];

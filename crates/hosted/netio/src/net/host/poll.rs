@@ -3,7 +3,6 @@
 //! It begins and ends the watch of each socket itself, and closes it. So nothing is read any more from a socket that is
 //! closed, and its address is free: Wine keeps a socket until the thread that polls it has heard of its end.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
@@ -13,6 +12,7 @@ use std::thread::{self, JoinHandle};
 
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
+use parking_lot::{Mutex, MutexGuard};
 
 use super::own::Reader;
 use crate::net::address::canonical;

@@ -1,10 +1,10 @@
 //! The other end: a user-mode socket, of another machine.
 
 use core::net::{IpAddr, SocketAddr};
-use parking_lot::{Mutex, MutexGuard};
 use std::io;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use readings::Readings;
 use wsk_requests::Row;
 use wsk_requests::rows::{ip, ipv6, socket};

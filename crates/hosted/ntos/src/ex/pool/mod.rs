@@ -20,6 +20,7 @@ use wsk_sys::{
     ULONG, ULONG64,
 };
 
+use crate::ex::lookaside;
 use crate::ex::pool::block::{CACHE_LINE, GRANULE};
 use crate::ex::pool::registry::{Block, Kind, Lookup, Request, TagName};
 use crate::io::irp;
@@ -236,6 +237,8 @@ fn check_idle(machine: &Machine, block: &Block, what: &str) -> Result<(), Broken
         (&rule::DPC_FREED, format!("DPC {dpc:#x} in it queued"))
     } else if let Some(used) = machine.parts.dispatcher.used_in(range) {
         (&rule::DISPATCHER_OBJECT_FREED, format!("in it, {used}"))
+    } else if let Some(list) = lookaside::active_in(machine, range) {
+        (&rule::LOOKASIDE_FREED, format!("{list} in it not deleted"))
     } else if let Some(mdl) = machine.parts.pool.locked_by(block) {
         (&rule::POOL_FREED_LOCKED, format!("its pages locked by MDL {mdl:#x}"))
     } else {

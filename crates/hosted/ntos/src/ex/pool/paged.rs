@@ -11,10 +11,11 @@
     allow(dead_code, reason = "there are no faults to report there")
 )]
 
-use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
 
 use crate::ex::pool::block::Block;
 use crate::ex::pool::pages::Region;

@@ -8,10 +8,11 @@
 )]
 #![expect(unsafe_code, reason = "decides when no driver may use a block any more")]
 
-use parking_lot::Mutex;
 use std::backtrace::Backtrace;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
 
 pub(crate) use crate::ex::pool::block::{Block, Kind, Request, TagName};
 

@@ -1,7 +1,6 @@
 //! The machine's device objects: their memory, who has them open, when they go.
 #![expect(unsafe_code, reason = "the table owns device objects, which drivers hold by address")]
 
-use parking_lot::{Condvar, Mutex};
 use std::backtrace::Backtrace;
 use std::collections::HashMap;
 use std::mem;
@@ -10,6 +9,7 @@ use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Condvar, Mutex};
 use readings::DeviceName;
 use wsk_sys::{
     ACCESS_MASK, DEVICE_OBJECT, DEVICE_TYPE, DO_DEVICE_INITIALIZING, DO_EXCLUSIVE, DRIVER_DISPATCH,

@@ -1,12 +1,12 @@
 //! `IofCallDriver`: the way of an IRP down into a dispatch routine, and what that routine may return.
 #![expect(unsafe_code, reason = "exports the kernel's C interface and calls dispatch routines")]
 
-use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use wsk_sys::{
     DEVICE_OBJECT, DISPATCH_LEVEL, IO_TYPE_IRP, IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_CREATE,
     IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_READ, IRP_MJ_SHUTDOWN, IRP_MJ_WRITE,

@@ -3,10 +3,10 @@
 //! Driver Verifier's I/O logging keeps the last requests per device for a debugger; here the last
 //! [`CAPACITY`] events of the machine are kept, in order, and a test can compare them with what it expects.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use parking_lot::{Mutex, MutexGuard};
 use wsk_sys::{IRP, KIRQL, NamedStatus};
 
 use crate::io::irp::registry;

@@ -4,12 +4,12 @@
 //! is looked up here before the memory behind it is touched, so a stale pointer is a report and not a crash.
 #![expect(unsafe_code, reason = "the registry owns the memory of IRPs, which drivers hold by address")]
 
-use parking_lot::Mutex;
 use std::alloc;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use wsk_sys::{IRP, IoSizeOfIrp, NTSTATUS};
 
 use crate::ex::pool::block::{Block, Kind};
