@@ -328,8 +328,8 @@ pub(super) fn sections() -> Vec<Section> {
                 (
                     "IrqlIoRtlZwPassive",
                     Answer::Partly(
-                        vec![&rule::IRQL_ZW_PASSIVE],
-                        "of its functions the hosted kernel has `ZwClose` only",
+                        vec![&rule::IRQL_ZW_PASSIVE, &rule::IRQL_RTL_PASSIVE],
+                        "of its functions the hosted kernel has some only",
                     ),
                 ),
                 ("IrqlNtifsApcPassive", Answer::No(ABSENT)),
