@@ -5,8 +5,8 @@ use core::ffi::c_char;
 
 use crate::base::{
     ACCESS_MASK, BOOLEAN, CCHAR, DEVICE_TYPE, GUID, HANDLE, KIRQL, KPROCESSOR_MODE, LARGE_INTEGER, LONG,
-    LONG_PTR, NTSTATUS, PCLIENT_ID, PCUNICODE_STRING, PEPROCESS, POBJECT_ATTRIBUTES, PVOID, SIZE_T, ULONG,
-    ULONG_PTR, ULONG64,
+    LONG_PTR, NTSTATUS, PCLIENT_ID, PCUNICODE_STRING, PEPROCESS, PETHREAD, POBJECT_ATTRIBUTES, PVOID, SIZE_T,
+    ULONG, ULONG_PTR, ULONG64,
 };
 use crate::irp::IRP;
 use crate::mdl::{LOCK_OPERATION, MDL, MEMORY_CACHING_TYPE};
@@ -171,6 +171,7 @@ unsafe extern "system" {
     pub fn KeAcquireSpinLockAtDpcLevel(SpinLock: *mut KSPIN_LOCK);
     pub fn KeReleaseSpinLockFromDpcLevel(SpinLock: *mut KSPIN_LOCK);
     pub fn KeGetCurrentIrql() -> KIRQL;
+    pub fn PsGetCurrentThread() -> PETHREAD;
     pub fn KfRaiseIrql(NewIrql: KIRQL) -> KIRQL;
     pub fn KeLowerIrql(NewIrql: KIRQL);
     pub fn KeEnterCriticalRegion();
