@@ -5,8 +5,8 @@ use core::ffi::{c_char, c_void};
 
 use crate::base::{
     ACCESS_MASK, BOOLEAN, CCHAR, DEVICE_TYPE, GUID, HANDLE, KIRQL, KPROCESSOR_MODE, LARGE_INTEGER,
-    LIST_ENTRY, LONG, LONG_PTR, NTSTATUS, PCLIENT_ID, PCUNICODE_STRING, PEPROCESS, POBJECT_ATTRIBUTES,
-    PUNICODE_STRING, PVOID, SIZE_T, ULONG, ULONG_PTR, ULONG64, USHORT, WCHAR,
+    LIST_ENTRY, LONG, LONG_PTR, NTSTATUS, PCLIENT_ID, PCUNICODE_STRING, PEPROCESS, PETHREAD,
+    POBJECT_ATTRIBUTES, PUNICODE_STRING, PVOID, SIZE_T, ULONG, ULONG_PTR, ULONG64, USHORT, WCHAR,
 };
 use crate::csq::{
     IO_CSQ, IO_CSQ_IRP_CONTEXT, PIO_CSQ_ACQUIRE_LOCK, PIO_CSQ_COMPLETE_CANCELED_IRP, PIO_CSQ_INSERT_IRP,
@@ -288,6 +288,7 @@ unsafe extern "system" {
     pub fn KeAcquireSpinLockAtDpcLevel(SpinLock: *mut KSPIN_LOCK);
     pub fn KeReleaseSpinLockFromDpcLevel(SpinLock: *mut KSPIN_LOCK);
     pub fn KeGetCurrentIrql() -> KIRQL;
+    pub fn PsGetCurrentThread() -> PETHREAD;
     pub fn KfRaiseIrql(NewIrql: KIRQL) -> KIRQL;
     pub fn KeLowerIrql(NewIrql: KIRQL);
     pub fn KeEnterCriticalRegion();

@@ -10,13 +10,19 @@ const LONGEST: i64 = i64::MAX / 2;
 /// The kernel's form of an interval from now, rounded up; one that is too long is the longest there is.
 #[must_use]
 pub fn interval(duration: Duration) -> LARGE_INTEGER {
-    i64::try_from(duration.as_nanos().div_ceil(100)).map_or(-LONGEST, |units| -units.min(LONGEST))
+    i64::try_from(units(duration, 10_000_000)).map_or(-LONGEST, |units| -units.min(LONGEST))
+}
+
+/// In units of which a second has so many, rounded up; at most what the type holds.
+fn units(duration: Duration, second: u32) -> u64 {
+    let part = duration.subsec_nanos().div_ceil(1_000_000_000 / second);
+    duration.as_secs().saturating_mul(second.into()).saturating_add(part.into())
 }
 
 /// An interval in milliseconds, rounded up; one that is too long for the type is the longest there is.
 #[must_use]
 pub fn milliseconds(duration: Duration) -> ULONG {
-    ULONG::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(ULONG::MAX)
+    ULONG::try_from(units(duration, 1000)).unwrap_or(ULONG::MAX)
 }
 
 #[cfg(test)]

@@ -17,9 +17,9 @@ use loom::sync::{Condvar, Mutex};
 use wsk_sys::{
     BOOLEAN, CCHAR, DISPATCH_LEVEL, EVENT_TYPE, FALSE, IO_STACK_LOCATION, IO_STATUS_BLOCK, IRP,
     IRP_TAIL_OVERLAY, IoGetNextIrpStackLocation, KDEFERRED_ROUTINE, KDPC, KEVENT, KIRQL, KPROCESSOR_MODE,
-    KSPIN_LOCK, KTIMER, KWAIT_REASON, LARGE_INTEGER, LONG, NTSTATUS, NotificationEvent, PASSIVE_LEVEL, PVOID,
-    SIZE_T, STATUS_CANCELLED, STATUS_MORE_PROCESSING_REQUIRED, STATUS_PENDING, STATUS_SUCCESS,
-    STATUS_TIMEOUT, TIMER_TYPE, TRUE, ULONG, ULONG64,
+    KSPIN_LOCK, KTIMER, KWAIT_REASON, LARGE_INTEGER, LONG, NTSTATUS, NotificationEvent, PASSIVE_LEVEL,
+    PETHREAD, PVOID, SIZE_T, STATUS_CANCELLED, STATUS_MORE_PROCESSING_REQUIRED, STATUS_PENDING,
+    STATUS_SUCCESS, STATUS_TIMEOUT, TIMER_TYPE, TRUE, ULONG, ULONG64,
 };
 
 use crate::framework::Framework;
@@ -379,6 +379,16 @@ extern "system" fn KeCancelTimer(timer: *mut KTIMER) -> BOOLEAN {
 extern "system" fn KeGetCurrentIrql() -> KIRQL {
     const { assert!(PASSIVE_LEVEL < DISPATCH_LEVEL) };
     PASSIVE_LEVEL
+}
+
+loom::thread_local! {
+    /// What [`PsGetCurrentThread`] gives the address of.
+    static THREAD: Box<u64> = Box::new(0);
+}
+
+#[unsafe(no_mangle)]
+extern "system" fn PsGetCurrentThread() -> PETHREAD {
+    THREAD.with(|thread| ptr::from_ref(&**thread).cast_mut().cast())
 }
 
 #[unsafe(no_mangle)]

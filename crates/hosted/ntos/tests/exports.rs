@@ -110,6 +110,7 @@ fn exports_are_as_declared() {
         spinlock::KeAcquireSpinLockAtDpcLevel(_);
         spinlock::KeReleaseSpinLockFromDpcLevel(_);
         thread::PsCreateSystemThread(_, _, _, _, _, _, _);
+        thread::PsGetCurrentThread();
         thread::PsTerminateSystemThread(_);
         thread::ZwClose(_);
         timer::KeInitializeTimerEx(_, _);

@@ -18,7 +18,7 @@ use wsk_sys::{
 use super::{Answer, Indication, Indications, ReceiveHandler};
 use crate::error::Result;
 use crate::op::block::{self, Header};
-use crate::op::{Op, submit};
+use crate::op::{Op, complete, submit};
 use crate::request::close::Close;
 use nt::sync::{AtomicPtr, AtomicU32, Ordering};
 
@@ -104,9 +104,9 @@ impl Hold {
         let close = unsafe { Close::new(socket) };
         // SAFETY: the operation was made for this and never submitted; `close` gave the right to do it. Its owner, who
         // does not know its buffers, takes the result.
-        unsafe { submit::submit::<(), Close, Result>(header, &(), close, None, None, false) };
+        unsafe { submit::submit::<(), Close, Result>(header, &(), close, None, None) };
         // SAFETY: what was reserved ends here. With it the buffers may go, and this value, which is one of them.
-        unsafe { submit::leave(header) };
+        unsafe { complete::leave(header) };
         // SAFETY: counted in before `close`, and not used again.
         unsafe { block::unwatch(header) };
     }

@@ -23,19 +23,22 @@
 //! | the flags of a submission stay for the next | `a_cancel_is_not_lost` and two more |
 //! | a submission begins with a plain store though a canceller exists | `a_cancel_is_not_lost` and nine more |
 //! | the submitter leaves with a plain store though a canceller exists | `a_cancel_is_not_lost` and six more |
+//! | the last leaves with a plain store to a destination though a canceller exists | `handler::a_handler_against_cancel_and_completion` and two more |
 //! | `Submission::release` is relaxed | every model |
 //! | `Submission::begin` is relaxed, or both steps of `Submission::cancel` | `cancel_against_completion_and_a_second_submission` and one more |
-//! | an operation is pushed into the queue relaxed | `a_queue_is_drained_by_two_threads` and two more |
+//! | an operation is pushed into the queue relaxed | `drain::a_queue_is_drained_by_two_threads` and two more |
 //! | the doorbell rings before the operation is in the queue | `a_queue_delivers_each_operation_once_and_rings` and one more |
-//! | who waits for a queue takes no step among those of the bells before it looks | `a_queue_is_drained_by_two_threads` and one more |
+//! | who waits for a queue takes no step among those of the bells before it looks | `drain::a_queue_is_drained_by_two_threads` and one more |
 //! | the queue's drop does not wait for whoever still rings | `a_queue_is_dropped_while_operations_are_outstanding` and one more |
 #![cfg(loom)]
 #![allow(unsafe_code, reason = "defines the kernel's functions")]
 #![allow(missing_docs, clippy::missing_panics_doc, reason = "a test")]
 
 mod calls;
+mod drain;
 mod events;
 mod handler;
+mod within;
 
 use std::ptr;
 use std::sync::Arc;
@@ -99,6 +102,13 @@ impl Model<'_> {
         let pending = self.submit(op);
         deliver();
         let (result, op) = self.wait(pending);
+        assert_eq!(result, Ok(()));
+        op
+    }
+
+    /// As [`Model::submit_again`], of a provider that completes within its call.
+    fn submit_again_at_once(&self, op: Op<Buffers>) -> Op<Buffers> {
+        let (result, op) = self.wait(self.submit(op));
         assert_eq!(result, Ok(()));
         op
     }
@@ -430,25 +440,6 @@ fn a_queue_delivers_each_operation_once_and_rings() {
             thread.join().unwrap();
         }
         assert_eq!(model.dropped(), 2);
-    });
-}
-
-#[test]
-fn a_queue_is_drained_by_two_threads() {
-    explore(|model| {
-        let queue = Arc::new(queue(&model.passive));
-        let network = thread::spawn(deliver);
-        model.socket().submit_to(&*queue, model.op(), Request::new(None), None);
-        let other = thread::spawn({
-            let queue = Arc::clone(&queue);
-            move || queue.drain().count()
-        });
-        let here = queue.drain().count();
-        let there = other.join().unwrap();
-        assert!(here + there <= 1);
-        drop(queue);
-        network.join().unwrap();
-        assert_eq!(model.dropped(), 1);
     });
 }
 

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use parking_lot::{Condvar, Mutex};
 use wsk_sys::{
-    HANDLE, KSTART_ROUTINE, NTSTATUS, PASSIVE_LEVEL, PCLIENT_ID, POBJECT_ATTRIBUTES, PVOID,
+    HANDLE, KSTART_ROUTINE, NTSTATUS, PASSIVE_LEVEL, PCLIENT_ID, PETHREAD, POBJECT_ATTRIBUTES, PVOID,
     STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, ULONG,
 };
 
@@ -21,6 +21,7 @@ use crate::machine::fault;
 use crate::machine::maker::Maker;
 use crate::machine::owner::{LeakScope, Owner, leak_report};
 use crate::machine::stuck;
+use crate::process::request::current_thread;
 use crate::rule;
 use crate::sync::Pointer;
 
@@ -175,6 +176,15 @@ fn run(
         });
     });
     machine.parts.threads.end(machine, number);
+}
+
+/// The calling thread: no other has this address while it lives.
+///
+/// # IRQL
+/// Any.
+#[unsafe(no_mangle)]
+pub extern "system" fn PsGetCurrentThread() -> PETHREAD {
+    current_thread()
 }
 
 /// Ends the calling thread, which [`PsCreateSystemThread`] made.
