@@ -82,9 +82,7 @@ impl Driver {
 
     /// The work item's routine: takes every operation that was queued, and completes its request.
     fn finish_completed(&self, _: &Passive) {
-        for (completion, op) in self.queue.drain() {
-            request::finish(completion, op);
-        }
+        self.queue.drain_with(request::finish);
     }
 }
 

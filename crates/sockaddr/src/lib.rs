@@ -80,6 +80,7 @@ pub const fn length_of(family: u16) -> Option<usize> {
 
 /// The bytes of an address, and how many of them count; the rest is zero.
 #[must_use]
+#[inline]
 pub fn encode(address: SocketAddr) -> ([u8; MAX_SOCKADDR_LENGTH], usize) {
     let mut bytes = [0; MAX_SOCKADDR_LENGTH];
     bytes[0..2].copy_from_slice(&family(&address).to_ne_bytes());
@@ -107,6 +108,7 @@ pub fn encode(address: SocketAddr) -> ([u8; MAX_SOCKADDR_LENGTH], usize) {
 ///
 /// [`AddressError::Family`] if the family is unknown, [`AddressError::Length`] if the bytes are more or fewer than
 /// the family has.
+#[inline]
 pub fn decode(bytes: &[u8]) -> Result<SocketAddr, AddressError> {
     let length = bytes.len();
     let Some((&family, rest)) = bytes.split_first_chunk() else {
@@ -121,6 +123,7 @@ pub fn decode(bytes: &[u8]) -> Result<SocketAddr, AddressError> {
     }
 }
 
+#[inline]
 fn v4(bytes: &[u8]) -> Option<SocketAddr> {
     let (&port, bytes) = bytes.split_first_chunk()?;
     let (&address, bytes) = bytes.split_first_chunk::<4>()?;
@@ -128,6 +131,7 @@ fn v4(bytes: &[u8]) -> Option<SocketAddr> {
     Some(SocketAddrV4::new(Ipv4Addr::from(address), u16::from_be_bytes(port)).into())
 }
 
+#[inline]
 fn v6(bytes: &[u8]) -> Option<SocketAddr> {
     let (&port, bytes) = bytes.split_first_chunk()?;
     let (&flow, bytes) = bytes.split_first_chunk()?;

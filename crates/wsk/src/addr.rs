@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "SOCKADDR_INET is a union")]
 
 use core::net::SocketAddr;
+use core::ptr;
 
 use wsk_sys::{ADDRESS_FAMILY, AF_INET, AF_INET6, SOCKADDR_IN, SOCKADDR_IN6, SOCKADDR_INET};
 
@@ -65,22 +66,66 @@ pub(crate) const UNSPECIFIED: SOCKADDR_INET = SOCKADDR_INET {
 };
 
 /// The C form of an address.
+#[inline]
 pub(crate) fn encode(address: &SocketAddr) -> SOCKADDR_INET {
-    let (bytes, _) = encode_bytes(address);
+    // Field by field, as it is read soon: what was written as bytes and is read as words is waited for.
+    let mut raw = UNSPECIFIED;
+    match address {
+        SocketAddr::V4(v4) => {
+            raw.Ipv4 = SOCKADDR_IN {
+                sin_family: AF_INET,
+                sin_port: v4.port().to_be(),
+                sin_addr: u32::from_ne_bytes(v4.ip().octets()),
+                sin_zero: [0; 8],
+            };
+        }
+        SocketAddr::V6(v6) => {
+            raw.Ipv6 = SOCKADDR_IN6 {
+                sin6_family: AF_INET6,
+                sin6_port: v6.port().to_be(),
+                sin6_flowinfo: v6.flowinfo(),
+                sin6_addr: v6.ip().octets(),
+                sin6_scope_id: v6.scope_id(),
+            };
+        }
+    }
+    raw
+}
+
+/// Writes the first `size_of` bytes of the C form, and tells how many; `None` if there is no room for them.
+#[inline]
+pub(crate) fn write(address: &SocketAddr, to: &mut [u8]) -> Option<usize> {
     // SAFETY: every byte is defined, and both types are plain data of 28 bytes.
-    unsafe { core::mem::transmute::<[u8; 28], SOCKADDR_INET>(bytes) }
+    let bytes = unsafe { core::mem::transmute::<SOCKADDR_INET, [u8; 28]>(encode(address)) };
+    match address {
+        SocketAddr::V4(_) => {
+            const SIZE: usize = Family::V4.address_size();
+            *to.first_chunk_mut::<SIZE>()? = *bytes.first_chunk()?;
+            Some(SIZE)
+        }
+        SocketAddr::V6(_) => {
+            const SIZE: usize = Family::V6.address_size();
+            *to.first_chunk_mut::<SIZE>()? = *bytes.first_chunk()?;
+            Some(SIZE)
+        }
+    }
 }
 
 /// The address of a C form all of whose bytes are defined, or `None` if its family is neither IPv4 nor IPv6.
+#[inline]
 pub(crate) fn decode(raw: &SOCKADDR_INET) -> Option<SocketAddr> {
-    // SAFETY: every byte is defined, says the caller, and both types are plain data of 28 bytes.
-    decode_bytes(&unsafe { core::mem::transmute::<SOCKADDR_INET, [u8; 28]>(*raw) })
+    // SAFETY: every byte is defined, says the caller, and the type is plain data of 28 bytes.
+    decode_bytes(unsafe { &*ptr::from_ref(raw).cast::<[u8; 28]>() })
 }
 
 /// The address at the beginning of these bytes, or `None` if there is none: too few, or another family.
+#[inline]
 pub(crate) fn decode_bytes(bytes: &[u8]) -> Option<SocketAddr> {
-    let family = Family::from_number(u16::from_ne_bytes(*bytes.first_chunk()?))?;
-    wsk_sockaddr::decode(bytes.get(..family.address_size())?).ok()
+    // Each of its own size, which is then known where it is read.
+    match Family::from_number(u16::from_ne_bytes(*bytes.first_chunk()?))? {
+        Family::V4 => wsk_sockaddr::decode(bytes.get(..const { Family::V4.address_size() })?).ok(),
+        Family::V6 => wsk_sockaddr::decode(bytes.get(..const { Family::V6.address_size() })?).ok(),
+    }
 }
 
 /// The first `size_of` bytes of the C form, as `WskControlSocket` takes them.
@@ -90,7 +135,7 @@ pub(crate) fn encode_bytes(address: &SocketAddr) -> ([u8; 28], usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Family, decode, decode_bytes, encode, encode_bytes};
+    use super::{Family, decode, decode_bytes, encode, encode_bytes, write};
 
     #[test]
     fn addresses_survive_the_c_form() {
@@ -98,6 +143,13 @@ mod tests {
             let address = text.parse().unwrap();
             assert_eq!(decode(&encode(&address)), Some(address));
             let (bytes, size) = encode_bytes(&address);
+            let raw = encode(&address);
+            // SAFETY: every byte is defined.
+            let raw = unsafe { core::mem::transmute::<super::SOCKADDR_INET, [u8; 28]>(raw) };
+            assert_eq!(raw, bytes);
+            let mut room = [0; 28];
+            assert_eq!((write(&address, &mut room), &room[..size]), (Some(size), &bytes[..size]));
+            assert_eq!(write(&address, &mut room[..size - 1]), None);
             assert_eq!(decode_bytes(&bytes[..size]), Some(address));
             assert_eq!(decode_bytes(&bytes[..size - 1]), None);
         }

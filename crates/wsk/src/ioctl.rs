@@ -123,7 +123,5 @@ fn encode_address(address: Option<&SocketAddr>, family: Family, to: &mut [u8]) -
     if Family::of(address) != family {
         return Err(Error::INVALID_ADDRESS_COMPONENT);
     }
-    let (bytes, size) = addr::encode_bytes(address);
-    to.get_mut(..size).ok_or(Error::BUFFER_TOO_SMALL)?.copy_from_slice(&bytes[..size]);
-    Ok(size)
+    addr::write(address, to).ok_or(Error::BUFFER_TOO_SMALL)
 }

@@ -110,7 +110,7 @@
 //! # while !RUNG.load(Ordering::SeqCst) { std::thread::yield_now(); }
 //!
 //! // In the work item:
-//! for (completion, op) in queue.drain() {
+//! for (completion, op) in queue.drain() { // or `drain_with` a function, which is quicker for many
 //!     if let Completion::Receive(received) = completion {
 //!         let received = received?;
 //!         // ... use the data, in op.buffers() ...
@@ -306,7 +306,8 @@ pub use request::control::{CONTROL_MAX, Get, Ioctl, Output, Set};
 pub use request::create::Create;
 pub use request::disable_receive::DisableReceive;
 pub use request::local_address::LocalAddress;
-pub use request::receive::{ReceiveFrom, Received, WithRoom};
+pub use request::receive::{ReceiveFrom, WithRoom};
+pub use request::received::{Received, ReceivedControl};
 pub use request::security::{GetSecurity, SetSecurity};
 pub use request::send::{CONTROL_INFO_MAX, ControlInfo, SendMessages, SendTo, WithControl};
 pub use request::transport_change::TransportListChange;

@@ -70,20 +70,22 @@ pub unsafe trait PayloadList {
 ///
 /// # Errors
 /// [`INVALID_BUFFER_SIZE`](Error::INVALID_BUFFER_SIZE)
+#[inline]
 pub(crate) fn checked(payload: &impl Payload) -> Result<WSK_BUF> {
     let buffer = payload.buffer();
     // SAFETY: by the trait's contract the chain is valid while the payload is borrowed.
-    if unsafe { fits(&buffer) } { Ok(buffer) } else { Err(Error::INVALID_BUFFER_SIZE) }
+    if unsafe { fits(buffer) } { Ok(buffer) } else { Err(Error::INVALID_BUFFER_SIZE) }
 }
 
 /// The payload's room to receive, if it fits its MDLs.
 ///
 /// # Errors
 /// [`INVALID_BUFFER_SIZE`](Error::INVALID_BUFFER_SIZE)
+#[inline]
 pub(crate) fn checked_room(payload: &impl Payload) -> Result<WSK_BUF> {
     let room = payload.room();
     // SAFETY: by the trait's contract the chain is valid while the payload is borrowed.
-    if unsafe { fits(&room) } { Ok(room) } else { Err(Error::INVALID_BUFFER_SIZE) }
+    if unsafe { fits(room) } { Ok(room) } else { Err(Error::INVALID_BUFFER_SIZE) }
 }
 
 /// The payload's list, if there is one and all of it fits, and how many bytes it has.
@@ -101,7 +103,7 @@ pub(crate) fn checked_list(payload: &impl PayloadList) -> Result<(*mut WSK_BUF_L
         // SAFETY: by the trait's contract the nodes are valid while the payload is borrowed.
         let WSK_BUF_LIST { Next: next, Buffer: buffer } = unsafe { ptr::read(node) };
         // SAFETY: so are their MDLs.
-        if !unsafe { fits(&buffer) } {
+        if !unsafe { fits(buffer) } {
             return Err(Error::INVALID_BUFFER_SIZE);
         }
         total = total.saturating_add(buffer.Length);
@@ -110,21 +112,32 @@ pub(crate) fn checked_list(payload: &impl PayloadList) -> Result<(*mut WSK_BUF_L
     Ok((list, total))
 }
 
-/// Whether offset and length lie within the chain of MDLs.
+/// Whether offset and length lie within the chain of MDLs, which is mostly one.
 ///
 /// # Safety
 /// The chain is valid.
-unsafe fn fits(buffer: &WSK_BUF) -> bool {
+#[inline]
+unsafe fn fits(buffer: WSK_BUF) -> bool {
     if buffer.Length == 0 {
         return true;
     }
-    // SAFETY: passed on.
-    let Some((mut mdl, mut offset)) = (unsafe { locate(buffer, 0) }) else { return false };
-    if !ptr::eq(mdl, buffer.Mdl) {
-        // The offset is to lie in the first MDL.
+    if buffer.Mdl.is_null() {
         return false;
     }
-    let mut left = buffer.Length;
+    // SAFETY: the first MDL of the chain.
+    let count = unsafe { MmGetMdlByteCount(buffer.Mdl) } as usize;
+    let offset = buffer.Offset as usize;
+    // SAFETY: passed on.
+    offset < count
+        && (buffer.Length <= count - offset || unsafe { chain_fits(buffer.Mdl, offset, buffer.Length) })
+}
+
+/// Whether so many bytes lie within the chain, from the offset on.
+///
+/// # Safety
+/// The chain is valid, and the offset lies in its first MDL.
+#[inline(never)]
+unsafe fn chain_fits(mut mdl: *mut MDL, mut offset: usize, mut left: usize) -> bool {
     while !mdl.is_null() {
         // SAFETY: an MDL of the chain.
         let (next, count) = unsafe { step(mdl) };

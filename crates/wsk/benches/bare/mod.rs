@@ -18,7 +18,7 @@ use wsk_sys::{
     BOOLEAN, CCHAR, EVENT_TYPE, FALSE, IO_STACK_LOCATION, IO_TYPE_IRP, IRP, IRP_TAIL_OVERLAY,
     IoGetCurrentIrpStackLocation, IoSetNextIrpStackLocation, IoSizeOfIrp, KDEFERRED_ROUTINE, KDPC, KEVENT,
     KIRQL, KPROCESSOR_MODE, KSPIN_LOCK, KTIMER, KWAIT_REASON, LARGE_INTEGER, LONG, MDL, NTSTATUS,
-    PASSIVE_LEVEL, PVOID, SIZE_T, STATUS_SUCCESS, TIMER_TYPE, TRUE, ULONG, ULONG64,
+    PASSIVE_LEVEL, PETHREAD, PVOID, SIZE_T, STATUS_SUCCESS, TIMER_TYPE, TRUE, ULONG, ULONG64,
 };
 
 /// What the one thread of a bench uses.
@@ -248,6 +248,11 @@ extern "system" fn KeCancelTimer(timer: *mut KTIMER) -> BOOLEAN {
 #[unsafe(no_mangle)]
 extern "system" fn KeGetCurrentIrql() -> KIRQL {
     IRQL.get()
+}
+
+#[unsafe(no_mangle)]
+extern "system" fn PsGetCurrentThread() -> PETHREAD {
+    std::ptr::from_ref(&*IRQL).cast_mut().cast()
 }
 
 /// The word of a spin lock.

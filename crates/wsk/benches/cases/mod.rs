@@ -122,14 +122,27 @@ where
             if later {
                 provider::deliver();
             }
-            for (result, op) in queue.drain() {
+            queue.drain_with(|result, op| {
                 assert!(result.is_ok());
                 ops.push(op);
-            }
+            });
             assert_eq!(ops.len(), many);
         };
         add(way, later, many, Box::new(run));
     }
+    let mut ops: Vec<_> = (0..MANY).map(|_| op()).collect();
+    let queue = queue::<Result<R::Output>>(client);
+    let run = move || {
+        for op in ops.drain(..) {
+            client.socket.submit_to(&queue, op, make(), None);
+        }
+        for (result, op) in queue.drain() {
+            assert!(result.is_ok());
+            ops.push(op);
+        }
+        assert_eq!(ops.len(), MANY);
+    };
+    add("queue of 64, one by one", false, MANY, Box::new(run));
     for (way, later) in [("reused, 64", false), ("reused, 64, later", true)] {
         let mut contexts: Vec<_> = (0..MANY).map(|_| Context::new()).collect();
         let run = move || {

@@ -104,7 +104,7 @@ impl Hold {
         let close = unsafe { Close::new(socket) };
         // SAFETY: the operation was made for this and never submitted; `close` gave the right to do it. Its owner, who
         // does not know its buffers, takes the result.
-        unsafe { submit::submit::<(), Close, Result>(header, &(), close, None, None, false) };
+        unsafe { submit::submit::<(), Close, Result>(header, &(), close, None, None) };
         // SAFETY: what was reserved ends here. With it the buffers may go, and this value, which is one of them.
         unsafe { submit::leave(header) };
         // SAFETY: counted in before `close`, and not used again.

@@ -2,12 +2,12 @@
 #![expect(unsafe_code, reason = "the block is shared with WSK, the timer and the completion routine")]
 
 use core::cell;
-use core::mem::{self, ManuallyDrop, MaybeUninit};
+use core::mem::{self, MaybeUninit};
 use core::ptr::{self, NonNull};
 
 use wsk_sys::{
-    FALSE, IO_STATUS_BLOCK, IRP, IoAllocateIrp, IoFreeIrp, KDPC, KEVENT, KTIMER, KeInitializeDpc,
-    KeInitializeTimerEx, NotificationTimer,
+    FALSE, IRP, IoAllocateIrp, IoFreeIrp, KDPC, KEVENT, KTIMER, KeInitializeDpc, KeInitializeTimerEx,
+    NotificationTimer, PETHREAD,
 };
 
 use super::destination::Target;
@@ -47,32 +47,29 @@ pub(crate) struct Alarm {
 ///
 /// # Invariants
 /// - `irp` was allocated with one stack location, and lives as long as the buffers: until the owner is gone.
-/// - Outside a submission, only the owner of the operation touches the cells. In a submission: the state behind the header
-///   belongs to the request's call and what it has called; `status` to the completion routine, which also reads `timed`;
-///   `to`, `refused` and `functions` are read. `event` and `alarm` are the dispatcher's, which has locks of its own.
+/// - Outside a submission, only the owner of the operation touches the cells and the IRP. In a submission: the IRP belongs to
+///   the provider, and the state behind the header to the request's call and what it has called; `functions` and `submitter`
+///   are read.
 /// - `functions` is there from the submission until its result is taken; then the state behind the header is one of the request
-///   that they are of, unless `refused` is there.
-/// - `event` is initialised when its owner waits for it, and `alarm` when it is first set: `alarmed` says so.
+///   that they are of, unless they are those of a refused one.
+/// - `to` is there from the beginning of a submission that is `directed` until whoever ends it takes it out.
 #[derive(Debug)]
 pub(crate) struct Header {
     pub(crate) irp: NonNull<IRP>,
     pub(crate) submission: Submission,
-    pub(crate) status: UnsafeCell<IO_STATUS_BLOCK>,
-    pub(crate) event: cell::UnsafeCell<MaybeUninit<KEVENT>>,
-    pub(crate) alarm: cell::UnsafeCell<MaybeUninit<Alarm>>,
+    /// The thread that has submitted it.
+    pub(crate) submitter: cell::UnsafeCell<PETHREAD>,
+    /// What loom is told when the IRP completes, and when its status is read. Otherwise nothing.
+    pub(crate) completed: UnsafeCell<()>,
     alarmed: cell::UnsafeCell<bool>,
-    pub(crate) timed: UnsafeCell<bool>,
     /// Whether the IRP was sent before, and so must be re-armed.
     pub(crate) sent: UnsafeCell<bool>,
-    /// Where the result goes; `None` means to the owner, who may wait for the event. Whoever delivers takes it out of here, as
-    /// one does who has not dropped it.
-    pub(crate) to: cell::UnsafeCell<Option<ManuallyDrop<Target>>>,
+    /// Where the result goes, if it does not go to the owner, who may wait for the event.
+    pub(crate) to: cell::UnsafeCell<MaybeUninit<Target>>,
     /// The next finished operation in the queue.
     pub(crate) next: AtomicPtr<Header>,
     /// What is done with the request that the operation was submitted for.
     pub(crate) functions: cell::UnsafeCell<Option<&'static Functions>>,
-    /// Why the request was refused before WSK was called.
-    pub(crate) refused: cell::UnsafeCell<Option<Error>>,
     clear: unsafe fn(NonNull<Header>),
 }
 
@@ -82,35 +79,50 @@ impl Header {
         Header {
             irp,
             submission: Submission::new(),
-            status: UnsafeCell::new(IO_STATUS_BLOCK::default()),
-            event: cell::UnsafeCell::new(MaybeUninit::uninit()),
-            alarm: cell::UnsafeCell::new(MaybeUninit::uninit()),
+            submitter: cell::UnsafeCell::new(ptr::null_mut()),
+            completed: UnsafeCell::new(()),
             alarmed: cell::UnsafeCell::new(false),
-            timed: UnsafeCell::new(false),
             sent: UnsafeCell::new(false),
-            to: cell::UnsafeCell::new(None),
+            to: cell::UnsafeCell::new(MaybeUninit::uninit()),
             next: AtomicPtr::new(ptr::null_mut()),
             functions: cell::UnsafeCell::new(None),
-            refused: cell::UnsafeCell::new(None),
             clear,
         }
     }
 
     /// The event, as the kernel takes it.
-    pub(crate) fn event(&self) -> *mut KEVENT {
-        self.event.get().cast()
+    ///
+    /// # Safety
+    /// The block is kept.
+    pub(crate) unsafe fn event(header: NonNull<Header>) -> *mut KEVENT {
+        // SAFETY: the block goes on behind the header.
+        let waits = unsafe { header.byte_add(WAITS) }.cast::<Waits>().as_ptr();
+        // SAFETY: a field's address.
+        unsafe { &raw mut (*waits).event }
     }
 
-    /// Timer and DPC; the first time they are initialised.
+    /// Timer and DPC, as the kernel takes them: a pointer to the timer is one to both.
+    ///
+    /// # Safety
+    /// The block is kept.
+    pub(crate) unsafe fn alarm(header: NonNull<Header>) -> *mut Alarm {
+        // SAFETY: the block goes on behind the header.
+        let waits = unsafe { header.byte_add(WAITS) }.cast::<Waits>().as_ptr();
+        // SAFETY: a field's address.
+        unsafe { &raw mut (*waits).alarm }
+    }
+
+    /// The same; the first time they are initialised.
     ///
     /// # Safety
     /// The caller owns the operation, which is not submitted.
-    pub(crate) unsafe fn alarm(header: NonNull<Header>) -> *mut Alarm {
+    pub(crate) unsafe fn initialized_alarm(header: NonNull<Header>) -> *mut Alarm {
         // SAFETY: the caller's handle keeps the block.
-        let this = unsafe { header.as_ref() };
-        let alarm: *mut Alarm = this.alarm.get().cast();
+        let alarm = unsafe { Header::alarm(header) };
+        // SAFETY: so it does here.
+        let alarmed = unsafe { header.as_ref() }.alarmed.get();
         // SAFETY: outside a submission the cell is the owner's.
-        if unsafe { this.alarmed.get().replace(true) } {
+        if unsafe { alarmed.replace(true) } {
             return alarm;
         }
         // SAFETY: so is this one.
@@ -128,14 +140,32 @@ impl Header {
     }
 }
 
+/// What the dispatcher has of an operation, under locks of its own: behind the header, as most requests need none of it.
+///
+/// # Invariants
+/// `event` is initialised when its owner waits for it, and `alarm` when it is first set: the header's `alarmed` says so.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Waits {
+    event: KEVENT,
+    alarm: Alarm,
+}
+
+/// Room for what the dispatcher may have.
+pub(crate) type WaitsCell = cell::UnsafeCell<MaybeUninit<Waits>>;
+
 /// A block: the header first, so that a pointer to one is a pointer to the other; then the request's state.
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Block<B> {
     pub(crate) header: Header,
+    pub(crate) waits: WaitsCell,
     pub(crate) state: cell::UnsafeCell<Area>,
     pub(crate) buffers: UnsafeCell<B>,
 }
+
+/// Where that is which the dispatcher has, in bytes from the header.
+pub(crate) const WAITS: usize = mem::offset_of!(Block<()>, waits);
 
 /// Where a request's state is, in bytes from the header: the alignment of an [`Area`] is that of any state.
 pub(crate) const STATE: usize = mem::offset_of!(Block<()>, state);
@@ -166,6 +196,7 @@ pub(crate) fn new<B>(buffers: impl FnOnce(NonNull<Header>) -> B) -> Result<NonNu
     };
     let content = Block {
         header: Header::new(irp, clear::<B>),
+        waits: cell::UnsafeCell::new(MaybeUninit::uninit()),
         state: cell::UnsafeCell::new(Area(MaybeUninit::uninit())),
         buffers: UnsafeCell::new(buffers(block.cast())),
     };

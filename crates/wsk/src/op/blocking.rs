@@ -13,7 +13,7 @@ use core::time::Duration;
 
 use wsk_sys::{IRP, IoFreeIrp};
 
-use super::block::{self, Area, Header, STATE};
+use super::block::{self, Area, Header, STATE, WAITS, WaitsCell};
 use super::call::Call;
 use super::request::{Irp, Submit};
 use super::submit::{self, Functions};
@@ -25,6 +25,7 @@ use crate::fatal;
 #[repr(C)]
 struct Frame<S> {
     header: Header,
+    waits: WaitsCell,
     state: State<S>,
 }
 
@@ -52,6 +53,7 @@ pub(crate) fn call<B, R: Submit<B>>(
     buffers: &mut B,
     call: Call<'_>,
 ) -> Result<R::Output> {
+    const { assert!(core::mem::offset_of!(Frame<R::State>, waits) == WAITS) };
     const { assert!(core::mem::offset_of!(Frame<R::State>, state) == STATE) };
     Area::fits::<R::State>();
     fatal::unless_it_can_wait();
@@ -107,16 +109,20 @@ unsafe fn run<B, R: Submit<B>>(
         unsafe { submit::complete_with(header, error.status()) };
     }
     // SAFETY: the call has returned; the submitter's reference is not used any more.
-    unsafe { submit::end(header, limit, false) };
-    // SAFETY: the operation is this thread's, which is at PASSIVE_LEVEL by the caller's promise.
-    unsafe { wait::until_delivered(header) };
+    if unsafe { submit::end(header, limit) }.is_none() {
+        // SAFETY: the operation is this thread's, which is at PASSIVE_LEVEL by the caller's promise.
+        unsafe { wait::until_delivered(header) };
+    }
     // SAFETY: the result is there.
     let status = unsafe { submit::status(header) };
     // SAFETY: the submission has ended, so the state, which is there, is this thread's.
-    let result = R::complete(unsafe { state.as_mut() }, buffers, status);
+    let ended = unsafe { state.as_mut() };
+    let mut result = MaybeUninit::uninit();
+    R::complete_to(ended, buffers, status, &mut result);
     // SAFETY: so it is still, and it is not used again.
     unsafe { state.drop_in_place() };
-    result
+    // SAFETY: it is written.
+    unsafe { result.assume_init() }
 }
 
 /// Room on the stack.

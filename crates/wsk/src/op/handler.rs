@@ -11,8 +11,8 @@ use wsk_sys::{
     SynchronizationEvent,
 };
 
+use super::Op;
 use super::block::{Block, Header};
-use super::{Op, submit};
 use crate::dispatch_drop::DispatchDrop;
 use crate::error::Result;
 use crate::fatal;
@@ -180,8 +180,6 @@ unsafe fn call<B: Send + 'static, T, H: HandleCompletion<B, T>>(context: *const 
     // SAFETY: the caller's promise.
     let handler = unsafe { &*context.cast::<H>() };
     // SAFETY: passed on.
-    let result = unsafe { submit::take(header) };
-    // SAFETY: passed on.
-    let op = unsafe { Op::from_raw(header.cast::<Block<B>>()) };
+    let (result, op) = unsafe { Op::take(header.cast::<Block<B>>()) };
     handler.completed(result, op);
 }

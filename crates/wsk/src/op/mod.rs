@@ -84,6 +84,7 @@ mod tests;
 mod wait;
 
 use core::marker::PhantomData;
+use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 use core::time::Duration;
 
@@ -235,10 +236,8 @@ impl<B> Op<B> {
         R: Abandonable<B>,
     {
         let block = self.into_raw();
-        // SAFETY: the operation was the caller's, and is not submitted; its result is taken by `Pending`.
-        unsafe {
-            submit::submit::<B, R, Result<R::Output>>(block.cast(), target, request, limit, None, false)
-        };
+        // SAFETY: the operation was the caller's, and is not submitted; its result is taken by `Pending`, which looks for it.
+        unsafe { submit::submit::<B, R, Result<R::Output>>(block.cast(), target, request, limit, None) };
         // SAFETY: submitted just now, without a queue.
         unsafe { Pending::new(block) }
     }
@@ -262,13 +261,38 @@ impl<B> Op<B> {
         let header = block.cast();
         // SAFETY: the operation was the caller's, and is not submitted; the destination takes its result, and its handle, or
         // it is taken below.
-        let done = unsafe { submit::submit::<B, R, T>(header, target, request, limit, to, D::KEEPS) };
-        D::submitted(done.then(|| {
-            // SAFETY: the submission has ended, and the result is this call's to take, as is the handle.
-            let result = unsafe { submit::take(header) };
-            // SAFETY: the same.
-            (result, unsafe { Op::from_raw(block) })
-        }))
+        let ended = unsafe { submit::submit::<B, R, T>(header, target, request, limit, to) };
+        let Some(owner) = ended else { return D::submitted(None) };
+        if !D::KEEPS {
+            // SAFETY: the submission has ended, and nothing is touched afterwards.
+            unsafe { submit::deliver(header, owner) };
+            return D::submitted(None);
+        }
+        // SAFETY: the submission has ended, and was directed.
+        unsafe { submit::destination(header) }.forget();
+        // SAFETY: the result is this call's to take, as is the handle.
+        D::submitted(Some(unsafe { Op::take(block) }))
+    }
+
+    /// Takes the result of a submission that was delivered, and the operation.
+    ///
+    /// # Safety
+    /// The owner's handle is the caller's, who gives it up. The result, a `T`, has been delivered and was not taken.
+    #[inline]
+    pub(crate) unsafe fn take<T>(block: NonNull<Block<B>>) -> (T, Op<B>) {
+        let mut taken = MaybeUninit::<(T, Op<B>)>::uninit();
+        // SAFETY: a field's address.
+        let result = unsafe { &raw mut (*taken.as_mut_ptr()).0 };
+        // SAFETY: the caller's promise. The result is written where it is to be: it may be large.
+        unsafe { submit::take(block.cast(), result) };
+        // SAFETY: a field's address.
+        let place = unsafe { &raw mut (*taken.as_mut_ptr()).1 };
+        // SAFETY: the caller's promise: the operation is not submitted any more.
+        let op = unsafe { Op::from_raw(block) };
+        // SAFETY: a field of a variable.
+        unsafe { place.write(op) };
+        // SAFETY: both are written.
+        unsafe { taken.assume_init() }
     }
 }
 

@@ -82,10 +82,7 @@ impl<B, O> Pending<B, O> {
         // SAFETY: PASSIVE_LEVEL is proven; by the type's invariant the operation was or will be submitted, without a queue.
         unsafe { wait::until_delivered(block.cast()) };
         // SAFETY: the result was delivered: by the type's invariant a `Result<O>`. The owner's handle was this value's.
-        let result = unsafe { submit::take(block.cast()) };
-        // SAFETY: the operation is not submitted any more, and its owner is the new `Op`.
-        let op = unsafe { Op::from_raw(block) };
-        (result, op)
+        unsafe { Op::take(block) }
     }
 }
 

@@ -5,7 +5,7 @@ use core::cell;
 use core::ffi::c_void;
 use core::iter::FusedIterator;
 use core::marker::PhantomData;
-use core::mem::ManuallyDrop;
+use core::mem::{self, ManuallyDrop};
 use core::ptr::{self, NonNull};
 
 use wsk_sys::{
@@ -13,9 +13,9 @@ use wsk_sys::{
     KeSetEvent, KeWaitForSingleObject, KernelMode, SynchronizationEvent,
 };
 
+use super::Op;
 use super::block::{Block, Header};
 use super::destination::UnlessDone;
-use super::{Op, submit};
 use crate::error::Result;
 use crate::fatal;
 use crate::irql::Passive;
@@ -108,20 +108,40 @@ impl Expecting {
     ///
     /// # Safety
     /// `header` is that of an operation whose result is being delivered to this queue, with the owner's handle.
+    #[inline]
     pub(super) unsafe fn push(self, header: NonNull<Header>) {
         // SAFETY: the caller has the owner's handle.
         let next = unsafe { &header.as_ref().next };
-        let mut first = self.0.head.load(Ordering::Relaxed);
-        // Whoever may find the queue empty rings: so it keeps the queue, before its operation, with which that may go.
-        let mut bell = None;
-        loop {
-            if first.is_null() {
-                bell.get_or_insert_with(|| Bell::new(&self.0));
-            }
+        let first = self.0.head.load(Ordering::Relaxed);
+        if !first.is_null() {
             next.store(first, Ordering::Relaxed);
             // Release: the result, and `next`, are seen by whoever takes the list. From then on the operation is theirs,
-            // and without a bell the queue is not touched any more.
-            match self.0.head.compare_exchange_weak(
+            // and the queue is not touched any more.
+            let pushed =
+                self.0.head.compare_exchange(first, header.as_ptr(), Ordering::Release, Ordering::Relaxed);
+            if pushed.is_ok() {
+                return;
+            }
+        }
+        // SAFETY: passed on.
+        unsafe { self.push_with_bell(header) };
+    }
+
+    /// As [`push`](Expecting::push), of what may find the queue empty.
+    ///
+    /// # Safety
+    /// As [`push`](Expecting::push).
+    #[inline(never)]
+    unsafe fn push_with_bell(self, header: NonNull<Header>) {
+        // SAFETY: the caller has the owner's handle.
+        let next = unsafe { &header.as_ref().next };
+        // Whoever may find the queue empty rings: so it keeps the queue, before its operation, with which that may go.
+        let Bell(queue) = &Bell::new(&self.0);
+        let mut first = queue.head.load(Ordering::Relaxed);
+        loop {
+            next.store(first, Ordering::Relaxed);
+            // Release: as in `push`.
+            match queue.head.compare_exchange_weak(
                 first,
                 header.as_ptr(),
                 Ordering::Release,
@@ -131,7 +151,7 @@ impl Expecting {
                 Err(now) => first = now,
             }
         }
-        if let (true, Some(Bell(queue))) = (first.is_null(), &bell) {
+        if first.is_null() {
             // SAFETY: the queue lives, so the doorbell may be rung here (`Doorbell::new`): whoever drops it waits
             // until the bell is.
             unsafe { (queue.doorbell.ring)(queue.doorbell.context) };
@@ -238,6 +258,40 @@ impl Inner {
         })
     }
 
+    /// Takes all operations that are ready: the first, through which the others are reached.
+    fn take(&self) -> *mut Header {
+        self.with(|ready| {
+            (ready.last, ready.count) = (ptr::null_mut(), 0);
+            mem::replace(&mut ready.first, ptr::null_mut())
+        })
+    }
+
+    /// Counts so many as taken that were among [those](Inner::take), and puts the rest back before all that are ready since.
+    fn give_back(&self, rest: *mut Header, taken: usize) {
+        let (mut last, mut count) = (NonNull::new(rest), 0);
+        while let Some(header) = last {
+            count += 1;
+            // SAFETY: the operations of the list are the caller's.
+            match NonNull::new(unsafe { header.as_ref() }.next.load(Ordering::Relaxed)) {
+                None => break,
+                next => last = next,
+            }
+        }
+        self.with(|ready| {
+            ready.taken = ready.taken.wrapping_add(taken);
+            if let Some(last) = last {
+                // SAFETY: an operation of the list.
+                unsafe { last.as_ref() }.next.store(ready.first, Ordering::Relaxed);
+                if ready.first.is_null() {
+                    ready.last = last.as_ptr();
+                }
+                ready.first = rest;
+                ready.count += count;
+            }
+        });
+        self.step();
+    }
+
     /// Takes the operation that is ready for longest.
     fn pop(&self) -> Option<NonNull<Header>> {
         self.with(|ready| {
@@ -332,6 +386,26 @@ impl<'r, B: Send + 'static, T> CompletionQueue<'r, B, T> {
         Drain { queue: self, left: self.inner.gather() }
     }
 
+    /// As [`drain`](CompletionQueue::drain), with a function that is called for each: what all of them have in common is done once.
+    ///
+    /// Other threads that drain get what arrives meanwhile. If the function panics, the next drain takes what is left. It does not wait
+    /// for the queue to be [run down](CompletionQueue::run_down), which counts an operation as taken when the last one was.
+    ///
+    /// # IRQL
+    /// <= `DISPATCH_LEVEL`
+    pub fn drain_with(&self, mut f: impl FnMut(T, Op<B>)) {
+        if self.inner.gather() == 0 {
+            return;
+        }
+        let mut batch = Batch { queue: &self.inner, rest: self.inner.take(), taken: 0 };
+        while let Some(header) = batch.next() {
+            // SAFETY: the result was delivered to the queue, with the owner's handle. Only operations for a `T`, with the
+            // buffers `B`, are submitted to this queue.
+            let (result, op) = unsafe { Op::take(header.cast::<Block<B>>()) };
+            f(result, op);
+        }
+    }
+
     /// This queue, as the destination of what is not done when WSK has returned; what is done comes back at once.
     #[must_use]
     pub const fn unless_done(&self) -> UnlessDone<'_, 'r, B, T> {
@@ -364,6 +438,32 @@ impl<B: Send + 'static, T> Drop for CompletionQueue<'_, B, T> {
     }
 }
 
+/// The operations that one thread has taken from a queue at once; its drop gives back those that it has not come to.
+///
+/// # Invariants
+/// The operations from `rest` on are this value's.
+struct Batch<'q> {
+    queue: &'q Inner,
+    rest: *mut Header,
+    taken: usize,
+}
+
+impl Batch<'_> {
+    fn next(&mut self) -> Option<NonNull<Header>> {
+        let first = NonNull::new(self.rest)?;
+        // SAFETY: by the type's invariant.
+        self.rest = unsafe { first.as_ref() }.next.load(Ordering::Relaxed);
+        self.taken += 1;
+        Some(first)
+    }
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        self.queue.give_back(self.rest, self.taken);
+    }
+}
+
 /// The operations that are to be taken from a queue, one by one, each with what was made of its result. Those not
 /// looked at are dropped with it.
 ///
@@ -387,13 +487,11 @@ impl<B: Send + 'static, T> Iterator for Drain<'_, '_, B, T> {
             self.left = 0;
             return None;
         };
-        // SAFETY: the result was delivered to the queue, with the owner's handle. Only operations for a `T` are submitted
-        // to this queue.
-        let result = unsafe { submit::take(header) };
-        // SAFETY: the owner's handle. Only operations with the buffers `B` are submitted to this queue.
-        let op = unsafe { Op::from_raw(header.cast::<Block<B>>()) };
+        // SAFETY: the result was delivered to the queue, with the owner's handle. Only operations for a `T`, with the buffers
+        // `B`, are submitted to this queue.
+        let taken = unsafe { Op::take(header.cast::<Block<B>>()) };
         self.queue.inner.step();
-        Some((result, op))
+        Some(taken)
     }
 }
 

@@ -92,11 +92,37 @@ pub trait Request {
 pub trait FromCompletion<R: Request> {
     /// Makes one of the result.
     fn from_completion(result: Result<R::Output>) -> Self;
+
+    /// Where the result is to be that is a `Self`, if it is one: then it is made there, and not moved.
+    #[doc(hidden)]
+    #[must_use]
+    fn as_result(_: NonNull<Self>, _: private::Own) -> Option<NonNull<Result<R::Output>>>
+    where
+        Self: Sized,
+    {
+        None
+    }
 }
+
+mod private {
+    /// Of this crate: nobody else can say that a type is a result.
+    #[derive(Debug)]
+    pub struct Own(());
+
+    impl Own {
+        pub(in crate::op) const OWN: Own = Own(());
+    }
+}
+
+pub(super) use private::Own;
 
 impl<R: Request> FromCompletion<R> for Result<R::Output> {
     fn from_completion(result: Result<R::Output>) -> Self {
         result
+    }
+
+    fn as_result(this: NonNull<Self>, _: Own) -> Option<NonNull<Result<R::Output>>> {
+        Some(this)
     }
 }
 
@@ -110,6 +136,7 @@ impl<R: Request> FromCompletion<R> for Result<R::Output> {
 ///   fails, nobody has the IRP or any pointer that it was to be given with.
 /// - What the call points to and its callee uses after it has returned is in the state, or is memory that the buffers
 ///   promise (as [`Payload`](crate::Payload) does), or outlives every operation.
+/// - [`complete_to`](Submit::complete_to) has written the result.
 /// - The state may be used and dropped on any thread, at IRQL <= `DISPATCH_LEVEL`.
 pub unsafe trait Submit<B>: Request + Sized {
     /// What the request is made of: a socket, a provider.
@@ -148,11 +175,31 @@ pub unsafe trait Submit<B>: Request + Sized {
 
     /// Ends the request: takes what it gives out of the state, and gives the buffers back.
     ///
-    /// The engine drops the state and wipes its memory afterwards. What a provider says of lengths is not relied on.
+    /// The engine drops the state and [wipes](Submit::wipe) its memory afterwards. What a provider says of lengths is not relied on.
     ///
     /// # Errors
     /// That of `status`; or that WSK's answer is none.
     fn complete(state: &mut Self::State, buffers: &mut B, status: IoStatus) -> Result<Self::Output>;
+
+    /// As [`complete`](Submit::complete), with the result where it is to be, which is written: for those that are large.
+    #[inline]
+    fn complete_to(
+        state: &mut Self::State,
+        buffers: &mut B,
+        status: IoStatus,
+        to: &mut MaybeUninit<Result<Self::Output>>,
+    ) {
+        to.write(Self::complete(state, buffers, status));
+    }
+
+    /// Wipes the memory of a state that is gone: no address and no input of the request stays.
+    ///
+    /// # Safety
+    /// It was a state, which was dropped, and is as that has left it.
+    #[inline]
+    unsafe fn wipe(state: &mut MaybeUninit<Self::State>) {
+        *state = MaybeUninit::zeroed();
+    }
 }
 
 /// A request that may be abandoned when it is submitted: its state owns nothing.

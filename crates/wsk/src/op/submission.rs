@@ -13,11 +13,13 @@
 //! interleave. `tests/loom` explores the interleavings.
 //!
 //! What is left to do for the owner is in the same word, so that the last one learns it by the same step: that a thread waits,
-//! whose event is to be set; or that the owner is gone, and the block is to be freed. If neither is said, nothing is
-//! touched any more, and the owner sees by the count that the result is there.
+//! whose event is to be set; that the owner is gone, and the block is to be freed; or that the result has a destination. If
+//! none is said, nothing is touched any more, and the owner sees by the count that the result is there.
 //!
-//! A step that nobody else can take part in is no interlocked one. That is so outside a submission, and at the end of the
-//! submitter's part, while no canceller exists: nobody else has a pointer to the block.
+//! A step that nobody else can take part in is no interlocked one. While no canceller exists, that is so outside a submission,
+//! at the end of the submitter's part, and where the result has a destination for whoever has the last reference: nobody else
+//! has a pointer to the block. It is so for the provider, too, while it completes the request on the thread that is in the call
+//! of it. No canceller is made in a submission.
 
 use crate::fatal;
 use nt::sync::{AtomicU32, Ordering};
@@ -30,17 +32,21 @@ const TIMED_OUT: u32 = 1 << 30;
 const AWAITED: u32 = 1 << 29;
 /// There is no owner any more.
 const ABANDONED: u32 = 1 << 28;
-const FLAGS: u32 = CANCEL | TIMED_OUT | AWAITED | ABANDONED;
+/// The result goes to a destination, and the owner's handle with it.
+const DIRECTED: u32 = 1 << 27;
+const FLAGS: u32 = CANCEL | TIMED_OUT | AWAITED | ABANDONED | DIRECTED;
 
 /// More watchers than this are a fault. Threads that count on at the same time do not get from here to the end of the
 /// number: each stops.
 const MOST: u32 = u32::MAX / 2;
 
-/// What whoever dropped the last reference does for the owner, if there is no queue.
+/// What whoever dropped the last reference does for the owner.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Owner {
     /// It looks for itself: the operation is touched no more.
     Looks,
+    /// It has given its handle to a destination.
+    Directed,
     /// It waits for the event.
     Waits,
     /// It is gone: the block is freed.
@@ -64,8 +70,9 @@ impl Submission {
         Submission { references: AtomicU32::new(0), watchers: AtomicU32::new(1) }
     }
 
-    /// Whether nobody but the owner keeps the memory, so that nobody can cancel. Only who makes cancellers asks: the owner
-    /// of an operation that is not submitted, or the submitter for it.
+    /// Whether nobody but the owner keeps the memory, so that nobody can cancel. Only those ask in whose time no canceller is
+    /// made: the owner of an operation that is not submitted, or who has a reference to its submission.
+    #[inline]
     fn is_private(&self) -> bool {
         // Acquire: pairs with `unwatch`, so the last steps of a canceller that is gone are seen.
         self.watchers.load(Ordering::Acquire) == 1
@@ -73,9 +80,10 @@ impl Submission {
 
     /// Begins a submission, with references of the submitter, the provider and, if there is a time limit, the timer.
     ///
-    /// Only the owner of an operation that is not submitted calls this.
-    pub(crate) fn begin(&self, timed: bool) {
-        let new = 2 + u32::from(timed);
+    /// Only the owner of an operation that is not submitted calls this; if it is `directed`, the handle goes with the result.
+    #[inline]
+    pub(crate) fn begin(&self, timed: bool, directed: bool) {
+        let new = 2 + u32::from(timed) + if directed { DIRECTED } else { 0 };
         if self.is_private() {
             // Relaxed: whoever gets the block from here on, gets it by a call or an IRP of this thread.
             let flags = self.references.load(Ordering::Relaxed);
@@ -129,6 +137,7 @@ impl Submission {
 
     /// Whether no reference is left, which the owner asks: the result is there.
     #[must_use]
+    #[inline]
     pub(crate) fn is_delivered(&self) -> bool {
         // Acquire: pairs with `release`: the owner sees all that was done.
         self.references.load(Ordering::Acquire) & !FLAGS == 0
@@ -136,6 +145,7 @@ impl Submission {
 
     /// Whether the time limit passed in this submission.
     #[must_use]
+    #[inline]
     pub(crate) fn is_timed_out(&self) -> bool {
         self.references.load(Ordering::Acquire) & TIMED_OUT != 0
     }
@@ -161,35 +171,64 @@ impl Submission {
         self.references.fetch_or(ABANDONED, Ordering::AcqRel) & !FLAGS != 0
     }
 
-    /// Drops a reference. Somebody: it was the last, and the caller delivers the result.
+    /// Drops so many references. Somebody: they were the last, and the caller delivers the result.
     #[must_use]
-    pub(crate) fn release(&self) -> Option<Owner> {
+    #[inline]
+    pub(crate) fn release(&self, references: u32) -> Option<Owner> {
+        // Acquire: pairs with the releases before.
+        if self.references.load(Ordering::Acquire) == DIRECTED | references && self.is_private() {
+            // The last references, no canceller, and the owner's handle goes with the result: nobody is left who could count one
+            // in or set a flag. Whoever gets the handle gets it by what the destination is.
+            self.references.store(DIRECTED, Ordering::Relaxed);
+            return Some(Owner::Directed);
+        }
         // Release: what was done to the IRP happens before the delivery. Acquire: the deliverer sees all of it.
-        let before = self.references.fetch_sub(1, Ordering::AcqRel);
-        if before & !FLAGS != 1 {
+        let before = self.references.fetch_sub(references, Ordering::AcqRel);
+        if before & !FLAGS != references {
             return None;
         }
         Some(match before {
+            _ if before & (AWAITED | ABANDONED | DIRECTED) == 0 => Owner::Looks,
+            _ if before & DIRECTED != 0 => Owner::Directed,
             _ if before & AWAITED != 0 => Owner::Waits,
-            _ if before & ABANDONED != 0 => Owner::Gone,
-            _ => Owner::Looks,
+            _ => Owner::Gone,
         })
     }
 
-    /// Drops the submitter's reference, in a submission that nobody but the submitter and WSK know of yet, nor cancellers.
+    /// Drops so many references, those of the provider and of a timer, which will not come, if that is `within` the submitter's
+    /// call, on its thread, and nobody else can take part. False: they are still there.
     #[must_use]
+    #[inline]
+    pub(crate) fn release_within(&self, references: u32, within: impl FnOnce() -> bool) -> bool {
+        // Relaxed: what the submitter has done was done by this thread, or the reference is not dropped.
+        let seen = self.references.load(Ordering::Relaxed);
+        if seen & !DIRECTED != references + 1 || !self.is_private() || !within() {
+            return false;
+        }
+        // The one left is the submitter's, as a canceller's comes with a flag. So the submitter is in its call, where it does
+        // nothing until this thread is back. It lives, so no other thread has its address. Should this be a DPC that has interrupted it there, then
+        // it is within no step of its own that is not interlocked: those that are not find that they have the last reference.
+        self.references.store(seen - references, Ordering::Relaxed);
+        true
+    }
+
+    /// Drops the submitter's reference, if it is the last and nobody can take part in that: in a submission that nobody but the
+    /// submitter and WSK know of yet, nor cancellers. Nothing: the reference is still there.
+    #[must_use]
+    #[inline]
     pub(crate) fn release_submitter(&self) -> Option<Owner> {
         // Acquire: pairs with the release of the provider, and of a timer.
         let seen = self.references.load(Ordering::Acquire);
-        if seen & !FLAGS == 1 && self.is_private() {
-            // The last reference, and nobody is left who could count one in or set a flag. Release: as in `release`.
-            self.references.store(seen - 1, Ordering::Release);
-            return Some(Owner::Looks);
+        if seen & !FLAGS != 1 || !self.is_private() {
+            return None;
         }
-        self.release()
+        // Nobody is left who could count one in or set a flag. Relaxed: whoever gets the operation gets it of this thread.
+        self.references.store(seen - 1, Ordering::Relaxed);
+        Some(if seen & DIRECTED == 0 { Owner::Looks } else { Owner::Directed })
     }
 
     /// Forgets the flags of the submission whose result was delivered, so that the operation can be submitted again.
+    #[inline]
     pub(crate) fn reset(&self) {
         if self.is_private() {
             // Relaxed: the operation is the owner's, and nobody else has the block.
@@ -240,24 +279,24 @@ mod models {
         loom::model(|| {
             let submission = Arc::new(Submission::new());
             submission.watch();
-            submission.begin(false);
+            submission.begin(false, false);
             let cancelled = Arc::clone(&submission);
             let canceller = thread::spawn(move || {
                 if cancelled.cancel() {
                     assert!(cancelled.is_cancelled());
-                    let _ = cancelled.release();
+                    let _ = cancelled.release(1);
                 }
             });
             let completed = || {
-                let _ = submission.release();
-                let _ = submission.release();
+                let _ = submission.release(1);
+                let _ = submission.release(1);
                 while !submission.is_delivered() {
                     thread::yield_now();
                 }
             };
             completed();
             submission.reset();
-            submission.begin(false);
+            submission.begin(false, false);
             completed();
             canceller.join().unwrap();
         });
@@ -273,7 +312,7 @@ mod tests {
     fn begun() -> Submission {
         let submission = Submission::new();
         assert!(submission.is_delivered() && !submission.is_completed(), "nothing is submitted yet");
-        submission.begin(false);
+        submission.begin(false, false);
         assert!(!submission.is_delivered() && !submission.is_completed());
         assert!(!submission.is_cancelled() && !submission.is_timed_out());
         submission
@@ -282,16 +321,16 @@ mod tests {
     #[test]
     fn the_last_reference_delivers() {
         let submission = begun();
-        assert!(submission.release().is_none(), "the provider's");
+        assert!(submission.release(1).is_none(), "the provider's");
         assert!(submission.is_completed() && !submission.is_delivered());
         assert!(matches!(submission.release_submitter(), Some(Owner::Looks)));
         assert!(submission.is_delivered() && !submission.is_completed());
 
         submission.reset();
-        submission.begin(true);
-        assert!(submission.release_submitter().is_none(), "provider and timer are left");
-        assert!(submission.release().is_none());
-        assert!(matches!(submission.release(), Some(Owner::Looks)));
+        submission.begin(true, false);
+        assert!(submission.release_submitter().is_none(), "it is not the last, and is still there");
+        assert!(submission.release(1).is_none());
+        assert!(matches!(submission.release(2), Some(Owner::Looks)), "the provider's, and the timer's");
         assert!(submission.is_delivered());
 
         submission.reserve();
@@ -302,11 +341,11 @@ mod tests {
     fn a_cancel_counts_where_there_is_something_to_cancel() {
         let submission = Submission::new();
         assert!(!submission.cancel() && submission.is_cancelled() && submission.is_delivered());
-        submission.begin(false);
+        submission.begin(false, false);
         assert!(submission.is_cancelled(), "it was asked for before");
         assert!(submission.cancel() && submission.cancel(), "each has a reference");
         for _ in 0..3 {
-            assert!(submission.release().is_none());
+            assert!(submission.release(1).is_none());
         }
         assert!(matches!(submission.release_submitter(), Some(Owner::Looks)));
         assert!(submission.is_delivered() && submission.is_cancelled() && !submission.is_timed_out());
@@ -329,17 +368,63 @@ mod tests {
     fn the_last_reference_learns_what_the_owner_does() {
         let submission = begun();
         assert!(submission.await_event());
-        assert!(submission.release().is_none());
+        assert!(submission.release(1).is_none());
         // A canceller might count itself in: the submitter takes the step that others can take part in.
         submission.watch();
-        assert!(matches!(submission.release_submitter(), Some(Owner::Waits)));
+        assert!(submission.release_submitter().is_none());
+        assert!(matches!(submission.release(1), Some(Owner::Waits)));
         assert!(!submission.await_event(), "the result is there");
 
         let submission = begun();
         assert!(submission.abandon());
-        assert!(submission.release().is_none());
-        assert!(matches!(submission.release(), Some(Owner::Gone)));
+        assert!(submission.release(1).is_none());
+        assert!(matches!(submission.release(1), Some(Owner::Gone)));
         assert!(!submission.abandon(), "the owner frees it");
+    }
+
+    #[test]
+    fn a_result_with_a_destination_takes_the_owners_handle_along() {
+        let submission = Submission::new();
+        for provider_is_last in [false, true] {
+            submission.begin(false, true);
+            assert!(submission.release(1).is_none());
+            let last = if provider_is_last { submission.release(1) } else { submission.release_submitter() };
+            assert!(matches!(last, Some(Owner::Directed)));
+            assert!(submission.is_delivered());
+            submission.reset();
+        }
+        submission.watch();
+        submission.begin(false, true);
+        assert!(submission.release(1).is_none());
+        assert!(matches!(submission.release(1), Some(Owner::Directed)), "with a canceller as well");
+    }
+
+    #[test]
+    fn a_provider_leaves_within_the_call_if_only_the_submitter_is_left() {
+        let within = || true;
+        let submission = begun();
+        assert!(!submission.release_within(1, || false), "on another thread");
+        assert!(!submission.release_within(2, within), "there is no timer");
+        assert!(submission.release_within(1, within));
+        assert!(submission.is_completed());
+        assert!(!submission.release_within(1, within), "the submitter's is the last");
+
+        let submission = Submission::new();
+        submission.begin(true, true);
+        assert!(!submission.release_within(1, within), "the timer may come");
+        assert!(submission.release_within(2, within));
+        assert!(matches!(submission.release_submitter(), Some(Owner::Directed)));
+
+        let submission = begun();
+        submission.watch();
+        assert!(!submission.release_within(1, within), "a canceller may come");
+        let submission = begun();
+        assert!(submission.cancel());
+        assert!(submission.release(1).is_none());
+        assert!(!submission.release_within(1, within), "one has come");
+        let submission = begun();
+        submission.time_out();
+        assert!(!submission.release_within(1, within));
     }
 
     #[test]

@@ -2,21 +2,22 @@
 #![expect(unsafe_code, reason = "the block is shared with WSK, the timer and the completion routine")]
 
 use core::marker::PhantomData;
-use core::mem::{ManuallyDrop, MaybeUninit};
+use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 use core::time::Duration;
 
 use wsk_sys::{
-    DEVICE_OBJECT, FALSE, IO_STATUS_BLOCK, IRP, IoReuseIrp, IoSetCompletionRoutine, KDPC, KeCancelTimer,
-    KeSetEvent, KeSetTimerEx, NTSTATUS, PVOID, STATUS_CANCELLED, STATUS_IO_TIMEOUT,
-    STATUS_MORE_PROCESSING_REQUIRED, STATUS_UNSUCCESSFUL,
+    DEVICE_OBJECT, FALSE, IO_COMPLETION_ROUTINE, IO_STATUS_BLOCK, IRP, IoGetNextIrpStackLocation, IoReuseIrp,
+    IoSetCompletionRoutine, KDPC, KeCancelTimer, KeSetEvent, KeSetTimerEx, NTSTATUS, PVOID,
+    PsGetCurrentThread, STATUS_CANCELLED, STATUS_IO_TIMEOUT, STATUS_MORE_PROCESSING_REQUIRED,
+    STATUS_UNSUCCESSFUL,
 };
 
 use super::block::{self, Area, Block, Header, STATE};
 use super::destination::Target;
-use super::request::{FromCompletion, IoStatus, Irp, Submit};
+use super::request::{FromCompletion, IoStatus, Irp, Own, Submit};
 use super::submission::Owner;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::time;
 
 /// What is done with a request whose type is not known any more: the functions of one `R`, submitted by an operation with
@@ -25,8 +26,8 @@ use crate::time;
 pub(crate) struct Functions {
     /// [`Submit::cancel`]
     cancel: unsafe fn(NonNull<Header>),
-    /// [`Submit::complete`]; writes the `T`.
-    complete: unsafe fn(NonNull<Header>, IoStatus, *mut ()),
+    /// [`Submit::complete`]; writes the `T`, and discards.
+    complete: unsafe fn(NonNull<Header>, *mut ()),
     /// Drops the state, and wipes its memory.
     discard: unsafe fn(NonNull<Header>),
 }
@@ -37,7 +38,7 @@ impl Functions {
         const {
             &Functions {
                 cancel: Typed::<B, R, Result<R::Output>>::cancel,
-                complete: |_, _, _| (),
+                complete: |_, _| (),
                 discard: |_| (),
             }
         }
@@ -52,6 +53,10 @@ impl<B, R: Submit<B>, T: FromCompletion<R>> Typed<B, R, T> {
         complete: Typed::<B, R, T>::complete,
         discard: Typed::<B, R, T>::discard,
     };
+
+    /// Of a request that was refused before WSK was called: there is no state. The IRP is completed at once, with the error.
+    const REFUSED: &'static Functions =
+        &Functions { cancel: |_| (), complete: Typed::<B, R, T>::refuse, discard: |_| () };
 
     /// Where the state is.
     ///
@@ -74,23 +79,43 @@ impl<B, R: Submit<B>, T: FromCompletion<R>> Typed<B, R, T> {
 
     /// # Safety
     /// The caller owns the operation, which has the buffers `B`, and whose submission for this request, with a result of
-    /// the type `T`, has ended with this status. `to` has room for a `T`.
-    unsafe fn complete(header: NonNull<Header>, status: IoStatus, to: *mut ()) {
+    /// the type `T`, has ended. `to` has room for a `T`.
+    unsafe fn complete(header: NonNull<Header>, to: *mut ()) {
+        // SAFETY: passed on.
+        let status = unsafe { status(header) };
         // SAFETY: the caller's handle keeps the block, which has the buffers `B`.
         let block = unsafe { header.cast::<Block<B>>().as_ref() };
-        // SAFETY: the submission has ended, so the cell is the owner's.
-        let result = if let Some(error) = unsafe { *block.header.refused.get() } {
-            Err(error)
-        } else {
-            // SAFETY: the handle keeps the block.
-            let mut state = unsafe { Self::state(header) };
-            // SAFETY: the submission has ended, so the state, which is there, is the owner's.
-            let state = unsafe { state.as_mut() };
-            // SAFETY: so are the buffers.
-            R::complete(state, unsafe { &mut *block.buffers.get() }, status)
-        };
+        // SAFETY: the handle keeps the block.
+        let mut state = unsafe { Self::state(header) };
+        // SAFETY: the submission has ended, so the state, which is there, is the owner's.
+        let state = unsafe { state.as_mut() };
+        // SAFETY: so are the buffers.
+        let buffers = unsafe { &mut *block.buffers.get() };
         // SAFETY: the caller's promise.
-        unsafe { to.cast::<T>().write(T::from_completion(result)) };
+        let to = unsafe { NonNull::new_unchecked(to.cast::<T>()) };
+        if let Some(result) = T::as_result(to, Own::OWN) {
+            // SAFETY: the caller's promise: a `T` is a result, which only this crate says.
+            let result = unsafe { result.cast::<MaybeUninit<Result<R::Output>>>().as_mut() };
+            R::complete_to(state, buffers, status, result);
+        } else {
+            // SAFETY: the caller's promise.
+            unsafe { to.write(T::from_completion(R::complete(state, buffers, status))) };
+        }
+        // SAFETY: the result is made.
+        unsafe { Self::discard(header) };
+    }
+
+    /// # Safety
+    /// The caller owns the operation, whose submission for this request, which was refused, has ended. `to` has room for
+    /// a `T`.
+    #[cold]
+    unsafe fn refuse(header: NonNull<Header>, to: *mut ()) {
+        // SAFETY: the caller's handle keeps the block.
+        let irp = unsafe { header.as_ref() }.irp.as_ptr();
+        // SAFETY: the submission has ended, so the IRP is the owner's. Its status is the error that it was completed with.
+        let error = Error::from_status(unsafe { (*irp).IoStatus.Status }).unwrap_or(Error::UNSUCCESSFUL);
+        // SAFETY: the caller's promise.
+        unsafe { to.cast::<T>().write(T::from_completion(Err(error))) };
     }
 
     /// # Safety
@@ -100,8 +125,10 @@ impl<B, R: Submit<B>, T: FromCompletion<R>> Typed<B, R, T> {
         let state = unsafe { Self::state(header) };
         // SAFETY: the state is the owner's, and is not used again.
         unsafe { state.drop_in_place() };
-        // SAFETY: its memory, in which no address and no input of a request is to stay.
-        unsafe { state.cast::<u8>().write_bytes(0, size_of::<R::State>()) };
+        // SAFETY: nor is its memory.
+        let memory = unsafe { state.cast::<MaybeUninit<R::State>>().as_mut() };
+        // SAFETY: the state, which was prepared, was dropped just now.
+        unsafe { R::wipe(memory) };
     }
 
     /// Puts the request's state into the block; or why it is refused, which is the result.
@@ -120,13 +147,14 @@ impl<B, R: Submit<B>, T: FromCompletion<R>> Typed<B, R, T> {
         let state = unsafe { place.cast::<MaybeUninit<R::State>>().as_mut() };
         // SAFETY: so are the buffers.
         let prepared = request.prepare(target, unsafe { &mut *block.buffers.get() }, state);
-        if prepared.is_err() {
+        let functions = if prepared.is_ok() {
+            Self::FUNCTIONS
+        } else {
             *state = MaybeUninit::zeroed();
-        }
-        // SAFETY: so are the cells.
-        unsafe { *block.header.refused.get() = prepared.as_ref().err().copied() };
-        // SAFETY: as said; the functions are those of the state.
-        unsafe { *block.header.functions.get() = Some(Self::FUNCTIONS) };
+            Self::REFUSED
+        };
+        // SAFETY: so is the cell; the functions are those of the state.
+        unsafe { *block.header.functions.get() = Some(functions) };
         prepared
     }
 }
@@ -134,10 +162,9 @@ impl<B, R: Submit<B>, T: FromCompletion<R>> Typed<B, R, T> {
 /// Sends the operation's IRP down for a request, and returns when WSK has returned.
 ///
 /// The result, a `T`, goes where `to` says, with the caller's handle; or the caller keeps that, and looks or waits for it.
-/// Whatever WSK returns, it completes the IRP, so the result is read
-/// there and nowhere else.
+/// Whatever WSK returns, it completes the IRP, so the result is read there and nowhere else.
 ///
-/// If the caller `keeps` what is done when this returns, true says that it is: then the result is the caller's to take.
+/// Somebody: the submission has ended, and the caller delivers the result, or keeps it.
 ///
 /// A time limit of zero is no timer: the request is made, and if it has not completed when the call returns, it is
 /// cancelled. So a result that is there at once never loses.
@@ -150,8 +177,7 @@ pub(crate) unsafe fn submit<B, R: Submit<B>, T: FromCompletion<R>>(
     request: R,
     limit: Option<Duration>,
     to: Option<Target>,
-    keeps: bool,
-) -> bool {
+) -> Option<Owner> {
     // SAFETY: passed on.
     let prepared = unsafe { Typed::<B, R, T>::prepare(header, target, request) };
     // SAFETY: passed on.
@@ -166,61 +192,102 @@ pub(crate) unsafe fn submit<B, R: Submit<B>, T: FromCompletion<R>>(
         unsafe { complete_with(header, error.status()) };
     }
     // SAFETY: the call has returned; the submitter's reference is not used any more.
-    unsafe { end(header, limit, keeps) }
+    unsafe { end(header, limit) }
 }
 
-/// Of a time limit: the interval of its timer.
-fn timer(limit: Option<Duration>) -> Option<Duration> {
-    limit.filter(|limit| !limit.is_zero())
-}
-
-/// Arms the IRP, begins the submission and sets the timer.
+/// Arms the IRP, begins the submission and sets the timer, if the limit is one of time.
 ///
 /// # Safety
 /// The caller owns the operation, which is not submitted, and has prepared it.
+#[expect(clippy::inline_always, reason = "most of it is constant where it is called")]
+#[inline(always)]
 pub(super) unsafe fn begin(header: NonNull<Header>, limit: Option<Duration>, to: Option<Target>) {
-    let timer = timer(limit);
+    // SAFETY: the caller's handle keeps the block.
+    let block = unsafe { header.as_ref() };
+    let directed = to.is_some();
+    if let Some(to) = to {
+        // SAFETY: outside a submission the cell is the owner's.
+        unsafe { (*block.to.get()).write(to) };
+    }
+    match limit {
+        // SAFETY: passed on.
+        Some(limit) if !limit.is_zero() => unsafe { begin_timed(header, limit, directed) },
+        _ => {
+            // SAFETY: passed on.
+            unsafe { arm(header, routine) };
+            block.submission.begin(false, directed);
+        }
+    }
+}
+
+/// As [`begin`], with a timer.
+///
+/// # Safety
+/// As [`begin`].
+#[inline(never)]
+unsafe fn begin_timed(header: NonNull<Header>, limit: Duration, directed: bool) {
+    // SAFETY: passed on.
+    unsafe { arm(header, timed_routine) };
+    // SAFETY: the operation is the owner's.
+    let alarm = unsafe { Header::initialized_alarm(header) };
     // SAFETY: the caller's handle keeps the block until the submission begins, the submitter's reference afterwards.
+    unsafe { header.as_ref() }.submission.begin(true, directed);
+    // SAFETY: a field's address.
+    let timer = unsafe { &raw mut (*alarm).timer };
+    // SAFETY: a field's address.
+    let dpc = unsafe { &raw mut (*alarm).dpc };
+    // SAFETY: timer and DPC are initialised, and the timer's reference keeps them.
+    unsafe { KeSetTimerEx(timer, time::interval(limit), 0, dpc) };
+}
+
+/// Arms the IRP, for this thread.
+///
+/// # Safety
+/// The caller owns the operation, which is not submitted. `routine` is one of this module.
+#[inline]
+unsafe fn arm(header: NonNull<Header>, routine: IO_COMPLETION_ROUTINE) {
+    // SAFETY: the caller's handle keeps the block.
     let block = unsafe { header.as_ref() };
     let irp = block.irp.as_ptr();
-    // SAFETY: outside a submission the cells are the owner's.
-    let sent = unsafe { block.sent.get().replace(true) };
-    if sent {
+    // SAFETY: may be called at any IRQL.
+    let thread = unsafe { PsGetCurrentThread() };
+    // SAFETY: outside a submission the cell is the owner's.
+    unsafe { *block.submitter.get() = thread };
+    // SAFETY: this one, too.
+    if unsafe { block.sent.get().replace(true) } {
         // SAFETY: outside a submission the IRP is the owner's; it came from IoAllocateIrp, and has completed.
         unsafe { IoReuseIrp(irp, STATUS_UNSUCCESSFUL) };
     }
     // SAFETY: the IRP has one stack location, still unused. The routine is code of this driver, the context a
     // non-paged block that the provider's reference keeps.
     unsafe { IoSetCompletionRoutine(irp, Some(routine), header.as_ptr().cast(), true, true, true) };
-    // SAFETY: outside a submission the cells are the owner's.
-    unsafe { *block.to.get() = to.map(ManuallyDrop::new) };
-    // SAFETY: this one, too.
-    unsafe { *block.timed.get() = timer.is_some() };
-    let alarm = timer.map(|limit| {
-        // SAFETY: the operation is the owner's.
-        (limit, unsafe { Header::alarm(header) })
-    });
-    block.submission.begin(timer.is_some());
-    if let Some((limit, alarm)) = alarm {
-        // SAFETY: a field's address.
-        let timer = unsafe { &raw mut (*alarm).timer };
-        // SAFETY: a field's address.
-        let dpc = unsafe { &raw mut (*alarm).dpc };
-        // SAFETY: timer and DPC are initialised, and the timer's reference keeps them.
-        unsafe { KeSetTimerEx(timer, time::interval(limit), 0, dpc) };
-    }
 }
 
-/// Ends the submitter's part, after the call. True: the submission has ended, the caller keeps its result, and has the
-/// operation back.
+/// Ends the submitter's part, after the call. Somebody: the submission has ended, and the caller delivers the result, or keeps
+/// it.
 ///
 /// # Safety
 /// The caller is the submitter, and does not use its reference afterwards. Nobody else knows of the submission, but WSK,
 /// its timer and watchers.
-pub(super) unsafe fn end(header: NonNull<Header>, limit: Option<Duration>, keeps: bool) -> bool {
+#[inline]
+pub(super) unsafe fn end(header: NonNull<Header>, limit: Option<Duration>) -> Option<Owner> {
+    // SAFETY: the submitter's reference keeps the block.
+    match unsafe { header.as_ref() }.submission.release_submitter() {
+        // SAFETY: the reference is still there, and passed on.
+        None => unsafe { end_pending(header, limit) },
+        ended => ended,
+    }
+}
+
+/// As [`end`], of what has not completed in the call, or what others can cancel.
+///
+/// # Safety
+/// As [`end`].
+#[inline(never)]
+unsafe fn end_pending(header: NonNull<Header>, limit: Option<Duration>) -> Option<Owner> {
     // SAFETY: the submitter's reference keeps the block.
     let block = unsafe { header.as_ref() };
-    if limit.is_some() && timer(limit).is_none() && !block.submission.is_completed() {
+    if limit.is_some_and(|limit| limit.is_zero()) && !block.submission.is_completed() {
         block.submission.time_out();
     }
     if block.submission.is_cancelled() {
@@ -228,27 +295,7 @@ pub(super) unsafe fn end(header: NonNull<Header>, limit: Option<Duration>, keeps
         // SAFETY: the submitter's reference.
         unsafe { cancel_irp(header) };
     }
-    // SAFETY: the submitter's reference keeps the block.
-    let to = unsafe { destination(block) };
-    let Some(owner) = block.submission.release_submitter() else { return false };
-    if !keeps {
-        // SAFETY: the submitter's reference was the last; nothing is touched afterwards.
-        unsafe { deliver(header, to, owner) };
-        return false;
-    }
-    if let Some(to) = to {
-        ManuallyDrop::into_inner(to).forget();
-    }
-    true
-}
-
-/// Where the result of a submission goes. What this gives is for whoever drops the last reference; others forget it.
-///
-/// # Safety
-/// The caller has a reference: the destination was written before the submission began, and is only read in it.
-unsafe fn destination(block: &Header) -> Option<ManuallyDrop<Target>> {
-    // SAFETY: the caller's promise; one of the copies is used, once, and the cell's is not.
-    unsafe { ptr::read(block.to.get()) }
+    block.submission.release(1)
 }
 
 /// Asks for the cancellation of the operation's submission, or of its next one.
@@ -274,11 +321,6 @@ unsafe fn cancel_irp(header: NonNull<Header>) {
     // SAFETY: the caller's reference keeps the block.
     let block = unsafe { header.as_ref() };
     // SAFETY: written before the submission began: in a submission it is only read.
-    if unsafe { *block.refused.get() }.is_some() {
-        // It completes at once, and has no state.
-        return;
-    }
-    // SAFETY: this one, too.
     if let Some(functions) = unsafe { *block.functions.get() } {
         // SAFETY: the functions of the submission's own request, whose state is there.
         unsafe { (functions.cancel)(header) };
@@ -295,46 +337,47 @@ pub(crate) unsafe fn complete_with(header: NonNull<Header>, status: NTSTATUS) {
     let result = IO_STATUS_BLOCK { Status: status, Information: 0 };
     // SAFETY: WSK does not have the IRP, so its status is this thread's to write.
     unsafe { (*irp).IoStatus = result };
-    // SAFETY: the IRP, with the context that `begin` has set.
-    unsafe { routine(ptr::null_mut(), irp, header.as_ptr().cast()) };
+    // SAFETY: the one stack location, which nobody has entered.
+    let location = unsafe { IoGetNextIrpStackLocation(irp) };
+    // SAFETY: the location is there.
+    if let Some(routine) = unsafe { (*location).CompletionRoutine } {
+        // SAFETY: the IRP, with the routine and the context that `arm` has set.
+        unsafe { routine(ptr::null_mut(), irp, header.as_ptr().cast()) };
+    }
 }
 
 /// How the IRP was completed: `STATUS_CANCELLED` is `STATUS_IO_TIMEOUT`, if it was the time limit that cancelled.
 ///
 /// # Safety
 /// The caller owns the operation, whose result has been delivered.
+#[inline]
 pub(super) unsafe fn status(header: NonNull<Header>) -> IoStatus {
     // SAFETY: the caller's handle keeps the block.
     let block = unsafe { header.as_ref() };
-    // SAFETY: the result was delivered, so the cell is the owner's.
-    let mut status = IoStatus::new(unsafe { *block.status.get() });
+    block.completed.get();
+    // SAFETY: the result was delivered, so the IRP is the owner's. The routine has kept it from the I/O manager.
+    let mut status = IoStatus::new(unsafe { (*block.irp.as_ptr()).IoStatus });
     if status.status == STATUS_CANCELLED && block.submission.is_timed_out() {
         status.status = STATUS_IO_TIMEOUT;
     }
     status
 }
 
-/// Takes the result of the submission that was delivered; its state and its flags are forgotten.
+/// Takes the result of the submission that was delivered, a `T`, to where `to` is; its state and its flags are forgotten.
 ///
 /// # Safety
-/// The caller owns the operation, whose result, a `T`, has been delivered, and takes it once.
-pub(crate) unsafe fn take<T>(header: NonNull<Header>) -> T {
+/// The caller owns the operation, whose result, a `T`, has been delivered, and takes it once. `to` has room for it.
+#[inline]
+pub(super) unsafe fn take<T>(header: NonNull<Header>, to: *mut T) {
     // SAFETY: the caller's handle keeps the block.
     let block = unsafe { header.as_ref() };
-    // SAFETY: passed on.
-    let status = unsafe { status(header) };
-    let mut result = MaybeUninit::<T>::uninit();
     // SAFETY: outside a submission the cell is the owner's.
-    let functions = unsafe { *block.functions.get() };
+    let functions = unsafe { (*block.functions.get()).take() };
     // SAFETY: by the header's invariant, and as the result was not taken before, they are there.
     let functions = unsafe { functions.unwrap_unchecked() };
     // SAFETY: the functions are those of the submission, for a `T`.
-    unsafe { (functions.complete)(header, status, result.as_mut_ptr().cast()) };
-    // SAFETY: the caller owns the operation, which is not submitted.
-    unsafe { discard(header) };
+    unsafe { (functions.complete)(header, to.cast()) };
     block.submission.reset();
-    // SAFETY: `complete` has written it.
-    unsafe { result.assume_init() }
 }
 
 /// Drops the state of a request that was submitted, if there is one.
@@ -344,11 +387,8 @@ pub(crate) unsafe fn take<T>(header: NonNull<Header>) -> T {
 pub(super) unsafe fn discard(header: NonNull<Header>) {
     // SAFETY: the caller's handle keeps the block.
     let block = unsafe { header.as_ref() };
-    // SAFETY: outside a submission the cells are the owner's.
-    let functions = unsafe { (*block.functions.get()).take() };
-    // SAFETY: this one, too.
-    let refused = unsafe { (*block.refused.get()).take() };
-    if let (Some(functions), None) = (functions, refused) {
+    // SAFETY: outside a submission the cell is the owner's.
+    if let Some(functions) = unsafe { (*block.functions.get()).take() } {
         // SAFETY: by the header's invariant the state is there, and of the request that the functions are of.
         unsafe { (functions.discard)(header) };
     }
@@ -375,66 +415,115 @@ pub(super) unsafe fn forget<S>(header: NonNull<Header>) {
 ///
 /// # Safety
 /// The caller holds the reference, and touches the block no more unless something else keeps it.
+#[inline]
 pub(crate) unsafe fn leave(header: NonNull<Header>) {
     // SAFETY: the caller's reference keeps the block.
-    let block = unsafe { header.as_ref() };
-    // Before the reference is dropped: afterwards the block may be its owner's.
-    // SAFETY: the caller's reference.
-    let to = unsafe { destination(block) };
-    if let Some(owner) = block.submission.release() {
+    if let Some(owner) = unsafe { header.as_ref() }.submission.release(1) {
         // SAFETY: the reference was the last.
-        unsafe { deliver(header, to, owner) };
+        unsafe { deliver(header, owner) };
     }
 }
 
 /// Delivers the result of a submission that has ended.
 ///
 /// # Safety
-/// The caller has dropped the last reference of the submission, whose destination this is, and learnt this of the owner.
-unsafe fn deliver(header: NonNull<Header>, to: Option<ManuallyDrop<Target>>, owner: Owner) {
-    match (to, owner) {
-        // SAFETY: the submitter's handle passes to the destination.
-        (Some(to), _) => unsafe { ManuallyDrop::into_inner(to).deliver(header) },
-        (None, Owner::Looks) => {}
-        (None, Owner::Waits) => {
+/// The caller has dropped the last reference of the submission, and learnt this of the owner.
+pub(super) unsafe fn deliver(header: NonNull<Header>, owner: Owner) {
+    match owner {
+        Owner::Looks => {}
+        Owner::Directed => {
+            // SAFETY: the submitter's handle passes to the destination, and is the caller's until then.
+            let to = unsafe { destination(header) };
+            // SAFETY: the operation was submitted to this destination.
+            unsafe { to.deliver(header) };
+        }
+        Owner::Waits => {
             // SAFETY: the owner, who keeps the block, waits until the event is set.
-            let event = unsafe { header.as_ref() }.event();
+            let event = unsafe { Header::event(header) };
             // SAFETY: the owner has initialised the event. Nothing is touched afterwards: the owner may be gone.
             unsafe { KeSetEvent(event, 0, FALSE) };
         }
         // SAFETY: the owner's handle was left to whoever delivers.
-        (None, Owner::Gone) => unsafe { block::free(header) },
+        Owner::Gone => unsafe { block::free(header) },
     }
 }
 
-/// The completion routine of every IRP of this crate.
+/// Takes out where the result of a submission that has ended goes.
 ///
 /// # Safety
-/// Called by `IoCompleteRequest` for an IRP that [`submit`] sent, with its header as the context.
-unsafe extern "system" fn routine(_device: *mut DEVICE_OBJECT, irp: *mut IRP, context: PVOID) -> NTSTATUS {
+/// The caller has dropped the last reference of a submission that is directed, and does this once.
+pub(super) unsafe fn destination(header: NonNull<Header>) -> Target {
+    // SAFETY: the owner's handle, which is the caller's, keeps the block.
+    let block = unsafe { header.as_ref() };
+    // SAFETY: the submission has ended, so the cell is the caller's.
+    let to = unsafe { &*block.to.get() };
+    // SAFETY: by the header's invariant the destination is there, and it is taken out once.
+    unsafe { to.assume_init_read() }
+}
+
+/// The completion routine of every IRP of this crate that has no timer.
+///
+/// # Safety
+/// Called by `IoCompleteRequest` for an IRP that [`arm`] has armed, with its header as the context.
+unsafe extern "system" fn routine(_device: *mut DEVICE_OBJECT, _irp: *mut IRP, context: PVOID) -> NTSTATUS {
     if let Some(header) = NonNull::new(context.cast::<Header>()) {
-        // SAFETY: the provider's reference keeps the block.
-        let block = unsafe { header.as_ref() };
-        // SAFETY: the I/O manager passes the IRP, whose status the provider has set.
-        let result = unsafe { (*irp).IoStatus };
-        // SAFETY: in a submission the cell is the completion routine's.
-        unsafe { *block.status.get() = result };
-        // SAFETY: written by the submitter before the submission began.
-        let timed = unsafe { *block.timed.get() };
-        if timed {
-            // SAFETY: the timer was set before the IRP was sent. If it is still queued its DPC will not run, so its
-            // reference ends here; if not, the DPC has run or will, and ends it there.
-            let unqueued = unsafe { KeCancelTimer(block.alarm.get().cast()) };
-            if unqueued != FALSE {
-                // SAFETY: the timer's reference, dropped in its place; the provider's own keeps the block.
-                unsafe { leave(header) };
-            }
-        }
-        // SAFETY: the provider's reference ends here; nothing is touched afterwards.
-        unsafe { leave(header) };
+        // SAFETY: passed on.
+        unsafe { completed(header, 1) };
     }
     // The IRP is the client's own, and its submission ended here: the I/O manager must not finish it.
     STATUS_MORE_PROCESSING_REQUIRED
+}
+
+/// As [`routine`], with a timer.
+///
+/// # Safety
+/// As [`routine`]; the timer was set.
+unsafe extern "system" fn timed_routine(
+    _device: *mut DEVICE_OBJECT,
+    _irp: *mut IRP,
+    context: PVOID,
+) -> NTSTATUS {
+    if let Some(header) = NonNull::new(context.cast::<Header>()) {
+        // SAFETY: the provider's reference keeps the block.
+        let block = unsafe { header.as_ref() };
+        // SAFETY: so it does here.
+        let timer = unsafe { Header::alarm(header) }.cast();
+        // SAFETY: the timer was set before the IRP was sent.
+        if unsafe { KeCancelTimer(timer) } == FALSE {
+            // The DPC has run or will, and ends the timer's reference.
+            block.completed.get();
+            // SAFETY: the provider's reference ends here; nothing is touched afterwards.
+            unsafe { leave(header) };
+        } else {
+            // It was still queued, so the DPC will not run.
+            // SAFETY: passed on, with the timer's reference.
+            unsafe { completed(header, 2) };
+        }
+    }
+    // As above.
+    STATUS_MORE_PROCESSING_REQUIRED
+}
+
+/// The provider has let go of the IRP, and no timer will come.
+///
+/// # Safety
+/// So many references are the caller's: the provider's, and that of a timer. They end here; nothing is touched afterwards.
+#[inline]
+unsafe fn completed(header: NonNull<Header>, references: u32) {
+    // SAFETY: the caller's references keep the block.
+    let block = unsafe { header.as_ref() };
+    block.completed.get();
+    // SAFETY: written before the submission began: in a submission it is only read.
+    let submitter = unsafe { *block.submitter.get() };
+    // SAFETY: may be called at IRQL <= DISPATCH_LEVEL.
+    let within = || (unsafe { PsGetCurrentThread() }) == submitter;
+    if block.submission.release_within(references, within) {
+        return;
+    }
+    if let Some(owner) = block.submission.release(references) {
+        // SAFETY: the references were the last.
+        unsafe { deliver(header, owner) };
+    }
 }
 
 /// The DPC of the time limit: cancels the IRP.

@@ -15,6 +15,7 @@ use wsk_sys::{
     WSK_PROVIDER_DATAGRAM_DISPATCH, WSK_SOCKET,
 };
 
+use super::block::Area;
 use super::request::FromCompletion;
 use super::{CompletionQueue, Doorbell, Op};
 use crate::addr::{self, Family};
@@ -285,6 +286,35 @@ fn an_operation_that_has_completed_keeps_no_pointer_and_no_input() {
         assert!(unsafe { state.read() }.iter().all(|byte| *byte == 0));
         // SAFETY: as for the state.
         assert!(unsafe { *op.header().functions.get() }.is_none());
+    });
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "reads all of the room, also what no request has written")]
+fn each_request_wipes_what_it_has_written() {
+    with_socket(|socket, passive| {
+        let address = "127.0.0.1:9".parse().unwrap();
+        let written = |op: &Op<Buffer>| {
+            // SAFETY: the block of an operation that is not submitted, and so the area is the owner's.
+            let state = unsafe { op.block.byte_add(super::block::STATE) }.cast::<[u8; size_of::<Area>()]>();
+            // SAFETY: the pool's memory began as zeros.
+            unsafe { state.read() }.iter().filter(|byte| **byte != 0).count()
+        };
+        // What stays are the lengths of the rooms, of which all but the lowest bytes are zero.
+        let lengths = 2;
+        next_ends(STATUS_SUCCESS, 4, 0);
+        let (_, op) = socket.submit(buffer(b"abcd"), SendTo(Some(address)), None).wait(passive);
+        assert!(written(&op) <= lengths);
+        let mut control = crate::ControlInfo::new();
+        control.push(&wsk_cmsg::Message::TimeToLive(64)).unwrap();
+        let (_, op) = socket.submit(op, SendTo(Some(address)).with(control), None).wait(passive);
+        assert!(written(&op) <= lengths);
+        let set = crate::Ioctl::<crate::ioctl::SetRemoteAddress>::new(Some(address));
+        let (_, op) = socket.submit(op, set, None).wait(passive);
+        assert!(written(&op) <= lengths);
+        next_ends(STATUS_SUCCESS, 4, 16);
+        let (received, op) = socket.submit(op, ReceiveFrom, None).wait(passive);
+        assert!(received.is_ok() && written(&op) <= lengths);
     });
 }
 

@@ -21,7 +21,8 @@ pub(super) unsafe fn until_delivered(header: NonNull<Header>) {
     if block.submission.is_delivered() {
         return;
     }
-    let event = block.event();
+    // SAFETY: the caller's handle keeps the block.
+    let event = unsafe { Header::event(header) };
     // SAFETY: the event is in non-paged memory that stays where it is, and nobody else uses it before `await_event`.
     unsafe { KeInitializeEvent(event, NotificationEvent, FALSE) };
     if block.submission.await_event() {
@@ -41,7 +42,8 @@ pub(super) unsafe fn at_most(header: NonNull<Header>, limit: Duration) -> bool {
     if block.submission.is_delivered() {
         return true;
     }
-    let event = block.event();
+    // SAFETY: the caller's handle keeps the block.
+    let event = unsafe { Header::event(header) };
     // SAFETY: the event is in non-paged memory that stays where it is, and nobody else uses it before `await_event`, nor
     // after a wait that has ended.
     unsafe { KeInitializeEvent(event, NotificationEvent, FALSE) };

@@ -20,6 +20,9 @@ impl Value for u32 {
     }
 
     fn decode(from: &[u8]) -> Result<u32> {
+        if let Ok(bytes) = from.try_into() {
+            return Ok(u32::from_ne_bytes(bytes));
+        }
         let mut bytes = [0; 4];
         bytes.get_mut(..from.len()).ok_or(Error::INFO_LENGTH_MISMATCH)?.copy_from_slice(from);
         Ok(u32::from_ne_bytes(bytes))

@@ -83,6 +83,8 @@ impl Parameters {
     /// The socket lives until the call returns. The buffers are what WSK's page of the request says, and valid during the
     /// call, with an IRP until it completes; what they point to is valid as long as that page says. IRQL, and IRP or
     /// none, are as it says. `size` is null or valid.
+    #[expect(clippy::inline_always, reason = "most of it is constant where it is called")]
+    #[inline(always)]
     pub(crate) unsafe fn call(
         &self,
         socket: NonNull<WSK_SOCKET>,
@@ -108,6 +110,8 @@ impl Parameters {
     ///
     /// # Safety
     /// As [`Parameters::call`]; the IRP has a completion routine.
+    #[expect(clippy::inline_always, reason = "most of it is constant where it is called")]
+    #[inline(always)]
     pub(super) unsafe fn submit(&self, socket: &Core, irp: Irp) -> Result {
         let socket = socket.open()?;
         // SAFETY: passed on; the size comes in IoStatus.Information.
@@ -222,6 +226,10 @@ unsafe impl<O: SetOption, B> Submit<B> for Set<O> {
     fn complete(_: &mut Value, _: &mut B, status: IoStatus) -> Result {
         status.check()
     }
+
+    unsafe fn wipe(value: &mut MaybeUninit<Value>) {
+        Value::wipe(value, const { size_of_value(O::ROW.value) });
+    }
 }
 
 impl<O: SetOption, B> Abandonable<B> for Set<O> {}
@@ -280,6 +288,10 @@ unsafe impl<O: GetOption, B> Submit<B> for Get<O> {
         value.truncate(written(status, value.len())?);
         O::Value::decode(value.as_slice())
     }
+
+    unsafe fn wipe(value: &mut MaybeUninit<Value>) {
+        Value::wipe(value, const { size_of_value(O::ROW.value) });
+    }
 }
 
 impl<O: GetOption, B> Abandonable<B> for Get<O> {}
@@ -329,6 +341,10 @@ unsafe impl<I: SocketIoctl, B> Submit<B> for Ioctl<I> {
 
     fn complete(_: &mut Value, _: &mut B, status: IoStatus) -> Result {
         status.check()
+    }
+
+    unsafe fn wipe(value: &mut MaybeUninit<Value>) {
+        Value::wipe(value, const { size_of_value(I::ROW.value) });
     }
 }
 

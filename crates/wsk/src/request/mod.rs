@@ -9,6 +9,7 @@ pub(crate) mod create;
 pub(crate) mod disable_receive;
 pub(crate) mod local_address;
 pub(crate) mod receive;
+pub(crate) mod received;
 pub(crate) mod room;
 pub(crate) mod security;
 pub(crate) mod send;
@@ -18,7 +19,7 @@ pub(crate) mod wait;
 use core::net::SocketAddr;
 
 use control::{Output, untyped};
-use receive::Received;
+use received::Received;
 
 use crate::error::{Error, Result};
 use crate::ioctl::SocketIoctl;

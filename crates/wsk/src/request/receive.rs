@@ -5,12 +5,10 @@ use core::mem::MaybeUninit;
 use core::net::SocketAddr;
 use core::ptr::NonNull;
 
-use wsk_sys::{
-    MSG_BCAST, MSG_CTRUNC, MSG_MCAST, MSG_TRUNC, SOCKADDR_INET, STATUS_BUFFER_OVERFLOW, STATUS_SUCCESS,
-    ULONG, WSK_BUF,
-};
+use wsk_sys::{MSG_CTRUNC, MSG_TRUNC, SOCKADDR_INET, STATUS_BUFFER_OVERFLOW, STATUS_SUCCESS, ULONG, WSK_BUF};
 
-use super::send::{CONTROL_INFO_MAX, ControlArea, ControlInfo};
+use super::received::{Received, ReceivedControl};
+use super::send::{CONTROL_INFO_MAX, Controlled};
 use super::{Completion, RequestIn};
 use crate::addr;
 use crate::error::{Error, Result};
@@ -40,58 +38,18 @@ impl ReceiveFrom {
 #[derive(Clone, Copy, Debug)]
 pub struct WithRoom(usize);
 
-/// A received datagram; its data is in the operation's payload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Received {
-    /// The number of bytes received: at most as many as the payload has room for, and as many as it has data now.
-    pub length: usize,
-    /// The sender.
-    pub from: SocketAddr,
-    /// `MSG_TRUNC`, `MSG_CTRUNC`, `MSG_BCAST`, `MSG_MCAST`; the methods of this type read them.
-    pub flags: u32,
-    /// The control information. WSK has written it, so its messages are yet to be checked.
-    pub control: ControlInfo,
-}
-
-impl Received {
-    /// `MSG_TRUNC`: the datagram was larger than the payload, and the rest is lost.
-    #[doc(alias = "MSG_TRUNC")]
-    #[must_use]
-    pub const fn is_truncated(&self) -> bool {
-        self.flags & MSG_TRUNC != 0
-    }
-
-    /// `MSG_CTRUNC`: there was more control information than room.
-    #[doc(alias = "MSG_CTRUNC")]
-    #[must_use]
-    pub const fn is_control_truncated(&self) -> bool {
-        self.flags & MSG_CTRUNC != 0
-    }
-
-    /// `MSG_BCAST`: it was sent to a broadcast address.
-    #[doc(alias = "MSG_BCAST")]
-    #[must_use]
-    pub const fn is_broadcast(&self) -> bool {
-        self.flags & MSG_BCAST != 0
-    }
-
-    /// `MSG_MCAST`: it was sent to a multicast group.
-    #[doc(alias = "MSG_MCAST")]
-    #[must_use]
-    pub const fn is_multicast(&self) -> bool {
-        self.flags & MSG_MCAST != 0
-    }
-}
-
 /// What must live until a receive has completed.
+pub(crate) type Receiving = Controlled<Head>;
+
+/// What it is beside the control information.
+#[repr(C)]
 #[derive(Clone, Copy)]
-pub struct Receiving {
-    address: SOCKADDR_INET,
-    control: ControlArea,
+pub struct Head {
+    buffer: WSK_BUF,
     /// How much control information there is room for, then how much there is.
     control_length: ULONG,
     control_flags: ULONG,
-    buffer: WSK_BUF,
+    address: SOCKADDR_INET,
 }
 
 impl Request for ReceiveFrom {
@@ -115,6 +73,20 @@ unsafe impl<B: Payload> Submit<B> for ReceiveFrom {
     fn complete(state: &mut Receiving, buffers: &mut B, status: IoStatus) -> Result<Received> {
         WithRoom::complete(state, buffers, status)
     }
+
+    fn complete_to(
+        state: &mut Receiving,
+        buffers: &mut B,
+        status: IoStatus,
+        to: &mut MaybeUninit<Result<Received>>,
+    ) {
+        WithRoom::complete_to(state, buffers, status, to);
+    }
+
+    unsafe fn wipe(state: &mut MaybeUninit<Receiving>) {
+        // SAFETY: passed on.
+        unsafe { Receiving::wipe(state) };
+    }
 }
 
 impl<B: Payload> Abandonable<B> for ReceiveFrom {}
@@ -136,14 +108,13 @@ unsafe impl<B: Payload> Submit<B> for WithRoom {
         buffers.set_received(0);
         #[expect(clippy::cast_possible_truncation, reason = "the room is at most 256 bytes")]
         let room = self.0 as ULONG;
-        let state = state.write(Receiving {
+        let head = Head {
             address: addr::UNSPECIFIED,
-            control: ControlArea::empty(),
             control_length: room,
             control_flags: 0,
             buffer: payload::checked_room(buffers)?,
-        });
-        state.control.zeros(self.0);
+        };
+        Receiving::begin(state, head).room.zeros(self.0);
         Ok(())
     }
 
@@ -153,9 +124,9 @@ unsafe impl<B: Payload> Submit<B> for WithRoom {
         let receive_from = unsafe { (*dispatch).WskReceiveFrom }.ok_or(Error::NOT_SUPPORTED)?;
         // SAFETY: the state is this call's.
         let state = unsafe { state.as_mut() };
-        let (buffer, address) = (&raw mut state.buffer, &raw mut state.address);
-        let (control, length) = (state.control.as_mut_ptr(), &raw mut state.control_length);
-        let flags = &raw mut state.control_flags;
+        let (head, control) = (&mut state.head, state.room.as_mut_ptr());
+        let (buffer, address) = (&raw mut head.buffer, &raw mut head.address);
+        let (length, flags) = (&raw mut head.control_length, &raw mut head.control_flags);
         // SAFETY: the buffer is the payload's (`Payload`) and fits its MDLs, the address has room for either family, and
         // the control information as much as its length says; all of it lives until the IRP completes. Without a
         // length, WSK would ignore the flags as well.
@@ -165,22 +136,57 @@ unsafe impl<B: Payload> Submit<B> for WithRoom {
         Ok(())
     }
 
-    /// What did not fit may be told by the warning `STATUS_BUFFER_OVERFLOW`, as AFD tells it in user mode: what fits is
-    /// there, so it is a success. The flags say what was cut; without one it is the data.
-    fn complete(state: &mut Receiving, buffers: &mut B, mut status: IoStatus) -> Result<Received> {
-        if status.status == STATUS_BUFFER_OVERFLOW {
-            status.status = STATUS_SUCCESS;
-            if state.control_flags & (MSG_TRUNC | MSG_CTRUNC) == 0 {
-                state.control_flags |= MSG_TRUNC;
+    fn complete(state: &mut Receiving, buffers: &mut B, status: IoStatus) -> Result<Received> {
+        let mut result = MaybeUninit::uninit();
+        <Self as Submit<B>>::complete_to(state, buffers, status, &mut result);
+        // SAFETY: written just now.
+        unsafe { result.assume_init() }
+    }
+
+    fn complete_to(
+        state: &mut Receiving,
+        buffers: &mut B,
+        status: IoStatus,
+        to: &mut MaybeUninit<Result<Received>>,
+    ) {
+        match end(&mut state.head, status) {
+            Err(error) => _ = to.write(Err(error)),
+            Ok((length, from)) => {
+                buffers.set_received(length);
+                let (flags, control) = (state.head.control_flags, ReceivedControl::none());
+                let result = to.write(Ok(Received { length, from, flags, control }));
+                state.room.truncate(state.head.control_length as usize);
+                if let Ok(received) = result {
+                    received.control.take(&state.room);
+                }
             }
         }
-        let length = status.transferred(state.buffer.Length)?;
-        let from = addr::decode(&state.address).ok_or(Error::INVALID_ADDRESS_COMPONENT)?;
-        buffers.set_received(length);
-        state.control.truncate(state.control_length as usize);
-        let control = ControlInfo::copied(state.control.as_slice()).unwrap_or_default();
-        Ok(Received { length, from, flags: state.control_flags, control })
     }
+
+    unsafe fn wipe(state: &mut MaybeUninit<Receiving>) {
+        // SAFETY: passed on.
+        unsafe { Receiving::wipe(state) };
+    }
+}
+
+/// Length and sender of what a receive has brought.
+///
+/// What did not fit may be told by the warning `STATUS_BUFFER_OVERFLOW`, as AFD tells it in user mode: what fits is there, so
+/// it is a success. The flags say what was cut; without one it is the data.
+#[expect(
+    clippy::inline_always,
+    reason = "an address that is moved is written in parts and read as a whole, which waits"
+)]
+#[inline(always)]
+fn end(head: &mut Head, mut status: IoStatus) -> Result<(usize, SocketAddr)> {
+    if status.status == STATUS_BUFFER_OVERFLOW {
+        status.status = STATUS_SUCCESS;
+        if head.control_flags & (MSG_TRUNC | MSG_CTRUNC) == 0 {
+            head.control_flags |= MSG_TRUNC;
+        }
+    }
+    let length = status.transferred(head.buffer.Length)?;
+    Ok((length, addr::decode(&head.address).ok_or(Error::INVALID_ADDRESS_COMPONENT)?))
 }
 
 impl<B: Payload> Abandonable<B> for WithRoom {}
@@ -201,23 +207,7 @@ impl FromCompletion<WithRoom> for Completion<'_> {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::{
-        CONTROL_INFO_MAX, ControlInfo, MSG_BCAST, MSG_CTRUNC, MSG_MCAST, MSG_TRUNC, ReceiveFrom, Received,
-    };
-
-    #[test]
-    fn each_flag_has_its_method() {
-        let told = |flags| {
-            let from = "127.0.0.1:7".parse().unwrap();
-            let one = Received { length: 0, from, flags, control: ControlInfo::default() };
-            [one.is_truncated(), one.is_control_truncated(), one.is_broadcast(), one.is_multicast()]
-        };
-        assert_eq!(told(0), [false; 4]);
-        assert_eq!(told(MSG_TRUNC), [true, false, false, false]);
-        assert_eq!(told(MSG_CTRUNC), [false, true, false, false]);
-        assert_eq!(told(MSG_BCAST), [false, false, true, false]);
-        assert_eq!(told(MSG_MCAST), [false, false, false, true]);
-    }
+    use super::{CONTROL_INFO_MAX, ReceiveFrom};
 
     #[test]
     fn there_is_no_more_room_for_control_information_than_there_is() {

@@ -8,7 +8,7 @@ use core::ptr::{self, NonNull};
 use wsk_cmsg::Control;
 use wsk_sys::{CMSGHDR, IRP, SOCKADDR, SOCKADDR_INET, ULONG, WSK_BUF, WSK_BUF_LIST};
 
-use super::room::Room;
+use super::room::Headed;
 use super::{Completion, RequestIn};
 use crate::addr;
 use crate::error::{Error, Result};
@@ -23,23 +23,26 @@ pub const CONTROL_INFO_MAX: usize = 256;
 /// Control information that goes with a request: what a datagram is sent with, or came with.
 pub type ControlInfo = Control<CONTROL_INFO_MAX>;
 
-/// Memory for control information, aligned as WSK wants it.
-pub(super) type ControlArea = Room<CONTROL_INFO_MAX>;
+/// A state with memory for control information, aligned as WSK wants it.
+pub(super) type Controlled<H> = Headed<H, CONTROL_INFO_MAX>;
 
-/// What must live until a send has completed; `D` describes the data.
+/// What must live until a send has completed; `D` describes the data. No bytes of control information are a null pointer.
+pub(crate) type Sending<D> = Controlled<Head<D>>;
+
+/// What it is beside the control information.
+#[repr(C)]
 #[derive(Clone, Copy)]
-pub struct Sending<D> {
-    address: SOCKADDR_INET,
-    /// To the address that the socket has fixed.
-    fixed: bool,
-    /// No bytes are a null pointer.
-    control: ControlArea,
+pub struct Head<D> {
     data: D,
     /// How many bytes there are to send.
     total: usize,
+    address: SOCKADDR_INET,
+    /// To the address that the socket has fixed.
+    fixed: bool,
 }
 
 impl<D> Sending<D> {
+    #[inline]
     fn prepare(
         place: &mut MaybeUninit<Sending<D>>,
         socket: &Core,
@@ -47,15 +50,15 @@ impl<D> Sending<D> {
         (data, total): (D, usize),
     ) -> Result {
         let address = to.map_or(Ok(addr::UNSPECIFIED), |to| socket.encode(&to))?;
-        place.write(Sending { address, fixed: to.is_none(), control: Room::empty(), data, total });
+        Sending::begin(place, Head { address, fixed: to.is_none(), data, total });
         Ok(())
     }
 
     /// What both functions take beside the data: address, control information and IRP.
     fn parameters(&mut self, irp: Irp) -> (*mut SOCKADDR, ULONG, *mut CMSGHDR, *mut IRP) {
-        let address = if self.fixed { ptr::null_mut() } else { (&raw mut self.address).cast() };
-        let length = self.control.len();
-        let control = if length == 0 { ptr::null_mut() } else { self.control.as_mut_ptr().cast() };
+        let address = if self.head.fixed { ptr::null_mut() } else { (&raw mut self.head.address).cast() };
+        let length = self.room.len();
+        let control = if length == 0 { ptr::null_mut() } else { self.room.as_mut_ptr().cast() };
         #[expect(clippy::cast_possible_truncation, reason = "at most 256 bytes")]
         let length = length as ULONG;
         (address, length, control, irp.as_ptr())
@@ -104,7 +107,7 @@ unsafe impl<B: Payload> Submit<B> for SendTo {
         // SAFETY: the state is this call's.
         let state = unsafe { state.as_mut() };
         let (address, length, control, irp) = state.parameters(irp);
-        let data = &raw mut state.data;
+        let data = &raw mut state.head.data;
         // SAFETY: the buffer is the payload's (`Payload`) and fits its MDLs, the address of the socket's family, the
         // control information aligned and as long as said; all of it lives until the IRP completes.
         unsafe { send_to(socket, data, 0, address, length, control, irp) };
@@ -112,7 +115,12 @@ unsafe impl<B: Payload> Submit<B> for SendTo {
     }
 
     fn complete(state: &mut Sending<WSK_BUF>, _: &mut B, status: IoStatus) -> Result<usize> {
-        status.transferred(state.total)
+        status.transferred(state.head.total)
+    }
+
+    unsafe fn wipe(state: &mut MaybeUninit<Sending<WSK_BUF>>) {
+        // SAFETY: passed on.
+        unsafe { Sending::wipe(state) };
     }
 }
 
@@ -169,7 +177,7 @@ unsafe impl<B: PayloadList> Submit<B> for SendMessages {
         // SAFETY: the state is this call's.
         let state = unsafe { state.as_mut() };
         let (address, length, control, irp) = state.parameters(irp);
-        let list = state.data;
+        let list = state.head.data;
         // SAFETY: the list is the payload's (`PayloadList`) and fits its MDLs, the address of the socket's family, the
         // control information aligned and as long as said; all of it lives until the IRP completes.
         unsafe { send_messages(socket, list, 0, address, length, control, irp) };
@@ -177,7 +185,12 @@ unsafe impl<B: PayloadList> Submit<B> for SendMessages {
     }
 
     fn complete(state: &mut Sending<*mut WSK_BUF_LIST>, _: &mut B, status: IoStatus) -> Result<usize> {
-        status.transferred(state.total)
+        status.transferred(state.head.total)
+    }
+
+    unsafe fn wipe(state: &mut MaybeUninit<Sending<*mut WSK_BUF_LIST>>) {
+        // SAFETY: passed on.
+        unsafe { Sending::wipe(state) };
     }
 }
 
@@ -209,7 +222,7 @@ where
         // SAFETY: the request has prepared its state, as it promises.
         let state = unsafe { state.assume_init_mut() };
         let bytes = self.control.as_bytes();
-        state.control.zeros(bytes.len()).copy_from_slice(bytes);
+        state.room.zeros(bytes.len()).copy_from_slice(bytes);
         Ok(())
     }
 
@@ -220,6 +233,11 @@ where
 
     fn complete(state: &mut Sending<D>, buffers: &mut B, status: IoStatus) -> Result<R::Output> {
         R::complete(state, buffers, status)
+    }
+
+    unsafe fn wipe(state: &mut MaybeUninit<Sending<D>>) {
+        // SAFETY: passed on.
+        unsafe { R::wipe(state) };
     }
 }
 

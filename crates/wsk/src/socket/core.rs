@@ -94,6 +94,7 @@ impl Core {
     ///
     /// # Errors
     /// [`INVALID_ADDRESS_COMPONENT`](Error::INVALID_ADDRESS_COMPONENT)
+    #[inline]
     pub(crate) fn encode(&self, address: &SocketAddr) -> Result<SOCKADDR_INET> {
         if Family::of(address) != self.family {
             return Err(Error::INVALID_ADDRESS_COMPONENT);

@@ -10,7 +10,8 @@ use super::Datagram;
 use crate::error::Result;
 use crate::op::{Call, IntoCall, blocking};
 use crate::payload::Payload;
-use crate::request::receive::{ReceiveFrom, Received};
+use crate::request::receive::ReceiveFrom;
+use crate::request::received::Received;
 use crate::request::send::SendTo;
 
 /// A payload that is borrowed by a call that waits, to be sent.

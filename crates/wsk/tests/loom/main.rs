@@ -23,6 +23,7 @@
 //! | the flags of a submission stay for the next | `a_cancel_is_not_lost` and two more |
 //! | a submission begins with a plain store though a canceller exists | `a_cancel_is_not_lost` and nine more |
 //! | the submitter leaves with a plain store though a canceller exists | `a_cancel_is_not_lost` and six more |
+//! | the last leaves with a plain store to a destination though a canceller exists | `handler::a_handler_against_cancel_and_completion` and two more |
 //! | `Submission::release` is relaxed | every model |
 //! | `Submission::begin` is relaxed, or both steps of `Submission::cancel` | `cancel_against_completion_and_a_second_submission` and one more |
 //! | an operation is pushed into the queue relaxed | `a_queue_is_drained_by_two_threads` and two more |
@@ -36,6 +37,7 @@
 mod calls;
 mod events;
 mod handler;
+mod within;
 
 use std::ptr;
 use std::sync::Arc;
@@ -99,6 +101,13 @@ impl Model<'_> {
         let pending = self.submit(op);
         deliver();
         let (result, op) = self.wait(pending);
+        assert_eq!(result, Ok(()));
+        op
+    }
+
+    /// As [`Model::submit_again`], of a provider that completes within its call.
+    fn submit_again_at_once(&self, op: Op<Buffers>) -> Op<Buffers> {
+        let (result, op) = self.wait(self.submit(op));
         assert_eq!(result, Ok(()));
         op
     }
@@ -446,6 +455,36 @@ fn a_queue_is_drained_by_two_threads() {
         let here = queue.drain().count();
         let there = other.join().unwrap();
         assert!(here + there <= 1);
+        drop(queue);
+        network.join().unwrap();
+        assert_eq!(model.dropped(), 1);
+    });
+}
+
+#[test]
+fn a_queue_is_drained_at_once_by_two_threads() {
+    explore_with(PREEMPTIONS - 1, |model| {
+        let queue = Arc::new(queue(&model.passive));
+        let network = thread::spawn(deliver);
+        model.socket().submit_to(&*queue, model.op(), Request::new(None), None);
+        let take = |queue: &CompletionQueue<'_, _, Result>| {
+            let mut count = 0;
+            queue.drain_with(|result, _: Op<Buffers>| {
+                assert_eq!(result, Ok(()));
+                count += 1;
+            });
+            count
+        };
+        let other = thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || take(&queue)
+        });
+        let here = take(&queue);
+        let there = other.join().unwrap();
+        assert!(here + there <= 1);
+        if here + there == 1 {
+            queue.run_down(&model.passive);
+        }
         drop(queue);
         network.join().unwrap();
         assert_eq!(model.dropped(), 1);
