@@ -8,6 +8,7 @@ mod allocation;
 mod calls;
 mod client;
 mod data;
+mod drain;
 mod event_ends;
 mod events;
 mod faults;

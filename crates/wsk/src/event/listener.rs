@@ -18,7 +18,7 @@ use wsk_sys::{
 use super::{Answer, Indication, Indications, ReceiveHandler};
 use crate::error::Result;
 use crate::op::block::{self, Header};
-use crate::op::{Op, submit};
+use crate::op::{Op, complete, submit};
 use crate::request::close::Close;
 use nt::sync::{AtomicPtr, AtomicU32, Ordering};
 
@@ -106,7 +106,7 @@ impl Hold {
         // does not know its buffers, takes the result.
         unsafe { submit::submit::<(), Close, Result>(header, &(), close, None, None) };
         // SAFETY: what was reserved ends here. With it the buffers may go, and this value, which is one of them.
-        unsafe { submit::leave(header) };
+        unsafe { complete::leave(header) };
         // SAFETY: counted in before `close`, and not used again.
         unsafe { block::unwatch(header) };
     }

@@ -10,6 +10,7 @@ use wsk_sys::{
     NotificationTimer, PETHREAD,
 };
 
+use super::complete;
 use super::destination::Target;
 use super::submission::Submission;
 use super::submit::{self, Functions};
@@ -135,7 +136,7 @@ impl Header {
         unsafe { KeInitializeTimerEx(timer, NotificationTimer) };
         // SAFETY: so is the DPC; its context is the operation itself, which a timer that is set keeps (`Submission`): the
         // pointer to all of it, and not to its header.
-        unsafe { KeInitializeDpc(dpc, submit::time_out, header.as_ptr().cast()) };
+        unsafe { KeInitializeDpc(dpc, complete::time_out, header.as_ptr().cast()) };
         alarm
     }
 }

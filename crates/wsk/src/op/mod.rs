@@ -69,9 +69,11 @@
 //! own result, out of a state that lies in the block until then and is gone afterwards.
 #![expect(unsafe_code, reason = "handles are raw pointers to a block that several threads share")]
 
+mod batch;
 pub(crate) mod block;
 pub(crate) mod blocking;
 mod call;
+pub(crate) mod complete;
 pub(crate) mod destination;
 pub(crate) mod handler;
 pub(crate) mod pending;
@@ -265,11 +267,11 @@ impl<B> Op<B> {
         let Some(owner) = ended else { return D::submitted(None) };
         if !D::KEEPS {
             // SAFETY: the submission has ended, and nothing is touched afterwards.
-            unsafe { submit::deliver(header, owner) };
+            unsafe { complete::deliver(header, owner) };
             return D::submitted(None);
         }
         // SAFETY: the submission has ended, and was directed.
-        unsafe { submit::destination(header) }.forget();
+        unsafe { complete::destination(header) }.forget();
         // SAFETY: the result is this call's to take, as is the handle.
         D::submitted(Some(unsafe { Op::take(block) }))
     }

@@ -14,6 +14,7 @@ use wsk_sys::{
 };
 
 use super::Op;
+use super::batch::Batch;
 use super::block::{Block, Header};
 use super::destination::UnlessDone;
 use crate::error::Result;
@@ -259,7 +260,7 @@ impl Inner {
     }
 
     /// Takes all operations that are ready: the first, through which the others are reached.
-    fn take(&self) -> *mut Header {
+    pub(super) fn take(&self) -> *mut Header {
         self.with(|ready| {
             (ready.last, ready.count) = (ptr::null_mut(), 0);
             mem::replace(&mut ready.first, ptr::null_mut())
@@ -267,7 +268,7 @@ impl Inner {
     }
 
     /// Counts so many as taken that were among [those](Inner::take), and puts the rest back before all that are ready since.
-    fn give_back(&self, rest: *mut Header, taken: usize) {
+    pub(super) fn give_back(&self, rest: *mut Header, taken: usize) {
         let (mut last, mut count) = (NonNull::new(rest), 0);
         while let Some(header) = last {
             count += 1;
@@ -397,7 +398,7 @@ impl<'r, B: Send + 'static, T> CompletionQueue<'r, B, T> {
         if self.inner.gather() == 0 {
             return;
         }
-        let mut batch = Batch { queue: &self.inner, rest: self.inner.take(), taken: 0 };
+        let mut batch = Batch::take(&self.inner);
         while let Some(header) = batch.next() {
             // SAFETY: the result was delivered to the queue, with the owner's handle. Only operations for a `T`, with the
             // buffers `B`, are submitted to this queue.
@@ -435,32 +436,6 @@ impl<'r, B: Send + 'static, T> CompletionQueue<'r, B, T> {
 impl<B: Send + 'static, T> Drop for CompletionQueue<'_, B, T> {
     fn drop(&mut self) {
         self.inner.wait(|| drop(self.drain()));
-    }
-}
-
-/// The operations that one thread has taken from a queue at once; its drop gives back those that it has not come to.
-///
-/// # Invariants
-/// The operations from `rest` on are this value's.
-struct Batch<'q> {
-    queue: &'q Inner,
-    rest: *mut Header,
-    taken: usize,
-}
-
-impl Batch<'_> {
-    fn next(&mut self) -> Option<NonNull<Header>> {
-        let first = NonNull::new(self.rest)?;
-        // SAFETY: by the type's invariant.
-        self.rest = unsafe { first.as_ref() }.next.load(Ordering::Relaxed);
-        self.taken += 1;
-        Some(first)
-    }
-}
-
-impl Drop for Batch<'_> {
-    fn drop(&mut self) {
-        self.queue.give_back(self.rest, self.taken);
     }
 }
 

@@ -26,15 +26,16 @@
 //! | the last leaves with a plain store to a destination though a canceller exists | `handler::a_handler_against_cancel_and_completion` and two more |
 //! | `Submission::release` is relaxed | every model |
 //! | `Submission::begin` is relaxed, or both steps of `Submission::cancel` | `cancel_against_completion_and_a_second_submission` and one more |
-//! | an operation is pushed into the queue relaxed | `a_queue_is_drained_by_two_threads` and two more |
+//! | an operation is pushed into the queue relaxed | `drain::a_queue_is_drained_by_two_threads` and two more |
 //! | the doorbell rings before the operation is in the queue | `a_queue_delivers_each_operation_once_and_rings` and one more |
-//! | who waits for a queue takes no step among those of the bells before it looks | `a_queue_is_drained_by_two_threads` and one more |
+//! | who waits for a queue takes no step among those of the bells before it looks | `drain::a_queue_is_drained_by_two_threads` and one more |
 //! | the queue's drop does not wait for whoever still rings | `a_queue_is_dropped_while_operations_are_outstanding` and one more |
 #![cfg(loom)]
 #![allow(unsafe_code, reason = "defines the kernel's functions")]
 #![allow(missing_docs, clippy::missing_panics_doc, reason = "a test")]
 
 mod calls;
+mod drain;
 mod events;
 mod handler;
 mod within;
@@ -439,55 +440,6 @@ fn a_queue_delivers_each_operation_once_and_rings() {
             thread.join().unwrap();
         }
         assert_eq!(model.dropped(), 2);
-    });
-}
-
-#[test]
-fn a_queue_is_drained_by_two_threads() {
-    explore(|model| {
-        let queue = Arc::new(queue(&model.passive));
-        let network = thread::spawn(deliver);
-        model.socket().submit_to(&*queue, model.op(), Request::new(None), None);
-        let other = thread::spawn({
-            let queue = Arc::clone(&queue);
-            move || queue.drain().count()
-        });
-        let here = queue.drain().count();
-        let there = other.join().unwrap();
-        assert!(here + there <= 1);
-        drop(queue);
-        network.join().unwrap();
-        assert_eq!(model.dropped(), 1);
-    });
-}
-
-#[test]
-fn a_queue_is_drained_at_once_by_two_threads() {
-    explore_with(PREEMPTIONS - 1, |model| {
-        let queue = Arc::new(queue(&model.passive));
-        let network = thread::spawn(deliver);
-        model.socket().submit_to(&*queue, model.op(), Request::new(None), None);
-        let take = |queue: &CompletionQueue<'_, _, Result>| {
-            let mut count = 0;
-            queue.drain_with(|result, _: Op<Buffers>| {
-                assert_eq!(result, Ok(()));
-                count += 1;
-            });
-            count
-        };
-        let other = thread::spawn({
-            let queue = Arc::clone(&queue);
-            move || take(&queue)
-        });
-        let here = take(&queue);
-        let there = other.join().unwrap();
-        assert!(here + there <= 1);
-        if here + there == 1 {
-            queue.run_down(&model.passive);
-        }
-        drop(queue);
-        network.join().unwrap();
-        assert_eq!(model.dropped(), 1);
     });
 }
 
