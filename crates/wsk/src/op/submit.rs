@@ -112,7 +112,7 @@ impl<B, R: Submit<B>, T: FromCompletion<R>> Typed<B, R, T> {
         // SAFETY: the caller's handle keeps the block.
         let irp = unsafe { header.as_ref() }.irp.as_ptr();
         // SAFETY: the submission has ended, so the IRP is the owner's. Its status is the error that it was completed with.
-        let error = Error::from_status(unsafe { (*irp).IoStatus.Status }).unwrap_or(Error::UNSUCCESSFUL);
+        let error = Error::from_status(unsafe { (*irp).IoStatus.Status }).unwrap_or(Error::INVALID_PARAMETER);
         // SAFETY: the caller's promise.
         unsafe { to.cast::<T>().write(T::from_completion(Err(error))) };
     }
