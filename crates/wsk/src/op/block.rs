@@ -195,14 +195,14 @@ pub(crate) fn new<B>(buffers: impl FnOnce(NonNull<Header>) -> B) -> Result<NonNu
             return Err(error);
         }
     };
-    let content = Block {
-        header: Header::new(irp, clear::<B>),
-        waits: cell::UnsafeCell::new(MaybeUninit::uninit()),
-        state: cell::UnsafeCell::new(Area(MaybeUninit::uninit())),
-        buffers: UnsafeCell::new(buffers(block.cast())),
-    };
-    // SAFETY: the block is new, large and aligned enough.
-    unsafe { block.write(content) };
+    let (header, buffers) = (Header::new(irp, clear::<B>), UnsafeCell::new(buffers(block.cast())));
+    // Each where it stays, and no more: the room for the rest is zeros, and may be large.
+    // SAFETY: the block, which is new, large and aligned enough, begins with the header.
+    unsafe { block.cast::<Header>().write(header) };
+    // SAFETY: the address of a field of it.
+    let place = unsafe { block.byte_add(mem::offset_of!(Block<B>, buffers)) };
+    // SAFETY: that field.
+    unsafe { place.cast::<UnsafeCell<B>>().write(buffers) };
     Ok(block)
 }
 
