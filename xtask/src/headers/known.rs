@@ -59,8 +59,6 @@ const WINE_KDPC: &str =
 const WINE_KTIMER: &str =
     "Wine lacks Processor, before Period; nothing here uses a KTIMER's fields under Wine";
 const WINE_CACHE: &str = "Wine has cache lines of 128 bytes; SYSTEM_CACHE_ALIGNMENT_SIZE is 64 on x64";
-const CONST_SOURCE: &str = "the source is not const there; Microsoft's page says PCANSI_STRING";
-const CONST_TIME: &str = "the time is const there; Microsoft's page says PLARGE_INTEGER";
 const VARIADIC: &str = "variadic in C; a call without further arguments is the same on x64";
 const PRIORITY: &str =
     "Priority is an enumeration there; Microsoft's page says ULONG, as flags are or-ed to it";
@@ -89,8 +87,6 @@ pub(super) const DIFFERENCES: &[Known] = &[
         "ObfReferenceObject()",
         "Wine's returns nothing, and the framework, which calls it, does not look",
     ),
-    prototype("ddk", "RtlAnsiStringToUnicodeString()", CONST_SOURCE),
-    prototype("wine", "RtlTimeToTimeFields()", CONST_TIME),
     prototype(
         "wine",
         "PFN_WSK_SOCKET()",
