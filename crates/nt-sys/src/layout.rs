@@ -51,6 +51,11 @@ layouts! {
     TIME_FIELDS = 0x10 {
         Year = 0, Month = 2, Day = 4, Hour = 6, Minute = 8, Second = 10, Milliseconds = 12, Weekday = 14,
     }
+    KEY_VALUE_BASIC_INFORMATION = 0x10 { TitleIndex = 0, Type = 4, NameLength = 8, Name = 12 }
+    KEY_VALUE_FULL_INFORMATION = 0x18 {
+        TitleIndex = 0, Type = 4, DataOffset = 8, DataLength = 12, NameLength = 16, Name = 20,
+    }
+    KEY_VALUE_PARTIAL_INFORMATION = 0x10 { TitleIndex = 0, Type = 4, DataLength = 8, Data = 12 }
     LIST_ENTRY = 0x10 { Flink = 0, Blink = 8 }
     SINGLE_LIST_ENTRY = 8 { Next = 0 }
     SLIST_ENTRY = 0x10 { Next = 0 }

@@ -18,6 +18,7 @@
 //! | [`sync`] | `KEVENT`, `KTIMER`, `KSEMAPHORE`, `KMUTEX`, `FAST_MUTEX`, `KDPC`, spin locks |
 //! | [`list`] | sequenced lists, lookaside lists |
 //! | [`csq`] | cancel-safe queues of IRPs |
+//! | [`registry`] | keys and values of the registry |
 //! | [`rtl`] | strings of bytes, times by the calendar |
 //! | [`irp`], [`mdl`], [`object`] | I/O manager structures and their inlines |
 //! | [`ntoskrnl`] | functions exported by `ntoskrnl.exe` |
@@ -44,6 +45,7 @@ pub mod list;
 pub mod mdl;
 pub mod ntoskrnl;
 pub mod object;
+pub mod registry;
 pub mod rtl;
 pub mod status;
 pub mod sync;
@@ -55,6 +57,7 @@ pub use list::*;
 pub use mdl::*;
 pub use ntoskrnl::*;
 pub use object::*;
+pub use registry::*;
 pub use rtl::*;
 pub use status::*;
 pub use sync::*;

@@ -19,6 +19,7 @@ use crate::list::{
 };
 use crate::mdl::{LOCK_OPERATION, MDL, MEMORY_CACHING_TYPE};
 use crate::object::{DEVICE_OBJECT, DRIVER_OBJECT, IO_WORKITEM, IO_WORKITEM_ROUTINE, WORK_QUEUE_TYPE};
+use crate::registry::KEY_VALUE_INFORMATION_CLASS;
 use crate::rtl::{ANSI_STRING, TIME_FIELDS};
 use crate::sync::{
     EVENT_TYPE, EX_RUNDOWN_REF, FAST_MUTEX, KDEFERRED_ROUTINE, KDPC, KEVENT, KMUTEX, KSEMAPHORE, KSPIN_LOCK,
@@ -343,6 +344,39 @@ unsafe extern "system" {
     ) -> NTSTATUS;
     pub fn PsTerminateSystemThread(ExitStatus: NTSTATUS) -> NTSTATUS;
     pub fn ZwClose(Handle: HANDLE) -> NTSTATUS;
+
+    // Registry
+    pub fn ZwOpenKey(
+        KeyHandle: *mut HANDLE,
+        DesiredAccess: ACCESS_MASK,
+        ObjectAttributes: POBJECT_ATTRIBUTES,
+    ) -> NTSTATUS;
+    pub fn ZwCreateKey(
+        KeyHandle: *mut HANDLE,
+        DesiredAccess: ACCESS_MASK,
+        ObjectAttributes: POBJECT_ATTRIBUTES,
+        TitleIndex: ULONG,
+        Class: PUNICODE_STRING,
+        CreateOptions: ULONG,
+        Disposition: *mut ULONG,
+    ) -> NTSTATUS;
+    pub fn ZwQueryValueKey(
+        KeyHandle: HANDLE,
+        ValueName: PUNICODE_STRING,
+        KeyValueInformationClass: KEY_VALUE_INFORMATION_CLASS,
+        KeyValueInformation: PVOID,
+        Length: ULONG,
+        ResultLength: *mut ULONG,
+    ) -> NTSTATUS;
+    pub fn ZwSetValueKey(
+        KeyHandle: HANDLE,
+        ValueName: PUNICODE_STRING,
+        TitleIndex: ULONG,
+        Type: ULONG,
+        Data: PVOID,
+        DataSize: ULONG,
+    ) -> NTSTATUS;
+    pub fn ZwDeleteValueKey(KeyHandle: HANDLE, ValueName: PUNICODE_STRING) -> NTSTATUS;
 
     // Run-time library
     /// `SourceString` ends with a zero, or is null.

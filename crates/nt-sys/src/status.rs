@@ -68,6 +68,7 @@ statuses! {
     STATUS_INVALID_ADDRESS = 0xC000_0141, "The transport address is not valid.";
     STATUS_INVALID_ADDRESS_COMPONENT = 0xC000_0207, "The network address is not valid.";
     STATUS_DRIVER_INTERNAL_ERROR = 0xC000_0183, "The driver met an inconsistent state of its own.";
+    STATUS_KEY_DELETED = 0xC000_017C, "The key of the registry was removed.";
     STATUS_INVALID_DEVICE_STATE = 0xC000_0184, "The device, or the socket, is not in the state that the request needs.";
     STATUS_ADDRESS_CLOSED = 0xC000_020B, "The transport address is closed.";
     STATUS_INVALID_BUFFER_SIZE = 0xC000_0206, "The size of the buffer is not what the request needs.";

@@ -13,6 +13,7 @@ const ABSENT: &str =
 const BELOW: &str = "about a driver above another one, whose requests it passes on; a client of WSK sends IRPs of its own only";
 const REMOVE_LOCK: &str = "about remove locks, which guard devices of hardware; the hosted kernel has none";
 const START_IO: &str = "about `StartIo`, which the hosted kernel has not";
+const HANDLES: &str = "a handle with which a routine returns is seen when the driver is unloaded; two handles to one key are not looked for";
 const WAITS: &str = "how a driver waits for its IRP is code of its own, which no kernel sees; a wait that does not end is reported";
 
 #[expect(clippy::too_many_lines, reason = "a table")]
@@ -297,8 +298,11 @@ pub(super) fn sections() -> Vec<Section> {
                 ("DanglingDeviceObjectReference", Answer::No(ABSENT)),
                 ("PnpSameDeviceObject", Answer::No(PNP)),
                 ("TargetRelationNeedsRef", Answer::No(PNP)),
-                ("ZwRegistryCreate", Answer::No(ABSENT)),
-                ("ZwRegistryOpen", Answer::No(ABSENT)),
+                (
+                    "ZwRegistryCreate",
+                    Answer::Partly(vec![&rule::HANDLE_INVALID, &rule::HANDLE_LEAK], HANDLES),
+                ),
+                ("ZwRegistryOpen", Answer::Partly(vec![&rule::HANDLE_INVALID, &rule::HANDLE_LEAK], HANDLES)),
             ],
         },
         Section {

@@ -85,6 +85,7 @@
 //! | [`irql`], [`spinlock`], [`lock_order`], [`event`], [`semaphore`], [`mutex`], [`fast_mutex`], [`mod@wait`], [`rundown`] | levels, locks, waits |
 //! | [`dpc`], [`timer`], [`work_item`], [`thread`] | what runs when |
 //! | [`lookaside`], [`slist`], [`interlocked`] | lists that several threads use |
+//! | [`registry`] | keys and values, which a test sets, and the key of a driver's service |
 //! | [`rtl`] | strings, numbers, times |
 //! | [`pool`], [`mdl`], [`in_flight`] | memory, and which of it may not be freed yet |
 //! | [`csq`], [`irp`], [`irp::log`], [`device`], [`driver`], [`security`] | the I/O manager |
@@ -95,6 +96,7 @@
     reason = "Microsoft's page of the same name is the contract of each exported function"
 )]
 
+mod cm;
 mod ex;
 mod io;
 mod ke;
@@ -107,6 +109,7 @@ pub mod rule;
 mod se;
 mod sync;
 
+pub use cm::registry;
 pub use ex::{fast_mutex, interlocked, lookaside, pool, rundown, slist, work_item};
 pub use io::{csq, device, driver, irp, shutdown};
 pub use ke::{dpc, event, irql, lock_order, mutex, semaphore, spinlock, timer, wait};
@@ -126,5 +129,6 @@ pub use owner::{LeakCheck, LeakScope, Owner};
 pub use pool::SpecialPool;
 pub use process::{Completed, File, IoStatus, Overlapped, Process, Token, token_of};
 pub use readings::{self, Readings};
+pub use registry::Registry;
 pub use rule::Rule;
 pub use wsk_sys::NamedStatus;

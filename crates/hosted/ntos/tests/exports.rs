@@ -65,6 +65,11 @@ fn exports_are_as_declared() {
         lookaside::ExInitializeNPagedLookasideList(_, _, _, _, _, _, _);
         lookaside::ExInitializePagedLookasideList(_, _, _, _, _, _, _);
         rtl::RtlCompareMemory(_, _, _);
+        registry::ZwCreateKey(_, _, _, _, _, _, _);
+        registry::ZwDeleteValueKey(_, _);
+        registry::ZwOpenKey(_, _, _);
+        registry::ZwQueryValueKey(_, _, _, _, _, _);
+        registry::ZwSetValueKey(_, _, _, _, _, _);
         ansi::RtlAnsiStringToUnicodeString(_, _, _);
         ansi::RtlFreeAnsiString(_);
         ansi::RtlFreeUnicodeString(_);

@@ -180,7 +180,14 @@ fn an_insertion_may_fail() {
     let file = open(&machine);
     probe().handle(|irp| insert_with(irp, ptr::null_mut()));
     assert_eq!(file.device_io_control(BUFFERED, &[1], &mut []), (STATUS_DEVICE_BUSY, 0));
-    probe().handle(|irp| insert_with(irp, ptr::dangling_mut()));
+    // The same request, once refused.
+    probe().handle(|irp| {
+        let queue = ptr::with_exposed_provenance_mut(QUEUE.lock().unwrap().unwrap());
+        // SAFETY: the test's queue, and an IRP that was sent to the driver.
+        let status = unsafe { IoCsqInsertIrpEx(queue, irp, ptr::null_mut(), ptr::null_mut()) };
+        assert_eq!(status, STATUS_DEVICE_BUSY);
+        insert_with(irp, ptr::dangling_mut())
+    });
     let request = file.begin(BUFFERED, vec![1], vec![]);
     // SAFETY: the test's queue.
     let irp = unsafe { IoCsqRemoveNextIrp(csq, ptr::null_mut()) };

@@ -10,8 +10,9 @@ use wsk_sys::{
     DISPATCH_LEVEL, ExAllocatePool2, ExFreePool, ExInterlockedInsertHeadList, ExInterlockedInsertTailList,
     ExInterlockedPopEntryList, ExInterlockedPushEntryList, ExInterlockedRemoveHeadList, HIGH_LEVEL,
     InitializeSListHead, InterlockedFlushSList, InterlockedPopEntrySList, InterlockedPushEntrySList,
-    KSPIN_LOCK, KeAcquireSpinLockRaiseToDpc, KeLowerIrql, KeReleaseSpinLock, KfRaiseIrql, LIST_ENTRY,
-    POOL_FLAG_PAGED, QueryDepthSList, SINGLE_LIST_ENTRY, SLIST_ENTRY, SLIST_HEADER,
+    KSPIN_LOCK, KeAcquireSpinLockRaiseToDpc, KeGetCurrentIrql, KeLowerIrql, KeReleaseSpinLock, KfRaiseIrql,
+    LIST_ENTRY, PASSIVE_LEVEL, POOL_FLAG_PAGED, QueryDepthSList, SINGLE_LIST_ENTRY, SLIST_ENTRY,
+    SLIST_HEADER,
 };
 
 fn sequenced() -> Object<SLIST_HEADER> {
@@ -91,9 +92,11 @@ fn a_list_under_a_spin_lock_has_two_ends() {
     // At any level.
     let old = kernel!(KfRaiseIrql(HIGH_LEVEL));
     assert_eq!(kernel!(ExInterlockedInsertHeadList(head, first.get(), lock)), second.get());
+    assert_eq!(kernel!(KeGetCurrentIrql()), HIGH_LEVEL);
     kernel!(KeLowerIrql(old));
     for entry in [&first, &second, &third] {
         assert_eq!(kernel!(ExInterlockedRemoveHeadList(head, lock)), entry.get());
+        assert_eq!(kernel!(KeGetCurrentIrql()), PASSIVE_LEVEL);
     }
     assert!(kernel!(ExInterlockedRemoveHeadList(head, lock)).is_null());
     assert!(kernel!(ExInterlockedInsertHeadList(head, first.get(), lock)).is_null());

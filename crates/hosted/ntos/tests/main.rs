@@ -27,6 +27,7 @@ mod mdl;
 mod mutex;
 mod paged_pool;
 mod pool;
+mod registry;
 mod rtl;
 mod rundown;
 mod semaphore;

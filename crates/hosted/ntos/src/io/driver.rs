@@ -37,6 +37,11 @@ const LOADED: u8 = 1;
 const UNLOADING: u8 = 2;
 const UNLOADED: u8 = 3;
 
+/// The key of a driver's service, whose path `DriverEntry` gets.
+fn key_of_service(name: &str) -> String {
+    format!("\\REGISTRY\\MACHINE\\SYSTEM\\ControlSet001\\Services\\{name}")
+}
+
 /// A driver's object and what belongs to it.
 pub(crate) struct DriverBody {
     name: String,
@@ -68,8 +73,7 @@ impl DriverBody {
     fn new(name: &str, entry: DRIVER_INITIALIZE) -> Result<DriverBody, NTSTATUS> {
         let driver_name = OwnedUnicode::new(&format!("\\Driver\\{name}"))?;
         let service_key = OwnedUnicode::new(name)?;
-        let registry_path =
-            OwnedUnicode::new(&format!("\\REGISTRY\\MACHINE\\SYSTEM\\ControlSet001\\Services\\{name}"))?;
+        let registry_path = OwnedUnicode::new(&key_of_service(name))?;
         let extension = Box::into_raw(Box::new(DRIVER_EXTENSION {
             DriverObject: ptr::null_mut(),
             AddDevice: ptr::null_mut(),
@@ -225,6 +229,7 @@ impl Machine {
             }
             drivers.push(Arc::clone(&body));
         }
+        self.registry().create_key(&key_of_service(name));
         let driver = Driver { machine: self.clone(), body };
         let body = Arc::clone(&driver.body);
         let status = driver.in_system_thread("DriverEntry", move || {

@@ -6,4 +6,4 @@ pub mod driver;
 pub(crate) mod file_object;
 pub mod irp;
 pub mod shutdown;
-mod unicode;
+pub(crate) mod unicode;

@@ -12,6 +12,7 @@ use wsk_sys::{
     STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, ULONG,
 };
 
+use crate::cm::registry;
 use crate::ke::irql::{CallState, at_most, call_driver};
 use crate::ke::mutex;
 use crate::machine::Machine;
@@ -210,7 +211,7 @@ pub extern "system" fn PsTerminateSystemThread(ExitStatus: NTSTATUS) -> NTSTATUS
     park_for_ever();
 }
 
-/// Closes a handle. Here, only system threads have kernel handles.
+/// Closes a handle of a system thread, or of a key of the registry.
 ///
 /// # IRQL
 /// `PASSIVE_LEVEL`.
@@ -222,7 +223,7 @@ pub extern "system" fn ZwClose(Handle: HANDLE) -> NTSTATUS {
     let machine = Machine::kernel();
     at_most(PASSIVE_LEVEL, &rule::IRQL_ZW_PASSIVE, "ZwClose");
     let closed = machine.parts.threads.state.lock().handles.remove(&Handle.addr());
-    if closed.is_none() {
+    if closed.is_none() && !registry::close(&machine, Handle) {
         complain(&rule::HANDLE_INVALID, format!("ZwClose of handle {:#x}, which is not open", Handle.addr()));
         return STATUS_INVALID_HANDLE;
     }

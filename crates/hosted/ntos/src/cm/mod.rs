@@ -1,0 +1,5 @@
+//! The configuration manager: the registry.
+
+mod api;
+mod attributes;
+pub mod registry;
