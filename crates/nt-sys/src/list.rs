@@ -1,5 +1,4 @@
-//! Lists that several threads use: sequenced ones (`SLIST_HEADER`), those under a spin lock, lookaside lists; and the inlines over
-//! a driver's own lists.
+//! Lists that several threads use: sequenced ones (`SLIST_HEADER`), those under a spin lock, lookaside lists.
 #![allow(missing_docs, reason = "the fields are those of the C structure that the type's page names")]
 
 use core::ptr;

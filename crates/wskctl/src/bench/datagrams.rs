@@ -36,8 +36,9 @@ const SIZES: [usize; 2] = [64, 1200];
 /// The size of the datagrams that one send is divided into, and how many of them it takes.
 const SEGMENT: u16 = 1200;
 const SEGMENTS: usize = 54;
-/// How long the network has to bring what was sent.
+/// How long the network has to bring what was sent, and longer for each datagram.
 const PAUSE: Duration = Duration::from_micros(200);
+const PAUSE_EACH: Duration = Duration::from_micros(20);
 
 pub(super) fn measure(bench: &Bench) -> Result<(), Error> {
     for (name, what) in [("sendmmsg", Sender::NAME), ("recvmmsg", Receiver::NAME)] {
@@ -89,7 +90,7 @@ fn receive(bench: &Bench, size: usize) -> Result<(), Error> {
         (vec![7; size], Socket::new()?, Socket::new()?, Outside::new(bench)?);
     let sent = |count| {
         sender.send(&data, receiver.address, count)?;
-        pause(bench)
+        pause(bench, count)
     };
     let mut buffer = vec![0; size];
     let single = || receiver.receive(black_box(&mut buffer), 1);
@@ -174,13 +175,13 @@ fn drain(session: &Session, size: usize, count: usize) -> Result<(), Error> {
 /// Has datagrams come to the device's socket.
 fn arrive(bench: &Bench, outside: &Outside, data: &[u8], to: SocketAddr, count: usize) -> Result<(), Error> {
     outside.send(data, to, count)?;
-    pause(bench)
+    pause(bench, count)
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the last of what is prepared")]
-fn pause(bench: &Bench) -> Result<(), Error> {
+fn pause(bench: &Bench, datagrams: usize) -> Result<(), Error> {
     if !bench.device.delivers_at_once() {
-        thread::sleep(PAUSE);
+        thread::sleep(PAUSE + PAUSE_EACH.saturating_mul(u32::try_from(datagrams).unwrap_or(u32::MAX)));
     }
     Ok(())
 }
