@@ -177,6 +177,10 @@ mod tests {
             "MmGetMdlByteCount",
             "MmGetMdlVirtualAddress",
             "MmGetSystemAddressForMdlSafe",
+            "InterlockedPushEntrySList",
+            "InterlockedPopEntrySList",
+            "InterlockedFlushSList",
+            "QueryDepthSList",
         ];
         // Not of C.
         let own = ["status_name", "status_meaning"];

@@ -66,8 +66,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "an operation that has completed stays submitted",
-        file: "crates/wsk/src/op/submit.rs",
-        line: "        // SAFETY: the provider's reference ends here; nothing is touched afterwards.\n        unsafe { leave(header) };\n",
+        file: "crates/wsk/src/op/complete.rs",
+        line: "        // SAFETY: passed on.\n        unsafe { completed(header, 1) };\n",
         instead: "",
         caught_by: "datagrams::datagrams_go_out_and_come_in_v4",
     },
