@@ -3,6 +3,7 @@
 
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::common::{Object, assert_names, bug_check, machine};
@@ -18,6 +19,8 @@ use wsk_sys::{
 const FAR: i64 = -36_000_000_000;
 /// 10 ms.
 const SOON: i64 = -100_000;
+/// Longer than what comes takes.
+const MINUTE: i64 = -600_000_000;
 
 type Timer = Object<KTIMER>;
 
@@ -63,6 +66,25 @@ fn a_timer_expires_after_its_time() {
     assert_eq!(set(&timer, FAR, 0, ptr::null_mut()), FALSE);
     assert_eq!(wait(&timer, Some(0)), STATUS_TIMEOUT);
     assert_eq!(kernel!(KeCancelTimer(timer.get())), TRUE);
+    machine.shutdown();
+}
+
+#[test]
+fn a_timer_comes_in_time_whatever_the_processor_sleeps_for() {
+    let machine = machine();
+    let _entered = machine.enter();
+    let [far, soon, next] = [(); 3].map(|()| timer(SynchronizationTimer));
+    set(&far, FAR, 0, ptr::null_mut());
+    // It sleeps for that one by then.
+    thread::sleep(Duration::from_millis(20));
+    set(&soon, SOON, 0, ptr::null_mut());
+    assert_eq!(wait(&soon, Some(MINUTE)), STATUS_SUCCESS);
+    // What it sleeps for is cancelled: it looks too early for the next.
+    set(&soon, SOON, 0, ptr::null_mut());
+    kernel!(KeCancelTimer(soon.get()));
+    set(&next, 3 * SOON, 0, ptr::null_mut());
+    assert_eq!(wait(&next, Some(MINUTE)), STATUS_SUCCESS);
+    assert_eq!(kernel!(KeCancelTimer(far.get())), TRUE);
     machine.shutdown();
 }
 

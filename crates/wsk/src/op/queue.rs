@@ -263,7 +263,7 @@ impl Inner {
     pub(super) fn take(&self) -> *mut Header {
         self.with(|ready| {
             (ready.last, ready.count) = (ptr::null_mut(), 0);
-            mem::replace(&mut ready.first, ptr::null_mut())
+            mem::take(&mut ready.first)
         })
     }
 
