@@ -172,18 +172,23 @@ impl Request {
         let type3 = transfer.type3_input();
         // SAFETY: the variant of the union for this major function, in a location that is still ours.
         unsafe { (*parameters).Type3InputBuffer = type3 };
-        let buffers = transfer.buffers();
-        request.state.lock().transfer = Some(transfer);
-        if request.process.begin(&request, buffers) {
-            Request::send(file, irp);
-        } else {
-            // The process was killed meanwhile.
-            let outcome = IO_STATUS_BLOCK { Status: STATUS_INVALID_HANDLE, Information: 0 };
-            let transfer = request.state.lock().transfer.take();
-            let output = transfer.map_or_else(Vec::new, |transfer| require(transfer.end(machine, outcome)));
-            request.abandon(machine, irp, Completed::new(outcome.Status, 0, output));
-        }
+        request.send_with(file, irp, transfer);
         request
+    }
+
+    /// Sends the IRP, which is built, with these buffers; or ends the request, if its process was killed meanwhile.
+    fn send_with(self: &Arc<Request>, file: &FileBody, irp: *mut IRP, transfer: Transfer) {
+        let buffers = transfer.buffers();
+        self.state.lock().transfer = Some(transfer);
+        if self.process.begin(self, buffers) {
+            Request::send(file, irp);
+            return;
+        }
+        let machine = file.machine();
+        let outcome = IO_STATUS_BLOCK { Status: STATUS_INVALID_HANDLE, Information: 0 };
+        let transfer = self.state.lock().transfer.take();
+        let output = transfer.map_or_else(Vec::new, |transfer| require(transfer.end(machine, outcome)));
+        self.abandon(machine, irp, Completed::new(outcome.Status, 0, output));
     }
 
     /// Sends a request without buffers (create, cleanup, close) and waits for it. These are never refused for lack

@@ -15,7 +15,7 @@ use wsk_sys::{
     STATUS_SUCCESS,
 };
 
-use crate::io::csq::queue::{Insert, Queue, Routines};
+use crate::io::csq::queue::{Insert, Others, Queue, Routines};
 use crate::io::irp::cancel::IoReleaseCancelSpinLock;
 use crate::ke::irql::at_most;
 use crate::machine::Machine;
@@ -39,15 +39,9 @@ pub unsafe extern "system" fn IoCsqInitialize(
     CsqReleaseLock: Option<PIO_CSQ_RELEASE_LOCK>,
     CsqCompleteCanceledIrp: Option<PIO_CSQ_COMPLETE_CANCELED_IRP>,
 ) -> NTSTATUS {
-    let what = "IoCsqInitialize";
-    let machine = Machine::kernel();
-    at_most(DISPATCH_LEVEL, &IRQL_IO_DISPATCH, what);
-    let insert = CsqInsertIrp.map(Insert::Plain);
     let others = (CsqRemoveIrp, CsqPeekNextIrp, CsqAcquireLock, CsqReleaseLock, CsqCompleteCanceledIrp);
-    let routines = require(Routines::new(insert, others, what));
     // SAFETY: this function's own contract.
-    require(unsafe { queue::initialize(&machine, Csq, routines, what) });
-    STATUS_SUCCESS
+    unsafe { initialize(Csq, CsqInsertIrp.map(Insert::Plain), others, "IoCsqInitialize") }
 }
 
 /// Initialises a queue whose insertion can fail.
@@ -67,14 +61,26 @@ pub unsafe extern "system" fn IoCsqInitializeEx(
     CsqReleaseLock: Option<PIO_CSQ_RELEASE_LOCK>,
     CsqCompleteCanceledIrp: Option<PIO_CSQ_COMPLETE_CANCELED_IRP>,
 ) -> NTSTATUS {
-    let what = "IoCsqInitializeEx";
+    let others = (CsqRemoveIrp, CsqPeekNextIrp, CsqAcquireLock, CsqReleaseLock, CsqCompleteCanceledIrp);
+    // SAFETY: this function's own contract.
+    unsafe { initialize(Csq, CsqInsertIrpEx.map(Insert::Ex), others, "IoCsqInitializeEx") }
+}
+
+/// Initialises a queue, of either kind.
+///
+/// # Safety
+/// As for [`IoCsqInitialize`].
+unsafe fn initialize(
+    csq: *mut IO_CSQ,
+    insert: Option<Insert>,
+    others: Others,
+    what: &'static str,
+) -> NTSTATUS {
     let machine = Machine::kernel();
     at_most(DISPATCH_LEVEL, &IRQL_IO_DISPATCH, what);
-    let insert = CsqInsertIrpEx.map(Insert::Ex);
-    let others = (CsqRemoveIrp, CsqPeekNextIrp, CsqAcquireLock, CsqReleaseLock, CsqCompleteCanceledIrp);
     let routines = require(Routines::new(insert, others, what));
     // SAFETY: this function's own contract.
-    require(unsafe { queue::initialize(&machine, Csq, routines, what) });
+    require(unsafe { queue::initialize(&machine, csq, routines, what) });
     STATUS_SUCCESS
 }
 

@@ -3,12 +3,11 @@
 
 use std::sync::Arc;
 
-use wsk_sys::{IO_STACK_READ_WRITE, IO_STATUS_BLOCK, IRP_MJ_READ, STATUS_INVALID_HANDLE};
+use wsk_sys::{IO_STACK_READ_WRITE, IRP_MJ_READ};
 
 use super::{Completed, Request, State};
 use crate::io::file_object::FileBody;
 use crate::io::irp::call::major_name;
-use crate::machine::bugcheck::require;
 use crate::process::ProcessBody;
 use crate::process::transfer::{Of, Transfer};
 
@@ -43,17 +42,7 @@ impl Request {
         unsafe { (*parameters).Length = u32::try_from(length).unwrap_or(u32::MAX) };
         // SAFETY: the variant of the union for these major functions, in a location that is still ours.
         unsafe { (*parameters).ByteOffset = offset };
-        let buffers = transfer.buffers();
-        request.state.lock().transfer = Some(transfer);
-        if request.process.begin(&request, buffers) {
-            Request::send(file, irp);
-        } else {
-            // The process was killed meanwhile.
-            let outcome = IO_STATUS_BLOCK { Status: STATUS_INVALID_HANDLE, Information: 0 };
-            let transfer = request.state.lock().transfer.take();
-            let output = transfer.map_or_else(Vec::new, |transfer| require(transfer.end(machine, outcome)));
-            request.abandon(machine, irp, Completed::new(outcome.Status, 0, output));
-        }
+        request.send_with(file, irp, transfer);
         request
     }
 }
