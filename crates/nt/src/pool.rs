@@ -9,7 +9,7 @@ use nt_sys::{ExAllocatePool2, ExFreePoolWithTag, POOL_FLAG_NON_PAGED, ULONG};
 
 use crate::bug_check;
 use crate::error::{Error, Result};
-use crate::sync::{AtomicUsize, Ordering, fence};
+use crate::sync::{AtomicUsize, Ordering};
 
 /// A pool tag, of the four characters that `!poolused` shows.
 ///
@@ -207,12 +207,11 @@ impl<T, const TAG: ULONG> Deref for Shared<T, TAG> {
 
 impl<T, const TAG: ULONG> Drop for Shared<T, TAG> {
     fn drop(&mut self) {
-        // Release: what this handle did to the value happens before the last handle drops it.
-        if self.counted().handles.fetch_sub(1, Ordering::Release) != 1 {
+        // Release: what this handle did to the value happens before the last handle drops it. Acquire: the last handle's pairs
+        // with the releases of the others.
+        if self.counted().handles.fetch_sub(1, Ordering::AcqRel) != 1 {
             return;
         }
-        // Acquire: pairs with the releases of the other handles.
-        fence(Ordering::Acquire);
         // SAFETY: the last handle is being dropped, so nobody else reaches the block.
         unsafe { self.block.drop_in_place() };
         // SAFETY: the last handle is being dropped, and the content is gone.

@@ -69,7 +69,7 @@ fn a_wait_for_the_transports_is_cancelled_limited_and_abandoned() {
             waiting.cancel();
             let (ended, op) = waiting.wait(passive);
             assert_eq!(ended, Err(Error::CANCELLED));
-            let (timed_out, op) = provider.submit_transport_change(op, Some(BRIEFLY)).wait(passive);
+            let (timed_out, op) = provider.submit_transport_change(op, BRIEFLY).wait(passive);
             assert_eq!(timed_out, Err(Error::IO_TIMEOUT));
             assert_eq!(provider.wait_for_transports(passive.within(BRIEFLY)), Err(Error::IO_TIMEOUT));
             let canceller = op.canceller();

@@ -1,7 +1,7 @@
 //! The data path: control information both ways, truncation, several datagrams with one operation.
 #![allow(unsafe_code, reason = "payloads of the test's own")]
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::ptr;
 
 use crate::common::{self, BRIEFLY, Bell, SOON, World, in_every_mode, op_for, op_with, receive};
@@ -96,6 +96,21 @@ fn a_cut_datagram_says_so() {
 }
 
 #[test]
+fn a_datagram_to_all_says_so() {
+    in_every_mode(|world| {
+        world.with_client(|_, provider, passive| {
+            let socket = common::bound(provider, "0.0.0.0:0", passive);
+            let port = socket.local_address(passive).unwrap().port();
+            let peer = world.peer();
+            peer.set_broadcast(true).unwrap();
+            peer.send_to(b"all", (Ipv4Addr::BROADCAST, port).into()).unwrap();
+            let (received, _) = receive(&socket, 3, SOON, passive).unwrap();
+            assert!(received.is_broadcast() && !received.is_multicast());
+        });
+    });
+}
+
+#[test]
 fn sends_carry_control_information() {
     in_every_mode(|world| {
         world.with_socket(|socket, _, passive| {
@@ -128,6 +143,8 @@ fn several_datagrams_go_out_with_one_irp() {
             let peer = world.peer();
             let to = peer.local_addr().unwrap();
             let mut op = Op::new(list_of(b"onetwothree", &[3, 0, 3, 5])).unwrap();
+            assert!(!op.buffers().is_empty());
+            assert_eq!(op.buffers().len(), 4);
             let before = sent(world);
             for _ in 0..3 {
                 let (result, completed) = socket.submit(op, SendMessages(Some(to)), Some(SOON)).wait(passive);
@@ -148,6 +165,15 @@ fn several_datagrams_go_out_with_one_irp() {
             assert_eq!(result, Ok(3));
             assert_eq!([peer.receive().unwrap().bytes, peer.receive().unwrap().bytes], [&b"x"[..], b"yz"]);
         });
+    });
+}
+
+#[test]
+fn a_list_tells_how_many_datagrams_were_sent() {
+    common::run(netio::Completion::Inline, |_| {
+        let list = list_of(b"onetwothree", &[3, 0, 3, 5]);
+        let within = [0, 2, 3, 5, 6, 10, 11, usize::MAX].map(|bytes| list.count_within(bytes));
+        assert_eq!(within, [0, 0, 2, 2, 3, 3, 4, 4]);
     });
 }
 

@@ -4,8 +4,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::common::events::{Event, accept, accepting, event, handler, listening, retaining, with_handler};
-use crate::common::{self, LOOPBACK_V4, SOON, World, in_every_mode, run};
+use crate::common::{self, LOOPBACK_V4, SOON, World, in_every_mode, run, run_with};
 use netio::Completion;
+use netio::memory::Net;
+use readings::{Readings, StaticSwitched};
 use wsk::{Error, Family, Registration, Result, SendTo, Version, Waiters};
 
 #[test]
@@ -44,6 +46,27 @@ fn static_events_are_always_on() {
         peer.send_to(b"quiet", quiet.local_address(passive).unwrap()).unwrap();
         assert_eq!(receive.wait(passive).0.unwrap().length, 5);
         quiet.close(passive).unwrap();
+        socket.close(passive).unwrap();
+    });
+}
+
+/// Whatever WSK would say.
+#[test]
+fn static_events_are_not_switched() {
+    let net = Net::new();
+    let config = netio::Config {
+        network: netio::Network::Memory(net.clone()),
+        readings: Readings::STRICT.with(StaticSwitched::InvalidParameter),
+        ..netio::Config::default()
+    };
+    run_with(config, net, |world| {
+        let passive = &world.passive();
+        let registration = Registration::register_static(Version::V1_0, passive).unwrap();
+        let provider = registration.provider(passive).unwrap();
+        let (socket, ..) = listening(&provider, LOOPBACK_V4, passive, accept);
+        assert_eq!(socket.enable_receive(), Err(Error::INVALID_DEVICE_REQUEST));
+        assert_eq!(socket.disable_receive(passive), Err(Error::INVALID_DEVICE_REQUEST));
+        assert_eq!(socket.disable_receive_soon(), Err(Error::INVALID_DEVICE_REQUEST));
         socket.close(passive).unwrap();
     });
 }

@@ -1,6 +1,8 @@
 //! Event callbacks: a handler gets datagrams, accepts, refuses or retains them, and outlives the socket's close.
 
+use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use crate::common::{self, LOOPBACK_V4, LOOPBACK_V6, SOON, in_every_mode, run};
 use netio::Completion;
 use wsk::event::{Answer, DisableReceive, Disabled, Indication, ReceiveHandler};
 use wsk::{Error, Family, Op, Socket};
+use wsk_sys::{MSG_BCAST, WSK_FLAG_AT_DISPATCH_LEVEL};
 
 #[test]
 fn datagrams_go_to_the_handler() {
@@ -31,6 +34,42 @@ fn datagrams_go_to_the_handler() {
                 assert_eq!(socket.close(passive), Ok(()));
                 watch.gone();
             }
+        });
+    });
+}
+
+#[test]
+fn an_indication_says_how_the_datagrams_were_sent() {
+    in_every_mode(|world| {
+        let (act, kept) = retaining();
+        let (told, tells) = channel();
+        let told = Mutex::new(told);
+        let act = accepting(move |indication| {
+            let text = format!("{indication:?} {:?}", indication.datagrams());
+            told.lock().unwrap().send((indication.flags(), text)).unwrap();
+            act(indication)
+        });
+        world.with_client(|_, provider, passive| {
+            let (socket, _, watch) = listening(provider, "0.0.0.0:0", passive, act);
+            socket.enable_receive().unwrap();
+            let port = socket.local_address(passive).unwrap().port();
+            let peer = world.peer();
+            peer.set_broadcast(true).unwrap();
+            for (to, flags) in [(Ipv4Addr::LOCALHOST, 0), (Ipv4Addr::BROADCAST, MSG_BCAST)] {
+                peer.send_to(b"sent", (to, port).into()).unwrap();
+                watch.next();
+                let from = peer.local_addr().unwrap();
+                let list = format!("[Indicated {{ from: Some({from}), len: 4 }}]");
+                let (told, text) = tells.recv_timeout(SOON).unwrap();
+                let raw = flags | WSK_FLAG_AT_DISPATCH_LEVEL;
+                assert_eq!((told, text), (flags, format!("Indication {{ flags: {raw}, .. }} {list}")));
+                let retained = kept.recv_timeout(SOON).unwrap();
+                assert_eq!(retained.flags(), flags);
+                assert_eq!(format!("{retained:?}"), format!("Retained {{ datagrams: {list}, .. }}"));
+                let segments = retained.datagrams().next().unwrap().segments();
+                assert_eq!(format!("{segments:?}"), "Segments { left: 4, .. }");
+            }
+            socket.close(passive).unwrap();
         });
     });
 }
@@ -249,6 +288,11 @@ fn a_handler_goes_even_if_no_socket_was_made() {
     in_every_mode(|world| {
         world.with_client(|_, provider, passive| {
             let (handler, watch) = handler(accept);
+            let unbound = provider.socket(Family::V4).handler(handler).datagram(passive).unwrap();
+            assert!(unbound.handler::<Handler>().is_some());
+            drop(unbound);
+            watch.gone();
+            let (handler, watch) = self::handler(accept);
             world.netio.detach();
             let refused = provider.socket(Family::V4).handler(handler).datagram(passive).map(drop);
             assert_eq!(refused, Err(Error::DEVICE_NOT_READY));

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use netio::Completion as Mode;
 use wsk::{
-    Buffer, Completion, CompletionHandler, DispatchDrop, Error, HandleCompletion, LocalAddress, Op,
-    ReceiveFrom, SendTo, Waiters,
+    Buffer, Canceller, Completion, CompletionHandler, DispatchDrop, Error, HandleCompletion, LocalAddress,
+    Op, ReceiveFrom, SendTo, Waiters,
 };
 
-use crate::common::{Bell, SOON, in_every_mode, op_for, op_with, run};
+use crate::common::{Bell, SOON, World, in_every_mode, op_for, op_with, run};
 
 type Done = (Completion<'static>, Op<Buffer>);
 
@@ -136,28 +136,39 @@ fn what_is_submitted_again_and_done_at_once_is_a_loop() {
 }
 
 #[test]
-fn the_drop_waits_for_what_is_pending() {
+fn the_drop_and_a_run_down_wait_for_what_is_pending() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     in_every_mode(|world| {
         world.with_socket(|socket, _, passive| {
+            let submitted = |handler: &Handler| {
+                let op = op_for(1);
+                let canceller = op.canceller();
+                assert!(socket.submit_to(handler, op, ReceiveFrom, None).is_none());
+                canceller
+            };
             let handler = Handler::new(Logged, passive).unwrap();
-            let op = op_for(1);
-            let canceller = op.canceller();
-            assert!(socket.submit_to(&handler, op, ReceiveFrom, None).is_none());
+            let canceller = submitted(&handler);
             thread::scope(|scope| {
-                let machine = world.machine.clone();
-                scope.spawn(move || {
-                    let _entered = machine.enter();
-                    thread::sleep(Duration::from_millis(10));
-                    canceller.cancel();
-                    // In the machine: it may be the last that keeps the memory.
-                    drop(canceller);
-                });
+                scope.spawn(|| cancel_soon(world, canceller));
+                handler.run_down(passive);
+                assert_eq!(taken().len(), 1, "handled before the run-down returned");
+            });
+            let canceller = submitted(&handler);
+            thread::scope(|scope| {
+                scope.spawn(|| cancel_soon(world, canceller));
                 drop(handler);
                 assert_eq!(taken().len(), 1, "handled before the drop returned");
             });
         });
     });
+}
+
+fn cancel_soon(world: &World, canceller: Canceller) {
+    let _entered = world.machine.enter();
+    thread::sleep(Duration::from_millis(10));
+    canceller.cancel();
+    // In the machine: it may be the last that keeps the memory.
+    drop(canceller);
 }
 
 #[test]

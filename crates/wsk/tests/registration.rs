@@ -30,6 +30,7 @@ fn a_client_registers_captures_and_goes() {
         let registration = Registration::register(Version::V1_0, &passive).unwrap();
         assert_eq!(world.netio.registrations(), 1);
         assert_eq!(registration.version(), Version::V1_0);
+        assert!(!registration.has_static_events());
         let first = registration.try_provider().unwrap();
         let second = registration.provider(&passive).unwrap();
         assert_eq!((first.version(), second.version()), (Version::V1_0, Version::V1_0));

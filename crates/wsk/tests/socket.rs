@@ -47,6 +47,7 @@ fn a_failed_bind_gives_the_socket_back() {
                 let unbound = provider.datagram(Family::V4, passive).unwrap();
                 let refused = unbound.bind(taken, passive).expect_err("the address is taken");
                 assert_eq!(refused.error(), Error::ADDRESS_ALREADY_EXISTS);
+                assert_eq!(refused.to_string(), Error::ADDRESS_ALREADY_EXISTS.to_string());
                 let refused = refused.into_socket().bind(LOOPBACK_V6.parse().unwrap(), passive);
                 let refused = refused.expect_err("the address is of another family");
                 assert_eq!(refused.error(), Error::INVALID_ADDRESS_COMPONENT);

@@ -277,6 +277,28 @@ mod tests {
     }
 
     #[test]
+    fn control_information_is_what_there_is() {
+        let mut bytes = *b"control";
+        let mut info = |is_there: bool, length| {
+            let there: *mut u8 = bytes.as_mut_ptr();
+            let mut node = WSK_DATAGRAM_INDICATION {
+                Next: ptr::null_mut(),
+                Buffer: WSK_BUF { Mdl: ptr::null_mut(), Offset: 0, Length: 0 },
+                ControlInfo: if is_there { there.cast() } else { ptr::null_mut() },
+                ControlInfoLength: length,
+                RemoteAddress: ptr::null_mut(),
+            };
+            // SAFETY: the list outlives the value.
+            let datagram = unsafe { Indications::new(NonNull::from(&mut node)) }.next().unwrap();
+            datagram.control_info().to_vec()
+        };
+        assert_eq!(info(true, 7), b"control");
+        assert_eq!(info(true, 0), b"");
+        // WSK's page does not say that a length goes with no pointer, and a client need not believe it.
+        assert_eq!(info(false, 7), b"");
+    }
+
+    #[test]
     fn pieces_follow_offset_and_length() {
         on_a_machine(|_| {
             assert_eq!(

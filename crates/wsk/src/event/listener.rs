@@ -324,7 +324,33 @@ impl ReceiveHandler for RefuseAll {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    extern crate std;
+    use std::format;
+
     use super::{CLOSING, Hold, NonNull, Ordering};
+    use crate::event::{Answer, Indication};
+    use wsk_sys::{MSG_BCAST, STATUS_DATA_NOT_ACCEPTED, WSK_FLAG_AT_DISPATCH_LEVEL};
+
+    #[test]
+    fn the_flags_of_a_call_are_taken_apart() {
+        let hold = Hold::new(NonNull::dangling());
+        let told = |flags| {
+            // SAFETY: no method is called that reads the list.
+            let indication = unsafe { Indication::new(NonNull::dangling(), flags, &hold) };
+            (indication.flags(), indication.is_at_dispatch())
+        };
+        assert_eq!(told(MSG_BCAST), (MSG_BCAST, false));
+        assert_eq!(told(MSG_BCAST | WSK_FLAG_AT_DISPATCH_LEVEL), (MSG_BCAST, true));
+    }
+
+    #[test]
+    fn an_answer_and_a_count_are_shown() {
+        let answer = Answer::new(STATUS_DATA_NOT_ACCEPTED);
+        assert_eq!(format!("{answer:?}"), format!("Answer({STATUS_DATA_NOT_ACCEPTED:#010x})"));
+        let hold = Hold::new(NonNull::dangling());
+        assert!(hold.enter());
+        assert_eq!(format!("{hold:?}"), "Hold { state: 1, .. }");
+    }
 
     #[test]
     fn a_count_of_lists_never_reaches_the_mark() {

@@ -141,25 +141,31 @@ impl<T> Place<T> {
     }
 }
 
-/// A block of pool in its place: loom's kernel sees who touches it after its end.
 #[cfg(loom)]
-struct Place<T>(NonNull<T>);
+use explored::Place;
 
 #[cfg(loom)]
-impl<T> Place<T> {
-    fn new() -> Result<Place<T>> {
-        crate::pool::allocate().map(Place)
+mod explored {
+    use super::{NonNull, Result};
+    use crate::pool;
+
+    /// A block of pool in its place: loom's kernel sees who touches it after its end.
+    pub(super) struct Place<T>(NonNull<T>);
+
+    impl<T> Place<T> {
+        pub(super) fn new() -> Result<Place<T>> {
+            pool::allocate().map(Place)
+        }
+
+        pub(super) fn get(&mut self) -> NonNull<T> {
+            self.0
+        }
     }
 
-    fn get(&mut self) -> NonNull<T> {
-        self.0
-    }
-}
-
-#[cfg(loom)]
-impl<T> Drop for Place<T> {
-    fn drop(&mut self) {
-        // SAFETY: allocated by `new`, and its content was dropped, or never there.
-        unsafe { crate::pool::free(self.0, crate::pool::POOL_TAG) };
+    impl<T> Drop for Place<T> {
+        fn drop(&mut self) {
+            // SAFETY: allocated by `new`, and its content was dropped, or never there.
+            unsafe { pool::free(self.0, pool::POOL_TAG) };
+        }
     }
 }

@@ -374,6 +374,12 @@ mod tests {
         assert!(submission.release_submitter().is_none());
         assert!(matches!(submission.release(1), Some(Owner::Waits)));
         assert!(!submission.await_event(), "the result is there");
+        assert!(!submission.await_no_more(), "it still is");
+
+        let submission = begun();
+        assert!(submission.await_event() && submission.await_no_more());
+        assert!(submission.release(1).is_none());
+        assert!(matches!(submission.release(1), Some(Owner::Looks)), "nobody waits any more");
 
         let submission = begun();
         assert!(submission.abandon());
