@@ -65,6 +65,8 @@ fn control_information_comes_with_what_asks_for_it() {
             let cut = cut.unwrap();
             assert!(cut.is_control_truncated());
             assert_eq!(cut.control, info(&expected[..2]));
+            let shown: Vec<Result<_, Error>> = expected[..2].iter().map(Ok).collect();
+            assert_eq!(format!("{:?}", cut.control), format!("{shown:?}"));
             // By the queue as well.
             let bell = Bell::default();
             let queue = bell.queue(passive);

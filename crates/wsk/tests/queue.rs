@@ -491,6 +491,7 @@ fn a_queue_of_any_request_gives_the_value_of_an_option() {
             let bell = Bell::default();
             let queue = bell.queue::<_, Completion<'_>>(passive);
             let socket = Socket::from(socket);
+            let mut outputs = Vec::new();
             for value in [true, false] {
                 let set = Set::<Broadcast>::new(value);
                 socket.submit(Op::new(()).unwrap(), set, None).wait(passive).0.unwrap();
@@ -498,7 +499,11 @@ fn a_queue_of_any_request_gives_the_value_of_an_option() {
                 socket.submit_to(&queue, Op::new(()).unwrap(), got, None);
                 let (Completion::Control(Ok(output)), _) = bell.take_one(&queue) else { panic!("it is got") };
                 assert_eq!(output.value::<Broadcast>(), Ok(value));
+                assert_eq!(format!("{output:?}"), format!("[{}, 0, 0, 0]", u8::from(value)));
+                outputs.push(output);
             }
+            assert_eq!(outputs[0], outputs[0]);
+            assert_ne!(outputs[0], outputs[1]);
             drop(queue);
         });
     });

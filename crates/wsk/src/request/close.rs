@@ -57,3 +57,23 @@ unsafe impl<B> Submit<B> for Close {
 }
 
 impl<B> Abandonable<B> for Close {}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use wsk_sys::{STATUS_SUCCESS, STATUS_UNSUCCESSFUL};
+
+    use super::{Close, Error, IoStatus, NonNull, Submit};
+
+    #[test]
+    fn a_close_that_fails_says_so() {
+        let ended = |status| {
+            <Close as Submit<()>>::complete(
+                &mut NonNull::dangling(),
+                &mut (),
+                IoStatus { status, information: 0 },
+            )
+        };
+        assert_eq!(ended(STATUS_SUCCESS), Ok(()));
+        assert_eq!(ended(STATUS_UNSUCCESSFUL), Err(Error::UNSUCCESSFUL));
+    }
+}

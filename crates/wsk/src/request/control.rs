@@ -375,3 +375,23 @@ const fn size_of_value(value: ValueKind) -> usize {
     let most = value.bounds(Family::V6.address_size()).1;
     if most < CONTROL_MAX { most } else { CONTROL_MAX }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    extern crate std;
+    use std::format;
+
+    use super::{Get, Ioctl, Set};
+    use crate::ioctl::SetSendToAddress;
+    use crate::option::socket::Broadcast;
+
+    #[test]
+    fn a_request_is_shown_by_its_name() {
+        assert_eq!(format!("{:?}", Set::<Broadcast>::new(true)), "Set(SO_BROADCAST)");
+        assert_eq!(format!("{:?}", Get::<Broadcast>::new()), "Get(SO_BROADCAST)");
+        assert_eq!(
+            format!("{:?}", Ioctl::<SetSendToAddress>::new(None)),
+            "Ioctl(SIO_WSK_SET_SENDTO_ADDRESS)"
+        );
+    }
+}

@@ -153,6 +153,8 @@ mod tests {
         assert_eq!((control.as_bytes(), control.is_empty()), (&[7; 24][..], false));
         assert_eq!((ControlInfo::from(control).as_bytes(), control.messages().count()), (&[7; 24][..], 1));
         assert!(control == ControlInfo::from(control) && control != ControlInfo::default());
+        let copy = control;
+        assert_eq!(control, copy);
         assert_ne!(control, ReceivedControl::default());
     }
 }

@@ -125,7 +125,7 @@ unsafe impl<'r, B> Submit<B> for GetSecurity<'r> {
 
     fn complete(state: &mut Getting<'r>, _: &mut B, status: IoStatus) -> Result<SecurityDescriptor<'r>> {
         status.check()?;
-        if status.information != SIZE || state.raw.is_null() {
+        if !is_given(state.raw, status.information) {
             return Err(Error::INVALID_SECURITY_DESCR);
         }
         if let Some(place) = state.request.place.get_mut() {
@@ -147,5 +147,22 @@ impl FromCompletion<SetSecurity<'_, '_>> for Completion<'_> {
 impl<'r> FromCompletion<GetSecurity<'r>> for Completion<'r> {
     fn from_completion(result: Result<SecurityDescriptor<'r>>) -> Self {
         Completion::GetSecurity(result)
+    }
+}
+
+/// Whether WSK has given a descriptor: all of a pointer, and not null.
+fn is_given(descriptor: PSECURITY_DESCRIPTOR, written: usize) -> bool {
+    written == SIZE && !descriptor.is_null()
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::{SIZE, is_given, ptr};
+
+    #[test]
+    fn a_descriptor_is_given_by_a_whole_pointer() {
+        assert!(is_given(ptr::dangling_mut(), SIZE));
+        assert!(!is_given(ptr::dangling_mut(), 0));
+        assert!(!is_given(ptr::null_mut(), SIZE));
     }
 }
