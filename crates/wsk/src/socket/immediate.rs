@@ -247,6 +247,25 @@ mod tests {
         assert_eq!(Immediate::of(STATUS_BUFFER_OVERFLOW), Err(Error::BUFFER_OVERFLOW));
     }
 
+    #[test]
+    #[cfg(not(loom))]
+    fn a_list_takes_as_much_as_its_addresses() {
+        use netio as _;
+
+        let machine = ntos::Machine::boot(ntos::Config::default());
+        let entered = machine.enter();
+        let addresses = ["[::1]:7", "[fe80::9]:9"].map(|address| address.parse().unwrap());
+        let list = AddressList::build(&addresses).unwrap();
+        assert_eq!(
+            list.bytes.len(),
+            ENTRIES + 2 * size_of::<SOCKET_ADDRESS>() + 2 * Family::V6.address_size()
+        );
+        assert!(list.iter().eq(addresses));
+        drop(list);
+        drop(entered);
+        machine.shutdown();
+    }
+
     /// Checks that the call is as documented; the input's first byte says with what to answer.
     unsafe extern "system" fn answer(
         _: PWSK_SOCKET,
