@@ -212,6 +212,9 @@ impl FromCompletion<Control<'_>> for Completion<'_> {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+    use std::format;
+
     use wsk_sys::{
         IPPROTO_IP, SIO_ADDRESS_LIST_QUERY, SIO_WSK_REGISTER_EXTENSION, SIO_WSK_SET_REMOTE_ADDRESS,
         SO_BROADCAST, SO_WSK_EVENT_CALLBACK, SO_WSK_SECURITY, SOL_SOCKET, WSK_SO_BASE, WskControlMax,
@@ -283,6 +286,8 @@ mod tests {
         assert_eq!(error(Control::get(&pointer::SO_WSK_SECURITY)), Error::ACCESS_DENIED);
         let room =
             |control: crate::Result<Control<'_>>| control.map(|one| (one.output(), one.least)).unwrap();
+        let shown = format!("{:?}", Control::get(&ip::IP_TTL).unwrap());
+        assert!(shown.starts_with("Control { target: Option {"), "{shown}");
         assert_eq!(room(Control::set(&ip::IP_TTL, &[0; 4])), (0, 0));
         assert_eq!(room(Control::get(&ip::IP_TTL)), (4, 0));
         assert_eq!(room(Control::get(&socket::SO_REUSEADDR)), (4, 4), "a boolean is completed");
