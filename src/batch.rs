@@ -150,7 +150,7 @@ impl Batch {
             }
         }
         // The first one ends the others. While they are being submitted, those that find a datagram waiting take it.
-        if self.progress.fetch_or(ENDED, Ordering::AcqRel) & (SUBMITTING | ENDED) == 0 {
+        if self.progress.fetch_or(ENDED, Ordering::AcqRel) == 0 {
             self.cancel();
         }
         self.count_down()

@@ -151,3 +151,15 @@ impl File {
         self.driver.counters.irps_freed.add(spare.iter().flatten().count());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A request can still be on its way when its handle is closed.
+    #[test]
+    fn a_closed_handle_says_that_it_is_closed() {
+        assert_eq!(State::Closed.refusal(), Error::FILE_CLOSED);
+        assert_eq!(State::NoSocket.refusal(), Error::INVALID_DEVICE_STATE);
+    }
+}

@@ -429,9 +429,11 @@ mod tests {
     const PAYLOAD: &[u8] = b"9 letters";
     const CONTROL: &[u8] = &[7; 24];
 
-    /// A queue with one datagram.
-    fn queue() -> Inner {
+    /// A queue with one datagram, which begins so many bytes from the beginning of its memory.
+    fn queue(head: usize) -> Inner {
         let mut ring = Ring::new(1024).unwrap();
+        ring.push(head);
+        ring.pop(head);
         let from = "1.2.3.4:5".parse().unwrap();
         let head = datagrams::head(from, 0, PAYLOAD.len(), CONTROL.len()).unwrap();
         assert!(ring.write(0, head.as_bytes()) && ring.write(size_of::<Received>(), PAYLOAD));
@@ -442,7 +444,10 @@ mod tests {
 
     /// What a drain with this room for it reads: payload, control information and flags.
     fn drained(room: usize, cut: bool) -> Option<(Vec<u8>, Vec<u8>, u32)> {
-        let mut inner = queue();
+        drained_of(queue(0), room, cut)
+    }
+
+    fn drained_of(mut inner: Inner, room: usize, cut: bool) -> Option<(Vec<u8>, Vec<u8>, u32)> {
         let mut output = Datagrams { first: 16, reserved: 0, dropped: 0 }.as_bytes().to_vec();
         output.resize(16 + room, 0xAA);
         let write = |offset: usize, piece: &[u8]| {
@@ -466,7 +471,28 @@ mod tests {
         assert_eq!(drained(48 + 16 + 23, false), None);
         let cut = (b"9 letter".to_vec(), CONTROL.to_vec(), MSG_TRUNC);
         assert_eq!(drained(48 + 16 + 23, true), Some(cut));
-        assert_eq!(drained(48 + 23, true), Some((PAYLOAD.to_vec(), Vec::new(), MSG_CTRUNC)));
+        assert_eq!(drained(48 + 24, true), Some((Vec::new(), CONTROL.to_vec(), MSG_TRUNC)));
+        for room in [9, 23] {
+            assert_eq!(drained(48 + room, true), Some((PAYLOAD.to_vec(), Vec::new(), MSG_CTRUNC)));
+        }
         assert_eq!(drained(48 + 2, true), Some((b"9 ".to_vec(), Vec::new(), MSG_TRUNC | MSG_CTRUNC)));
+    }
+
+    #[test]
+    fn a_datagram_is_read_across_the_end_of_the_memory() {
+        let machine = Machine::boot(Config::default());
+        let _entered = machine.enter();
+        let whole = Some((PAYLOAD.to_vec(), CONTROL.to_vec(), 0));
+        for head in 1024 - 96..1024 {
+            assert_eq!(drained_of(queue(head), 500, false), whole, "from {head} on");
+        }
+    }
+
+    #[test]
+    fn one_thread_at_a_time_wakes_drains() {
+        let machine = Machine::boot(Config::default());
+        let _entered = machine.enter();
+        let mut inner = queue(0);
+        assert!(inner.begin_waking() && !inner.begin_waking());
     }
 }

@@ -109,11 +109,11 @@ impl Locked {
     /// `length` bytes of this from `offset` on; none, if there are not as many.
     pub(crate) const fn part(self, offset: usize, length: usize) -> Locked {
         let WSK_BUF { Mdl, Offset, Length } = self.0;
-        if offset > Length || length > Length - offset {
-            return Locked::NONE;
+        match Length.checked_sub(offset) {
+            // SAFETY: a part of what this value has the promise for.
+            Some(rest) if length <= rest => unsafe { Locked::new(Mdl, Offset as usize + offset, length) },
+            _ => Locked::NONE,
         }
-        // SAFETY: a part of what this value has the promise for.
-        unsafe { Locked::new(Mdl, Offset as usize + offset, length) }
     }
 }
 
@@ -161,3 +161,23 @@ unsafe impl PayloadList for Buffers {
 unsafe impl wsk::DispatchDrop for Data {}
 dispatch_drop!(Locked(buffer: Copy));
 dispatch_drop!(Buffers { request, data, batch });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_lies_within_the_whole() {
+        let mdl = ptr::dangling_mut();
+        let whole = Locked(WSK_BUF { Mdl: mdl, Offset: 4, Length: 10 });
+        let part = |offset, length| {
+            let part = whole.part(offset, length).buffer();
+            (part.Mdl, part.Offset, part.Length)
+        };
+        let none = (ptr::null_mut(), 0, 0);
+        assert_eq!([part(0, 10), part(3, 7)], [(mdl, 4, 10), (mdl, 7, 7)]);
+        for (offset, length) in [(3, 8), (0, 11), (10, 1), (11, 1), (usize::MAX, 2), (3, 0)] {
+            assert_eq!(part(offset, length), none, "{length} bytes at {offset}");
+        }
+    }
+}

@@ -69,3 +69,17 @@ pub(crate) fn end_disable(inbox: &Inbox, disabled: bool) {
     }
     inbox.switching(Switching::end);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_at_a_time() {
+        let mut switching = Switching::default();
+        assert_eq!(switching.begin(), Ok(()));
+        assert_eq!(switching.begin(), Err(Error::INVALID_DEVICE_STATE));
+        switching.end();
+        assert_eq!(switching.begin(), Ok(()));
+    }
+}

@@ -14,6 +14,7 @@ mod partial;
 mod pending;
 mod rules;
 mod security;
+mod shortage;
 mod statuses;
 mod switching;
 mod truncation;

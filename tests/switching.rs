@@ -115,6 +115,19 @@ fn what_was_dropped_before_the_event_was_enabled_again_is_counted() {
     rig.finish();
 }
 
+#[test]
+fn a_datagram_that_fills_the_queue_is_taken() {
+    let rig = Rig::memory(Completion::Inline);
+    let (session, address) = rig.bound(LOCAL);
+    session.enable_receive(1024).expect("enabled");
+    // With the head of its record.
+    let filling = vec![7; 1024 - size_of::<wskdrv_abi::Received>()];
+    rig.peer(LOCAL).send(&filling, address);
+    assert_eq!(session.drain(4096).expect("a datagram").datagrams[0].data, filling);
+    drop(session);
+    rig.finish();
+}
+
 /// Where WSK refuses to disable what is not enabled, the driver says that it is off: nothing is pending, by either form.
 #[test]
 fn disabling_what_is_off_leaves_nothing_pending() {

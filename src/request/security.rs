@@ -88,4 +88,10 @@ mod tests {
         assert_eq!(decode(0), Err(Error::BUFFER_TOO_SMALL));
         assert_eq!(decode(SECURITY_MAX + 1), Err(Error::INVALID_BUFFER_SIZE));
     }
+
+    #[test]
+    fn a_descriptor_that_was_not_set_is_told() {
+        assert_eq!(set_finished(Ok(())), Ok(0));
+        assert_eq!(set_finished(Err(Error::ACCESS_DENIED)), Err(Error::ACCESS_DENIED));
+    }
 }

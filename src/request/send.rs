@@ -150,6 +150,8 @@ mod tests {
             let head = abi::Send { control_length, ..HEAD };
             assert_eq!(refusal(&head, &rest, 7), parameter, "{control_length}");
         }
+        let most = abi::Send { control_length: 256, ..HEAD };
+        assert_eq!(refusal(&most, &rest, 7), Some(Error::BUFFER_TOO_SMALL));
         let head = abi::Send { address_length: u32::MAX, ..HEAD };
         assert_eq!(refusal(&head, &rest, 7), Some(Error::BUFFER_TOO_SMALL));
         // An address that is cut, the control information taking the rest of it.

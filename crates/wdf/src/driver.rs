@@ -64,9 +64,7 @@ pub trait Driver: Sized + Send + Sync + 'static {
     ///
     /// # IRQL
     /// Called at `PASSIVE_LEVEL`
-    fn unload(&self, passive: &Passive) {
-        let _ = passive;
-    }
+    fn unload(&self, _: &Passive) {}
 }
 
 static TYPE: ContextType = ContextType::new(c"wdf::Driver", &TYPE);

@@ -38,17 +38,13 @@ pub trait File<D: Driver>: Sized + Send + Sync + 'static {
     ///
     /// # IRQL
     /// Called at `PASSIVE_LEVEL`
-    fn cleanup(&self, driver: &D) {
-        let _ = driver;
-    }
+    fn cleanup(&self, _: &D) {}
 
     /// `EvtFileClose`: every request of the handle is completed.
     ///
     /// # IRQL
     /// Called at `PASSIVE_LEVEL`
-    fn close(&self, driver: &D) {
-        let _ = driver;
-    }
+    fn close(&self, _: &D) {}
 }
 
 /// Handles that have nothing of their own.

@@ -93,3 +93,17 @@ pub const fn unicode(text: &'static [u16]) -> UNICODE_STRING {
     let length = size_of_val(text) as u16;
     UNICODE_STRING { Length: length, MaximumLength: length, Buffer: text.as_ptr().cast_mut() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What KMDF's headers set, and the hosted framework does not read.
+    #[test]
+    fn the_initialisers_set_what_those_of_the_headers_set() {
+        let driver = non_pnp_driver(None);
+        assert_eq!(driver.DriverInitFlags, _WDF_DRIVER_INIT_FLAGS::WdfDriverInitNonPnpDriver as ULONG);
+        let queue = parallel_default_queue(None);
+        assert_eq!(queue.PowerManaged, _WDF_TRI_STATE::WdfUseDefault);
+    }
+}

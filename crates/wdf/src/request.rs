@@ -180,11 +180,11 @@ impl<D: Driver> Uncompleted<D> {
             )
         })?;
         let buffer: *mut u8 = buffer.cast();
-        if self.is_buffered() && self.written < offset {
-            // SAFETY: the framework gave a buffer of at least `end` bytes.
+        if let (true, Some(length)) = (self.is_buffered(), offset.checked_sub(self.written)) {
+            // SAFETY: the framework gave a buffer of at least `end` bytes, of which no more than `offset` are written.
             let gap = unsafe { buffer.add(self.written) };
             // SAFETY: these lie before `offset`, and so within the buffer, which is borrowed mutably with the request.
-            unsafe { gap.write_bytes(0, offset - self.written) };
+            unsafe { gap.write_bytes(0, length) };
         }
         // SAFETY: the framework gave a buffer of at least `end` bytes.
         let place = unsafe { buffer.add(offset) };
