@@ -60,7 +60,7 @@ impl<B> Abandonable<B> for Close {}
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use wsk_sys::{STATUS_SUCCESS, STATUS_UNSUCCESSFUL};
+    use wsk_sys::{STATUS_DEVICE_NOT_READY, STATUS_SUCCESS};
 
     use super::{Close, Error, IoStatus, NonNull, Submit};
 
@@ -74,6 +74,6 @@ mod tests {
             )
         };
         assert_eq!(ended(STATUS_SUCCESS), Ok(()));
-        assert_eq!(ended(STATUS_UNSUCCESSFUL), Err(Error::UNSUCCESSFUL));
+        assert_eq!(ended(STATUS_DEVICE_NOT_READY), Err(Error::DEVICE_NOT_READY));
     }
 }
