@@ -45,12 +45,11 @@ impl Driver for Writer {
     }
 
     fn device_control(&self, mut request: Request<Writer>) {
-        let result = match request.code() {
-            PIECES => pieces(&mut request),
-            _ => {
-                let text = format!("{:?}", request.file());
-                request.write_output(text.as_bytes())
-            }
+        let result = if request.code() == PIECES {
+            pieces(&mut request)
+        } else {
+            let text = format!("{:?}", request.file());
+            request.write_output(text.as_bytes())
         };
         request.complete(result);
     }

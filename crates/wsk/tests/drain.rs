@@ -60,3 +60,27 @@ fn a_function_is_called_for_what_has_finished_by_now() {
         });
     });
 }
+
+/// However many were taken before, also if another drain has made them ready.
+#[test]
+fn a_drain_takes_no_more_than_had_finished_when_it_was_made() {
+    run(Mode::Inline, |world| {
+        world.with_socket(|socket, _, passive| {
+            let bell = Bell::default();
+            let queue = bell.queue::<u32, Result<SocketAddr>>(passive);
+            let submit = |number| socket.submit_to(&queue, Op::new(number).unwrap(), LocalAddress, None);
+            (0..3).for_each(submit);
+            assert_eq!(queue.drain().count(), 3);
+            submit(3);
+            let mut first = queue.drain();
+            submit(4);
+            let second = queue.drain();
+            assert_eq!(first.next().map(|(_, op)| *op.buffers()), Some(3));
+            assert!(first.next().is_none());
+            assert_eq!(second.map(|(_, op)| *op.buffers()).collect::<Vec<_>>(), [4]);
+            drop(first);
+            drop(queue);
+            drop(bell);
+        });
+    });
+}
