@@ -161,19 +161,16 @@ impl Call {
         self.request()?.write_output(reply.as_bytes()).map(Disposition::Done)
     }
 
-    /// A part of the output, for the operations that the request will be.
+    /// The output, for the operations that the request will be.
     ///
     /// # Errors
-    /// [`BUFFER_TOO_SMALL`](Error::BUFFER_TOO_SMALL): there is no such part.
-    fn locked(&mut self, offset: usize, length: usize) -> Result<Locked> {
-        if offset.checked_add(length).is_none_or(|end| end > self.output) {
-            return Err(Error::BUFFER_TOO_SMALL);
-        }
+    /// As [`Uncompleted::output_mdl`].
+    fn locked(&mut self) -> Result<Locked> {
         let mdl = self.request()?.output_mdl()?;
         // SAFETY: the MDL is of the request's second buffer, which has as many bytes, locked for the request. What has this
         // value is an operation that serves the request, whose data is taken out before the request is completed
         // (`File::keep_op`).
-        Ok(unsafe { Locked::new(mdl, offset, length) })
+        Ok(unsafe { Locked::new(mdl, 0, self.output) })
     }
 
     /// Submits an operation that carries `data`. From then on, whoever the operation goes to completes the request, and with

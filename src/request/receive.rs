@@ -73,7 +73,7 @@ impl Command<'_> for Receive {
         let socket = call.file.bound_socket()?;
         // Maps the output, so that no datagram can be lost later for want of a mapping.
         List::begin(call.request()?)?;
-        let memory = call.locked(0, call.output)?;
+        let memory = call.locked()?;
         let batch = Batch::new(slots, &call.file)?;
         match call.mark_cancelable(Cancel::Many(batch.clone())) {
             Ok(request) => batch.put_request(request),

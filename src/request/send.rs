@@ -59,7 +59,7 @@ impl<'a> Command<'a> for Send<'a> {
         let socket = call.file.bound_socket()?;
         // What was let through fits. WSK wants the padding of the last message, too.
         let control = ControlInfo::copied(self.control).unwrap_or_default().padded();
-        let data = call.locked(0, call.output)?;
+        let data = call.locked()?;
         if self.lengths.len() == 1 {
             return call.submit(self.limit, Data::One(data), |driver, op, limit| {
                 socket.submit_to(&driver.handler, op, SendTo(self.to).with(control), limit)
