@@ -7,7 +7,7 @@ use wsk::option::socket::ReceiveBuffer;
 use wsk::{Buffer, Completion, LocalAddress, Op, ReceiveFrom, Received, SendTo};
 
 /// Operations in all, over every mode.
-const OPERATIONS: usize = 10_000;
+const OPERATIONS: usize = 2_000;
 
 /// What was ever allocated: pool blocks, IRPs, MDLs.
 fn allocations(world: &World) -> [usize; 3] {
