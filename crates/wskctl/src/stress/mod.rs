@@ -227,19 +227,20 @@ fn run_with(
 ) -> Outcome<Report> {
     let began = Instant::now();
     let counts = Arc::<Counts>::default();
-    let shared = Shared {
+    let shared = Arc::new(Shared {
         lab: Lab::new(device.clone(), program)?,
         plan: plan.clone(),
         interrupt: interrupt.clone(),
         end: began + Duration::from_millis(plan.milliseconds),
         patience,
         counts: Arc::clone(&counts),
-    };
+    });
     let (sender, ended) = mpsc::channel();
     let catcher = device.clone();
     thread::Builder::new().name("stress".to_owned()).spawn(move || {
+        let inside = catcher.clone();
         // Somebody receives, unless he has panicked.
-        let _ = sender.send(catcher.catch_bug_check(move || all(&shared)));
+        let _ = sender.send(catcher.catch_bug_check(move || all(&inside, &shared)));
     })?;
     let left = loop {
         match ended.recv_timeout(TICK) {
@@ -274,10 +275,13 @@ fn run_with(
 }
 
 /// All of it; gives what is left.
-fn all(shared: &Shared) -> BTreeMap<String, u64> {
+fn all(device: &Device, shared: &Arc<Shared>) -> BTreeMap<String, u64> {
     thread::scope(|scope| {
         for number in 0..shared.plan.threads {
-            scope.spawn(move || worker::run(shared, number));
+            let shared = Arc::clone(shared);
+            // In a thread that a bug check may stop: for any other, a thread of the kernel would go in for each request. Of a bug
+            // check all are told, and one tells it.
+            scope.spawn(move || device.catch_bug_check(move || worker::run(&shared, number)));
         }
         if shared.plan.kill_every_ms != 0 {
             scope.spawn(|| killer::run(shared));
