@@ -112,6 +112,22 @@ fn a_bind_that_is_cancelled_leaves_the_socket_as_it_was() {
     });
 }
 
+#[test]
+fn a_create_that_is_cancelled_leaves_the_handle_without_a_socket() {
+    explore(Begin::Opened, |handle| {
+        kernel().provider.pends.set(false);
+        let request = handle.request(IOCTL_WSKDRV_CREATE, &create(), 0);
+        let cancelling = spawn(move || request.cancel());
+        request.send();
+        let (status, _) = request.wait();
+        cancelled_or_done(status);
+        cancelling.join().unwrap();
+        let (again, _) = handle.call(IOCTL_WSKDRV_CREATE, &create(), 0);
+        assert_eq!(again == STATUS_SUCCESS, status != STATUS_SUCCESS, "{again:#x}");
+        End::Open
+    });
+}
+
 fn receive_two(handle: Handle) -> Request {
     let input = wskdrv_abi::Receive { timeout_ms: NO_TIMEOUT, count: 2, payload_room: 0, control_room: 0 };
     handle.request(IOCTL_WSKDRV_RECEIVE, input.as_bytes(), input.size().unwrap())
