@@ -42,8 +42,12 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ),
 ];
 
-/// As [`LEFT_OUT`], where threads are watched: wrong drivers, whose fault is that they use memory without an order.
+/// As [`LEFT_OUT`], where threads are watched: most are wrong drivers, whose fault is that they use memory without an order.
 const LEFT_OUT_OF_THREADS: &[(&str, &str)] = &[
+    (
+        "ten_thousand_handles",
+        "with special pool and the sanitizer's own, more mappings than a process may have",
+    ),
     ("an_event_is_initialised_while_a_thread_waits_for_it", "the rule is that it must not be"),
     ("an_option_value_on_a_stack_that_is_gone", "WSK reads what is another function's by now"),
     ("each_broken_driver_is_stopped_by_its_rule", "one of them has its option's value on the stack"),
