@@ -1,6 +1,6 @@
 //! What a handle may do, by the access that it was opened with.
 
-use wsk_sys::{NamedStatus, STATUS_ACCESS_DENIED, STATUS_SUCCESS};
+use wsk_sys::{NamedStatus, STATUS_ACCESS_DENIED, STATUS_INVALID_DEVICE_REQUEST, STATUS_SUCCESS};
 use wskdrv_abi::code::{CODES, FILE_READ_ACCESS, FILE_WRITE_ACCESS};
 use wskdrv_abi::{
     IOCTL_WSKDRV_BIND, IOCTL_WSKDRV_CREATE, IOCTL_WSKDRV_IOCTL, IOCTL_WSKDRV_PROBE, IOCTL_WSKDRV_RAW_CONTROL,
@@ -31,6 +31,11 @@ fn each_code_needs_its_access() {
                 status.0 == STATUS_ACCESS_DENIED,
                 denied,
                 "{} by a handle for {wanted:#x} ended with {status:?}",
+                code.name
+            );
+            assert_ne!(
+                status.0, STATUS_INVALID_DEVICE_REQUEST,
+                "{}: the driver has a request for it",
                 code.name
             );
         }

@@ -31,3 +31,16 @@ impl<'a> Command<'a> for Probe<'a> {
         call.reply(&probed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_is_not_too_long() {
+        let decode =
+            |length| Probe::decode(&[b'x'; PROBE_ID_MAX + 1][..length], 0).map(|probe| probe.id.len());
+        assert_eq!([decode(0), decode(PROBE_ID_MAX)], [Ok(0), Ok(PROBE_ID_MAX)]);
+        assert_eq!(decode(PROBE_ID_MAX + 1), Err(Error::INVALID_BUFFER_SIZE));
+    }
+}
