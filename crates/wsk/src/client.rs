@@ -168,7 +168,7 @@ impl Provider<'_> {
                     bytes.set_len(size);
                     return Ok(Transports { bytes });
                 }
-                Err(Error::BUFFER_OVERFLOW) => room = size,
+                Err(Error::BUFFER_OVERFLOW) if size > room => room = size,
                 Err(error) => return Err(error),
             }
         }

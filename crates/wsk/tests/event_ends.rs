@@ -4,9 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::common::events::{Event, accept, accepting, event, handler, listening, retaining, with_handler};
-use crate::common::{self, LOOPBACK_V4, SOON, World, in_every_mode, run, run_with};
+use crate::common::{self, LOOPBACK_V4, SOON, World, in_every_mode, run, run_as_read};
 use netio::Completion;
-use netio::memory::Net;
 use readings::{Readings, StaticSwitched};
 use wsk::{Error, Family, Registration, Result, SendTo, Version, Waiters};
 
@@ -53,13 +52,7 @@ fn static_events_are_always_on() {
 /// Whatever WSK would say.
 #[test]
 fn static_events_are_not_switched() {
-    let net = Net::new();
-    let config = netio::Config {
-        network: netio::Network::Memory(net.clone()),
-        readings: Readings::STRICT.with(StaticSwitched::InvalidParameter),
-        ..netio::Config::default()
-    };
-    run_with(config, net, |world| {
+    run_as_read(Readings::STRICT.with(StaticSwitched::InvalidParameter), |world| {
         let passive = &world.passive();
         let registration = Registration::register_static(Version::V1_0, passive).unwrap();
         let provider = registration.provider(passive).unwrap();

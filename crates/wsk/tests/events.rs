@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use crate::common::events::{
 };
 use crate::common::{self, LOOPBACK_V4, LOOPBACK_V6, SOON, in_every_mode, run};
 use netio::Completion;
-use wsk::event::{Answer, DisableReceive, Disabled, Indication, ReceiveHandler};
-use wsk::{Error, Family, Op, Socket};
+use wsk::event::{Answer, DisableReceive, Disabled, Indication, ReceiveHandler, Retained};
+use wsk::{DispatchDrop, Error, Family, Op, Socket};
 use wsk_sys::{MSG_BCAST, WSK_FLAG_AT_DISPATCH_LEVEL};
 
 #[test]
@@ -38,32 +38,41 @@ fn datagrams_go_to_the_handler() {
     });
 }
 
+/// Tells how the datagrams of an indication were sent, and keeps them.
+struct Teller(Mutex<Sender<(u32, String, Retained)>>);
+
+// SAFETY: what it has is the host's memory, which can be freed anywhere.
+#[allow(unsafe_code, reason = "the trait is a promise")]
+unsafe impl DispatchDrop for Teller {}
+
+impl ReceiveHandler for Teller {
+    fn receive<'c>(&self, indication: Indication<'c>) -> Answer<'c> {
+        let (flags, text) = (indication.flags(), format!("{indication:?} {:?}", indication.datagrams()));
+        let (retained, answer) = indication.retain().expect("the socket is open");
+        self.0.lock().unwrap().send((flags, text, retained)).unwrap();
+        answer
+    }
+}
+
 #[test]
 fn an_indication_says_how_the_datagrams_were_sent() {
     in_every_mode(|world| {
-        let (act, kept) = retaining();
-        let (told, tells) = channel();
-        let told = Mutex::new(told);
-        let act = accepting(move |indication| {
-            let text = format!("{indication:?} {:?}", indication.datagrams());
-            told.lock().unwrap().send((indication.flags(), text)).unwrap();
-            act(indication)
-        });
         world.with_client(|_, provider, passive| {
-            let (socket, _, watch) = listening(provider, "0.0.0.0:0", passive, act);
+            let (teller, told) = channel();
+            let teller = Teller(Mutex::new(teller));
+            let socket = provider.socket(Family::V4).handler(teller).datagram(passive).unwrap();
+            let Ok(socket) = socket.bind("0.0.0.0:0".parse().unwrap(), passive) else { panic!("any port") };
             socket.enable_receive().unwrap();
             let port = socket.local_address(passive).unwrap().port();
             let peer = world.peer();
             peer.set_broadcast(true).unwrap();
             for (to, flags) in [(Ipv4Addr::LOCALHOST, 0), (Ipv4Addr::BROADCAST, MSG_BCAST)] {
                 peer.send_to(b"sent", (to, port).into()).unwrap();
-                watch.next();
                 let from = peer.local_addr().unwrap();
                 let list = format!("[Indicated {{ from: Some({from}), len: 4 }}]");
-                let (told, text) = tells.recv_timeout(SOON).unwrap();
+                let (seen, text, retained) = told.recv_timeout(SOON).unwrap();
                 let raw = flags | WSK_FLAG_AT_DISPATCH_LEVEL;
-                assert_eq!((told, text), (flags, format!("Indication {{ flags: {raw}, .. }} {list}")));
-                let retained = kept.recv_timeout(SOON).unwrap();
+                assert_eq!((seen, text), (flags, format!("Indication {{ flags: {raw}, .. }} {list}")));
                 assert_eq!(retained.flags(), flags);
                 assert_eq!(format!("{retained:?}"), format!("Retained {{ datagrams: {list}, .. }}"));
                 let segments = retained.datagrams().next().unwrap().segments();

@@ -4,8 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use crate::common::{BRIEFLY, LOOPBACK_V4, SOON, bound, in_every_mode, op_for, op_with, run_with};
-use netio::memory::Net;
+use crate::common::{BRIEFLY, LOOPBACK_V4, SOON, bound, in_every_mode, op_for, op_with, run_as_read};
 use readings::{ByteBoolean, Readings};
 use wsk::option::{
     Group, GroupSource, Interface, InterfaceIndex, IpOptions, Membership, MembershipV6, PathMtuDiscovery,
@@ -55,13 +54,7 @@ fn every_kind_of_value_goes_there_and_back() {
 /// Windows is known to write one byte of some booleans.
 #[test]
 fn a_boolean_of_one_byte_is_completed() {
-    let net = Net::new();
-    let config = netio::Config {
-        network: netio::Network::Memory(net.clone()),
-        readings: Readings::STRICT.with(ByteBoolean::Taken),
-        ..netio::Config::default()
-    };
-    run_with(config, net, |world| {
+    run_as_read(Readings::STRICT.with(ByteBoolean::Taken), |world| {
         world.with_client(|_, provider, passive| {
             for value in [true, false] {
                 let socket = provider.datagram(Family::V4, passive).unwrap();

@@ -115,7 +115,7 @@ impl Socket<'_> {
                     bytes.set_len(size);
                     return Ok(AddressList { bytes });
                 }
-                Err(Error::BUFFER_OVERFLOW) => room = size,
+                Err(Error::BUFFER_OVERFLOW) if size > room => room = size,
                 Err(error) => return Err(error),
             }
         }

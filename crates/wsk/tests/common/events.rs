@@ -34,6 +34,7 @@ unsafe impl DispatchDrop for Handler {}
 impl ReceiveHandler for Handler {
     fn receive<'c>(&self, indication: Indication<'c>) -> Answer<'c> {
         assert!(indication.is_at_dispatch());
+        assert_eq!(indication.flags(), 0);
         let seen: Vec<_> = indication.datagrams().map(event).collect();
         // What the act does is done when the test learns of the datagrams.
         let answer = (self.act)(indication);

@@ -13,6 +13,7 @@ use std::time::Duration;
 use netio::memory::{Net, Peer};
 use netio::{Completion, Netio, Network};
 use ntos::Machine;
+use readings::Readings;
 use wsk::{
     Buffer, CompletionQueue, Datagram, Doorbell, Error, Family, Op, Passive, Provider, ReceiveFrom, Received,
     Registration, Result, SendTo, Version,
@@ -100,6 +101,13 @@ pub(crate) fn run(completion: Completion, test: impl FnOnce(&World)) {
         net,
         test,
     );
+}
+
+/// As [`run`], where WSK does what these readings say.
+pub(crate) fn run_as_read(readings: Readings, test: impl FnOnce(&World)) {
+    let net = Net::new();
+    let network = Network::Memory(net.clone());
+    run_with(netio::Config { network, readings, ..netio::Config::default() }, net, test);
 }
 
 /// As [`run`], with another provider.
